@@ -1,0 +1,380 @@
+//! Every setting of a search, once. The struct below is what the file config.toml holds, what
+//! `--set section.key=value` changes and what the documentation lists ([`SETTINGS`]).
+//!
+//! The defaults are the *faithful* mode with the paper's hyper-parameters for CIFAR-10 (spec §2.4
+//! and §3): what the authors' code does, every quirk of it a named option in [`Quirks`]. *Paper*
+//! mode ([`Config::set_mode`]) changes those options to what the text of the paper says.
+
+pub mod layers;
+pub mod presets;
+
+use serde::{Deserialize, Serialize};
+
+/// Help text of one setting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// Its section; empty for the settings of the top level.
+    pub section: &'static str,
+    /// Its key inside the section.
+    pub key: &'static str,
+    /// What it means, its unit, and its symbol in the paper where it has one.
+    pub help: &'static str,
+}
+
+/// Defines a section: the struct, its defaults and its rows of [`SETTINGS`] from one text.
+macro_rules! section {
+    ($(#[doc = $about:literal])+ $rows:ident = $section:literal, $name:ident {
+        $($(#[doc = $help:literal])+ $field:ident: $type:ty = $default:expr,)+
+    }) => {
+        $(#[doc = $about])+
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(default, deny_unknown_fields)]
+        pub struct $name {
+            $($(#[doc = $help])+ pub $field: $type,)+
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self { $($field: $default,)+ }
+            }
+        }
+
+        const $rows: &[Setting] = &[
+            $(Setting {
+                section: $section,
+                key: stringify!($field),
+                help: concat!($($help),+),
+            },)+
+        ];
+    };
+}
+
+/// Defines an enumeration whose values are written in kebab-case.
+macro_rules! choice {
+    ($(#[doc = $about:literal])+ $name:ident { $($(#[doc = $help:literal])+ $variant:ident,)+ }) => {
+        $(#[doc = $about])+
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(rename_all = "kebab-case")]
+        pub enum $name {
+            $($(#[doc = $help])+ $variant,)+
+        }
+    };
+}
+
+choice! {
+    /// Which of two accounts of the method a result follows.
+    Mode {
+        /// What the authors' code does.
+        Faithful,
+        /// What the paper says.
+        Paper,
+    }
+}
+
+choice! {
+    /// How the gradient of the validation loss with respect to α is taken.
+    Order {
+        /// At the current weights (all results of the paper).
+        First,
+        /// At the weights after one virtual step (spec §2.3).
+        Second,
+    }
+}
+
+choice! {
+    /// The ball that an adversarial perturbation stays in.
+    Norm {
+        /// ‖δ‖∞ ≤ ε, for every entry.
+        Linf,
+        /// ‖δ‖₂ ≤ ε, for every row.
+        L2,
+    }
+}
+
+choice! {
+    /// How a perturbed row becomes a probability vector again.
+    Projection {
+        /// Clamp to [0, 1], then divide by the sum (the code; the result can leave the ε-ball).
+        RowClip,
+        /// The nearest point of ε-ball ∩ simplex.
+        Exact,
+    }
+}
+
+choice! {
+    /// Where the validation batch of a step comes from.
+    AlphaBatches {
+        /// The first batch of a fresh shuffle of the validation half, every step.
+        Fresh,
+        /// One pass after another over the validation half.
+        Pass,
+    }
+}
+
+choice! {
+    /// How the training set is split in two.
+    Split {
+        /// The first part trains w, the last part α; no shuffle before.
+        Contiguous,
+        /// A seeded shuffle before the cut.
+        Shuffled,
+    }
+}
+
+choice! {
+    /// What computes.
+    Device {
+        /// A real GPU where wgpu finds one, else the CPU.
+        Auto,
+        /// wgpu: Vulkan, Metal or DX12, software adapters included.
+        Wgpu,
+        /// The CPU.
+        Cpu,
+    }
+}
+
+choice! {
+    /// Which implementation of the hot spots computes.
+    Kernels {
+        /// Plain burn operations: the reference, slow.
+        Composed,
+        /// The kernels of this project.
+        Fused,
+    }
+}
+
+section! {
+    /// The space, the method and the size of the supernet.
+    SEARCH = "search", Search {
+        /// Search space: see `sdarts list spaces`.
+        space: String = "s5".to_owned(),
+        /// Search method: see `sdarts list methods`.
+        method: String = "sdarts-adv".to_owned(),
+        /// Order of the α-gradient: first or second.
+        order: Order = Order::First,
+        /// Epochs of the search (E).
+        epochs: usize = 50,
+        /// Images in a batch, for w and for α.
+        batch_size: usize = 64,
+        /// Cells of the supernet; reductions stand at 1/3 and 2/3.
+        cells: usize = 8,
+        /// Channels of the first cell (C).
+        channels: usize = 16,
+        /// Channels of the stem, as a multiple of `channels`.
+        stem_multiplier: usize = 3,
+    }
+}
+
+section! {
+    /// The optimiser of the weights w: SGD with momentum and a cosine schedule.
+    WEIGHTS = "weights", WeightsOptimiser {
+        /// Learning rate in the first epoch.
+        learning_rate: f64 = 0.025,
+        /// Learning rate that the cosine schedule falls to.
+        learning_rate_min: f64 = 0.001,
+        /// Momentum.
+        momentum: f64 = 0.9,
+        /// Weight decay, added to the gradient.
+        weight_decay: f64 = 3e-4,
+        /// Largest 2-norm of the whole gradient; 0 switches the clip off.
+        clip: f64 = 5.0,
+    }
+}
+
+section! {
+    /// The optimiser of the architecture parameters α: Adam.
+    ALPHA = "alpha", AlphaOptimiser {
+        /// Learning rate.
+        learning_rate: f64 = 3e-4,
+        /// Decay of the first moment.
+        beta1: f64 = 0.5,
+        /// Decay of the second moment.
+        beta2: f64 = 0.999,
+        /// Added to the root of the second moment.
+        eps: f64 = 1e-8,
+        /// Weight decay, added to the gradient.
+        weight_decay: f64 = 1e-3,
+        /// Standard deviation of the initial α.
+        init_scale: f64 = 1e-3,
+    }
+}
+
+section! {
+    /// The perturbation of the architecture during the w-step.
+    PERTURBATION = "perturbation", Perturbation {
+        /// Radius ε in the first epoch.
+        epsilon_min: f64 = 0.03,
+        /// Radius that ε grows to (ε_max).
+        epsilon_max: f64 = 0.3,
+        /// Steps of the adversarial ascent (PGD).
+        steps: usize = 7,
+        /// Length of one ascent step, as a multiple of ε / steps.
+        step_scale: f64 = 2.0,
+        /// Start the ascent at a random point of the ball.
+        random_start: bool = true,
+        /// Ball of the adversarial perturbation: linf or l2.
+        norm: Norm = Norm::Linf,
+    }
+}
+
+section! {
+    /// The images.
+    DATA = "data", Data {
+        /// Data set: see `sdarts list data`.
+        name: String = "fashion-mnist".to_owned(),
+        /// Folder of its files; empty takes the images that come with the program.
+        dir: String = String::new(),
+        /// Height and width that images are resized to; 0 keeps the size of the files.
+        image_size: usize = 0,
+        /// Training images to use, from the first on; 0 uses all.
+        train_images: usize = 0,
+        /// Share of the training images that trains w; the rest trains α.
+        train_portion: f64 = 0.5,
+        /// Pixels of padding of the random crop; 0 switches it off.
+        crop_padding: usize = 4,
+        /// Flip half of the images left to right.
+        flip: bool = true,
+        /// Side of the square that cutout blanks; 0 switches it off.
+        cutout: usize = 0,
+    }
+}
+
+section! {
+    /// Where the authors' code and the text of the paper differ, or the code does the unexpected.
+    QUIRKS = "quirks", Quirks {
+        /// How a perturbed row becomes a probability vector: row-clip (code) or exact (paper).
+        projection: Projection = Projection::RowClip,
+        /// ε reaches epsilon_max in the last epoch (paper), instead of stopping one step short (code).
+        epsilon_reaches_max: bool = false,
+        /// Take an attack back that lowered the loss (code).
+        revert_failed_attack: bool = true,
+        /// Attack in eval mode, with running BN statistics (code), instead of train mode.
+        attack_in_eval_mode: bool = true,
+        /// Use the learning rate of the next epoch, as newer PyTorch did with the authors' loop.
+        learning_rate_shift: bool = false,
+        /// Augment the validation half too, also while its accuracy is measured (code).
+        augment_validation: bool = true,
+        /// Validation batch of a step: fresh (code) or pass.
+        alpha_batches: AlphaBatches = AlphaBatches::Fresh,
+        /// Split of the training set: contiguous (code) or shuffled.
+        split: Split = Split::Contiguous,
+    }
+}
+
+section! {
+    /// Where and how the search runs. Nothing here changes a result on the CPU.
+    RUN = "run", Run {
+        /// Device: auto, wgpu or cpu.
+        device: Device = Device::Auto,
+        /// CPU threads; 0 uses all cores.
+        threads: usize = 0,
+        /// Kernels: fused, or composed to settle a doubt with plain burn operations.
+        kernels: Kernels = Kernels::Fused,
+        /// Seconds between checkpoints inside an epoch; 0 writes one after every step.
+        checkpoint_seconds: u64 = 20,
+    }
+}
+
+section! {
+    /// Every setting of a search.
+    TOP = "", Config {
+        /// Account that the result follows: faithful (the authors' code) or paper (the text).
+        mode: Mode = Mode::Faithful,
+        /// Seed of every random stream.
+        seed: u64 = 2,
+        /// See [`Search`].
+        search: Search = Search::default(),
+        /// See [`WeightsOptimiser`].
+        weights: WeightsOptimiser = WeightsOptimiser::default(),
+        /// See [`AlphaOptimiser`].
+        alpha: AlphaOptimiser = AlphaOptimiser::default(),
+        /// See [`Perturbation`].
+        perturbation: Perturbation = Perturbation::default(),
+        /// See [`Data`].
+        data: Data = Data::default(),
+        /// See [`Quirks`].
+        quirks: Quirks = Quirks::default(),
+        /// See [`Run`].
+        run: Run = Run::default(),
+    }
+}
+
+/// The rows of every section, in the order of the file config.toml.
+pub const SETTINGS: &[&[Setting]] =
+    &[TOP, SEARCH, WEIGHTS, ALPHA, PERTURBATION, DATA, QUIRKS, RUN];
+
+/// A setting that no search can run with.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{setting} = {value}: {rule}")]
+pub struct ConfigError {
+    /// `section.key`.
+    pub setting: &'static str,
+    /// The value, as text.
+    pub value: String,
+    /// What the setting must satisfy.
+    pub rule: &'static str,
+}
+
+impl Config {
+    /// Changes the options in which the two accounts differ; returns `section.key` of each.
+    pub fn set_mode(&mut self, mode: Mode) -> &'static [&'static str] {
+        self.mode = mode;
+        let paper = mode == Mode::Paper;
+        self.quirks.projection = if paper { Projection::Exact } else { Projection::RowClip };
+        self.quirks.epsilon_reaches_max = paper;
+        &["quirks.projection", "quirks.epsilon_reaches_max"]
+    }
+
+    /// Checks every range that can be checked without data; names of spaces, methods and data
+    /// sets are checked by their catalogues.
+    ///
+    /// # Errors
+    /// The first setting that is out of its range.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let (search, weights, alpha) = (&self.search, &self.weights, &self.alpha);
+        let (perturbation, data) = (&self.perturbation, &self.data);
+        at_least_one("search.epochs", search.epochs)?;
+        at_least_one("search.batch_size", search.batch_size)?;
+        at_least_one("search.cells", search.cells)?;
+        at_least_one("search.stem_multiplier", search.stem_multiplier)?;
+        rule("search.channels", search.channels, search.channels >= 2 && search.channels.is_multiple_of(2), "must be even and at least 2")?;
+        non_negative("weights.learning_rate", weights.learning_rate)?;
+        non_negative("weights.learning_rate_min", weights.learning_rate_min)?;
+        fraction("weights.momentum", weights.momentum)?;
+        non_negative("weights.weight_decay", weights.weight_decay)?;
+        non_negative("weights.clip", weights.clip)?;
+        non_negative("alpha.learning_rate", alpha.learning_rate)?;
+        fraction("alpha.beta1", alpha.beta1)?;
+        fraction("alpha.beta2", alpha.beta2)?;
+        non_negative("alpha.eps", alpha.eps)?;
+        non_negative("alpha.weight_decay", alpha.weight_decay)?;
+        non_negative("alpha.init_scale", alpha.init_scale)?;
+        non_negative("perturbation.epsilon_min", perturbation.epsilon_min)?;
+        non_negative("perturbation.epsilon_max", perturbation.epsilon_max)?;
+        at_least_one("perturbation.steps", perturbation.steps)?;
+        non_negative("perturbation.step_scale", perturbation.step_scale)?;
+        let portion = data.train_portion;
+        rule("data.train_portion", portion, portion > 0.0 && portion < 1.0, "must lie between 0 and 1, exclusive")
+    }
+}
+
+fn rule(
+    setting: &'static str,
+    value: impl ToString,
+    holds: bool,
+    rule: &'static str,
+) -> Result<(), ConfigError> {
+    if holds { Ok(()) } else { Err(ConfigError { setting, value: value.to_string(), rule }) }
+}
+
+fn at_least_one(setting: &'static str, value: usize) -> Result<(), ConfigError> {
+    rule(setting, value, value >= 1, "must be at least 1")
+}
+
+fn non_negative(setting: &'static str, value: f64) -> Result<(), ConfigError> {
+    rule(setting, value, value.is_finite() && value >= 0.0, "must be a finite number of at least 0")
+}
+
+fn fraction(setting: &'static str, value: f64) -> Result<(), ConfigError> {
+    rule(setting, value, (0.0..1.0).contains(&value), "must lie in [0, 1)")
+}

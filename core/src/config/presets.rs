@@ -1,0 +1,123 @@
+//! Named settings to start from. A preset says only what differs from the defaults, which are the
+//! paper's settings of the CIFAR-10 search (spec §2.4).
+
+/// One preset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Preset {
+    /// Its name everywhere.
+    pub name: &'static str,
+    /// What it is for.
+    pub help: &'static str,
+    /// `section.key` and value, the value as text ([`super::layers::Resolver::texts`]).
+    pub settings: &'static [(&'static str, &'static str)],
+}
+
+/// A search of the paper: a name, what it is, and what it searches with which method on what data.
+macro_rules! search {
+    ($name:literal, $help:literal, $space:literal, $method:literal, $data:literal $(, $key:literal = $value:literal)*) => {
+        Preset {
+            name: $name,
+            help: $help,
+            settings: &[
+                ("search.space", $space),
+                ("search.method", $method),
+                ("data.name", $data),
+                $(($key, $value),)*
+            ],
+        }
+    };
+}
+
+/// All presets; the first is what `sdarts search` runs when nothing is asked for.
+pub static ALL: &[Preset] = &[
+    Preset {
+        name: "quick",
+        help: "a small SDARTS-ADV search on the images that come with the program: about two \
+               minutes on two CPU cores",
+        settings: &[
+            ("search.space", "s5"),
+            ("search.method", "sdarts-adv"),
+            ("search.epochs", "6"),
+            ("search.batch_size", "32"),
+            ("search.cells", "4"),
+            ("search.channels", "4"),
+            ("perturbation.steps", "3"),
+            ("data.name", "fashion-mnist"),
+            ("data.image_size", "16"),
+            ("data.train_images", "2000"),
+            ("data.crop_padding", "2"),
+        ],
+    },
+    search!(
+        "cifar10-s5-sdarts-adv",
+        "the paper's main search: SDARTS-ADV on CIFAR-10, 7 operations (Table 1)",
+        "s5",
+        "sdarts-adv",
+        "cifar10"
+    ),
+    search!(
+        "cifar10-s5-sdarts-rs",
+        "SDARTS-RS on CIFAR-10, 7 operations (Table 1)",
+        "s5",
+        "sdarts-rs",
+        "cifar10"
+    ),
+    search!(
+        "cifar10-s5-darts",
+        "the baseline: first-order DARTS on CIFAR-10, 7 operations",
+        "s5",
+        "darts",
+        "cifar10"
+    ),
+    search!(
+        "cifar10-s5-darts-2nd",
+        "the baseline: second-order DARTS on CIFAR-10, 7 operations",
+        "s5",
+        "darts",
+        "cifar10",
+        "search.order" = "second"
+    ),
+    search!(
+        "darts-original",
+        "the space of the DARTS paper, 8 operations with `none`, first order, on CIFAR-10",
+        "darts",
+        "darts",
+        "cifar10"
+    ),
+    search!("s1", "SDARTS-ADV in space S1 on CIFAR-10 (Table 4)", "s1", "sdarts-adv", "cifar10"),
+    search!("s2", "SDARTS-ADV in space S2 on CIFAR-10 (Table 4)", "s2", "sdarts-adv", "cifar10"),
+    search!("s3", "SDARTS-ADV in space S3 on CIFAR-10 (Table 4)", "s3", "sdarts-adv", "cifar10"),
+    search!("s4", "SDARTS-ADV in space S4 on CIFAR-10 (Table 4)", "s4", "sdarts-adv", "cifar10"),
+    search!(
+        "s1-cifar100",
+        "SDARTS-ADV in space S1 on CIFAR-100 (Table 4)",
+        "s1",
+        "sdarts-adv",
+        "cifar100"
+    ),
+    search!(
+        "s2-cifar100",
+        "SDARTS-ADV in space S2 on CIFAR-100 (Table 4)",
+        "s2",
+        "sdarts-adv",
+        "cifar100"
+    ),
+    search!(
+        "s3-cifar100",
+        "SDARTS-ADV in space S3 on CIFAR-100 (Table 4)",
+        "s3",
+        "sdarts-adv",
+        "cifar100"
+    ),
+    search!(
+        "s4-cifar100",
+        "SDARTS-ADV in space S4 on CIFAR-100 (Table 4)",
+        "s4",
+        "sdarts-adv",
+        "cifar100"
+    ),
+    search!("s1-svhn", "SDARTS-ADV in space S1 on SVHN (Table 4)", "s1", "sdarts-adv", "svhn"),
+    search!("s2-svhn", "SDARTS-ADV in space S2 on SVHN (Table 4)", "s2", "sdarts-adv", "svhn"),
+    search!("s3-svhn", "SDARTS-ADV in space S3 on SVHN (Table 4)", "s3", "sdarts-adv", "svhn"),
+    search!("s4-svhn", "SDARTS-ADV in space S4 on SVHN (Table 4)", "s4", "sdarts-adv", "svhn"),
+];

@@ -1,0 +1,97 @@
+//! The binary version of CIFAR-10 and CIFAR-100: records without any header.
+//!
+//! A record is its label bytes, then 32×32 bytes of red, of green and of blue. As nothing in the
+//! file says how many records there are, each file must have exactly the official number.
+
+use super::input::Input;
+use super::source::{Files, Source};
+use super::{DataError, Images};
+
+const SIDE: usize = 32;
+const PLANE: usize = SIDE * SIDE;
+
+/// How the records of one data set look.
+struct Layout {
+    /// Folder inside the official archive.
+    folder: &'static str,
+    /// Bytes before the pixels.
+    label_bytes: usize,
+    /// Which of them is the label.
+    label_at: usize,
+}
+
+const CIFAR10: Layout = Layout { folder: "cifar-10-batches-bin", label_bytes: 1, label_at: 0 };
+/// The first byte is one of 20 coarse classes; the paper and everybody else use the fine one.
+const CIFAR100: Layout = Layout { folder: "cifar-100-binary", label_bytes: 2, label_at: 1 };
+
+const TRAIN_BATCHES: [&str; 5] =
+    ["data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin"];
+
+/// Training and test images of CIFAR-10, from six files of 10,000 records.
+pub(super) fn decode_10(source: &Source, files: &mut Files) -> Result<(Images, Images), DataError> {
+    let classes = source.classes.len();
+    Ok((
+        CIFAR10.part(files, &TRAIN_BATCHES, 10_000, classes)?,
+        CIFAR10.part(files, &["test_batch.bin"], 10_000, classes)?,
+    ))
+}
+
+/// Training and test images of CIFAR-100, with fine labels.
+pub(super) fn decode_100(source: &Source, files: &mut Files) -> Result<(Images, Images), DataError> {
+    let classes = source.classes.len();
+    Ok((
+        CIFAR100.part(files, &["train.bin"], 50_000, classes)?,
+        CIFAR100.part(files, &["test.bin"], 10_000, classes)?,
+    ))
+}
+
+impl Layout {
+    fn part(
+        &self,
+        files: &mut Files,
+        names: &[&str],
+        records: usize,
+        classes: usize,
+    ) -> Result<Images, DataError> {
+        let mut images =
+            Images { pixels: Vec::new(), labels: Vec::new(), height: SIDE, width: SIDE, channels: 3 };
+        for name in names {
+            let (file, bytes) = files.get(&[&format!("{}/{name}", self.folder), name])?;
+            self.append(&mut images, &file, &bytes, records, classes)?;
+        }
+        Ok(images)
+    }
+
+    fn append(
+        &self,
+        images: &mut Images,
+        file: &str,
+        bytes: &[u8],
+        records: usize,
+        classes: usize,
+    ) -> Result<(), DataError> {
+        let record_len = self.label_bytes + 3 * PLANE;
+        let what = format!("{records} records of {record_len} bytes");
+        let mut input = Input::new(file, bytes);
+        let bytes = input.bytes((records * record_len) as u64, &what)?;
+        input.end(&what)?;
+        images.pixels.reserve(records * 3 * PLANE);
+        for (index, record) in bytes.chunks_exact(record_len).enumerate() {
+            let (labels, planes) = record.split_at(self.label_bytes);
+            let label = labels[self.label_at];
+            if usize::from(label) >= classes {
+                return Err(input.malformed(
+                    format!("labels from 0 to {}", classes - 1),
+                    format!("label {label} in record {index}"),
+                ));
+            }
+            images.labels.push(u16::from(label));
+            let (red, rest) = planes.split_at(PLANE);
+            let (green, blue) = rest.split_at(PLANE);
+            for ((&red, &green), &blue) in red.iter().zip(green).zip(blue) {
+                images.pixels.extend([red, green, blue]);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,163 @@
+//! What a search says while it runs. This is the only way out of the loop: the progress line, the
+//! file events.jsonl, the report and the web page are readers of one stream.
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::Config;
+use crate::genotype::Genotype;
+
+/// Version of the event schema; the first event of a stream carries it. Readers accept every
+/// version up to their own.
+pub const SCHEMA: u32 = 1;
+
+/// A matrix of architecture numbers, one row for every edge, one column for every operation.
+pub type Rows = Vec<Vec<f32>>;
+
+/// One thing that happened, in the order in which it happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Event {
+    /// The search starts; everything that a reader needs to interpret the rest.
+    Started(Started),
+    /// An epoch starts.
+    EpochStarted(EpochStarted),
+    /// One step of the search ended: an α-step and a w-step.
+    Step(Step),
+    /// An epoch ended.
+    EpochFinished(EpochFinished),
+    /// Something that the user should know, and that did not stop the search.
+    Warning(Warning),
+    /// The search ended.
+    Finished(Finished),
+}
+
+/// The search starts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Started {
+    /// [`SCHEMA`] of the writer.
+    pub schema: u32,
+    /// Every setting.
+    pub config: Config,
+    /// The device in words, e.g. `cpu (2 threads)`.
+    pub device: String,
+    /// Number of weights of the supernet.
+    pub parameters: usize,
+    /// The architecture tensors: for the cell spaces `normal` and `reduce`.
+    pub architecture: Vec<Architecture>,
+    /// Steps in one epoch.
+    pub steps_per_epoch: usize,
+}
+
+/// One architecture tensor: a candidate list for every edge.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Architecture {
+    /// `normal` or `reduce`.
+    pub name: String,
+    /// The edges, in row order.
+    pub edges: Vec<Edge>,
+}
+
+/// One edge of a cell and what it chooses from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Edge {
+    /// State that the edge ends in (2 is the first node).
+    pub node: usize,
+    /// State that it reads.
+    pub source: usize,
+    /// Names of its candidate operations, in column order.
+    pub operations: Vec<String>,
+}
+
+/// An epoch starts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EpochStarted {
+    /// 0-based.
+    pub epoch: usize,
+    /// Learning rate of the weights in this epoch.
+    pub learning_rate: f64,
+    /// Radius of the perturbation in this epoch; 0 without one.
+    pub epsilon: f64,
+}
+
+/// One step of the search ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// 0-based epoch.
+    pub epoch: usize,
+    /// 0-based step in the epoch.
+    pub step: usize,
+    /// Loss of the perturbed network on the training batch.
+    pub train_loss: f32,
+    /// Share of right answers on the training batch.
+    pub train_accuracy: f32,
+    /// Loss on the validation batch, before the α-step.
+    pub valid_loss: f32,
+    /// What the attack did, where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attack: Option<Attack>,
+}
+
+/// What an adversarial perturbation did to the training loss (eval mode, spec §3.4).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Attack {
+    /// Loss before it.
+    pub loss_before: f32,
+    /// Loss after it, before a reverting rule is applied.
+    pub loss_after: f32,
+    /// Whether the attack lowered the loss and was taken back.
+    pub reverted: bool,
+}
+
+/// An epoch ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EpochFinished {
+    /// 0-based.
+    pub epoch: usize,
+    /// Learning rate of the weights.
+    pub learning_rate: f64,
+    /// Radius of the perturbation; 0 without one.
+    pub epsilon: f64,
+    /// Mean loss over the training steps, of the perturbed network.
+    pub train_loss: f64,
+    /// Share of right answers over the training steps.
+    pub train_accuracy: f64,
+    /// Loss over the validation half, unperturbed, eval mode.
+    pub valid_loss: f64,
+    /// Share of right answers over the validation half.
+    pub valid_accuracy: f64,
+    /// Raw α of every architecture tensor, in the order of [`Started::architecture`].
+    pub alpha: Vec<Rows>,
+    /// Row-softmax of α.
+    pub probabilities: Vec<Rows>,
+    /// The cells that would be derived now.
+    pub genotype: Genotype,
+    /// Share of parameter-free operations among the genes of each cell type (Table 5), in the
+    /// order of [`Started::architecture`].
+    pub parameter_free: Vec<f32>,
+    /// Seconds spent on this epoch. The only field that differs between repeated runs.
+    pub seconds: f64,
+}
+
+/// Something that the user should know.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Warning {
+    /// 0-based epoch.
+    pub epoch: usize,
+    /// Which warning, for programs: `collapse`…
+    pub code: String,
+    /// What it means, for people.
+    pub message: String,
+}
+
+/// The search ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Finished {
+    /// The result.
+    pub genotype: Genotype,
+    /// Epochs trained in all.
+    pub epochs: usize,
+    /// Validation accuracy of the supernet after the last epoch.
+    pub valid_accuracy: f64,
+    /// Why it ended: `completed`.
+    pub reason: String,
+}

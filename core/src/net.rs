@@ -1,0 +1,165 @@
+//! The supernet: every edge of every cell computes all its candidates, weighted by p (spec §1.2
+//! and §1.3).
+
+mod cell;
+mod model;
+
+use burn::tensor::Tensor;
+
+use crate::event::Architecture;
+use crate::nn::{Builder, Init, Layer, Layout, Pass, Sequence, WeightId};
+use crate::ops::Operation;
+use cell::{Cell, Shape};
+pub use model::{Examples, Model, Outcome, Point};
+
+/// What a search needs of a network: its weights, its architecture and its output.
+pub trait Supernet {
+    /// Places of all weights and statistics.
+    fn layout(&self) -> &Layout;
+
+    /// The architecture tensors: edges and candidates.
+    fn architecture(&self) -> &[Architecture];
+
+    /// Logits for a batch, with every edge weighted by `probabilities`.
+    ///
+    /// # Shapes
+    /// - `images`: [batch, height, width, channels]
+    /// - `probabilities`: [edges, operations] for every architecture tensor
+    /// - output: [batch, classes]
+    fn forward(
+        &self,
+        images: Tensor<4>,
+        probabilities: &[Tensor<2>],
+        pass: &mut Pass,
+    ) -> Tensor<2>;
+}
+
+/// Size of a supernet and of what it reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NetShape {
+    /// Channels of the images.
+    pub image_channels: usize,
+    /// Classes.
+    pub classes: usize,
+    /// Cells; those at 1/3 and 2/3 reduce.
+    pub cells: usize,
+    /// Channels of the first cell.
+    pub channels: usize,
+    /// Channels of the stem, as a multiple of `channels`.
+    pub stem_multiplier: usize,
+}
+
+/// The candidates of one edge.
+pub struct EdgeTable {
+    /// State that the edge ends in.
+    pub node: usize,
+    /// State that it reads.
+    pub source: usize,
+    /// Its candidates, in column order.
+    pub operations: Vec<&'static Operation>,
+}
+
+/// The supernet of a cell space: stem, cells, global average, classifier.
+pub struct CellNet {
+    layout: Layout,
+    architecture: Vec<Architecture>,
+    stem: Sequence,
+    cells: Vec<Cell>,
+    classifier: Classifier,
+}
+
+struct Classifier {
+    weight: WeightId,
+    bias: WeightId,
+    inputs: usize,
+    classes: usize,
+}
+
+impl CellNet {
+    /// Builds the network of these edge tables (normal cell, reduction cell).
+    pub fn new(normal: &[EdgeTable], reduce: &[EdgeTable], shape: NetShape) -> Self {
+        let mut layout = Layout::default();
+        let mut builder = Builder::new(&mut layout);
+        let stem_channels = shape.stem_multiplier * shape.channels;
+        let stem = Sequence(vec![
+            Layer::conv(
+                &mut builder.child("stem.0"),
+                [stem_channels, shape.image_channels, 3, 3],
+                [1, 1],
+            ),
+            Layer::norm(&mut builder.child("stem.1"), stem_channels, true),
+        ]);
+        let mut cells = Vec::with_capacity(shape.cells);
+        let mut cell_shape = Shape::stem(stem_channels, shape.channels);
+        for index in 0..shape.cells {
+            let reduction = index == shape.cells / 3 || index == 2 * shape.cells / 3;
+            cell_shape = cell_shape.next(reduction);
+            let table = if reduction { reduce } else { normal };
+            cells.push(Cell::new(&mut builder.child(format!("cells.{index}")), table, cell_shape));
+            cell_shape = cell_shape.after(cells[index].nodes());
+        }
+        let classifier = Classifier::new(&mut builder.child("classifier"), cell_shape.previous(), shape.classes);
+        let architecture = vec![describe("normal", normal), describe("reduce", reduce)];
+        Self { layout, architecture, stem, cells, classifier }
+    }
+}
+
+impl Supernet for CellNet {
+    fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    fn architecture(&self) -> &[Architecture] {
+        &self.architecture
+    }
+
+    fn forward(
+        &self,
+        images: Tensor<4>,
+        probabilities: &[Tensor<2>],
+        pass: &mut Pass,
+    ) -> Tensor<2> {
+        let rows: Vec<Vec<Tensor<1>>> = probabilities.iter().map(split_rows).collect();
+        let stem = self.stem.forward(images, pass);
+        let (mut before, mut previous) = (stem.clone(), stem);
+        for cell in &self.cells {
+            let output = cell.forward(before, previous.clone(), &rows[cell.kind()], pass);
+            (before, previous) = (previous, output);
+        }
+        self.classifier.forward(previous, pass)
+    }
+}
+
+impl Classifier {
+    fn new(builder: &mut Builder, inputs: usize, classes: usize) -> Self {
+        let init = Init::FanIn(inputs);
+        let weight = builder.weight("weight", &[classes, inputs], init);
+        Self { weight, bias: builder.weight("bias", &[classes], init), inputs, classes }
+    }
+
+    /// Global average, then the linear layer.
+    fn forward(&self, x: Tensor<4>, pass: &mut Pass) -> Tensor<2> {
+        let [batch, height, width, channels] = x.dims();
+        let pooled = x.reshape([batch, height * width, channels]).mean_dim(1);
+        let weight = pass.weight(self.weight, [self.classes, self.inputs]);
+        pooled.reshape([batch, channels]).matmul(weight.transpose())
+            + pass.weight(self.bias, [1, self.classes])
+    }
+}
+
+fn describe(name: &str, table: &[EdgeTable]) -> Architecture {
+    let edge = |edge: &EdgeTable| crate::event::Edge {
+        node: edge.node,
+        source: edge.source,
+        operations: edge.operations.iter().map(|row| row.name.to_owned()).collect(),
+    };
+    Architecture { name: name.to_owned(), edges: table.iter().map(edge).collect() }
+}
+
+/// One vector for every edge; split once for all cells of a type, so that their gradients meet in
+/// 14 small vectors instead of in a matrix for each of 112 edges.
+fn split_rows(probabilities: &Tensor<2>) -> Vec<Tensor<1>> {
+    let [edges, operations] = probabilities.dims();
+    let row = |edge: usize| probabilities.clone().slice([edge..edge + 1]).reshape([operations]);
+    (0..edges).map(row).collect()
+}

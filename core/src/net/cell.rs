@@ -1,0 +1,140 @@
+//! One cell: two preprocessed inputs, nodes that sum mixed edges, and their concatenation.
+
+use burn::tensor::Tensor;
+
+use super::EdgeTable;
+use crate::nn::{Builder, Pass, Sequence};
+use crate::ops::{Candidate, Site, State, factorized_reduce, relu_conv_norm};
+
+/// Channels around a cell, and where it reduces.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shape {
+    before: usize,
+    previous: usize,
+    channels: usize,
+    reduction: bool,
+    previous_reduction: bool,
+}
+
+impl Shape {
+    /// Before the first cell: both its inputs are the stem.
+    pub fn stem(stem_channels: usize, channels: usize) -> Self {
+        Self {
+            before: stem_channels,
+            previous: stem_channels,
+            channels,
+            reduction: false,
+            previous_reduction: false,
+        }
+    }
+
+    /// Channels of the newest cell's output.
+    pub fn previous(&self) -> usize {
+        self.previous
+    }
+
+    /// At the next cell; a reduction doubles its channels.
+    pub fn next(self, reduction: bool) -> Self {
+        let channels = if reduction { 2 * self.channels } else { self.channels };
+        Self { channels, reduction, previous_reduction: self.reduction, ..self }
+    }
+
+    /// After a cell that concatenates `nodes` nodes.
+    pub fn after(self, nodes: usize) -> Self {
+        Self { before: self.previous, previous: nodes * self.channels, ..self }
+    }
+}
+
+pub(super) struct Cell {
+    preprocess: [Sequence; 2],
+    edges: Vec<MixedEdge>,
+    nodes: usize,
+    reduction: bool,
+}
+
+struct MixedEdge {
+    node: usize,
+    source: usize,
+    candidates: Vec<Candidate>,
+}
+
+impl Cell {
+    pub fn new(builder: &mut Builder, table: &[EdgeTable], shape: Shape) -> Self {
+        let Shape { before, previous, channels, reduction, previous_reduction } = shape;
+        let mut first = builder.child("preprocess0");
+        let first = if previous_reduction {
+            factorized_reduce(&mut first, before, channels, false)
+        } else {
+            relu_conv_norm(&mut first, before, channels, false)
+        };
+        let second = relu_conv_norm(&mut builder.child("preprocess1"), previous, channels, false);
+        let edges = table.iter().enumerate().map(|(index, edge)| {
+            let stride = if reduction && edge.source < 2 { 2 } else { 1 };
+            let site = Site { channels, stride, supernet: true };
+            MixedEdge::new(&mut builder.child(format!("_ops.{index}")), edge, site)
+        });
+        let edges: Vec<MixedEdge> = edges.collect();
+        let nodes = edges.iter().map(|edge| edge.node).max().map_or(0, |last| last - 1);
+        Self { preprocess: [first, second], edges, nodes, reduction }
+    }
+
+    /// Number of nodes.
+    pub fn nodes(&self) -> usize {
+        self.nodes
+    }
+
+    /// Index of its architecture tensor: 0 for a normal cell, 1 for a reduction cell.
+    pub fn kind(&self) -> usize {
+        usize::from(self.reduction)
+    }
+
+    /// # Shapes
+    /// - `before`, `previous`: outputs of the two cells before
+    /// - `rows`: [operations] for every edge
+    /// - output: [batch, height, width, nodes · channels]
+    pub fn forward(
+        &self,
+        before: Tensor<4>,
+        previous: Tensor<4>,
+        rows: &[Tensor<1>],
+        pass: &mut Pass,
+    ) -> Tensor<4> {
+        let [first, second] = &self.preprocess;
+        let mut states =
+            vec![State::new(first.forward(before, pass)), State::new(second.forward(previous, pass))];
+        for node in 2..2 + self.nodes {
+            let incoming = self.edges.iter().zip(rows).filter(|(edge, _)| edge.node == node);
+            let sum = incoming
+                .filter_map(|(edge, row)| edge.forward(&mut states[edge.source], row, pass))
+                .reduce(Tensor::add);
+            states.extend(sum.map(State::new));
+        }
+        Tensor::cat(states.into_iter().skip(2).map(|state| state.value).collect(), 3)
+    }
+}
+
+impl MixedEdge {
+    fn new(builder: &mut Builder, edge: &EdgeTable, site: Site) -> Self {
+        let candidate = |(index, operation): (usize, &&'static crate::ops::Operation)| {
+            operation.build(&mut builder.child(format!("_ops.{index}")), site)
+        };
+        let candidates = edge.operations.iter().enumerate().map(candidate).collect();
+        Self { node: edge.node, source: edge.source, candidates }
+    }
+
+    /// Σ p·candidate(state) over the candidates that are not zero; `None` if all are.
+    fn forward(&self, state: &mut State, row: &Tensor<1>, pass: &mut Pass) -> Option<Tensor<4>> {
+        // Where a space has `none`, it is its first candidate.
+        let zeros = self.candidates.iter().take_while(|candidate| candidate.is_none()).count();
+        let live = &self.candidates[zeros..];
+        if live.is_empty() {
+            return None;
+        }
+        let outputs = live.iter().map(|candidate| candidate.forward(state, pass)).collect();
+        let weights = match zeros {
+            0 => row.clone(),
+            _ => row.clone().slice([zeros..self.candidates.len()]),
+        };
+        Some(shaders::mix(pass.kernels, outputs, weights))
+    }
+}

@@ -1,0 +1,137 @@
+//! A network as a function: the loss of a batch at given weights and architecture, and its
+//! gradients.
+
+use burn::tensor::{Int, Tensor};
+use rand_pcg::Pcg64;
+use shaders::Kernels;
+
+use super::Supernet;
+use crate::arch::probabilities;
+use crate::nn::{Pass, Statistics, Wanted, correct, cross_entropy};
+
+/// A batch on the device.
+#[derive(Clone, Debug)]
+pub struct Examples {
+    /// [batch, height, width, channels].
+    pub images: Tensor<4>,
+    /// [batch].
+    pub labels: Tensor<1, Int>,
+}
+
+/// A supernet and how it is computed.
+pub struct Model {
+    /// The network.
+    pub network: Box<dyn Supernet>,
+    /// Whether plain burn ops or our kernels compute.
+    pub kernels: Kernels,
+}
+
+/// Outcome of a forward pass: detached numbers and the running statistics after it.
+pub struct Outcome {
+    /// Mean cross-entropy, [1].
+    pub loss: Tensor<1>,
+    /// Number of right answers, [1].
+    pub correct: Tensor<1>,
+    /// [batch, classes].
+    pub logits: Tensor<2>,
+    /// Running statistics as this pass leaves them, [2, channels].
+    pub statistics: Tensor<2>,
+}
+
+/// Weights and statistics at which a loss is taken.
+#[derive(Clone, Copy)]
+pub struct Point<'a> {
+    /// The flat weights.
+    pub weights: &'a Tensor<1>,
+    /// The running statistics, [2, channels].
+    pub statistics: &'a Tensor<2>,
+    /// Eval mode: normalise by the running statistics and leave them as they are.
+    pub eval: bool,
+}
+
+impl Model {
+    /// The loss alone.
+    pub fn loss(&self, at: Point, p: &[Tensor<2>], batch: &Examples, noise: Pcg64) -> Outcome {
+        let mut pass = self.pass(at, Wanted::Nothing, noise);
+        let logits = self.network.forward(batch.images.clone(), p, &mut pass);
+        finish(at, logits, batch, pass)
+    }
+
+    /// The loss and its gradient with respect to the weights; p is a constant.
+    ///
+    /// # Shapes
+    /// - gradient: [weights]
+    pub fn weight_gradient(
+        &self,
+        at: Point,
+        p: &[Tensor<2>],
+        batch: &Examples,
+        noise: Pcg64,
+    ) -> (Tensor<1>, Outcome) {
+        let mut pass = self.pass(at, Wanted::Weights, noise);
+        let p: Vec<_> = p.iter().map(|p| p.clone().autodiff()).collect();
+        let logits = self.network.forward(batch.images.clone().autodiff(), &p, &mut pass);
+        let loss = cross_entropy(logits.clone(), batch.labels.clone());
+        let mut gradients = loss.backward();
+        let gradient = pass.weight_gradient(self.network.layout(), &mut gradients);
+        (gradient, finish(at, logits.inner(), batch, pass))
+    }
+
+    /// The loss and its gradient with respect to raw α, through the row-softmax.
+    pub fn alpha_gradient(
+        &self,
+        at: Point,
+        alpha: &[Tensor<2>],
+        batch: &Examples,
+        noise: Pcg64,
+    ) -> (Vec<Tensor<2>>, Outcome) {
+        self.architecture_gradient(at, alpha, probabilities, batch, noise)
+    }
+
+    /// The loss and its gradient with respect to p itself.
+    pub fn probability_gradient(
+        &self,
+        at: Point,
+        p: &[Tensor<2>],
+        batch: &Examples,
+        noise: Pcg64,
+    ) -> (Vec<Tensor<2>>, Outcome) {
+        self.architecture_gradient(at, p, <[_]>::to_vec, batch, noise)
+    }
+
+    fn architecture_gradient(
+        &self,
+        at: Point,
+        leaves: &[Tensor<2>],
+        relax: impl Fn(&[Tensor<2>]) -> Vec<Tensor<2>>,
+        batch: &Examples,
+        noise: Pcg64,
+    ) -> (Vec<Tensor<2>>, Outcome) {
+        let mut pass = self.pass(at, Wanted::Architecture, noise);
+        let leaves: Vec<_> =
+            leaves.iter().map(|leaf| leaf.clone().autodiff().require_grad()).collect();
+        let images = batch.images.clone().autodiff();
+        let logits = self.network.forward(images, &relax(&leaves), &mut pass);
+        let loss = cross_entropy(logits.clone(), batch.labels.clone());
+        let mut gradients = loss.backward();
+        let gradient = leaves.iter().map(|leaf| {
+            leaf.grad_remove(&mut gradients).unwrap_or_else(|| leaf.clone().inner().zeros_like())
+        });
+        (gradient.collect(), finish(at, logits.inner(), batch, pass))
+    }
+
+    fn pass(&self, at: Point, wanted: Wanted, noise: Pcg64) -> Pass {
+        let statistics =
+            if at.eval { Statistics::Running(at.statistics.clone()) } else { Statistics::Batch };
+        Pass::new(self.network.layout(), at.weights, statistics, wanted, self.kernels, noise)
+    }
+}
+
+fn finish(at: Point, logits: Tensor<2>, batch: &Examples, pass: Pass) -> Outcome {
+    Outcome {
+        loss: cross_entropy(logits.clone(), batch.labels.clone()),
+        correct: correct(logits.clone(), batch.labels.clone()),
+        logits,
+        statistics: pass.updated(at.statistics.clone()),
+    }
+}

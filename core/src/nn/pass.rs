@@ -1,0 +1,144 @@
+//! One forward pass: the weights it reads, the statistics it uses and those it observes.
+
+use burn::tensor::{Gradients, Tensor, TensorData};
+use rand_pcg::Pcg64;
+use shaders::Kernels;
+
+use super::layout::{Layout, NormId, WeightId};
+use super::{NORM_EPS, NORM_MOMENTUM};
+
+/// Which gradients a pass is for. What is not wanted is not computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// None: the loss alone.
+    Nothing,
+    /// The gradient with respect to the architecture.
+    Architecture,
+    /// The gradient with respect to the weights.
+    Weights,
+}
+
+/// Which statistics batch-norm layers normalise by.
+#[derive(Clone, Debug)]
+pub enum Statistics {
+    /// Those of the batch (train mode).
+    Batch,
+    /// Running ones, [2, channels of all layers] (eval mode).
+    Running(Tensor<2>),
+}
+
+/// What one forward pass reads and what it leaves behind.
+pub struct Pass {
+    /// Whether plain burn ops or our kernels compute.
+    pub kernels: Kernels,
+    /// Source of the noise operation.
+    pub noise: Pcg64,
+    weights: Vec<Tensor<1>>,
+    running: Option<Vec<Tensor<2>>>,
+    observed: Vec<Option<Observation>>,
+}
+
+/// Moments that one layer saw, and over how many numbers each was taken.
+struct Observation {
+    moments: Tensor<2>,
+    count: usize,
+}
+
+impl Pass {
+    /// A pass of the network with this layout over these weights.
+    ///
+    /// # Shapes
+    /// - `weights`: [`Layout::weight_count`]
+    pub fn new(
+        layout: &Layout,
+        weights: &Tensor<1>,
+        statistics: Statistics,
+        wanted: Wanted,
+        kernels: Kernels,
+        noise: Pcg64,
+    ) -> Self {
+        let leaf = |range: std::ops::Range<usize>| {
+            let view = weights.clone().slice([range]);
+            match wanted {
+                Wanted::Nothing => view,
+                Wanted::Architecture => view.autodiff(),
+                Wanted::Weights => view.autodiff().require_grad(),
+            }
+        };
+        let running = match statistics {
+            Statistics::Batch => None,
+            Statistics::Running(all) => {
+                let of = |range: std::ops::Range<usize>| all.clone().slice([0..2, range]);
+                Some(layout.norms().iter().map(|slot| of(slot.range.clone())).collect())
+            }
+        };
+        Self {
+            kernels,
+            noise,
+            weights: layout.weights().iter().map(|slot| leaf(slot.range.clone())).collect(),
+            running,
+            observed: layout.norms().iter().map(|_| None).collect(),
+        }
+    }
+
+    /// A weight in the shape that a layer needs.
+    pub fn weight<const D: usize>(&self, id: WeightId, shape: [usize; D]) -> Tensor<D> {
+        self.weights[id.0].clone().reshape(shape)
+    }
+
+    /// Batch norm without affine part: by the statistics of the batch, which are remembered, or by
+    /// the running ones.
+    pub fn normalise(&mut self, id: NormId, x: Tensor<4>) -> Tensor<4> {
+        if let Some(running) = &self.running {
+            return shaders::standardise(self.kernels, x, running[id.0].clone(), NORM_EPS);
+        }
+        let [batch, height, width, _] = x.dims();
+        let moments = shaders::moments(self.kernels, x.clone());
+        self.observe(id, moments.clone(), batch * height * width);
+        shaders::normalise(self.kernels, x, moments, NORM_EPS)
+    }
+
+    /// Records that layer `other` saw the same input as layer `id`: candidates without parameters
+    /// are computed once for all edges that leave a state.
+    pub fn observe_like(&mut self, id: NormId, other: NormId) {
+        if let Some(Observation { moments, count }) = &self.observed[id.0] {
+            self.observed[other.0] = Some(Observation { moments: moments.clone(), count: *count });
+        }
+    }
+
+    fn observe(&mut self, id: NormId, moments: Tensor<2>, count: usize) {
+        self.observed[id.0] = Some(Observation { moments, count });
+    }
+
+    /// Gradients of all weights as a flat vector; zero where a weight had no part in the loss.
+    pub fn weight_gradient(&self, layout: &Layout, gradients: &mut Gradients) -> Tensor<1> {
+        let flat = self.weights.iter().zip(layout.weights()).map(|(leaf, slot)| {
+            leaf.grad_remove(gradients)
+                .unwrap_or_else(|| Tensor::zeros([slot.range.len()], &leaf.device().inner()))
+        });
+        Tensor::cat(flat.collect(), 0)
+    }
+
+    /// The running statistics after this pass, as PyTorch updates them: with the unbiased variance.
+    ///
+    /// # Shapes
+    /// - `running` and output: [2, channels of all layers]
+    pub fn updated(self, running: Tensor<2>) -> Tensor<2> {
+        let mut factors = Vec::new();
+        let mut moments = Vec::new();
+        for Observation { moments: seen, count } in self.observed.into_iter().flatten() {
+            let unbiased = count as f32 / (count.max(2) - 1) as f32;
+            factors.extend(std::iter::repeat_n(unbiased, seen.dims()[1]));
+            moments.push(seen);
+        }
+        let channels = factors.len();
+        if channels != running.dims()[1] {
+            return running; // an eval pass observes nothing
+        }
+        let mut scale = vec![1.0; channels];
+        scale.append(&mut factors);
+        let scale = Tensor::from_data(TensorData::new(scale, [2, channels]), &running.device());
+        running.mul_scalar(1.0 - NORM_MOMENTUM)
+            + (Tensor::cat(moments, 1) * scale).mul_scalar(NORM_MOMENTUM)
+    }
+}

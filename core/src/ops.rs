@@ -1,0 +1,304 @@
+//! The catalogue of candidate operations (spec §1.1). A row gives an operation its name, its
+//! colour key, its layers and its parameter count; parsers, lists, help texts and the generic tests
+//! (shape, count, gradient, parity) all read this table. A new operation is a new row.
+
+use burn::tensor::Tensor;
+use shaders::Pool;
+
+use crate::nn::{Builder, Layer, NormId, Pass, Sequence};
+
+/// Name of the operation that gives nothing. It takes softmax mass in the spaces that have it, and
+/// is never derived.
+pub const NONE: &str = "none";
+
+/// Where an operation stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// Channels of the edge, in and out.
+    pub channels: usize,
+    /// 2 on the edges of a reduction cell that read a cell input, else 1.
+    pub stride: usize,
+    /// In a supernet batch norm has no affine part and follows pooling too; in a derived network
+    /// it has one and does not.
+    pub supernet: bool,
+}
+
+/// One row of the catalogue.
+pub struct Operation {
+    /// Its name everywhere.
+    pub name: &'static str,
+    /// Two letters for narrow tables.
+    pub short: &'static str,
+    /// What it does.
+    pub help: &'static str,
+    /// Whether it counts as parameter-free in a genotype (Table 5).
+    pub parameter_free: bool,
+    /// Weights in a supernet, for (channels, stride): the closed form of spec §1.1.
+    pub parameters: fn(usize, usize) -> usize,
+    layers: fn(&mut Builder, Site) -> Sequence,
+}
+
+/// All operations.
+pub static ALL: &[Operation] = &[
+    Operation {
+        name: NONE,
+        short: "00",
+        help: "nothing: zeros",
+        parameter_free: true,
+        parameters: |_, _| 0,
+        layers: |_, _| Sequence::default(),
+    },
+    Operation {
+        name: "max_pool_3x3",
+        short: "mp",
+        help: "3x3 max pooling; in a supernet followed by batch norm",
+        parameter_free: true,
+        parameters: |_, _| 0,
+        layers: |builder, site| pool(builder, site, Pool::Max),
+    },
+    Operation {
+        name: "avg_pool_3x3",
+        short: "ap",
+        help: "3x3 average pooling without the padding; in a supernet followed by batch norm",
+        parameter_free: true,
+        parameters: |_, _| 0,
+        layers: |builder, site| pool(builder, site, Pool::Average),
+    },
+    Operation {
+        name: "skip_connect",
+        short: "sk",
+        help: "identity; at stride 2 a factorised reduction, which has weights",
+        parameter_free: true,
+        parameters: |channels, stride| if stride == 1 { 0 } else { channels * channels },
+        layers: |builder, site| match site.stride {
+            1 => Sequence::default(),
+            _ => factorized_reduce(builder, site.channels, site.channels, !site.supernet),
+        },
+    },
+    Operation {
+        name: "sep_conv_3x3",
+        short: "s3",
+        help: "separable 3x3 convolution, twice",
+        parameter_free: false,
+        parameters: |channels, _| separable_count(channels, 3),
+        layers: |builder, site| separable(builder, site, 3),
+    },
+    Operation {
+        name: "sep_conv_5x5",
+        short: "s5",
+        help: "separable 5x5 convolution, twice",
+        parameter_free: false,
+        parameters: |channels, _| separable_count(channels, 5),
+        layers: |builder, site| separable(builder, site, 5),
+    },
+    Operation {
+        name: "sep_conv_7x7",
+        short: "s7",
+        help: "separable 7x7 convolution, twice",
+        parameter_free: false,
+        parameters: |channels, _| separable_count(channels, 7),
+        layers: |builder, site| separable(builder, site, 7),
+    },
+    Operation {
+        name: "dil_conv_3x3",
+        short: "d3",
+        help: "separable 3x3 convolution with dilation 2",
+        parameter_free: false,
+        parameters: |channels, _| unit_count(channels, 3),
+        layers: |builder, site| dilated(builder, site, 3),
+    },
+    Operation {
+        name: "dil_conv_5x5",
+        short: "d5",
+        help: "separable 5x5 convolution with dilation 2",
+        parameter_free: false,
+        parameters: |channels, _| unit_count(channels, 5),
+        layers: |builder, site| dilated(builder, site, 5),
+    },
+    Operation {
+        name: "conv_7x1_1x7",
+        short: "c7",
+        help: "1x7 convolution, then 7x1",
+        parameter_free: false,
+        parameters: |channels, _| 14 * channels * channels,
+        layers: seven_by_one,
+    },
+    Operation {
+        name: "noise",
+        short: "nz",
+        help: "N(0, 1) noise instead of the input (space S4)",
+        parameter_free: true,
+        parameters: |_, _| 0,
+        layers: |_, site| Sequence(vec![Layer::Noise { stride: site.stride }]),
+    },
+];
+
+/// The operation of this name.
+pub fn find(name: &str) -> Option<&'static Operation> {
+    ALL.iter().find(|operation| operation.name == name)
+}
+
+/// An operation with its weights, as a candidate of one edge.
+pub struct Candidate {
+    /// Its row in the catalogue.
+    pub operation: &'static Operation,
+    layers: Sequence,
+}
+
+impl Operation {
+    /// Builds the operation under the path of `builder`.
+    pub fn build(&'static self, builder: &mut Builder, site: Site) -> Candidate {
+        Candidate { operation: self, layers: (self.layers)(builder, site) }
+    }
+}
+
+impl Candidate {
+    /// Whether its output is zero whatever comes in.
+    pub fn is_none(&self) -> bool {
+        self.operation.name == NONE
+    }
+
+    /// Applies the candidate to a state of the cell.
+    ///
+    /// # Shapes
+    /// - output: [batch, ⌈height / stride⌉, ⌈width / stride⌉, channels]
+    pub fn forward(&self, state: &mut State, pass: &mut Pass) -> Tensor<4> {
+        match self.layers.0.as_slice() {
+            [Layer::Relu, rest @ ..] => {
+                rest.iter().fold(state.rectified(), |x, layer| layer.forward(x, pass))
+            }
+            &[Layer::Pool { kind, stride }, Layer::Norm { id, .. }] => {
+                state.pooled(kind, stride, id, pass, &self.layers)
+            }
+            _ => self.layers.forward(state.value.clone(), pass),
+        }
+    }
+}
+
+/// A state of a cell, with what all edges that leave it share: every convolution starts with the
+/// same ReLU, and pooling with batch norm is the same on every edge, statistics included. Computed
+/// once instead of once for each of up to four edges.
+pub struct State {
+    /// [batch, height, width, channels].
+    pub value: Tensor<4>,
+    rectified: Option<Tensor<4>>,
+    pooled: Vec<Pooled>,
+}
+
+struct Pooled {
+    kind: Pool,
+    stride: usize,
+    norm: NormId,
+    value: Tensor<4>,
+}
+
+impl State {
+    /// A state that nothing was computed from yet.
+    pub fn new(value: Tensor<4>) -> Self {
+        Self { value, rectified: None, pooled: Vec::new() }
+    }
+
+    fn rectified(&mut self) -> Tensor<4> {
+        let value = &self.value;
+        self.rectified.get_or_insert_with(|| burn::tensor::activation::relu(value.clone())).clone()
+    }
+
+    fn pooled(
+        &mut self,
+        kind: Pool,
+        stride: usize,
+        norm: NormId,
+        pass: &mut Pass,
+        layers: &Sequence,
+    ) -> Tensor<4> {
+        let known = self.pooled.iter().find(|known| known.kind == kind && known.stride == stride);
+        if let Some(known) = known {
+            pass.observe_like(known.norm, norm);
+            return known.value.clone();
+        }
+        let value = layers.forward(self.value.clone(), pass);
+        self.pooled.push(Pooled { kind, stride, norm, value: value.clone() });
+        value
+    }
+}
+
+/// ReLU, 1×1 convolution, batch norm: what brings a cell input to the channels of the cell.
+pub fn relu_conv_norm(
+    builder: &mut Builder,
+    inputs: usize,
+    outputs: usize,
+    affine: bool,
+) -> Sequence {
+    Sequence(vec![
+        Layer::Relu,
+        Layer::pointwise(&mut builder.child("op.1"), inputs, outputs),
+        Layer::norm(&mut builder.child("op.2"), outputs, affine),
+    ])
+}
+
+/// ReLU, two shifted 1×1 convolutions with stride 2 side by side, batch norm.
+pub fn factorized_reduce(
+    builder: &mut Builder,
+    inputs: usize,
+    outputs: usize,
+    affine: bool,
+) -> Sequence {
+    let shape = [outputs / 2, inputs, 1, 1];
+    let init = crate::nn::Init::FanIn(inputs);
+    let weights =
+        ["conv_1", "conv_2"].map(|name| builder.child(name).weight("weight", &shape, init));
+    Sequence(vec![
+        Layer::Relu,
+        Layer::FactorizedReduce { weights, inputs, outputs },
+        Layer::norm(&mut builder.child("bn"), outputs, affine),
+    ])
+}
+
+fn pool(builder: &mut Builder, site: Site, kind: Pool) -> Sequence {
+    let mut layers = vec![Layer::Pool { kind, stride: site.stride }];
+    if site.supernet {
+        layers.push(Layer::norm(&mut builder.child("1"), site.channels, false));
+    }
+    Sequence(layers)
+}
+
+/// ReLU → depthwise → pointwise → batch norm, at `op.first` and the three indices after it.
+fn unit(builder: &mut Builder, site: Site, kernel: usize, dilation: usize, first: usize) -> Vec<Layer> {
+    let Site { channels, stride, supernet } = site;
+    let at = |offset: usize| format!("op.{}", first + offset);
+    let (depthwise, pointwise, norm) = (at(1), at(2), at(3));
+    vec![
+        Layer::Relu,
+        Layer::depthwise(&mut builder.child(depthwise), channels, kernel, stride, dilation),
+        Layer::pointwise(&mut builder.child(pointwise), channels, channels),
+        Layer::norm(&mut builder.child(norm), channels, !supernet),
+    ]
+}
+
+fn separable(builder: &mut Builder, site: Site, kernel: usize) -> Sequence {
+    let mut layers = unit(builder, site, kernel, 1, 0);
+    layers.extend(unit(builder, Site { stride: 1, ..site }, kernel, 1, 4));
+    Sequence(layers)
+}
+
+fn dilated(builder: &mut Builder, site: Site, kernel: usize) -> Sequence {
+    Sequence(unit(builder, site, kernel, 2, 0))
+}
+
+fn seven_by_one(builder: &mut Builder, site: Site) -> Sequence {
+    let Site { channels, stride, supernet } = site;
+    Sequence(vec![
+        Layer::Relu,
+        Layer::conv(&mut builder.child("op.1"), [channels, channels, 1, 7], [1, stride]),
+        Layer::conv(&mut builder.child("op.2"), [channels, channels, 7, 1], [stride, 1]),
+        Layer::norm(&mut builder.child("op.3"), channels, !supernet),
+    ])
+}
+
+fn unit_count(channels: usize, kernel: usize) -> usize {
+    channels * kernel * kernel + channels * channels
+}
+
+fn separable_count(channels: usize, kernel: usize) -> usize {
+    2 * unit_count(channels, kernel)
+}

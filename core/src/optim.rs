@@ -1,0 +1,71 @@
+//! Optimisers with the semantics of PyTorch, over whole tensors, and their schedules (spec §2.4).
+
+use burn::tensor::Tensor;
+
+use crate::config::{AlphaOptimiser, WeightsOptimiser};
+
+/// Learning rate of the weights in an epoch: η_min + (η₀ − η_min)(1 + cos(π·e/E))/2.
+pub fn cosine(config: &WeightsOptimiser, epoch: usize, epochs: usize) -> f64 {
+    let WeightsOptimiser { learning_rate: start, learning_rate_min: end, .. } = *config;
+    let progress = epoch as f64 / epochs as f64;
+    end + (start - end) * (1.0 + (std::f64::consts::PI * progress).cos()) / 2.0
+}
+
+/// Scales a gradient to a 2-norm of at most `limit` (0: no limit), as
+/// `torch.nn.utils.clip_grad_norm_` does: by limit / (norm + 1e-6), if that is below 1.
+pub fn clip(gradient: Tensor<1>, limit: f64) -> Tensor<1> {
+    if limit == 0.0 {
+        return gradient;
+    }
+    let norm = norm(&[gradient.clone()]);
+    let scale = norm.add_scalar(1e-6).recip().mul_scalar(limit).clamp_max(1.0);
+    gradient * scale
+}
+
+/// 2-norm over several tensors together, of shape [1].
+pub fn norm<const D: usize>(tensors: &[Tensor<D>]) -> Tensor<1> {
+    let squares: Vec<Tensor<1>> = tensors.iter().map(|tensor| tensor.clone().square().sum()).collect();
+    Tensor::cat(squares, 0).sum().sqrt()
+}
+
+/// One step of SGD with momentum; dampening 0, no Nesterov. Returns the weights and the momentum
+/// buffer. A buffer of zeros equals PyTorch's missing buffer of the first step.
+pub fn sgd(
+    weights: Tensor<1>,
+    buffer: Tensor<1>,
+    gradient: Tensor<1>,
+    learning_rate: f64,
+    config: &WeightsOptimiser,
+) -> (Tensor<1>, Tensor<1>) {
+    let direction = gradient + weights.clone().mul_scalar(config.weight_decay);
+    let buffer = buffer.mul_scalar(config.momentum) + direction;
+    (weights - buffer.clone().mul_scalar(learning_rate), buffer)
+}
+
+/// First and second moment of one tensor under Adam.
+#[derive(Clone, Debug)]
+pub struct Moments {
+    /// Mean of the gradients.
+    pub first: Tensor<2>,
+    /// Mean of their squares.
+    pub second: Tensor<2>,
+}
+
+/// One step of Adam with weight decay added to the gradient; `step` counts from 1.
+pub fn adam(
+    parameters: Tensor<2>,
+    moments: Moments,
+    gradient: Tensor<2>,
+    step: u64,
+    config: &AlphaOptimiser,
+) -> (Tensor<2>, Moments) {
+    let AlphaOptimiser { learning_rate, beta1, beta2, eps, weight_decay, .. } = *config;
+    let gradient = gradient + parameters.clone().mul_scalar(weight_decay);
+    let first = moments.first.mul_scalar(beta1) + gradient.clone().mul_scalar(1.0 - beta1);
+    let second = moments.second.mul_scalar(beta2) + gradient.square().mul_scalar(1.0 - beta2);
+    let correction1 = 1.0 - beta1.powf(step as f64);
+    let correction2 = 1.0 - beta2.powf(step as f64);
+    let root = second.clone().sqrt().div_scalar(correction2.sqrt()).add_scalar(eps);
+    let update = (first.clone() / root).mul_scalar(learning_rate / correction1);
+    (parameters - update, Moments { first, second })
+}

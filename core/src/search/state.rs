@@ -1,0 +1,229 @@
+//! What a search changes from step to step, on the device, and its way to and from a checkpoint.
+
+use std::collections::BTreeMap;
+
+use burn::tensor::{Device, Tensor, TensorData};
+use serde_json::Value;
+
+use super::{Search, SearchError};
+use crate::arch::initial_alpha;
+use crate::checkpoint::{Array, Checkpoint, CheckpointError, alpha_name, to_safetensors};
+use crate::config::Config;
+use crate::event::{Architecture, Rows};
+use crate::net::{Point, Supernet};
+use crate::nn::{Layout, ReadError, read};
+use crate::optim::Moments;
+use crate::rng::Streams;
+
+/// The tensors of a search.
+pub(super) struct State {
+    /// All weights, flat.
+    pub weights: Tensor<1>,
+    /// Momentum buffer of SGD, flat.
+    pub momentum: Tensor<1>,
+    /// Running means and variances of batch norm, [2, channels].
+    pub statistics: Tensor<2>,
+    /// Raw architecture parameters, [edges, operations] each.
+    pub alpha: Vec<Tensor<2>>,
+    /// Adam's moments of α.
+    pub adam: Vec<Moments>,
+}
+
+impl State {
+    pub fn initial(
+        network: &dyn Supernet,
+        alpha_scale: f64,
+        streams: &Streams,
+        device: &Device,
+    ) -> Self {
+        let layout = network.layout();
+        let alpha: Vec<Tensor<2>> = initial_alpha(network.architecture(), alpha_scale, streams)
+            .iter()
+            .map(|rows| from_rows(rows, device))
+            .collect();
+        Self {
+            weights: vector(layout.initial_weights(streams), device),
+            momentum: Tensor::zeros([layout.weight_count()], device),
+            statistics: vector(layout.initial_statistics(), device)
+                .reshape([2, layout.norm_channels()]),
+            adam: alpha.iter().map(zero_moments).collect(),
+            alpha,
+        }
+    }
+
+    /// Where losses are taken.
+    pub fn point(&self, eval: bool) -> Point<'_> {
+        Point { weights: &self.weights, statistics: &self.statistics, eval }
+    }
+
+    /// Matrices on the host.
+    pub async fn rows(&self, tensors: &[Tensor<2>]) -> Result<Vec<Rows>, ReadError> {
+        let mut all = Vec::with_capacity(tensors.len());
+        for tensor in tensors {
+            let [_, columns] = tensor.dims();
+            let values = read(tensor.clone()).await?;
+            all.push(values.chunks(columns).map(<[f32]>::to_vec).collect());
+        }
+        Ok(all)
+    }
+}
+
+impl Search {
+    /// The whole state.
+    ///
+    /// # Errors
+    /// If the device failed.
+    pub async fn checkpoint(&self) -> Result<Checkpoint, SearchError> {
+        let State { weights, momentum, statistics, alpha, adam } = &self.state;
+        let architecture = self.model.network.architecture().to_vec();
+        let mut arrays = BTreeMap::new();
+        arrays.insert("weights".to_owned(), array(weights).await?);
+        arrays.insert("momentum".to_owned(), array(momentum).await?);
+        arrays.insert("statistics".to_owned(), array(statistics).await?);
+        for ((tensor, alpha), moments) in architecture.iter().zip(alpha).zip(adam) {
+            let [first, second] = moment_names(&tensor.name);
+            arrays.insert(alpha_name(&tensor.name), array(alpha).await?);
+            arrays.insert(first, array(&moments.first).await?);
+            arrays.insert(second, array(&moments.second).await?);
+        }
+        let (config, progress) = (self.config.clone(), self.progress.clone());
+        Ok(Checkpoint { config, architecture, progress, arrays })
+    }
+
+    /// Continues from a checkpoint.
+    ///
+    /// # Errors
+    /// [`SearchError::OtherConfig`] with every setting that differs, apart from the section
+    /// `run`, which changes no result; [`SearchError::Checkpoint`] if a tensor is missing.
+    pub fn restore(&mut self, checkpoint: &Checkpoint) -> Result<(), SearchError> {
+        let differences = differences(&checkpoint.config, &self.config);
+        if !differences.is_empty() {
+            return Err(SearchError::OtherConfig { differences });
+        }
+        self.state = restored(checkpoint, self.model.network.as_ref(), &self.device)?;
+        self.progress = checkpoint.progress.clone();
+        Ok(())
+    }
+
+    /// Weights and running statistics as a safetensors file, with the names of the reference code.
+    ///
+    /// # Errors
+    /// If the device failed.
+    pub async fn weights(&self) -> Result<Vec<u8>, SearchError> {
+        let weights = read(self.state.weights.clone()).await?;
+        let statistics = read(self.state.statistics.clone()).await?;
+        let named = named_arrays(self.model.network.layout(), &weights, &statistics);
+        let arrays = named.iter().map(|(name, array)| (name.as_str(), array));
+        Ok(to_safetensors(arrays, None)?)
+    }
+}
+
+/// One line for every setting outside `run` that differs.
+pub fn differences(saved: &Config, current: &Config) -> Vec<String> {
+    let flat = |config: &Config| {
+        let mut settings = BTreeMap::new();
+        if let Ok(value) = serde_json::to_value(config) {
+            flatten("", &value, &mut settings);
+        }
+        settings
+    };
+    let (saved, current) = (flat(saved), flat(current));
+    let differs = |key: &&String| !key.starts_with("run.") && saved.get(*key) != current.get(*key);
+    let text = |value: Option<&Value>| value.map_or("nothing".to_owned(), Value::to_string);
+    current
+        .keys()
+        .filter(differs)
+        .map(|key| {
+            let (saved, current) = (text(saved.get(key)), text(current.get(key)));
+            format!("  {key}: {saved} in the checkpoint, {current} now")
+        })
+        .collect()
+}
+
+fn flatten(prefix: &str, value: &Value, into: &mut BTreeMap<String, Value>) {
+    match value {
+        Value::Object(fields) => {
+            for (key, value) in fields {
+                let key = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+                flatten(&key, value, into);
+            }
+        }
+        value => {
+            into.insert(prefix.to_owned(), value.clone());
+        }
+    }
+}
+
+fn restored(
+    checkpoint: &Checkpoint,
+    network: &dyn Supernet,
+    device: &Device,
+) -> Result<State, CheckpointError> {
+    let (layout, architecture) = (network.layout(), network.architecture());
+    let vector = |name: &str| {
+        let shape = [layout.weight_count()];
+        checkpoint.array(name, &shape).map(|array| self::vector(array.values.clone(), device))
+    };
+    let matrix = |name: &str, shape: [usize; 2]| {
+        checkpoint
+            .array(name, &shape)
+            .map(|array| self::vector(array.values.clone(), device).reshape(shape))
+    };
+    let (mut alpha, mut adam) = (Vec::new(), Vec::new());
+    for tensor in architecture {
+        let shape = shape(tensor);
+        let [first, second] = moment_names(&tensor.name);
+        alpha.push(matrix(&alpha_name(&tensor.name), shape)?);
+        adam.push(Moments { first: matrix(&first, shape)?, second: matrix(&second, shape)? });
+    }
+    Ok(State {
+        weights: vector("weights")?,
+        momentum: vector("momentum")?,
+        statistics: matrix("statistics", [2, layout.norm_channels()])?,
+        alpha,
+        adam,
+    })
+}
+
+fn named_arrays(layout: &Layout, weights: &[f32], statistics: &[f32]) -> BTreeMap<String, Array> {
+    let mut arrays = BTreeMap::new();
+    for slot in layout.weights() {
+        let values = weights[slot.range.clone()].to_vec();
+        arrays.insert(slot.name.clone(), Array { shape: slot.shape.clone(), values });
+    }
+    let (means, variances) = statistics.split_at(layout.norm_channels());
+    for slot in layout.norms() {
+        for (kind, all) in [("running_mean", means), ("running_var", variances)] {
+            let values = all[slot.range.clone()].to_vec();
+            let array = Array { shape: vec![values.len()], values };
+            arrays.insert(format!("{}.{kind}", slot.name), array);
+        }
+    }
+    arrays
+}
+
+fn shape(tensor: &Architecture) -> [usize; 2] {
+    [tensor.edges.len(), tensor.edges.first().map_or(0, |edge| edge.operations.len())]
+}
+
+fn moment_names(tensor: &str) -> [String; 2] {
+    [format!("adam.first.{tensor}"), format!("adam.second.{tensor}")]
+}
+
+fn zero_moments(alpha: &Tensor<2>) -> Moments {
+    Moments { first: alpha.zeros_like(), second: alpha.zeros_like() }
+}
+
+async fn array<const D: usize>(tensor: &Tensor<D>) -> Result<Array, ReadError> {
+    Ok(Array { shape: tensor.dims().to_vec(), values: read(tensor.clone()).await? })
+}
+
+fn vector(values: Vec<f32>, device: &Device) -> Tensor<1> {
+    let count = values.len();
+    Tensor::from_data(TensorData::new(values, [count]), device)
+}
+
+fn from_rows(rows: &Rows, device: &Device) -> Tensor<2> {
+    let columns = rows.first().map_or(0, Vec::len);
+    vector(rows.concat(), device).reshape([rows.len(), columns])
+}

@@ -1,0 +1,161 @@
+//! Which device computes.
+//!
+//! burn-wgpu picks the adapter itself: the first of Vulkan, Metal and DX12 that has a GPU, and there
+//! the one that wgpu calls high-performance; a software adapter only where nothing else is. The
+//! variable `CUBECL_WGPU_DEFAULT_DEVICE` names another, e.g. `DiscreteGpu(1)` or `Cpu`; the Vulkan
+//! loader reads `VK_DRIVER_FILES`. wgpu's own `WGPU_*` variables are not read.
+
+use anyhow::Context as _;
+use burn::tensor::Device;
+use burn_wgpu::{WgpuInitError, WgpuSetup};
+use serde::Serialize;
+use smoothdarts::config;
+
+use crate::exit::Exit;
+use crate::output;
+
+/// A device that a search can run on.
+pub struct Selected {
+    /// The device.
+    pub device: Device,
+    /// In words: `cpu (2 threads)`, or name and graphics API of an adapter.
+    pub label: String,
+    /// The adapter, unless the CPU computes.
+    pub adapter: Option<Adapter>,
+}
+
+/// What wgpu says of an adapter.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Adapter {
+    /// Its name.
+    pub name: String,
+    /// Graphics API: `vulkan`, `metal` or `dx12`.
+    pub backend: String,
+    /// `discrete gpu`, `integrated gpu`, `virtual gpu`, `software` or `other`.
+    pub kind: String,
+    /// Name and version of its driver.
+    pub driver: String,
+    /// Largest buffer, in bytes.
+    pub max_buffer_bytes: u64,
+    /// Largest storage buffer binding, in bytes.
+    pub max_binding_bytes: u64,
+    /// Storage buffers that one kernel can have; ours need 8.
+    pub max_storage_buffers: u32,
+    /// Invocations in one workgroup; our kernels need 256.
+    pub max_invocations: u32,
+    /// Memory that one workgroup shares, in bytes.
+    pub shared_memory_bytes: u32,
+    /// Whether it has subgroup operations.
+    pub subgroups: bool,
+    /// Whether it can time kernels.
+    pub timestamps: bool,
+}
+
+impl Adapter {
+    fn new(adapter: &wgpu::Adapter) -> Self {
+        let (info, limits) = (adapter.get_info(), adapter.limits());
+        let features = adapter.features();
+        Self {
+            driver: format!("{} {}", info.driver, info.driver_info).trim().to_owned(),
+            backend: info.backend.to_string(),
+            kind: kind(info.device_type).to_owned(),
+            name: info.name,
+            max_buffer_bytes: limits.max_buffer_size,
+            max_binding_bytes: limits.max_storage_buffer_binding_size,
+            max_storage_buffers: limits.max_storage_buffers_per_shader_stage,
+            max_invocations: limits.max_compute_invocations_per_workgroup,
+            shared_memory_bytes: limits.max_compute_workgroup_storage_size,
+            subgroups: features.contains(wgpu::Features::SUBGROUP),
+            timestamps: features.contains(wgpu::Features::TIMESTAMP_QUERY),
+        }
+    }
+
+    /// Whether it is hardware, and so faster than the CPU.
+    pub fn is_gpu(&self) -> bool {
+        self.kind.ends_with("gpu")
+    }
+
+    /// Name, kind and graphics API.
+    pub fn label(&self) -> String {
+        format!("{} ({}, {})", self.name, self.kind, self.backend)
+    }
+}
+
+/// Every adapter that wgpu finds on this machine, software ones included.
+pub fn adapters() -> Vec<Adapter> {
+    let instance =
+        wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
+    let found = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()));
+    found.iter().map(Adapter::new).collect()
+}
+
+/// What `auto` means on a machine with these adapters, and why.
+pub fn choose(adapters: &[Adapter]) -> (config::Device, String) {
+    match adapters.iter().find(|adapter| adapter.is_gpu()) {
+        Some(gpu) => (config::Device::Wgpu, format!("wgpu finds a GPU: {}", gpu.label())),
+        None if adapters.is_empty() => {
+            (config::Device::Cpu, "wgpu finds no adapter".to_owned())
+        }
+        None => {
+            let reason = "wgpu finds only software adapters, and the CPU itself is faster";
+            (config::Device::Cpu, reason.to_owned())
+        }
+    }
+}
+
+/// The device that a config asks for. `auto` falls back to the CPU, with a note, where the GPU
+/// refuses.
+///
+/// # Errors
+/// Exit code 4 if `wgpu` is asked for and there is no usable adapter.
+pub fn select(wanted: config::Device) -> anyhow::Result<Selected> {
+    match wanted {
+        config::Device::Cpu => Ok(cpu()),
+        config::Device::Wgpu => wgpu_device()
+            .context(
+                "--device wgpu: no usable adapter (`sdarts doctor` shows what there is; \
+                 --device cpu works everywhere)",
+            )
+            .context(Exit::Device),
+        config::Device::Auto => match choose(&adapters()).0 {
+            config::Device::Wgpu => Ok(wgpu_device().unwrap_or_else(|error| {
+                output::note(&format!("warning: the GPU refuses ({error}); the CPU computes"));
+                cpu()
+            })),
+            _ => Ok(cpu()),
+        },
+    }
+}
+
+/// Sets the size of the thread pool that the CPU kernels and image decoding share; 0 takes all
+/// cores. Only the first call has an effect, so it must come before any tensor.
+///
+/// # Errors
+/// If the threads cannot be started or there are some already.
+pub fn set_threads(threads: usize) -> anyhow::Result<()> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+    pool.build_global().with_context(|| format!("cannot start {threads} threads"))
+}
+
+/// The CPU.
+pub fn cpu() -> Selected {
+    let label = format!("cpu ({} threads)", rayon::current_num_threads());
+    Selected { device: Device::flex(), label, adapter: None }
+}
+
+/// The adapter that burn-wgpu picks, as a device. Works once in a process.
+fn wgpu_device() -> Result<Selected, WgpuInitError> {
+    let (device, setup): (Device, WgpuSetup) = Device::wgpu_options().init_with_setup()?;
+    let adapter = Adapter::new(&setup.adapter);
+    Ok(Selected { device, label: adapter.label(), adapter: Some(adapter) })
+}
+
+fn kind(kind: wgpu::DeviceType) -> &'static str {
+    match kind {
+        wgpu::DeviceType::DiscreteGpu => "discrete gpu",
+        wgpu::DeviceType::IntegratedGpu => "integrated gpu",
+        wgpu::DeviceType::VirtualGpu => "virtual gpu",
+        wgpu::DeviceType::Cpu => "software",
+        wgpu::DeviceType::Other => "other",
+    }
+}

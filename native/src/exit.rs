@@ -1,0 +1,120 @@
+//! The exit codes of `sdarts`, once: the program returns them, `--help` and the tests read them.
+
+use std::fmt;
+use std::process::ExitCode;
+
+use smoothdarts::config::ConfigError;
+use smoothdarts::config::layers::LayerError;
+use smoothdarts::data::DataError;
+use smoothdarts::methods::UnknownMethod;
+use smoothdarts::search::SearchError;
+use smoothdarts::space::SpaceError;
+
+use crate::output::OutputClosed;
+
+/// How the program ends. As the context of an error it says which code the error has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// What was asked for is done, or the reader of the output went away.
+    Done,
+    /// Files, or a fault of the program.
+    Failure,
+    /// Flags, config, names.
+    Usage,
+    /// The data set.
+    Data,
+    /// The device.
+    Device,
+    /// A loss is not finite.
+    Diverged,
+    /// Two processes, one run directory.
+    Busy,
+    /// SIGINT (Ctrl-C).
+    Interrupted,
+    /// SIGTERM.
+    Terminated,
+}
+
+/// One row of the table.
+pub struct Row {
+    /// The end.
+    pub exit: Exit,
+    /// Its code.
+    pub code: u8,
+    /// What it means.
+    pub help: &'static str,
+}
+
+/// The table. 128 + signal number is what shells report for a signal.
+pub const TABLE: &[Row] = &[
+    Row { exit: Exit::Done, code: 0, help: "done" },
+    Row { exit: Exit::Failure, code: 1, help: "input/output or internal error" },
+    Row { exit: Exit::Usage, code: 2, help: "wrong flag, config or name" },
+    Row { exit: Exit::Data, code: 3, help: "data missing or corrupt" },
+    Row { exit: Exit::Device, code: 4, help: "device unavailable" },
+    Row { exit: Exit::Diverged, code: 5, help: "the search diverged (NaN or infinite loss)" },
+    Row { exit: Exit::Busy, code: 6, help: "another process uses the run directory" },
+    Row { exit: Exit::Interrupted, code: 130, help: "interrupted (SIGINT), checkpoint written" },
+    Row { exit: Exit::Terminated, code: 143, help: "terminated (SIGTERM), checkpoint written" },
+];
+
+impl Exit {
+    /// Its code.
+    pub fn code(self) -> u8 {
+        TABLE.iter().find(|row| row.exit == self).map_or(1, |row| row.code)
+    }
+
+    /// The end that an error means: the one in its context, else the one of its type.
+    pub fn of(error: &anyhow::Error) -> Self {
+        let by_type = || error.chain().find_map(classify).unwrap_or(Self::Failure);
+        error.downcast_ref::<Self>().copied().unwrap_or_else(by_type)
+    }
+}
+
+impl fmt::Display for Exit {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let help = TABLE.iter().find(|row| row.exit == *self).map_or("", |row| row.help);
+        write!(out, "{help}")
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        exit.code().into()
+    }
+}
+
+/// The table as the last paragraph of `--help`.
+pub fn help() -> String {
+    let row = |row: &Row| format!("\n  {:>3}  {}", row.code, row.help);
+    format!("Exit codes:{}", TABLE.iter().map(row).collect::<String>())
+}
+
+fn classify(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
+    if let Some(error) = cause.downcast_ref::<SearchError>() {
+        return classify_search(error);
+    }
+    let usage = cause.is::<LayerError>()
+        || cause.is::<ConfigError>()
+        || cause.is::<SpaceError>()
+        || cause.is::<UnknownMethod>();
+    let data = cause.is::<DataError>();
+    let closed = cause.is::<OutputClosed>();
+    [(usage, Exit::Usage), (data, Exit::Data), (closed, Exit::Done)]
+        .into_iter()
+        .find_map(|(is, exit)| is.then_some(exit))
+}
+
+fn classify_search(error: &SearchError) -> Option<Exit> {
+    match error {
+        SearchError::Diverged { .. } => Some(Exit::Diverged),
+        SearchError::Config(_)
+        | SearchError::Space(_)
+        | SearchError::Method(_)
+        | SearchError::ImageSize { .. }
+        | SearchError::OtherConfig { .. } => Some(Exit::Usage),
+        SearchError::Data(_) => Some(Exit::Data),
+        SearchError::Device(_) => Some(Exit::Device),
+        SearchError::Checkpoint(_) => None,
+    }
+}

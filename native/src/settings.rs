@@ -1,0 +1,139 @@
+//! From flags and files to a config, and from a config to the text of config.toml.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use anyhow::Context as _;
+use serde_json::Value;
+use smoothdarts::config::layers::{Origin, Resolved, Resolver, sections, settings};
+use smoothdarts::config::{Config, Setting, presets};
+use smoothdarts::{data, methods, space};
+
+use crate::cli::SearchArgs;
+use crate::exit::Exit;
+
+/// The config that the flags of a search ask for.
+///
+/// # Errors
+/// The first setting, file or name that is wrong, with its layer; exit code 2.
+pub fn resolve(args: &SearchArgs) -> anyhow::Result<Resolved> {
+    let mut layers = Resolver::default();
+    if let Some(preset) = preset(args) {
+        layers.preset(preset)?;
+    }
+    if let Some(path) = &args.config {
+        file(&mut layers, path)?;
+    }
+    let flags = flags(args);
+    layers.texts(flags.iter().map(|(key, value)| (*key, value.as_str())), &Origin::Flag)?;
+    let resolved = layers.finish()?;
+    known_names(&resolved)?;
+    Ok(resolved)
+}
+
+/// The preset that a search starts from: the first one, where nothing is asked for.
+pub fn preset(args: &SearchArgs) -> Option<&str> {
+    let fallback = || presets::ALL.first().map(|preset| preset.name);
+    match (&args.preset, &args.config) {
+        (Some(name), _) => Some(name),
+        (None, Some(_)) => None,
+        (None, None) => fallback(),
+    }
+}
+
+/// The config of a file alone, e.g. of a run directory.
+///
+/// # Errors
+/// If it cannot be read or is no config; exit code 2.
+pub fn read(path: &Path) -> anyhow::Result<Config> {
+    let mut layers = Resolver::default();
+    file(&mut layers, path)?;
+    Ok(layers.finish()?.config)
+}
+
+/// The text of config.toml: every setting with its meaning and the origin of its value.
+///
+/// # Errors
+/// If a value has no TOML form: a seed above 2^63 − 1.
+pub fn to_toml(resolved: &Resolved) -> anyhow::Result<String> {
+    let mut text = String::from(
+        "# Settings of a search. `sdarts search --config FILE` with this file repeats it.\n\
+         # After each value: where it comes from, and the default where it is another.\n",
+    );
+    for section in std::iter::once("").chain(sections()) {
+        if !section.is_empty() {
+            write!(text, "\n[{section}]")?;
+        }
+        for setting in settings().filter(|setting| setting.section == section) {
+            entry(&mut text, setting, resolved)?;
+        }
+    }
+    Ok(text)
+}
+
+fn entry(text: &mut String, setting: &Setting, resolved: &Resolved) -> anyhow::Result<()> {
+    let value = toml_value(&setting.value(&resolved.config))?;
+    let default = toml_value(&setting.value(&Config::default()))?;
+    let origin = resolved.origins.get(&setting.name()).unwrap_or(&Origin::Default);
+    write!(text, "\n# {}\n{} = {value}  # {origin}", setting.help.trim(), setting.key)?;
+    if value != default {
+        write!(text, "; the default is {default}")?;
+    }
+    text.push('\n');
+    Ok(())
+}
+
+fn toml_value(value: &Value) -> anyhow::Result<String> {
+    let value = toml::Value::try_from(value)
+        .with_context(|| format!("{value} cannot be written to a TOML file"))?;
+    Ok(value.to_string())
+}
+
+fn file(layers: &mut Resolver, path: &Path) -> anyhow::Result<()> {
+    let name = path.display();
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("cannot read the config file {name}"))
+        .context(Exit::Usage)?;
+    let table: Value = toml::from_str(&text)
+        .with_context(|| format!("{name} is not a TOML file"))
+        .context(Exit::Usage)?;
+    Ok(layers.table(&table, &Origin::File(name.to_string()))?)
+}
+
+/// Flags that stand for settings, in the order in which they are laid on top of each other: the
+/// named ones win over `--set`.
+fn flags(args: &SearchArgs) -> Vec<(&str, String)> {
+    let mut flags: Vec<(&str, String)> =
+        args.set.iter().map(|(key, value)| (key.as_str(), value.clone())).collect();
+    let path = |path: &Option<std::path::PathBuf>| {
+        path.as_ref().map(|path| path.to_string_lossy().into_owned())
+    };
+    let named = [
+        ("mode", args.mode.clone()),
+        ("seed", args.seed.map(|seed| seed.to_string())),
+        ("search.method", args.method.clone()),
+        ("search.space", args.space.clone()),
+        ("search.epochs", args.epochs.map(|epochs| epochs.to_string())),
+        ("data.name", args.data.clone()),
+        ("data.dir", path(&args.data_dir)),
+        ("run.device", args.device.clone()),
+        ("run.threads", args.threads.map(|threads| threads.to_string())),
+    ];
+    flags.extend(named.into_iter().filter_map(|(key, value)| Some((key, value?))));
+    flags
+}
+
+/// Looks names up in the catalogues that the config itself does not know.
+fn known_names(resolved: &Resolved) -> anyhow::Result<()> {
+    let config = &resolved.config;
+    let origin = |key: &str| {
+        let origin = resolved.origins.get(key).unwrap_or(&Origin::Default);
+        format!("{origin}: {key}")
+    };
+    let check = |key: &str, result: anyhow::Result<()>| {
+        result.with_context(|| origin(key)).context(Exit::Usage)
+    };
+    check("search.space", space::find(&config.search.space).map(drop).map_err(Into::into))?;
+    check("search.method", methods::find(&config.search.method).map(drop).map_err(Into::into))?;
+    check("data.name", data::find(&config.data.name).map(drop).map_err(Into::into))
+}

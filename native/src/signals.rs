@@ -1,0 +1,72 @@
+//! Ctrl-C and SIGTERM: the search finishes its step and writes a checkpoint.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
+
+use crate::exit::Exit;
+
+/// How often the watching thread looks; people do not notice a twentieth of a second.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Whether somebody wants the search to stop.
+#[derive(Clone)]
+pub struct Stop {
+    interrupted: Arc<AtomicBool>,
+    terminated: Arc<AtomicBool>,
+}
+
+impl Stop {
+    /// Listens from now on. `say` is called on another thread: the first signal is answered with
+    /// what happens next, the second with what takes so long, the third ends the program at once.
+    ///
+    /// # Errors
+    /// If the system refuses a handler.
+    pub fn listen(say: impl Fn(&str) + Send + 'static) -> anyhow::Result<Self> {
+        let stop = Self { interrupted: Arc::default(), terminated: Arc::default() };
+        let news = Arc::new(AtomicBool::new(false));
+        for (signal, seen) in [(SIGINT, &stop.interrupted), (SIGTERM, &stop.terminated)] {
+            for seen in [seen, &news] {
+                flag::register(signal, Arc::clone(seen)).context("cannot listen to signals")?;
+            }
+        }
+        let this = stop.clone();
+        thread::spawn(move || this.answer(&news, &say));
+        Ok(stop)
+    }
+
+    /// The exit code to stop with, once a signal came.
+    pub fn requested(&self) -> Option<Exit> {
+        if self.terminated.load(Ordering::SeqCst) {
+            Some(Exit::Terminated)
+        } else {
+            self.interrupted.load(Ordering::SeqCst).then_some(Exit::Interrupted)
+        }
+    }
+
+    fn answer(&self, news: &AtomicBool, say: &impl Fn(&str)) {
+        let mut signals = 0;
+        loop {
+            thread::sleep(LOOK);
+            if !news.swap(false, Ordering::SeqCst) {
+                continue;
+            }
+            signals += 1;
+            match signals {
+                1 => say("stopping: this step will be finished and a checkpoint written"),
+                2 => say(
+                    "still waiting for the step in progress to end, then for the checkpoint; once \
+                     more ends the program at once, and the run continues from its last checkpoint",
+                ),
+                _ => std::process::exit(i32::from(
+                    self.requested().unwrap_or(Exit::Interrupted).code(),
+                )),
+            }
+        }
+    }
+}

@@ -1,0 +1,44 @@
+// y[n, oy, ox, c] = sum over i, j of weight[c, i, j] * x[n, oy * S + i * D - P, ox * S + j * D - P, c].
+// One thread for each element of y; neighbours differ in the channel, so reads are contiguous.
+const HEIGHT: u32 = {{ height }}u;
+const WIDTH: u32 = {{ width }}u;
+const CHANNELS: u32 = {{ channels }}u;
+const OUT_HEIGHT: u32 = {{ out_height }}u;
+const OUT_WIDTH: u32 = {{ out_width }}u;
+const SIZE: u32 = {{ size }}u;
+const STRIDE: u32 = {{ stride }}u;
+const DILATION: u32 = {{ dilation }}u;
+const PADDING: u32 = {{ padding }}u;
+
+@group(0) @binding(0) var<storage, {{ access }}> x: array<f32>;
+@group(0) @binding(1) var<storage, {{ access }}> weight: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let index = thread(workgroup, local);
+    if index >= COUNT {
+        return;
+    }
+    let channel = index % CHANNELS;
+    let out_x = index / CHANNELS % OUT_WIDTH;
+    let out_y = index / (CHANNELS * OUT_WIDTH) % OUT_HEIGHT;
+    let image = index / (CHANNELS * OUT_WIDTH * OUT_HEIGHT);
+    var sum = 0.0;
+    for (var i = 0u; i < SIZE; i++) {
+        // Left of or above the image these wrap around to huge numbers, so one comparison does.
+        let in_y = out_y * STRIDE + i * DILATION - PADDING;
+        if in_y >= HEIGHT {
+            continue;
+        }
+        for (var j = 0u; j < SIZE; j++) {
+            let in_x = out_x * STRIDE + j * DILATION - PADDING;
+            if in_x >= WIDTH {
+                continue;
+            }
+            let value = x[((image * HEIGHT + in_y) * WIDTH + in_x) * CHANNELS + channel];
+            sum += weight[(channel * SIZE + i) * SIZE + j] * value;
+        }
+    }
+    y[index] = sum;
+}

@@ -1,0 +1,50 @@
+// out[n, y, x, c] = sum over i, j of weight[c, i, j] * gradient[n, (y + P - i * D) / S, (x + P - j * D) / S, c]
+// where these are whole and in the image. One thread for each element of the input.
+const HEIGHT: u32 = {{ height }}u;
+const WIDTH: u32 = {{ width }}u;
+const CHANNELS: u32 = {{ channels }}u;
+const OUT_HEIGHT: u32 = {{ out_height }}u;
+const OUT_WIDTH: u32 = {{ out_width }}u;
+const SIZE: u32 = {{ size }}u;
+const STRIDE: u32 = {{ stride }}u;
+const DILATION: u32 = {{ dilation }}u;
+const PADDING: u32 = {{ padding }}u;
+
+@group(0) @binding(0) var<storage, {{ access }}> weight: array<f32>;
+@group(0) @binding(1) var<storage, {{ access }}> gradient: array<f32>;
+@group(0) @binding(2) var<storage, read_write> out: array<f32>;
+
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let index = thread(workgroup, local);
+    if index >= COUNT {
+        return;
+    }
+    let channel = index % CHANNELS;
+    let in_x = index / CHANNELS % WIDTH;
+    let in_y = index / (CHANNELS * WIDTH) % HEIGHT;
+    let image = index / (CHANNELS * WIDTH * HEIGHT);
+    var sum = 0.0;
+    for (var i = 0u; i < SIZE; i++) {
+        if in_y + PADDING < i * DILATION {
+            continue;
+        }
+        let y = in_y + PADDING - i * DILATION;
+        if y % STRIDE != 0u || y / STRIDE >= OUT_HEIGHT {
+            continue;
+        }
+        for (var j = 0u; j < SIZE; j++) {
+            if in_x + PADDING < j * DILATION {
+                continue;
+            }
+            let x = in_x + PADDING - j * DILATION;
+            if x % STRIDE != 0u || x / STRIDE >= OUT_WIDTH {
+                continue;
+            }
+            let row = image * OUT_HEIGHT + y / STRIDE;
+            let value = gradient[(row * OUT_WIDTH + x / STRIDE) * CHANNELS + channel];
+            sum += weight[(channel * SIZE + i) * SIZE + j] * value;
+        }
+    }
+    out[index] = sum;
+}

@@ -1,0 +1,57 @@
+//! The hot spots of a DARTS supernet, each in three forms: plain burn ops (the reference that the
+//! others are tested against, value and gradient), a CPU twin for burn's Flex backend and a WGSL
+//! kernel for wgpu.
+//!
+//! | folder | computes | why stock ops are not enough |
+//! |---|---|---|
+//! | [`depthwise`] | a convolution of every channel by itself | Flex computes its weight gradient channel by channel, wgpu with one thread for each weight |
+//! | [`norm`](normalise) | batch norm without affine part | about ten passes over memory instead of two |
+//! | [`mix`] | Σ p·candidate of an edge | two passes for each candidate, and as many again backward |
+//! | [`pool`] | 3×3 pooling | layout changes around each call, indices kept for the way back |
+//!
+//! All tensors have the logical shape [batch, height, width, channels]: depthwise convolutions
+//! vectorise over channels, 1×1 convolutions are matrix products and batch-norm sums are column
+//! sums. All functions work on autodiff tensors and on plain ones; a gradient is computed only for
+//! an argument that is tracked.
+
+mod cpu;
+mod depthwise;
+mod mix;
+mod norm;
+mod pool;
+mod wgpu;
+
+pub use depthwise::depthwise;
+pub use mix::mix;
+pub use norm::{moments, normalise, standardise};
+pub use pool::{Pool, pool};
+
+use burn::backend::DispatchDevice;
+use burn::tensor::{DType, Device, Tensor};
+
+/// What computes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kernels {
+    /// Plain burn ops, on any device.
+    Composed,
+    /// Our kernels on Flex and on wgpu's WGSL compiler; plain burn ops elsewhere.
+    #[default]
+    Fused,
+}
+
+impl Kernels {
+    /// Whether our kernels can take this tensor.
+    fn fused_for<const D: usize>(self, x: &Tensor<D>) -> bool {
+        self == Self::Fused && x.dtype() == DType::F32 && has_kernels(&x.device())
+    }
+}
+
+/// Whether our kernels run on this device: the CPU, or a GPU whose compiler takes WGSL (a build
+/// with burn's `vulkan` or `metal` compiles to SPIR-V or MSL instead and refuses it).
+pub fn has_kernels(device: &Device) -> bool {
+    match device.clone().inner().as_dispatch() {
+        DispatchDevice::Flex(_) => true,
+        DispatchDevice::Cube(device) => device.client().name() == "wgpu<wgsl>",
+        _ => false,
+    }
+}

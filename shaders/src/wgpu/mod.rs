@@ -1,0 +1,126 @@
+//! What the WGSL kernels share: filling a template, launching it, and the sum over chunks.
+//!
+//! Every size is a constant of the template, so a kernel is compiled once for each shape that
+//! occurs (about twenty in a search) and needs no uniform buffer. Threads are numbered over a two
+//! dimensional grid, because one dimension ends at 65,535 workgroups.
+
+use burn::backend::wgpu::{CubeTensor, KernelSource, SourceKernel, SourceTemplate, into_contiguous};
+use burn::tensor::Shape;
+use cubecl::prelude::KernelId;
+use cubecl::server::KernelArguments;
+use cubecl::{CubeCount, CubeDim};
+
+/// Threads of a workgroup: what every WebGPU device allows.
+pub(crate) const WORKGROUP: usize = 256;
+
+/// Workgroups in one dimension that every WebGPU device allows.
+const COLUMNS: usize = 65_535;
+
+/// Inputs are declared writable natively, where memory pages are shared: an input may lie in the
+/// same buffer as the output, and wgpu refuses one buffer in both modes. In a browser each tensor
+/// has a buffer of its own and the opposite holds.
+const ACCESS: &str = if cfg!(target_family = "wasm") { "read" } else { "read_write" };
+
+/// A WGSL template with its constants.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Program {
+    name: &'static str,
+    source: &'static str,
+    workgroups: usize,
+    constants: Vec<(&'static str, String)>,
+}
+
+impl Program {
+    /// A template for this many threads. It finds their number as `COUNT` and its own as
+    /// `thread(group, local)`.
+    pub(crate) fn new(name: &'static str, source: &'static str, threads: usize) -> Self {
+        let workgroups = threads.div_ceil(WORKGROUP);
+        let columns = workgroups.clamp(1, COLUMNS);
+        Self { name, source, workgroups, constants: Vec::new() }
+            .constant("count", threads)
+            .constant("columns", columns)
+            .constant("access", ACCESS)
+    }
+
+    /// Fills the placeholder of this name.
+    pub(crate) fn constant(mut self, name: &'static str, value: impl ToString) -> Self {
+        self.constants.push((name, value.to_string()));
+        self
+    }
+
+    /// Fills several placeholders with sizes.
+    pub(crate) fn sizes<const N: usize>(self, sizes: [(&'static str, usize); N]) -> Self {
+        sizes.into_iter().fold(self, |program, (name, value)| program.constant(name, value))
+    }
+
+    /// Name and complete text.
+    pub(crate) fn text(&self) -> (&'static str, String) {
+        (self.name, self.source().complete())
+    }
+
+    /// Runs over the buffers, in the order of their bindings.
+    pub(crate) fn launch(self, buffers: &[&CubeTensor]) {
+        let Some(first) = buffers.first() else { return };
+        if self.workgroups == 0 {
+            return;
+        }
+        let columns = self.workgroups.min(COLUMNS);
+        let count = CubeCount::Static(columns as u32, self.workgroups.div_ceil(columns) as u32, 1);
+        let bindings = buffers.iter().map(|tensor| tensor.handle.clone().binding()).collect();
+        first.client.launch(
+            Box::new(SourceKernel::new(self, dimension())),
+            count,
+            KernelArguments::new().with_buffers(bindings),
+        );
+    }
+}
+
+fn dimension() -> CubeDim {
+    CubeDim::new_1d(WORKGROUP as u32)
+}
+
+impl KernelSource for Program {
+    fn source(&self) -> SourceTemplate {
+        let template = SourceTemplate::new(include_str!("prelude.wgsl")).add_template(self.source);
+        self.constants
+            .iter()
+            .fold(template, |template, (name, value)| template.register(*name, value.clone()))
+    }
+
+    fn id(&self) -> KernelId {
+        KernelId::new::<Self>().info((self.name, self.constants.clone()))
+    }
+
+    fn lang(&self) -> &'static str {
+        "wgsl"
+    }
+}
+
+/// The tensor with its numbers in row-major order.
+pub(crate) fn contiguous(tensor: CubeTensor) -> CubeTensor {
+    into_contiguous(tensor)
+}
+
+/// A tensor of unspecified numbers on the device of `like`.
+pub(crate) fn empty(like: &CubeTensor, shape: impl Into<Shape>) -> CubeTensor {
+    let shape = shape.into();
+    let buffer = like.client.empty(shape.num_elements() * size_of::<f32>());
+    CubeTensor::new_contiguous(like.client.clone(), like.device.clone(), shape, buffer, like.dtype)
+}
+
+/// Into how many chunks a sum over `rows` is cut: enough to fill a GPU, few enough that the second
+/// pass over them stays short.
+pub(crate) fn chunks(rows: usize) -> usize {
+    rows.div_ceil(32).clamp(1, 256)
+}
+
+/// out[i] = Σ over chunks of partial[chunk, i].
+pub(crate) fn fold(partial: &CubeTensor, chunks: usize, shape: impl Into<Shape>) -> CubeTensor {
+    let out = empty(partial, shape);
+    fold_program(out.meta.shape().num_elements(), chunks).launch(&[partial, &out]);
+    out
+}
+
+pub(crate) fn fold_program(count: usize, chunks: usize) -> Program {
+    Program::new("fold", include_str!("fold.wgsl"), count).constant("chunks", chunks)
+}
