@@ -42,5 +42,4 @@ pub mod perturb;
 pub mod rng;
 pub mod search;
 pub mod space;
-#[path = "/tmp/data_stub.rs"]
 pub mod data;

@@ -53,5 +53,5 @@ pub struct ReadError(String);
 /// If the device failed or its numbers are not `f32`.
 pub async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, ReadError> {
     let data = tensor.into_data_async().await.map_err(|error| ReadError(format!("{error:?}")))?;
-    data.into_vec::<f32>().map_err(|error| ReadError(format!("{error:?}")))
+    data.try_into_vec::<f32>().map_err(|error| ReadError(format!("{error:?}")))
 }

@@ -19,10 +19,10 @@ use rand_pcg::Pcg64;
 
 use crate::arch::{derive, parameter_free_share, probabilities};
 use crate::architect::{Unrolling, first_order, second_order};
-use crate::checkpoint::{Checkpoint, CheckpointError, Phase, Progress};
+use crate::checkpoint::{CheckpointError, Phase, Progress};
 use crate::config::{self, Config, ConfigError, Order};
 use crate::data::{Batch, Batches, DataError, ImageShape, StepBatches};
-use crate::event::{Attack, EpochFinished, EpochStarted, Event, Finished, Rows, Started, Step};
+use crate::event::{Attack, EpochFinished, EpochStarted, Event, Finished, Started, Step};
 use crate::genotype::Genotype;
 use crate::methods::{self, UnknownMethod};
 use crate::net::{Examples, Model, NetShape, Point};

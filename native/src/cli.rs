@@ -35,13 +35,17 @@ pub enum Command {
     Completions(CompletionsArgs),
 }
 
-/// Flags of `sdarts search`.
+/// Flags of `sdarts search`. A flag that is given twice counts as given last, so that a script can
+/// append to a list of flags.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    args_override_self = true,
+    after_help = "\
 Settings come in layers: defaults (the paper's CIFAR-10 search), then the preset, then the config \
 file, then flags. `--print-config` shows every setting, its meaning and where its value comes from.
 
-Without a preset or a config, `quick` runs: a small search on the images that come with the program.")]
+Without a preset or a config, `quick` runs: a small search on the images that come with the program."
+)]
 pub struct SearchArgs {
     /// Start from a named set of settings (`sdarts list presets`) [default: quick, unless --config
     /// is given].
@@ -189,9 +193,13 @@ pub struct FetchArgs {
     /// Data set (`sdarts list data`).
     pub data: String,
 
-    /// Folder for its files.
+    /// Folder that its files go to, in a folder of its name; `sdarts search` takes the same flag.
     #[arg(long, value_name = "DIR", default_value = "data")]
-    pub dir: PathBuf,
+    pub data_dir: PathBuf,
+
+    /// Address of a mirror: takes the place of everything before the file names.
+    #[arg(long, value_name = "URL")]
+    pub url_base: Option<String>,
 }
 
 /// Flags of `sdarts report`.

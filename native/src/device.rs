@@ -81,11 +81,15 @@ impl Adapter {
     }
 }
 
-/// Every adapter that wgpu finds on this machine, software ones included.
+/// Every adapter of this machine, software ones included, of the graphics APIs that compute well:
+/// Vulkan, Metal and DX12. OpenGL would show the same hardware once more.
 pub fn adapters() -> Vec<Adapter> {
-    let instance =
-        wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
-    let found = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()));
+    let backends = wgpu::Backends::PRIMARY;
+    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
+        backends,
+        ..wgpu::InstanceDescriptor::new_without_display_handle()
+    });
+    let found = pollster::block_on(instance.enumerate_adapters(backends));
     found.iter().map(Adapter::new).collect()
 }
 
@@ -93,9 +97,7 @@ pub fn adapters() -> Vec<Adapter> {
 pub fn choose(adapters: &[Adapter]) -> (config::Device, String) {
     match adapters.iter().find(|adapter| adapter.is_gpu()) {
         Some(gpu) => (config::Device::Wgpu, format!("wgpu finds a GPU: {}", gpu.label())),
-        None if adapters.is_empty() => {
-            (config::Device::Cpu, "wgpu finds no adapter".to_owned())
-        }
+        None if adapters.is_empty() => (config::Device::Cpu, "wgpu finds no adapter".to_owned()),
         None => {
             let reason = "wgpu finds only software adapters, and the CPU itself is faster";
             (config::Device::Cpu, reason.to_owned())

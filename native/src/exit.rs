@@ -69,6 +69,13 @@ impl Exit {
         let by_type = || error.chain().find_map(classify).unwrap_or(Self::Failure);
         error.downcast_ref::<Self>().copied().unwrap_or_else(by_type)
     }
+
+    /// The causes of an error, without the mark that says which code it has.
+    pub fn message(self, error: &anyhow::Error) -> String {
+        let mark = self.to_string();
+        let causes = error.chain().map(ToString::to_string).filter(|cause| *cause != mark);
+        causes.collect::<Vec<_>>().join(": ")
+    }
 }
 
 impl fmt::Display for Exit {
@@ -94,13 +101,15 @@ fn classify(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
     if let Some(error) = cause.downcast_ref::<SearchError>() {
         return classify_search(error);
     }
+    if let Some(error) = cause.downcast_ref::<DataError>() {
+        return classify_data(error);
+    }
     let usage = cause.is::<LayerError>()
         || cause.is::<ConfigError>()
         || cause.is::<SpaceError>()
         || cause.is::<UnknownMethod>();
-    let data = cause.is::<DataError>();
     let closed = cause.is::<OutputClosed>();
-    [(usage, Exit::Usage), (data, Exit::Data), (closed, Exit::Done)]
+    [(usage, Exit::Usage), (closed, Exit::Done)]
         .into_iter()
         .find_map(|(is, exit)| is.then_some(exit))
 }
@@ -113,8 +122,16 @@ fn classify_search(error: &SearchError) -> Option<Exit> {
         | SearchError::Method(_)
         | SearchError::ImageSize { .. }
         | SearchError::OtherConfig { .. } => Some(Exit::Usage),
-        SearchError::Data(_) => Some(Exit::Data),
+        SearchError::Data(error) => classify_data(error),
         SearchError::Device(_) => Some(Exit::Device),
         SearchError::Checkpoint(_) => None,
+    }
+}
+
+fn classify_data(error: &DataError) -> Option<Exit> {
+    match error {
+        DataError::Unknown { .. } => Some(Exit::Usage),
+        DataError::Stopped(_) => None,
+        _ => Some(Exit::Data),
     }
 }

@@ -10,6 +10,7 @@ use smoothdarts::config::{Config, Setting, presets};
 use smoothdarts::{data, methods, space};
 
 use crate::cli::SearchArgs;
+use crate::datasets;
 use crate::exit::Exit;
 
 /// The config that the flags of a search ask for.
@@ -135,5 +136,8 @@ fn known_names(resolved: &Resolved) -> anyhow::Result<()> {
     };
     check("search.space", space::find(&config.search.space).map(drop).map_err(Into::into))?;
     check("search.method", methods::find(&config.search.method).map(drop).map_err(Into::into))?;
+    if config.data.name == datasets::FOLDER {
+        return Ok(());
+    }
     check("data.name", data::find(&config.data.name).map(drop).map_err(Into::into))
 }

@@ -42,9 +42,9 @@ impl State {
             .map(|rows| from_rows(rows, device))
             .collect();
         Self {
-            weights: vector(layout.initial_weights(streams), device),
+            weights: flat(layout.initial_weights(streams), device),
             momentum: Tensor::zeros([layout.weight_count()], device),
-            statistics: vector(layout.initial_statistics(), device)
+            statistics: flat(layout.initial_statistics(), device)
                 .reshape([2, layout.norm_channels()]),
             adam: alpha.iter().map(zero_moments).collect(),
             alpha,
@@ -120,14 +120,14 @@ impl Search {
 
 /// One line for every setting outside `run` that differs.
 pub fn differences(saved: &Config, current: &Config) -> Vec<String> {
-    let flat = |config: &Config| {
+    let settings = |config: &Config| {
         let mut settings = BTreeMap::new();
         if let Ok(value) = serde_json::to_value(config) {
             flatten("", &value, &mut settings);
         }
         settings
     };
-    let (saved, current) = (flat(saved), flat(current));
+    let (saved, current) = (settings(saved), settings(current));
     let differs = |key: &&String| !key.starts_with("run.") && saved.get(*key) != current.get(*key);
     let text = |value: Option<&Value>| value.map_or("nothing".to_owned(), Value::to_string);
     current
@@ -162,12 +162,12 @@ fn restored(
     let (layout, architecture) = (network.layout(), network.architecture());
     let vector = |name: &str| {
         let shape = [layout.weight_count()];
-        checkpoint.array(name, &shape).map(|array| self::vector(array.values.clone(), device))
+        checkpoint.array(name, &shape).map(|array| flat(array.values.clone(), device))
     };
     let matrix = |name: &str, shape: [usize; 2]| {
         checkpoint
             .array(name, &shape)
-            .map(|array| self::vector(array.values.clone(), device).reshape(shape))
+            .map(|array| flat(array.values.clone(), device).reshape(shape))
     };
     let (mut alpha, mut adam) = (Vec::new(), Vec::new());
     for tensor in architecture {
@@ -218,12 +218,12 @@ async fn array<const D: usize>(tensor: &Tensor<D>) -> Result<Array, ReadError> {
     Ok(Array { shape: tensor.dims().to_vec(), values: read(tensor.clone()).await? })
 }
 
-fn vector(values: Vec<f32>, device: &Device) -> Tensor<1> {
+fn flat(values: Vec<f32>, device: &Device) -> Tensor<1> {
     let count = values.len();
     Tensor::from_data(TensorData::new(values, [count]), device)
 }
 
 fn from_rows(rows: &Rows, device: &Device) -> Tensor<2> {
     let columns = rows.first().map_or(0, Vec::len);
-    vector(rows.concat(), device).reshape([rows.len(), columns])
+    flat(rows.concat(), device).reshape([rows.len(), columns])
 }

@@ -1,0 +1,24 @@
+//! Pictures of a search as SVG, and their numbers as CSV: data in, text out.
+//!
+//! Every picture is one SVG text that is right by itself, in a file as well as inside a page: it
+//! carries its own styles, follows the light or dark scheme of the reader, says in words what it
+//! shows (`<title>`, `<desc>`), and scales with the page. All text from outside is escaped.
+//!
+//! - [`history`]: what the pictures need, collected from events; also of a search that still runs.
+//! - [`figures`]: the charts of a run, ready to draw.
+//! - [`chart`]: lines, bands and marks over two axes.
+//! - [`heatmap`]: the probabilities of every edge over the epochs.
+//! - [`cell`]: a derived cell.
+//! - [`csv`]: the numbers behind all of them.
+//! - [`colour`]: which operation has which colour, everywhere.
+
+pub mod cell;
+pub mod chart;
+pub mod colour;
+pub mod csv;
+pub mod figures;
+pub mod heatmap;
+pub mod history;
+mod svg;
+
+pub use svg::escape;

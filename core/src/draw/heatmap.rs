@@ -1,0 +1,288 @@
+//! The probabilities of every edge over the epochs: small multiples, one panel for each edge, with
+//! operations as rows and epochs as columns.
+//!
+//! Panels stand where their edges are in the cell: a row for each node, a column for each source.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use super::colour::{self, LEVELS, Palette};
+use super::history::History;
+use super::svg::{Anchor, Rect, Svg, number, shorten};
+use crate::event::{Architecture, Edge, EpochFinished};
+use crate::genotype::Gene;
+
+/// Width of the names of operations beside a panel, and of the panel itself.
+const NAMES: f64 = 68.0;
+const PANEL: f64 = 112.0;
+const ROW: f64 = 12.0;
+/// Room above a panel for its name, and between panels.
+const HEAD: f64 = 20.0;
+const GAP: (f64, f64) = (14.0, 12.0);
+const TOP: f64 = 42.0;
+const LEFT: f64 = 16.0;
+
+/// More columns than this are thinner than a pixel of a page; then every second (third, …) epoch
+/// is drawn.
+const COLUMNS: usize = 100;
+
+/// What the strongest colour stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scale {
+    /// p = 1: comparable between runs.
+    One,
+    /// The next tenth above the largest p: differences of a short or early search show.
+    Fitted,
+}
+
+/// Draws the probabilities of the cell type `cell` (`normal` or `reduce`). Edges that the latest
+/// genotype keeps are named in bold, with the kept operation. `None` if the search has no such
+/// cell type.
+pub fn draw(history: &History, cell: &str, scale: Scale) -> Option<String> {
+    let index = history.index(cell)?;
+    let architecture = history.architecture().get(index)?;
+    let map = Map::new(history, index, architecture, scale);
+    let title = format!("Probabilities in the {cell} cell");
+    let about = format!(
+        "For each of {} edges, the probability of every candidate operation over {} epochs. Names \
+         are node←source, counted as states: 0 and 1 are the two inputs of the cell, 2 is its \
+         first node.",
+        architecture.edges.len(),
+        history.epochs.len(),
+    );
+    let mut svg = Svg::new(map.size(), &title, &about, &colour::style(Palette::Scale));
+    svg.text("sd-ink sd-large sd-strong", (LEFT, 24.0), Anchor::Start, &title);
+    for (edge, shape) in architecture.edges.iter().enumerate() {
+        map.panel(&mut svg, edge, shape);
+    }
+    map.legend(&mut svg);
+    Some(svg.finish())
+}
+
+/// Where everything stands.
+struct Map<'a> {
+    history: &'a History,
+    /// Index of the architecture tensor.
+    index: usize,
+    kept: &'a [Gene],
+    /// Row of every node, column of every source.
+    nodes: Vec<usize>,
+    sources: Vec<usize>,
+    height: f64,
+    /// p of the strongest colour.
+    most: f64,
+    /// Epochs from one column to the next.
+    stride: usize,
+}
+
+impl<'a> Map<'a> {
+    fn new(
+        history: &'a History,
+        index: usize,
+        architecture: &'a Architecture,
+        scale: Scale,
+    ) -> Self {
+        let genotype = history.genotype();
+        let kept = genotype.map_or(&[][..], |genotype| match architecture.name.as_str() {
+            "normal" => &genotype.normal,
+            "reduce" => &genotype.reduce,
+            _ => &[],
+        });
+        let ends = |end: fn(&Edge) -> usize| -> Vec<usize> {
+            architecture.edges.iter().map(end).collect::<BTreeSet<_>>().into_iter().collect()
+        };
+        let rows = architecture.edges.iter().map(|edge| edge.operations.len()).max();
+        let most = match scale {
+            Scale::One => 1.0,
+            Scale::Fitted => fitted(history, index),
+        };
+        Self {
+            history,
+            index,
+            kept,
+            nodes: ends(|edge| edge.node),
+            sources: ends(|edge| edge.source),
+            height: ROW * rows.unwrap_or(0) as f64,
+            most,
+            stride: history.epochs.len().div_ceil(COLUMNS).max(1),
+        }
+    }
+
+    fn size(&self) -> (f64, f64) {
+        // One panel is too narrow for the legend.
+        let columns = self.sources.len().max(3) as f64;
+        let rows = self.nodes.len() as f64;
+        (
+            2.0 * LEFT + columns * (NAMES + PANEL + GAP.0) - GAP.0,
+            TOP + rows * (HEAD + self.height + GAP.1) + 22.0,
+        )
+    }
+
+    fn columns(&self) -> impl Iterator<Item = &'a EpochFinished> {
+        self.history.epochs.iter().step_by(self.stride)
+    }
+
+    /// Top left corner of the coloured area of an edge.
+    fn corner(&self, edge: &Edge) -> (f64, f64) {
+        let rank = |all: &[usize], one| all.iter().position(|&other| other == one).unwrap_or(0);
+        (
+            LEFT + NAMES + rank(&self.sources, edge.source) as f64 * (NAMES + PANEL + GAP.0),
+            TOP + HEAD + rank(&self.nodes, edge.node) as f64 * (HEAD + self.height + GAP.1),
+        )
+    }
+
+    fn panel(&self, svg: &mut Svg, index: usize, edge: &Edge) {
+        let (x, y) = self.corner(edge);
+        let kept = self.kept_operations(edge);
+        let strong = if kept.is_empty() { "sd-muted" } else { "sd-ink sd-strong" };
+        svg.text(strong, (x, y - 6.0), Anchor::Start, &format!("{}←{}", edge.node, edge.source));
+        for (row, operation) in edge.operations.iter().enumerate() {
+            let is_kept = kept.contains(&operation.as_str());
+            let class =
+                if is_kept { "sd-ink sd-small sd-strong" } else { "sd-muted sd-small" };
+            let at = (x - 5.0, y + ROW * (row as f64 + 0.5) + 3.5);
+            svg.text(class, at, Anchor::End, &shorten(operation, 12));
+        }
+        self.values(svg, index, edge, (x, y));
+        let place = Rect { x, y, width: PANEL, height: ROW * edge.operations.len() as f64 };
+        svg.path("sd-axis", &outline(place), "");
+        if self.nodes.last() == Some(&edge.node) {
+            self.epochs(svg, (x, y + place.height + 13.0));
+        }
+    }
+
+    fn kept_operations(&self, edge: &Edge) -> Vec<&str> {
+        let genes = self.kept.iter().enumerate();
+        let here = genes.filter(|(gene_index, gene)| {
+            2 + gene_index / 2 == edge.node && gene.source == edge.source
+        });
+        here.map(|(_, gene)| gene.operation.as_str()).collect()
+    }
+
+    /// The colours, in a grid of 1 × 1 fields. All fields of one colour are one path and equal
+    /// neighbours are one stretch: a search of 50 epochs has eleven thousand fields.
+    fn values(&self, svg: &mut Svg, index: usize, edge: &Edge, corner: (f64, f64)) {
+        let columns: Vec<&EpochFinished> = self.columns().collect();
+        if columns.is_empty() {
+            let middle = (corner.0 + PANEL / 2.0, corner.1 + ROW);
+            svg.text("sd-muted sd-small", middle, Anchor::Middle, "no epoch has ended yet");
+            return;
+        }
+        let width = PANEL / columns.len() as f64;
+        svg.open(&format!(
+            "transform=\"translate({} {}) scale({width:.4} {})\" shape-rendering=\"crispEdges\"",
+            number(corner.0),
+            number(corner.1),
+            number(ROW),
+        ));
+        for (class, data) in self.stretches(index, edge, &columns) {
+            svg.path(&format!("sd-fill {class}"), &data, "");
+        }
+        for (column, epoch) in columns.iter().enumerate() {
+            let height = edge.operations.len() as f64;
+            let place = Rect { x: column as f64, y: 0.0, width: 1.0, height };
+            svg.rect("sd-ghost", place, 0.0, &self.words(index, edge, epoch));
+        }
+        svg.close();
+    }
+
+    fn stretches(
+        &self,
+        index: usize,
+        edge: &Edge,
+        columns: &[&EpochFinished],
+    ) -> BTreeMap<String, String> {
+        let mut paths = BTreeMap::<String, String>::new();
+        for row in 0..edge.operations.len() {
+            let level = |epoch: &&EpochFinished| {
+                self.probability(epoch, index, row).map(|p| colour::level(p / self.most))
+            };
+            let levels: Vec<Option<String>> = columns.iter().map(level).collect();
+            let mut column = 0;
+            for stretch in levels.chunk_by(|one, next| one == next) {
+                let length = stretch.len();
+                if let [Some(class), ..] = stretch {
+                    let path = paths.entry(class.clone()).or_default();
+                    let _ = write!(path, "M{column} {row}h{length}v1h-{length}z");
+                }
+                column += length;
+            }
+        }
+        paths
+    }
+
+    fn probability(&self, epoch: &EpochFinished, edge: usize, row: usize) -> Option<f64> {
+        let rows = epoch.probabilities.get(self.index)?;
+        let p = f64::from(*rows.get(edge)?.get(row)?);
+        p.is_finite().then_some(p)
+    }
+
+    /// Every value of one epoch on one edge.
+    fn words(&self, index: usize, edge: &Edge, epoch: &EpochFinished) -> String {
+        let mut text = format!("{}←{}, epoch {}", edge.node, edge.source, epoch.epoch + 1);
+        for (row, operation) in edge.operations.iter().enumerate() {
+            if let Some(p) = self.probability(epoch, index, row) {
+                let _ = write!(text, "\n{p:.3} {operation}");
+            }
+        }
+        text
+    }
+
+    /// First and last epoch under a panel.
+    fn epochs(&self, svg: &mut Svg, (x, y): (f64, f64)) {
+        let epochs = &self.history.epochs;
+        let (Some(first), Some(last)) = (epochs.first(), epochs.last()) else { return };
+        let name = |epoch: &EpochFinished| (epoch.epoch + 1).to_string();
+        if epochs.len() == 1 {
+            let middle = (x + PANEL / 2.0, y);
+            svg.text("sd-muted sd-small", middle, Anchor::Middle, &format!("epoch {}", name(first)));
+            return;
+        }
+        let first = format!("epoch {}", name(first));
+        svg.text("sd-muted sd-small", (x, y), Anchor::Start, &first);
+        svg.text("sd-muted sd-small", (x + PANEL, y), Anchor::End, &name(last));
+    }
+
+    /// The scale of colours, in the corner that a cell leaves free: its first node has few edges.
+    fn legend(&self, svg: &mut Svg) {
+        let (width, height, y) = (6.0 * LEVELS as f64, 12.0, TOP + HEAD);
+        let x = self.size().0 - LEFT - width;
+        for step in 0..LEVELS {
+            let share = step as f64 / (LEVELS - 1) as f64;
+            let place = Rect { x: x + 6.0 * step as f64, y, width: 6.0, height };
+            let class = format!("sd-fill {}", colour::level(share));
+            svg.rect(&class, place, 0.0, &format!("p = {:.3}", share * self.most));
+        }
+        svg.path("sd-axis", &outline(Rect { x, y, width, height }), "");
+        svg.text("sd-ink", (x, y - 6.0), Anchor::Start, "probability p");
+        for share in [0.0, 0.5, 1.0] {
+            let label = number(share * self.most);
+            svg.text("sd-muted", (x + share * width, y + 26.0), Anchor::Middle, &label);
+        }
+        let kept = "bold: kept by the latest genotype";
+        svg.text("sd-muted", (x, y + 44.0), Anchor::Start, kept);
+        if self.stride > 1 {
+            let text = format!("drawn: every epoch number 1 + {} k", self.stride);
+            svg.text("sd-muted", (x, y + 60.0), Anchor::Start, &text);
+        }
+    }
+}
+
+/// The next tenth above the largest finite p.
+fn fitted(history: &History, index: usize) -> f64 {
+    let rows = history.epochs.iter().filter_map(|epoch| epoch.probabilities.get(index));
+    let largest = rows.flatten().flatten().copied().filter(|p| p.is_finite()).fold(0.0, f32::max);
+    // Single precision may stand a little above a tenth that was meant.
+    ((f64::from(largest) * 10.0 - 1e-4).ceil() / 10.0).clamp(0.1, 1.0)
+}
+
+fn outline(Rect { x, y, width, height }: Rect) -> String {
+    format!(
+        "M{} {}h{}v{}h-{}z",
+        number(x),
+        number(y),
+        number(width),
+        number(height),
+        number(width)
+    )
+}

@@ -1,0 +1,119 @@
+//! What pictures need of a search, collected from its events.
+
+use crate::event::{Architecture, EpochFinished, Event, Finished, Rows, Started, Step, Warning};
+use crate::genotype::Genotype;
+
+/// A search as its events tell it, up to where they end.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct History {
+    /// How it started; `None` only of a stream without its beginning.
+    pub started: Option<Started>,
+    /// Every finished epoch, in order.
+    pub epochs: Vec<EpochFinished>,
+    /// Every step, in order.
+    pub steps: Vec<Step>,
+    /// Every warning, in order.
+    pub warnings: Vec<Warning>,
+    /// How it ended; `None` while it runs.
+    pub finished: Option<Finished>,
+}
+
+/// A mean over consecutive steps.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StepMean {
+    /// Epochs trained in the middle of these steps; 0.5 is half of the first epoch.
+    pub epoch: f64,
+    /// Mean loss on the training batches.
+    pub train_loss: f64,
+    /// Mean loss on the validation batches.
+    pub valid_loss: f64,
+}
+
+impl History {
+    /// Collects the events of a stream. A stream may go back to an earlier point, as that of a
+    /// resumed search does; what it says then replaces what it said before.
+    pub fn from_events(events: impl IntoIterator<Item = Event>) -> Self {
+        let mut history = Self::default();
+        events.into_iter().for_each(|event| history.push(event));
+        history
+    }
+
+    /// Adds the next event.
+    pub fn push(&mut self, event: Event) {
+        match event {
+            Event::Started(started) => self.started = Some(started),
+            Event::EpochStarted(_) => {}
+            Event::Step(step) => {
+                let at = (step.epoch, step.step);
+                if self.steps.last().is_some_and(|last| (last.epoch, last.step) >= at) {
+                    self.rewind(at);
+                }
+                self.steps.push(step);
+            }
+            Event::EpochFinished(epoch) => {
+                if self.epochs.last().is_some_and(|last| last.epoch >= epoch.epoch) {
+                    self.rewind((epoch.epoch, usize::MAX));
+                }
+                self.epochs.push(epoch);
+            }
+            Event::Warning(warning) => self.warnings.push(warning),
+            Event::Finished(finished) => self.finished = Some(finished),
+        }
+    }
+
+    /// Forgets everything from this epoch and step on.
+    fn rewind(&mut self, at: (usize, usize)) {
+        self.steps.retain(|step| (step.epoch, step.step) < at);
+        self.epochs.retain(|epoch| epoch.epoch < at.0);
+        self.warnings.retain(|warning| warning.epoch < at.0);
+        self.finished = None;
+    }
+
+    /// The result, or while the search runs what would be derived now.
+    pub fn genotype(&self) -> Option<&Genotype> {
+        let latest = self.epochs.last().map(|epoch| &epoch.genotype);
+        self.finished.as_ref().map(|finished| &finished.genotype).or(latest)
+    }
+
+    /// The architecture tensors, in the order of every list with one entry for each of them.
+    pub fn architecture(&self) -> &[Architecture] {
+        self.started.as_ref().map_or(&[], |started| &started.architecture)
+    }
+
+    /// Index of the architecture tensor of this name.
+    pub fn index(&self, cell: &str) -> Option<usize> {
+        self.architecture().iter().position(|architecture| architecture.name == cell)
+    }
+
+    /// The probabilities of one architecture tensor after the last epoch.
+    pub fn probabilities(&self, cell: &str) -> Option<(&Architecture, &Rows)> {
+        let index = self.index(cell)?;
+        let rows = self.epochs.last()?.probabilities.get(index)?;
+        Some((self.architecture().get(index)?, rows))
+    }
+
+    /// The steps as at most `points` means over stretches of equal length, so that a picture of
+    /// twenty thousand steps stays small and readable.
+    pub fn step_means(&self, points: usize) -> Vec<StepMean> {
+        let per_epoch = self.steps_per_epoch();
+        let length = self.steps.len().div_ceil(points.max(1)).max(1);
+        let mean = |steps: &[Step]| {
+            let over = |value: fn(&Step) -> f64| {
+                steps.iter().map(value).sum::<f64>() / steps.len() as f64
+            };
+            let place = |step: &Step| step.epoch as f64 + (step.step as f64 + 1.0) / per_epoch;
+            StepMean {
+                epoch: steps.iter().map(place).sum::<f64>() / steps.len() as f64,
+                train_loss: over(|step| f64::from(step.train_loss)),
+                valid_loss: over(|step| f64::from(step.valid_loss)),
+            }
+        };
+        self.steps.chunks(length).map(mean).collect()
+    }
+
+    fn steps_per_epoch(&self) -> f64 {
+        let known = self.started.as_ref().map_or(0, |started| started.steps_per_epoch);
+        let seen = self.steps.iter().map(|step| step.step + 1).max().unwrap_or(1);
+        known.max(seen) as f64
+    }
+}

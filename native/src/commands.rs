@@ -1,0 +1,10 @@
+//! The commands, one module each; each has a `run` that takes its flags.
+
+pub mod completions;
+pub mod derive;
+pub mod doctor;
+pub mod dry_run;
+pub mod fetch;
+pub mod list;
+pub mod report;
+pub mod search;

@@ -1,0 +1,62 @@
+//! `sdarts list`: the catalogues.
+
+use serde_json::{Map, Value, json};
+use smoothdarts::config::presets;
+use smoothdarts::genotype::published;
+use smoothdarts::{data, methods, ops, perturb, space};
+
+use crate::cli::{Catalogue, ListArgs};
+use crate::datasets;
+use crate::exit::Exit;
+use crate::output;
+
+/// Prints the rows of a catalogue.
+///
+/// # Errors
+/// If the output cannot be written.
+pub fn run(args: &ListArgs) -> anyhow::Result<Exit> {
+    let rows = rows(args.catalogue);
+    let text = if args.json { serde_json::to_string_pretty(&rows)? } else { table(&rows) };
+    output::line(&text)?;
+    Ok(Exit::Done)
+}
+
+/// The rows as JSON objects, each with at least `name` and `help`.
+fn rows(catalogue: Catalogue) -> Vec<Value> {
+    let row = |name: &str, help: &str| json!({ "name": name, "help": help });
+    match catalogue {
+        Catalogue::Ops => ops::ALL.iter().map(operation).collect(),
+        Catalogue::Spaces => space::ALL.iter().map(|space| row(space.name, space.help)).collect(),
+        Catalogue::Methods => methods::ALL.iter().map(method).collect(),
+        Catalogue::Perturbations => perturb::ALL.iter().map(|it| row(it.name, it.help)).collect(),
+        Catalogue::Presets => presets::ALL.iter().map(preset).collect(),
+        Catalogue::Genotypes => published::ALL.iter().map(|it| row(it.name, it.genotype)).collect(),
+        Catalogue::Data => {
+            let folder = row(datasets::FOLDER, "your own images: --data-dir DIR with DIR/CLASS/*.png");
+            data::ALL.iter().map(|it| row(it.name, it.help)).chain([folder]).collect()
+        }
+    }
+}
+
+fn operation(row: &ops::Operation) -> Value {
+    json!({ "name": row.name, "help": row.help, "parameter_free": row.parameter_free })
+}
+
+fn method(row: &methods::Method) -> Value {
+    let perturbation = row.perturbation_row().map(|perturbation| perturbation.name);
+    json!({ "name": row.name, "help": row.help, "perturbation": perturbation })
+}
+
+fn preset(row: &presets::Preset) -> Value {
+    let settings: Map<String, Value> =
+        row.settings.iter().map(|(key, value)| ((*key).to_owned(), json!(value))).collect();
+    json!({ "name": row.name, "help": row.help, "settings": settings })
+}
+
+/// Name and help, in two columns.
+fn table(rows: &[Value]) -> String {
+    let text = |row: &Value, field: &str| row[field].as_str().unwrap_or_default().to_owned();
+    let width = rows.iter().map(|row| text(row, "name").len()).max().unwrap_or(0);
+    let line = |row: &Value| format!("{:width$}  {}", text(row, "name"), text(row, "help"));
+    rows.iter().map(line).collect::<Vec<_>>().join("\n")
+}

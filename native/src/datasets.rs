@@ -1,0 +1,98 @@
+//! Data sets as files: the folder of a catalogue row, or a folder of images by class. What the
+//! bytes mean is the business of [`smoothdarts::data`].
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use smoothdarts::config::Config;
+use smoothdarts::data::{self, DataError, Dataset};
+
+use crate::output;
+
+pub mod folder;
+pub mod prefetch;
+
+pub use prefetch::Prefetch;
+
+/// `data.name` of a folder of images by class; see [`folder`].
+pub const FOLDER: &str = "folder";
+
+/// `data.name` of the images that come with the program.
+const EMBEDDED: &str = "fashion-mnist";
+
+/// The data set that `data.name` and `data.dir` ask for.
+///
+/// # Errors
+/// An unknown name, no folder where one is needed, or files that are missing or damaged.
+pub fn open(config: &Config) -> anyhow::Result<Dataset> {
+    let (name, dir) = (config.data.name.as_str(), Path::new(&config.data.dir));
+    if dir.as_os_str().is_empty() {
+        return without_folder(name);
+    }
+    if !dir.is_dir() {
+        return Err(no_such_folder(name, dir).into());
+    }
+    let what = || format!("cannot open the data set {name} in {}", dir.display());
+    if name == FOLDER {
+        let folder = folder::open(dir, config.data.image_size).with_context(what)?;
+        if let Some(skipped) = &folder.skipped {
+            output::note(&format!("{}: skipped {skipped}", dir.display()));
+        }
+        return Ok(folder.dataset);
+    }
+    data::find(name)?.decode(&mut |file| read(dir, name, file)).with_context(what)
+}
+
+/// Where `sdarts fetch` puts the files of a data set. MNIST and Fashion-MNIST give their files the
+/// same names, so each data set has a folder of its own.
+pub fn home(dir: &Path, name: &str) -> PathBuf {
+    dir.join(name)
+}
+
+fn without_folder(name: &str) -> anyhow::Result<Dataset> {
+    if name == EMBEDDED {
+        return Ok(data::embedded()?);
+    }
+    let remedy = if name == FOLDER {
+        "say where the images are: `--data folder --data-dir DIR`, with DIR/CLASS/*.png or \
+         DIR/train/CLASS/*.png"
+            .to_owned()
+    } else {
+        data::find(name)?;
+        format!(
+            "get its files with `sdarts fetch {name} --data-dir DIR`, then search with \
+             `--data {name} --data-dir DIR`"
+        )
+    };
+    let problem = format!("the data set {name} does not come with the program");
+    Err(DataError::Unusable { problem, remedy }.into())
+}
+
+fn no_such_folder(name: &str, dir: &Path) -> DataError {
+    let shown = dir.display();
+    let remedy = if name == FOLDER {
+        "set --data-dir to the folder of the images".to_owned()
+    } else {
+        format!(
+            "set --data-dir to the folder of its files, or get them with \
+             `sdarts fetch {name} --data-dir {shown}`"
+        )
+    };
+    DataError::Unusable { problem: format!("{shown}, the folder of {name}, is not there"), remedy }
+}
+
+/// The bytes of a file in the folder that `sdarts fetch` made in `dir`, else in `dir` itself.
+fn read(dir: &Path, name: &str, file: &str) -> Result<Option<Vec<u8>>, String> {
+    for folder in [home(dir, name), dir.to_owned()] {
+        match fs::read(folder.join(file)) {
+            Ok(bytes) => return Ok(Some(bytes)),
+            // NotADirectory: something else is called like a folder on the way.
+            Err(error)
+                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
+            Err(error) => return Err(error.to_string()),
+        }
+    }
+    Ok(None)
+}

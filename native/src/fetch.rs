@@ -1,0 +1,174 @@
+//! `sdarts fetch`: the official files of a data set, checked and unpacked.
+//!
+//! A download grows in NAME.part, so that a broken one goes on where it stopped, and gets its name
+//! once its length and its SHA-256 are right. The catalogue knows the checksum of an archive and
+//! not of the files in it: those are listed in ARCHIVE.sha256, which `sha256sum --check` reads too.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, anyhow, bail};
+use sha2::{Digest as _, Sha256};
+use smoothdarts::data::{self, RemoteFile};
+
+use crate::run_dir::replace;
+use crate::{datasets, output};
+
+mod download;
+mod progress;
+mod unpack;
+
+pub use download::download;
+pub use unpack::unpack;
+
+/// Bytes that are read at once.
+const BUFFER: usize = 1 << 16;
+
+/// Brings the files of a data set into the folder of its name in `dir`. Files that are there and
+/// right are left alone. `url_base` takes the place of all but the last part of each address.
+///
+/// # Errors
+/// An unknown name, and everything that [`files`] says.
+pub fn run(name: &str, dir: &Path, url_base: Option<&str>) -> anyhow::Result<()> {
+    let source = data::find(name)?;
+    if source.files.is_empty() {
+        bail!(
+            "{name} has no official files; bring your own and search with `--data {name} --data-dir DIR`"
+        );
+    }
+    let folder = datasets::home(dir, name);
+    files(source.files, &folder, url_base)?;
+    output::note(&format!(
+        "{name} is complete in {}; search on it with `--data {name} --data-dir {}`",
+        folder.display(),
+        dir.display()
+    ));
+    Ok(())
+}
+
+/// Brings these files into a folder.
+///
+/// # Errors
+/// No network, an HTTP status other than success, a transfer that breaks off, a wrong length or
+/// checksum, an archive without the files or with unsafe paths, a disk that is full.
+pub fn files(files: &[RemoteFile], folder: &Path, url_base: Option<&str>) -> anyhow::Result<()> {
+    fs::create_dir_all(folder)
+        .with_context(|| format!("cannot create the folder {}", folder.display()))?;
+    // Files of one archive stand together in the catalogue, with the same address.
+    for group in files.chunk_by(|a, b| a.url == b.url) {
+        let Some(first) = group.first() else { continue };
+        if first.member.is_some() {
+            archive(first, group, folder, url_base)?;
+        } else {
+            single(first, folder, url_base)?;
+        }
+    }
+    Ok(())
+}
+
+/// A download that is the file itself.
+fn single(file: &RemoteFile, folder: &Path, url_base: Option<&str>) -> anyhow::Result<()> {
+    let path = folder.join(file.path);
+    if path.is_file() {
+        if sha256(&path)? == file.sha256 {
+            output::note(&format!("{}: is there", path.display()));
+            return Ok(());
+        }
+        output::note(&format!("{}: is not the official file and gets replaced", path.display()));
+    }
+    let part = partial(&path);
+    download(file, &address(file.url, url_base), &part)?;
+    rename(&part, &path)
+}
+
+/// A download that is an archive with these files in it.
+fn archive(
+    remote: &RemoteFile,
+    members: &[RemoteFile],
+    folder: &Path,
+    url_base: Option<&str>,
+) -> anyhow::Result<()> {
+    let path = folder.join(last_part(remote.url));
+    let list = with_suffix(&path, ".sha256");
+    if unpacked(members, folder, &list) {
+        output::note(&format!("{}: its files are there", path.display()));
+        return Ok(());
+    }
+    let part = partial(&path);
+    download(remote, &address(remote.url, url_base), &part)?;
+    unpack(&part, members, folder)?;
+    replace(&list, sums(members, folder)?.as_bytes())?;
+    fs::remove_file(&part).with_context(|| format!("cannot remove {}", part.display()))
+}
+
+/// Whether the files of an archive are as they were when they came out of it.
+fn unpacked(members: &[RemoteFile], folder: &Path, list: &Path) -> bool {
+    let Ok(listed) = fs::read_to_string(list) else { return false };
+    // A file that cannot be read now is one that has to come again.
+    sums(members, folder).is_ok_and(|now| now == listed)
+}
+
+/// The lines of `sha256sum` for these files.
+fn sums(files: &[RemoteFile], folder: &Path) -> anyhow::Result<String> {
+    let line =
+        |file: &RemoteFile| Ok(format!("{}  {}\n", sha256(&folder.join(file.path))?, file.path));
+    files.iter().map(line).collect()
+}
+
+/// Where a file is downloaded from.
+fn address(url: &str, base: Option<&str>) -> String {
+    base.map_or_else(
+        || url.to_owned(),
+        |base| format!("{}/{}", base.trim_end_matches('/'), last_part(url)),
+    )
+}
+
+fn last_part(url: &str) -> &str {
+    url.rsplit('/').next().unwrap_or(url)
+}
+
+/// The name of a file that is not complete.
+fn partial(path: &Path) -> PathBuf {
+    with_suffix(path, ".part")
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(suffix);
+    name.into()
+}
+
+fn rename(from: &Path, to: &Path) -> anyhow::Result<()> {
+    fs::rename(from, to)
+        .with_context(|| format!("cannot rename {} to {}", from.display(), to.display()))
+}
+
+/// SHA-256 of a file in hexadecimal.
+///
+/// # Errors
+/// What reading says.
+pub fn sha256(path: &Path) -> anyhow::Result<String> {
+    let named = || format!("cannot read {}", path.display());
+    let mut file = File::open(path).with_context(named)?;
+    let (mut hash, mut buffer) = (Sha256::new(), vec![0; BUFFER]);
+    loop {
+        match file.read(&mut buffer).with_context(named)? {
+            0 => break,
+            count => hash.update(&buffer[..count]),
+        }
+    }
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// What a failed write means and what to do.
+fn cannot_write(path: &Path, error: io::Error) -> anyhow::Error {
+    let full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+    let remedy = if full {
+        "the disk is full: free some space and run the same command again, it goes on from here"
+    } else {
+        "check its permissions and the disk, then run the same command again"
+    };
+    anyhow!(error).context(format!("cannot write {}; {remedy}", path.display()))
+}

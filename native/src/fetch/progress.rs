@@ -1,0 +1,64 @@
+//! What people see of a download: a bar on a terminal, a line for each tenth elsewhere.
+
+use std::io::IsTerminal as _;
+
+use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
+
+use super::last_part;
+use crate::output;
+
+const TEMPLATE: &str = "{prefix} {wide_bar} {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left";
+
+/// The progress of one download.
+pub struct Progress {
+    /// `None` without a terminal.
+    bar: Option<ProgressBar>,
+    name: String,
+    total: u64,
+    /// Tenths that were told.
+    tenths: u64,
+}
+
+impl Progress {
+    /// Shows a download that has `start` of its `total` bytes.
+    pub fn new(url: &str, total: u64, start: u64) -> Self {
+        let name = last_part(url).to_owned();
+        let from = if start > 0 { format!(", from byte {start} on") } else { String::new() };
+        output::note(&format!("{name}: {} from {url}{from}", HumanBytes(total)));
+        let bar = std::io::stderr().is_terminal().then(|| bar(&name, total, start));
+        Self { bar, name, total, tenths: tenths(start, total) }
+    }
+
+    /// Shows that there are `have` bytes.
+    pub fn show(&mut self, have: u64) {
+        if let Some(bar) = &self.bar {
+            bar.set_position(have);
+        } else if tenths(have, self.total) > self.tenths {
+            self.tenths = tenths(have, self.total);
+            output::note(&format!("{}: {}%", self.name, 10 * self.tenths));
+        }
+    }
+}
+
+impl Drop for Progress {
+    /// Leaves the terminal clean, also after an error.
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn bar(name: &str, total: u64, start: u64) -> ProgressBar {
+    let bar = ProgressBar::new(total).with_prefix(name.to_owned()).with_position(start);
+    // The speed is that of this transfer: what an earlier one brought does not count.
+    bar.reset_eta();
+    match ProgressStyle::with_template(TEMPLATE) {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+fn tenths(have: u64, total: u64) -> u64 {
+    have.saturating_mul(10) / total.max(1)
+}

@@ -1,0 +1,148 @@
+//! What people see of a running search: one line that moves on a terminal, one line for each epoch
+//! elsewhere. Everything goes to stderr.
+
+use std::io::IsTerminal as _;
+use std::time::{Duration, Instant};
+
+use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
+use smoothdarts::event::{EpochFinished, EpochStarted, Event, Started, Step};
+
+use crate::output;
+
+const TEMPLATE: &str = "{prefix} {wide_bar} {pos}/{len}  {eta_precise} left  {msg}";
+
+/// The progress of one search.
+pub struct Progress {
+    bar: ProgressBar,
+    quiet: bool,
+    epochs: usize,
+    steps_per_epoch: usize,
+    epsilon: f64,
+    /// Parameter-free share of the normal cell, epoch by epoch.
+    parameter_free: Vec<f32>,
+    valid_accuracy: Option<f64>,
+    began: Instant,
+    /// Steps of this process.
+    steps: usize,
+}
+
+impl Progress {
+    /// A progress line for this search; `quiet` lets only warnings through.
+    pub fn new(started: &Started, quiet: bool) -> Self {
+        let (epochs, steps_per_epoch) = (started.config.search.epochs, started.steps_per_epoch);
+        let visible = !quiet && std::io::stderr().is_terminal();
+        let bar = if visible {
+            ProgressBar::new((epochs * steps_per_epoch) as u64)
+        } else {
+            ProgressBar::hidden()
+        };
+        if let Ok(style) = ProgressStyle::with_template(TEMPLATE) {
+            bar.set_style(style);
+        }
+        Self {
+            bar,
+            quiet,
+            epochs,
+            steps_per_epoch,
+            epsilon: 0.0,
+            parameter_free: Vec::new(),
+            valid_accuracy: None,
+            began: Instant::now(),
+            steps: 0,
+        }
+    }
+
+    /// Starts where a checkpoint stands.
+    pub fn resume(&self, epoch: usize, step: usize) {
+        self.bar.set_position((epoch * self.steps_per_epoch + step) as u64);
+        self.bar.reset_eta();
+    }
+
+    /// A function that says something without tearing the line, from any thread.
+    pub fn teller(&self) -> impl Fn(&str) + Send + 'static {
+        let bar = self.bar.clone();
+        move |text| bar.suspend(|| output::note(text))
+    }
+
+    /// Says something, unless quiet.
+    pub fn say(&self, text: &str) {
+        if !self.quiet {
+            self.alarm(text);
+        }
+    }
+
+    /// Says something in any case.
+    pub fn alarm(&self, text: &str) {
+        self.bar.suspend(|| output::note(text));
+    }
+
+    /// Shows an event.
+    pub fn show(&mut self, event: &Event) {
+        match event {
+            Event::EpochStarted(epoch) => self.epoch_started(epoch),
+            Event::Step(step) => self.step(step),
+            Event::EpochFinished(epoch) => self.epoch_finished(epoch),
+            Event::Warning(warning) => self.alarm(&format!("warning: {}", warning.message)),
+            Event::Started(_) | Event::Finished(_) => {}
+        }
+    }
+
+    /// Takes the line away.
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+
+    fn epoch_started(&mut self, epoch: &EpochStarted) {
+        self.epsilon = epoch.epsilon;
+        self.bar.set_prefix(format!("epoch {}/{}", epoch.epoch + 1, self.epochs));
+    }
+
+    fn step(&mut self, step: &Step) {
+        self.steps += 1;
+        self.bar.set_position((step.epoch * self.steps_per_epoch + step.step + 1) as u64);
+        let accuracy = self
+            .valid_accuracy
+            .map_or(String::new(), |accuracy| format!("  valid {:.1}%", 100.0 * accuracy));
+        let free = self.parameter_free.last().map_or(String::new(), |share| {
+            let line = sparkline(&self.parameter_free);
+            format!("  parameter-free {:.0}% {line}", 100.0 * share)
+        });
+        self.bar.set_message(format!(
+            "loss {:.3}{accuracy}  ε {:.3}{free}",
+            step.train_loss, self.epsilon
+        ));
+    }
+
+    fn epoch_finished(&mut self, epoch: &EpochFinished) {
+        self.valid_accuracy = Some(epoch.valid_accuracy);
+        self.parameter_free.extend(epoch.parameter_free.first());
+        let shares = epoch.parameter_free.iter().map(|share| format!("{:.0}%", 100.0 * share));
+        self.say(&format!(
+            "epoch {}/{}  train loss {:.4} accuracy {:.1}%  valid loss {:.4} accuracy {:.1}%  \
+             ε {:.3}  parameter-free {}  {:.1} s, {} left",
+            epoch.epoch + 1,
+            self.epochs,
+            epoch.train_loss,
+            100.0 * epoch.train_accuracy,
+            epoch.valid_loss,
+            100.0 * epoch.valid_accuracy,
+            epoch.epsilon,
+            shares.collect::<Vec<_>>().join("/"),
+            epoch.seconds,
+            HumanDuration(self.left(epoch.epoch + 1)),
+        ));
+    }
+
+    /// Time that the epochs after `done` will take, at the speed of this process.
+    fn left(&self, done: usize) -> Duration {
+        let steps = (self.epochs - done) * self.steps_per_epoch;
+        self.began.elapsed().mul_f64(steps as f64 / self.steps.max(1) as f64)
+    }
+}
+
+/// Shares from 0 to 1 as a row of bars, the last sixteen of them.
+fn sparkline(shares: &[f32]) -> String {
+    const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let bar = |share: &f32| BARS[((share * 8.0) as usize).min(7)];
+    shares[shares.len().saturating_sub(16)..].iter().map(bar).collect()
+}

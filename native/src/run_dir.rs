@@ -1,0 +1,228 @@
+//! The directory of a run: who may write to it, and how its files are replaced so that a kill at any
+//! moment loses nothing.
+//!
+//! | file | what |
+//! |---|---|
+//! | config.toml | every setting and where it came from; feeding it back repeats the run |
+//! | events.jsonl | what the search said ([`smoothdarts::event`]), a line for each event |
+//! | checkpoints/last.safetensors, previous.safetensors | the whole state, twice |
+//! | genotype.json, genotype.py.txt | the result, and as the tuple that Python code reads |
+//! | weights.safetensors | weights of the supernet, with the names of the authors' code |
+//! | curves.csv | one row for each epoch |
+//! | report.html | pictures of all this, in one file |
+//! | manifest.json | what made the result: versions, device, seed, time |
+//! | .lock | locked while a process writes here |
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{Read as _, Seek as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, anyhow};
+use smoothdarts::checkpoint::Checkpoint;
+
+use crate::exit::Exit;
+
+/// A run directory that this process alone writes to.
+pub struct RunDir {
+    path: PathBuf,
+    /// Holds the lock until it is dropped; the system releases it even if the process is killed.
+    _lock: File,
+}
+
+impl RunDir {
+    /// Makes the directory where there is none, and locks it.
+    ///
+    /// # Errors
+    /// Exit code 6 if another process has it, else what the file system says.
+    pub fn open(path: &Path) -> anyhow::Result<Self> {
+        let checkpoints = path.join("checkpoints");
+        fs::create_dir_all(&checkpoints)
+            .with_context(|| format!("cannot create the run directory {}", path.display()))?;
+        let lock = lock(path)?;
+        remove_leftovers(&checkpoints)?;
+        Ok(Self { path: path.to_owned(), _lock: lock })
+    }
+
+    /// Path of one of its files.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// The directory.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether a search was started here.
+    pub fn has_run(&self) -> bool {
+        self.file("config.toml").exists()
+    }
+
+    /// Replaces one of its files.
+    ///
+    /// # Errors
+    /// What the file system says; the old file is then still there.
+    pub fn write(&self, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
+        replace(&self.file(name), bytes)
+    }
+
+    /// The checkpoint to continue from, and a warning if it is not the last one. A damaged one is
+    /// put aside, so that it cannot take the place of the good one when the next is written.
+    ///
+    /// # Errors
+    /// If there are checkpoints and none can be read.
+    pub fn resume(&self) -> anyhow::Result<Option<(Checkpoint, Option<String>)>> {
+        let newest = newest_checkpoint(&self.path)?;
+        if let Some((_, Some(_))) = newest {
+            let [last, _] = checkpoint_paths(&self.path);
+            fs::rename(&last, last.with_file_name("damaged.safetensors"))
+                .with_context(|| format!("cannot rename {}", last.display()))?;
+        }
+        Ok(newest)
+    }
+
+    /// Adds a checkpoint and keeps the one before. At every moment at least one good checkpoint
+    /// has its name.
+    ///
+    /// # Errors
+    /// What the file system says; the checkpoints of before are then still there.
+    pub fn write_checkpoint(&self, checkpoint: &Checkpoint) -> anyhow::Result<()> {
+        let [last, previous] = checkpoint_paths(&self.path);
+        let file = temporary(&last, &checkpoint.to_bytes()?)?;
+        if last.exists() {
+            fs::rename(&last, &previous)
+                .with_context(|| format!("cannot rename {}", last.display()))?;
+        }
+        persist(file, &last)
+    }
+}
+
+/// The newest checkpoint of a run that can be read, and what is wrong with a newer one; `None`
+/// where there are no checkpoints.
+///
+/// # Errors
+/// If there are checkpoints and none can be read.
+pub fn newest_checkpoint(run: &Path) -> anyhow::Result<Option<(Checkpoint, Option<String>)>> {
+    let mut faults = Vec::new();
+    for path in checkpoint_paths(run).iter().filter(|path| path.exists()) {
+        match read_checkpoint(path) {
+            Ok(checkpoint) => {
+                let warning = faults
+                    .pop()
+                    .map(|fault: anyhow::Error| format!("{fault:#}; the one before is used"));
+                return Ok(Some((checkpoint, warning)));
+            }
+            Err(fault) => faults.push(fault),
+        }
+    }
+    match faults.into_iter().next() {
+        None => Ok(None),
+        Some(fault) => Err(fault.context(
+            "no checkpoint of this run can be read; search again into another directory (--out)",
+        )),
+    }
+}
+
+/// The checkpoint in a file.
+///
+/// # Errors
+/// If the file cannot be read or is no checkpoint.
+pub fn read_checkpoint(path: &Path) -> anyhow::Result<Checkpoint> {
+    let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Checkpoint::from_bytes(&bytes).with_context(|| path.display().to_string())
+}
+
+/// Replaces a file: afterwards it holds either all of `bytes` or what it held before.
+///
+/// # Errors
+/// What the file system says, with the path.
+pub fn replace(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    persist(temporary(path, bytes)?, path)
+}
+
+fn checkpoint_paths(run: &Path) -> [PathBuf; 2] {
+    ["last", "previous"].map(|name| run.join(format!("checkpoints/{name}.safetensors")))
+}
+
+/// A file beside `path` with these bytes, safely on the disk.
+fn temporary(path: &Path, bytes: &[u8]) -> anyhow::Result<tempfile::NamedTempFile> {
+    let write = || {
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".").suffix(".tmp");
+        // Temporary files are private by default; this one becomes a result that others may read.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let mut file = builder.tempfile_in(directory(path))?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        Ok::<_, std::io::Error>(file)
+    };
+    write().with_context(|| format!("cannot write {} (is the disk full?)", path.display()))
+}
+
+fn persist(file: tempfile::NamedTempFile, path: &Path) -> anyhow::Result<()> {
+    file.persist(path).with_context(|| format!("cannot replace {}", path.display()))?;
+    // The new name itself has to reach the disk; only Unix lets us open a directory for that.
+    #[cfg(unix)]
+    File::open(directory(path))
+        .and_then(|directory| directory.sync_all())
+        .with_context(|| format!("cannot sync {}", path.display()))?;
+    Ok(())
+}
+
+fn directory(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+fn lock(run: &Path) -> anyhow::Result<File> {
+    let path = run.join(".lock");
+    let named = || format!("cannot lock {}", path.display());
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    let mut file = options.open(&path).with_context(named)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err(busy(run, &mut file)),
+        Err(TryLockError::Error(error)) => return Err(error).with_context(named),
+    }
+    file.set_len(0).and_then(|()| file.rewind()).with_context(named)?;
+    write!(file, "{}", std::process::id()).with_context(named)?;
+    Ok(file)
+}
+
+fn busy(run: &Path, lock: &mut File) -> anyhow::Error {
+    let mut process = String::new();
+    // Windows lets nobody read a locked file; then the message has no number.
+    let known = lock.read_to_string(&mut process).is_ok() && !process.is_empty();
+    let process = if known { format!("process {process}") } else { "another process".to_owned() };
+    anyhow!("{process} searches in {}; wait for it or choose another --out", run.display())
+        .context(Exit::Busy)
+}
+
+/// Removes what a killed process left half-written.
+fn remove_leftovers(checkpoints: &Path) -> anyhow::Result<()> {
+    let entries = fs::read_dir(checkpoints)
+        .with_context(|| format!("cannot list {}", checkpoints.display()))?;
+    for entry in entries {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "tmp") {
+            fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a path that is no run directory.
+///
+/// # Errors
+/// Exit code 2.
+pub fn must_be_run(path: &Path) -> anyhow::Result<()> {
+    if !path.join("config.toml").exists() {
+        let fault = anyhow!("{} is not a run directory: it has no config.toml", path.display());
+        return Err(fault.context(Exit::Usage));
+    }
+    Ok(())
+}

@@ -1,0 +1,66 @@
+//! Runs the command line as a child process, as a user would.
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+/// A search of a second or two: six steps in each of two epochs, on the CPU.
+pub const TINY: &[&str] = &[
+    "search",
+    "--preset=quick",
+    "--space=s2",
+    "--method=sdarts-rs",
+    "--epochs=2",
+    "--device=cpu",
+    "--set=search.cells=3",
+    "--set=search.channels=2",
+    "--set=search.batch_size=8",
+    "--set=data.image_size=8",
+    "--set=data.crop_padding=1",
+    "--set=data.train_images=96",
+    "--set=run.checkpoint_seconds=0",
+];
+
+/// `sdarts` with these arguments, in `directory`.
+pub fn sdarts(directory: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sdarts-under-test"));
+    command.current_dir(directory).args(arguments);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// What a finished process left.
+#[derive(Debug)]
+pub struct Outcome {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Outcome {
+    /// Waits for the process.
+    pub fn of(mut command: Command) -> Self {
+        command.output().expect("the program starts").into()
+    }
+
+    /// The outcome, if the process ended well.
+    #[track_caller]
+    pub fn done(self) -> Self {
+        assert_eq!(self.code, Some(0), "{}", self.stderr);
+        self
+    }
+}
+
+impl From<Output> for Outcome {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
+/// Runs `sdarts` in `directory` and waits for it.
+pub fn run(directory: &Path, arguments: &[&str]) -> Outcome {
+    Outcome::of(sdarts(directory, arguments))
+}

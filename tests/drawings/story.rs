@@ -1,0 +1,161 @@
+//! A made-up search: numbers that move as those of a search do, from formulas and no dice.
+
+use smoothdarts::config::Config;
+use smoothdarts::event::{
+    Architecture, Edge, EpochFinished, EpochStarted, Event, Finished, Rows, Started, Step, Warning,
+};
+use smoothdarts::genotype::{Gene, Genotype};
+
+const OPERATIONS: [&str; 7] = [
+    "max_pool_3x3",
+    "avg_pool_3x3",
+    "skip_connect",
+    "sep_conv_3x3",
+    "sep_conv_5x5",
+    "dil_conv_3x3",
+    "dil_conv_5x5",
+];
+
+const STEPS: usize = 8;
+
+/// The events of a search of `epochs` epochs; the last third warns of a collapse.
+pub fn events(epochs: usize) -> Vec<Event> {
+    events_with(epochs, &OPERATIONS)
+}
+
+/// The same with other candidate operations on every edge.
+pub fn events_with(epochs: usize, operations: &[&str]) -> Vec<Event> {
+    let mut config = Config::default();
+    config.search.epochs = epochs;
+    let cell =
+        |name: &str| Architecture { name: name.to_owned(), edges: edges(operations) };
+    let architecture = vec![cell("normal"), cell("reduce")];
+    let mut events = vec![Event::Started(Started {
+        schema: smoothdarts::event::SCHEMA,
+        config,
+        device: "cpu (2 threads)".to_owned(),
+        parameters: 1_930_618,
+        architecture: architecture.clone(),
+        steps_per_epoch: STEPS,
+    })];
+    for epoch in 0..epochs {
+        epoch_events(&mut events, epoch, epochs, &architecture);
+    }
+    let last = events.iter().rev().find_map(|event| match event {
+        Event::EpochFinished(epoch) => Some(epoch.clone()),
+        _ => None,
+    });
+    events.extend(last.map(|last| {
+        Event::Finished(Finished {
+            genotype: last.genotype,
+            epochs,
+            valid_accuracy: last.valid_accuracy,
+            reason: "completed".to_owned(),
+        })
+    }));
+    events
+}
+
+fn epoch_events(
+    events: &mut Vec<Event>,
+    epoch: usize,
+    epochs: usize,
+    architecture: &[Architecture],
+) {
+    let done = (epoch + 1) as f64 / epochs as f64;
+    let wave = |speed: f64| (speed * (epoch + 1) as f64).sin();
+    let learning_rate = 0.001 + 0.012 * (1.0 + (std::f64::consts::PI * (done - 1.0 / epochs as f64)).cos());
+    let epsilon = 0.03 + 0.27 * epoch as f64 / epochs as f64;
+    events.push(Event::EpochStarted(EpochStarted { epoch, learning_rate, epsilon }));
+    for step in 0..STEPS {
+        let at = (epoch as f64 + step as f64 / STEPS as f64) / epochs as f64;
+        let noise = ((epoch * STEPS + step) as f64 * 2.4).sin();
+        events.push(Event::Step(Step {
+            epoch,
+            step,
+            train_loss: (0.5 + 1.8 * (-4.0 * at).exp() + 0.06 * noise) as f32,
+            train_accuracy: (0.85 - 0.7 * (-4.0 * at).exp()) as f32,
+            valid_loss: (0.6 + 1.7 * (-4.0 * at).exp() - 0.05 * noise) as f32,
+            attack: None,
+        }));
+    }
+    let probabilities: Vec<Rows> =
+        architecture.iter().zip([0.0, 2.0]).map(|(cell, phase)| rows(cell, phase, done)).collect();
+    let alpha = probabilities.iter().map(|rows| {
+        rows.iter().map(|row| row.iter().map(|p| p.ln()).collect()).collect()
+    });
+    let alpha = alpha.collect();
+    let genotype = derive(architecture, &probabilities);
+    let share = |genes: &[Gene]| {
+        let free = ["max_pool_3x3", "avg_pool_3x3", "skip_connect"];
+        let count = genes.iter().filter(|gene| free.contains(&gene.operation.as_str())).count();
+        count as f32 / genes.len() as f32
+    };
+    events.push(Event::EpochFinished(EpochFinished {
+        epoch,
+        learning_rate,
+        epsilon,
+        train_loss: 0.5 + 1.8 * (-4.0 * done).exp() + 0.02 * wave(1.7),
+        train_accuracy: 0.86 - 0.7 * (-4.0 * done).exp() + 0.01 * wave(1.1),
+        valid_loss: 0.6 + 1.7 * (-4.0 * done).exp() + 0.03 * wave(2.3),
+        valid_accuracy: 0.83 - 0.7 * (-4.0 * done).exp() + 0.015 * wave(2.9),
+        alpha,
+        probabilities,
+        parameter_free: vec![share(&genotype.normal), share(&genotype.reduce)],
+        genotype,
+        seconds: 12.5,
+    }));
+    if epochs > 5 && 3 * epoch >= 2 * epochs {
+        events.push(Event::Warning(Warning {
+            epoch,
+            code: "collapse".to_owned(),
+            message: "skip connections take over: 5 of 8 operations of the normal cell".to_owned(),
+        }));
+    }
+}
+
+fn edges(operations: &[&str]) -> Vec<Edge> {
+    let ends = (2..6).flat_map(|node| (0..node).map(move |source| (node, source)));
+    let names: Vec<String> = operations.iter().map(|&name| name.to_owned()).collect();
+    ends.map(|(node, source)| Edge { node, source, operations: names.clone() }).collect()
+}
+
+/// Softmax of logits that drift apart, skip connections of the first cell the most.
+fn rows(cell: &Architecture, phase: f64, done: f64) -> Rows {
+    let row = |(index, edge): (usize, &Edge)| {
+        let logit = |(column, name): (usize, &String)| {
+            let skip = if name == "skip_connect" && phase == 0.0 { 1.1 } else { 0.0 };
+            let drift = (1.3 * index as f64 + 2.1 * column as f64 + phase).sin() + skip;
+            (1.4 * done * drift).exp()
+        };
+        let weights: Vec<f64> = edge.operations.iter().enumerate().map(logit).collect();
+        let sum: f64 = weights.iter().sum();
+        weights.iter().map(|weight| (weight / sum) as f32).collect()
+    };
+    cell.edges.iter().enumerate().map(row).collect()
+}
+
+/// The two strongest edges of every node with their strongest operation.
+fn derive(architecture: &[Architecture], probabilities: &[Rows]) -> Genotype {
+    let cell = |index: usize| -> Vec<Gene> {
+        let edges = &architecture[index].edges;
+        let best = |edge: usize| {
+            let row = probabilities[index][edge].iter().enumerate();
+            let (column, p) = row.max_by(|one, other| one.1.total_cmp(other.1)).unwrap();
+            (*p, Gene { operation: edges[edge].operations[column].clone(), source: edges[edge].source })
+        };
+        let node = |node: usize| {
+            let incoming = (0..edges.len()).filter(|&edge| edges[edge].node == node);
+            let mut genes: Vec<(f32, Gene)> = incoming.map(best).collect();
+            genes.sort_by(|one, other| other.0.total_cmp(&one.0));
+            genes.into_iter().take(2).map(|(_, gene)| gene)
+        };
+        (2..6).flat_map(node).collect()
+    };
+    Genotype {
+        normal: cell(0),
+        normal_concat: vec![2, 3, 4, 5],
+        reduce: cell(1),
+        reduce_concat: vec![2, 3, 4, 5],
+    }
+}

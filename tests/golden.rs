@@ -1,0 +1,56 @@
+//! Golden numbers: quantities that the reference code computed in float64, compared on every
+//! device with both kinds of kernels. The files lie in the folder that `SDARTS_FIXTURES` names
+//! (default: ../shared/fixtures beside the checkout); without them these tests say so and pass.
+
+mod cnn_search;
+mod fixture;
+
+use std::path::PathBuf;
+
+use fixture::Fixture;
+use shaders::Kernels;
+
+fn fixtures() -> Vec<Fixture> {
+    let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/fixtures");
+    let folder =
+        std::env::var_os("SDARTS_FIXTURES").map_or_else(|| PathBuf::from(default), PathBuf::from);
+    let Ok(entries) = std::fs::read_dir(&folder) else {
+        println!("no golden numbers in {}: set SDARTS_FIXTURES", folder.display());
+        return Vec::new();
+    };
+    let mut paths: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "safetensors"))
+        .collect();
+    paths.sort();
+    paths.iter().map(|path| Fixture::read(path)).collect()
+}
+
+fn check_search(device: &str, kernels: Kernels) {
+    let Some((_, device)) =
+        crate::devices::all().into_iter().find(|(name, _)| *name == device)
+    else {
+        return;
+    };
+    for fixture in fixtures() {
+        match fixture.kind() {
+            "cnn-search" => cnn_search::check(&fixture, &device, kernels),
+            kind => println!("{}: kind {kind} is not supported yet", fixture.name),
+        }
+    }
+}
+
+#[test]
+fn golden_search_on_the_cpu_with_our_kernels() {
+    check_search("cpu", Kernels::Fused);
+}
+
+#[test]
+fn golden_search_on_the_cpu_with_plain_ops() {
+    check_search("cpu", Kernels::Composed);
+}
+
+#[test]
+fn golden_search_on_wgpu_with_our_kernels() {
+    check_search("wgpu", Kernels::Fused);
+}

@@ -1,0 +1,230 @@
+//! What a run directory promises: whatever kills a search, and whenever, the run goes on from its
+//! last checkpoint and ends as if nothing had happened.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::path::Path;
+use std::process::{Child, Command};
+use std::time::Duration;
+
+use serde_json::Value;
+use smoothdarts::rng::{Stream, Streams, uniform};
+use tempfile::TempDir;
+
+use crate::command::{Outcome, TINY, run, sdarts};
+
+/// A tiny run in `folder`/run.
+fn tiny(folder: &Path, more: &[&str]) -> Command {
+    sdarts(folder, &[TINY, &["--out=run"], more].concat())
+}
+
+/// Events without the only field that differs between repeated runs.
+fn events(folder: &Path) -> Vec<Value> {
+    let text = fs::read_to_string(folder.join("run/events.jsonl")).unwrap();
+    assert!(text.ends_with('\n'), "the last line is torn");
+    let mut events: Vec<Value> =
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for event in &mut events {
+        event.as_object_mut().unwrap().remove("seconds");
+    }
+    events
+}
+
+fn bytes(folder: &Path, name: &str) -> Vec<u8> {
+    fs::read(folder.join("run").join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+#[track_caller]
+fn same_result(folder: &Path, expected: &Path) {
+    assert_eq!(events(folder), events(expected));
+    for name in ["genotype.json", "genotype.py.txt", "weights.safetensors"] {
+        assert!(bytes(folder, name) == bytes(expected, name), "{name} differs");
+    }
+}
+
+/// An uninterrupted run to compare with.
+fn reference() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    Outcome::of(tiny(folder.path(), &[])).done();
+    folder
+}
+
+/// Starts a run and waits until it has said `count` events.
+fn started(folder: &Path, count: usize, more: &[&str]) -> (Child, BufReader<impl std::io::Read>) {
+    let mut child = tiny(folder, &[more, &["--json"]].concat()).spawn().unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    for _ in 0..count {
+        line.clear();
+        if stdout.read_line(&mut line).unwrap() == 0 {
+            break;
+        }
+    }
+    (child, stdout)
+}
+
+#[test]
+fn a_finished_run_has_every_file() {
+    let folder = reference();
+    for name in [
+        "config.toml",
+        "events.jsonl",
+        "checkpoints/last.safetensors",
+        "checkpoints/previous.safetensors",
+        "genotype.json",
+        "genotype.py.txt",
+        "weights.safetensors",
+        "curves.csv",
+        "report.html",
+        "manifest.json",
+    ] {
+        assert!(!bytes(folder.path(), name).is_empty(), "{name} is empty");
+    }
+    let curves = String::from_utf8(bytes(folder.path(), "curves.csv")).unwrap();
+    assert_eq!(curves.lines().count(), 1 + 2);
+    let manifest: Value = serde_json::from_slice(&bytes(folder.path(), "manifest.json")).unwrap();
+    assert_eq!((&manifest["mode"], &manifest["seed"]), (&"faithful".into(), &2.into()));
+    assert_eq!(manifest["libraries"][0]["name"], "burn");
+    assert!(manifest["wall_seconds"].as_f64().unwrap() > 0.0);
+
+    let derived = run(folder.path(), &["derive", "run", "--json"]).done().stdout;
+    let derived: Value = serde_json::from_str(&derived).unwrap();
+    let saved: Value = serde_json::from_slice(&bytes(folder.path(), "genotype.json")).unwrap();
+    assert_eq!(derived, saved);
+    let python = run(folder.path(), &["derive", "run/checkpoints/last.safetensors", "--python"]);
+    assert_eq!(python.done().stdout.into_bytes(), bytes(folder.path(), "genotype.py.txt"));
+
+    fs::remove_file(folder.path().join("run/report.html")).unwrap();
+    run(folder.path(), &["report", "run"]).done();
+    assert!(!bytes(folder.path(), "report.html").is_empty());
+}
+
+#[test]
+fn config_toml_repeats_the_run_bit_for_bit() {
+    let (folder, expected) = (tempfile::tempdir().unwrap(), reference());
+    let config = expected.path().join("run/config.toml");
+    let config = format!("--config={}", config.display());
+    run(folder.path(), &["search", &config, "--out=run", "--threads=1"]).done();
+    for name in ["genotype.json", "weights.safetensors"] {
+        assert!(bytes(folder.path(), name) == bytes(expected.path(), name), "{name} differs");
+    }
+}
+
+#[test]
+fn a_run_of_other_settings_is_refused_with_the_difference() {
+    let folder = reference();
+    let other = Outcome::of(tiny(folder.path(), &["--epochs=3", "--set=search.cells=4"]));
+    assert_eq!(other.code, Some(2));
+    for difference in ["search.epochs: 2 there, 3 now", "search.cells: 3 there, 4 now"] {
+        assert!(other.stderr.contains(difference), "{}", other.stderr);
+    }
+    // Where a search computes is no other search.
+    Outcome::of(tiny(folder.path(), &["--threads=1"])).done();
+    let never = Outcome::of(tiny(folder.path(), &["--resume=never"]));
+    assert_eq!(never.code, Some(2), "{}", never.stderr);
+}
+
+#[test]
+fn a_second_process_in_the_directory_is_refused_and_disturbs_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let long = ["--epochs=1000"];
+    let (mut first, stdout) = started(folder.path(), 4, &long);
+    let second = Outcome::of(tiny(folder.path(), &long));
+    first.kill().unwrap();
+    let id = first.id();
+    first.wait().unwrap();
+    drop(stdout);
+    assert_eq!(second.code, Some(6), "{}", second.stderr);
+    assert!(cfg!(windows) || second.stderr.contains(&format!("process {id}")), "{}", second.stderr);
+    // The lock of a dead process is no lock.
+    run(folder.path(), &["derive", "run"]).done();
+    let (mut third, _stdout) = started(folder.path(), 2, &long);
+    third.kill().unwrap();
+    let third = Outcome::from(third.wait_with_output().unwrap());
+    assert!(third.stderr.contains("continues in run"), "{}", third.stderr);
+}
+
+#[test]
+fn a_torn_last_event_is_cut_off_on_resume() {
+    let (folder, expected) = (tempfile::tempdir().unwrap(), reference());
+    let (mut child, stdout) = started(folder.path(), 6, &[]);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    drop(stdout);
+    let path = folder.path().join("run/events.jsonl");
+    let mut file = fs::OpenOptions::new().append(true).open(path).unwrap();
+    file.write_all(b"{\"type\":\"step\",\"epo").unwrap();
+    Outcome::of(tiny(folder.path(), &["--resume=must"])).done();
+    same_result(folder.path(), expected.path());
+}
+
+#[test]
+fn a_damaged_last_checkpoint_falls_back_to_the_one_before() {
+    let (folder, expected) = (tempfile::tempdir().unwrap(), reference());
+    let (mut child, stdout) = started(folder.path(), 8, &[]);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    drop(stdout);
+    let last = folder.path().join("run/checkpoints/last.safetensors");
+    let whole = fs::read(&last).unwrap();
+    fs::write(&last, &whole[..whole.len() / 2]).unwrap();
+    let outcome = Outcome::of(tiny(folder.path(), &[])).done();
+    assert!(outcome.stderr.contains("the one before is used"), "{}", outcome.stderr);
+    same_result(folder.path(), expected.path());
+}
+
+#[test]
+fn a_run_whose_checkpoints_are_all_damaged_is_refused_and_left_alone() {
+    let folder = reference();
+    for name in ["last", "previous"] {
+        let path = folder.path().join(format!("run/checkpoints/{name}.safetensors"));
+        fs::write(path, "damaged").unwrap();
+    }
+    let outcome = Outcome::of(tiny(folder.path(), &[]));
+    assert_eq!(outcome.code, Some(1), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("last.safetensors"), "{}", outcome.stderr);
+    assert_eq!(bytes(folder.path(), "checkpoints/last.safetensors"), b"damaged");
+}
+
+#[cfg(unix)]
+#[test]
+fn signals_end_a_search_with_a_checkpoint_to_go_on_from() {
+    let expected = reference();
+    for (signal, code) in [("-INT", 130), ("-TERM", 143)] {
+        let folder = tempfile::tempdir().unwrap();
+        let (child, mut stdout) = started(folder.path(), 4, &[]);
+        let sent = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+        let mut rest = String::new();
+        stdout.read_to_string(&mut rest).unwrap();
+        let outcome = Outcome::from(child.wait_with_output().unwrap());
+        assert_eq!(outcome.code, Some(code), "{}", outcome.stderr);
+        assert!(outcome.stderr.contains("checkpoint written"), "{}", outcome.stderr);
+        Outcome::of(tiny(folder.path(), &["--resume=must"])).done();
+        same_result(folder.path(), expected.path());
+    }
+}
+
+/// `SDARTS_KILLS` sets how often; the seed is fixed, the moments are not: they depend on the speed
+/// of the machine.
+#[test]
+fn a_search_that_is_killed_again_and_again_ends_like_one_that_was_not() {
+    let kills = std::env::var("SDARTS_KILLS").map_or(2, |kills| kills.parse().unwrap());
+    let (folder, expected) = (tempfile::tempdir().unwrap(), reference());
+    let mut rng = Streams::new(1).at(Stream::Split, 0);
+    for _ in 0..kills {
+        let chance = uniform(&mut rng, 2, 0.0, 1.0);
+        let events = 2 + (4.0 * chance[0]) as usize;
+        let (mut child, stdout) = started(folder.path(), events, &[]);
+        std::thread::sleep(Duration::from_secs_f32(0.02 * chance[1]));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        drop(stdout);
+        if folder.path().join("run/genotype.json").exists() {
+            same_result(folder.path(), expected.path());
+            fs::remove_dir_all(folder.path().join("run")).unwrap();
+        }
+    }
+    Outcome::of(tiny(folder.path(), &[])).done();
+    same_result(folder.path(), expected.path());
+}

@@ -1,0 +1,4 @@
+//! Laws of the search itself.
+
+mod step;
+mod unrolled;
