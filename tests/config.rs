@@ -5,7 +5,8 @@ use smoothdarts::config::layers::{
     LayerError, Origin, Resolved, Resolver, differences, sections, settings,
 };
 use smoothdarts::config::{Config, Mode, Projection, SETTINGS, presets};
-use smoothdarts::{data, methods, space};
+use smoothdarts::genotype::published;
+use smoothdarts::{data, methods, ops, space};
 
 fn file() -> Origin {
     Origin::File("search.toml".to_owned())
@@ -189,4 +190,33 @@ fn only_settings_that_change_a_result_make_configs_different() {
     let names: Vec<String> = found.iter().map(|(setting, ..)| setting.name()).collect();
     assert_eq!(names, ["search.cells"]);
     assert_eq!((&found[0].1, &found[0].2), (&json!(8), &json!(3)));
+}
+
+#[test]
+fn every_published_genotype_is_whole_and_uses_known_operations() {
+    for published in published::ALL {
+        let genotype = published.genotype();
+        assert_eq!((genotype.normal.len(), genotype.reduce.len()), (8, 8), "{}", published.name);
+        genotype.validate().unwrap_or_else(|error| panic!("{}: {error}", published.name));
+        for gene in genotype.normal.iter().chain(&genotype.reduce) {
+            assert!(ops::find(&gene.operation).is_some(), "{}: {gene:?}", published.name);
+        }
+    }
+}
+
+#[test]
+fn published_genotypes_are_those_of_the_papers() {
+    let find = |name: &str| {
+        let row = published::ALL.iter().find(|row| row.name == name).unwrap();
+        row.genotype().to_python()
+    };
+    assert_eq!(
+        find("DARTS_V2"),
+        "Genotype(normal=[('sep_conv_3x3', 0), ('sep_conv_3x3', 1), ('sep_conv_3x3', 0), \
+         ('sep_conv_3x3', 1), ('sep_conv_3x3', 1), ('skip_connect', 0), ('skip_connect', 0), \
+         ('dil_conv_3x3', 2)], normal_concat=range(2, 6), reduce=[('max_pool_3x3', 0), \
+         ('max_pool_3x3', 1), ('skip_connect', 2), ('max_pool_3x3', 1), ('max_pool_3x3', 0), \
+         ('skip_connect', 2), ('skip_connect', 2), ('max_pool_3x3', 1)], \
+         reduce_concat=range(2, 6))"
+    );
 }

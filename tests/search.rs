@@ -1,4 +1,6 @@
 //! Laws of the search itself.
 
-mod step;
+mod perturbation;
+mod resume;
+mod tiny;
 mod unrolled;

@@ -20,5 +20,3 @@ pub mod figures;
 pub mod heatmap;
 pub mod history;
 mod svg;
-
-pub use svg::escape;

@@ -3,6 +3,8 @@
 //! A [`Genotype`] is data about names. It knows nothing of tensors, so that events, files and
 //! pictures can carry it.
 
+pub mod published;
+
 use serde::{Deserialize, Serialize};
 
 /// One kept edge: an operation and the state that it reads.

@@ -20,7 +20,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Search an architecture; continues a run that was interrupted.
-    Search(SearchArgs),
+    Search(Box<SearchArgs>),
     /// Print the genotype of a run or a checkpoint.
     Derive(DeriveArgs),
     /// List what there is to choose from.

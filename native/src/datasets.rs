@@ -34,18 +34,42 @@ pub fn open(config: &Config) -> anyhow::Result<Dataset> {
     if !dir.is_dir() {
         return Err(no_such_folder(name, dir).into());
     }
-    let what = || format!("cannot open the data set {name} in {}", dir.display());
-    if name == FOLDER {
-        let folder = folder::open(dir, config.data.image_size).with_context(what)?;
-        if let Some(skipped) = &folder.skipped {
-            output::note(&format!("{}: skipped {skipped}", dir.display()));
-        }
-        return Ok(folder.dataset);
-    }
-    data::find(name)?.decode(&mut |file| read(dir, name, file)).with_context(what)
+    if name == FOLDER { open_folder(dir, config.data.image_size) } else { open_files(name, dir) }
 }
 
-/// Where `sdarts fetch` puts the files of a data set. MNIST and Fashion-MNIST give their files the
+fn open_folder(dir: &Path, image_size: usize) -> anyhow::Result<Dataset> {
+    let folder = folder::open(dir, image_size).with_context(|| cannot_open(FOLDER, dir))?;
+    if let Some(skipped) = &folder.skipped {
+        output::note(&format!("{}: skipped {skipped}", dir.display()));
+    }
+    Ok(folder.dataset)
+}
+
+fn open_files(name: &str, dir: &Path) -> anyhow::Result<Dataset> {
+    let source = data::find(name)?;
+    let mut missing = String::new();
+    for folder in [&home(dir, name), dir] {
+        match source.decode(&mut |file| read(&folder.join(file))) {
+            Err(DataError::Missing { file, .. }) => missing = file,
+            result => return result.with_context(|| cannot_open(name, folder)),
+        }
+    }
+    let shown = dir.display();
+    Err(DataError::Unusable {
+        problem: format!("{shown} does not have all files of {name}: {missing} is missing"),
+        remedy: format!(
+            "get them with `sdarts fetch {name} --data-dir {shown}`, or set --data-dir to their \
+             folder"
+        ),
+    }
+    .into())
+}
+
+fn cannot_open(name: &str, folder: &Path) -> String {
+    format!("cannot open the data set {name} in {}", folder.display())
+}
+
+/// Where `sdarts fetch` puts the files of a data set, and where they are looked for first. MNIST and Fashion-MNIST give their files the
 /// same names, so each data set has a folder of its own.
 pub fn home(dir: &Path, name: &str) -> PathBuf {
     dir.join(name)
@@ -83,16 +107,14 @@ fn no_such_folder(name: &str, dir: &Path) -> DataError {
     DataError::Unusable { problem: format!("{shown}, the folder of {name}, is not there"), remedy }
 }
 
-/// The bytes of a file in the folder that `sdarts fetch` made in `dir`, else in `dir` itself.
-fn read(dir: &Path, name: &str, file: &str) -> Result<Option<Vec<u8>>, String> {
-    for folder in [home(dir, name), dir.to_owned()] {
-        match fs::read(folder.join(file)) {
-            Ok(bytes) => return Ok(Some(bytes)),
-            // NotADirectory: something else is called like a folder on the way.
-            Err(error)
-                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
-            Err(error) => return Err(error.to_string()),
+/// The bytes of a file, if it is there.
+fn read(path: &Path) -> Result<Option<Vec<u8>>, String> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        // NotADirectory: something else is called like a folder on the way.
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Ok(None)
         }
+        Err(error) => Err(error.to_string()),
     }
-    Ok(None)
 }

@@ -1,13 +1,15 @@
 //! Which device computes.
 //!
-//! burn-wgpu picks the adapter itself: the first of Vulkan, Metal and DX12 that has a GPU, and there
-//! the one that wgpu calls high-performance; a software adapter only where nothing else is. The
-//! variable `CUBECL_WGPU_DEFAULT_DEVICE` names another, e.g. `DiscreteGpu(1)` or `Cpu`; the Vulkan
-//! loader reads `VK_DRIVER_FILES`. wgpu's own `WGPU_*` variables are not read.
+//! This module picks the graphics API: the first of Vulkan, Metal and DX12 that has a GPU, else the
+//! first that has anything. Left alone, burn-wgpu would also take OpenGL, which on a machine without
+//! a GPU turns a search of seconds into hours. Of the adapters of that API burn-wgpu takes the one
+//! that wgpu calls high-performance; the variable `CUBECL_WGPU_DEFAULT_DEVICE` names another, e.g.
+//! `DiscreteGpu(1)` or `Cpu`. The Vulkan loader reads `VK_DRIVER_FILES`; wgpu's own `WGPU_*`
+//! variables are not read.
 
 use anyhow::Context as _;
 use burn::tensor::Device;
-use burn_wgpu::{WgpuInitError, WgpuSetup};
+use burn_wgpu::{WgpuBackend, WgpuSetup};
 use serde::Serialize;
 use smoothdarts::config;
 
@@ -111,21 +113,24 @@ pub fn choose(adapters: &[Adapter]) -> (config::Device, String) {
 /// # Errors
 /// Exit code 4 if `wgpu` is asked for and there is no usable adapter.
 pub fn select(wanted: config::Device) -> anyhow::Result<Selected> {
-    match wanted {
-        config::Device::Cpu => Ok(cpu()),
-        config::Device::Wgpu => wgpu_device()
+    if wanted == config::Device::Cpu {
+        return Ok(cpu());
+    }
+    let adapters = adapters();
+    if wanted == config::Device::Auto && choose(&adapters).0 == config::Device::Cpu {
+        return Ok(cpu());
+    }
+    match wgpu_device(&adapters) {
+        Err(error) if wanted == config::Device::Auto => {
+            output::note(&format!("warning: the GPU refuses, so the CPU computes: {error:#}"));
+            Ok(cpu())
+        }
+        selected => selected
             .context(
-                "--device wgpu: no usable adapter (`sdarts doctor` shows what there is; \
+                "--device wgpu has no usable adapter (`sdarts doctor` shows what there is, \
                  --device cpu works everywhere)",
             )
             .context(Exit::Device),
-        config::Device::Auto => match choose(&adapters()).0 {
-            config::Device::Wgpu => Ok(wgpu_device().unwrap_or_else(|error| {
-                output::note(&format!("warning: the GPU refuses ({error}); the CPU computes"));
-                cpu()
-            })),
-            _ => Ok(cpu()),
-        },
     }
 }
 
@@ -145,9 +150,17 @@ pub fn cpu() -> Selected {
     Selected { device: Device::flex(), label, adapter: None }
 }
 
-/// The adapter that burn-wgpu picks, as a device. Works once in a process.
-fn wgpu_device() -> Result<Selected, WgpuInitError> {
-    let (device, setup): (Device, WgpuSetup) = Device::wgpu_options().init_with_setup()?;
+/// The device of the best API. Works once in a process: burn-wgpu registers what it makes.
+fn wgpu_device(adapters: &[Adapter]) -> anyhow::Result<Selected> {
+    let best = adapters.iter().find(|adapter| adapter.is_gpu()).or(adapters.first());
+    let best = best.context("wgpu finds no driver of Vulkan, Metal or DX12")?;
+    let api = match best.backend.as_str() {
+        "metal" => WgpuBackend::Metal,
+        "dx12" => WgpuBackend::Dx12,
+        _ => WgpuBackend::Vulkan,
+    };
+    let (device, setup): (Device, WgpuSetup) =
+        Device::wgpu_options().graphics_api(api).init_with_setup()?;
     let adapter = Adapter::new(&setup.adapter);
     Ok(Selected { device, label: adapter.label(), adapter: Some(adapter) })
 }

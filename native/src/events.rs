@@ -1,6 +1,5 @@
-//! The file events.jsonl: writing it, continuing it, reading it, and its numbers as CSV.
+//! The file events.jsonl: writing it, continuing it, reading it.
 
-use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead as _, BufReader, BufWriter, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
@@ -87,33 +86,4 @@ pub fn read(path: &Path) -> anyhow::Result<Vec<Event>> {
             .with_context(|| format!("{}, line {}: this is no event", path.display(), index + 1))
     };
     complete.lines().enumerate().map(parse).collect()
-}
-
-/// One row for each epoch: the text of curves.csv.
-pub fn curves(events: &[Event]) -> String {
-    let cells = events.iter().find_map(|event| match event {
-        Event::Started(started) => Some(&started.architecture),
-        _ => None,
-    });
-    let names = cells.into_iter().flatten().map(|cell| format!(",parameter_free_{}", cell.name));
-    let mut text = format!(
-        "epoch,learning_rate,epsilon,train_loss,train_accuracy,valid_loss,valid_accuracy,seconds{}\n",
-        names.collect::<String>()
-    );
-    for event in events {
-        let Event::EpochFinished(epoch) = event else { continue };
-        let shares = epoch.parameter_free.iter().map(|share| format!(",{share}"));
-        let row = [
-            epoch.learning_rate,
-            epoch.epsilon,
-            epoch.train_loss,
-            epoch.train_accuracy,
-            epoch.valid_loss,
-            epoch.valid_accuracy,
-            epoch.seconds,
-        ];
-        let numbers = row.iter().map(|number| format!(",{number}"));
-        let _ = writeln!(text, "{}{}", epoch.epoch, numbers.chain(shares).collect::<String>());
-    }
-    text
 }

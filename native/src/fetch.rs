@@ -30,14 +30,17 @@ const BUFFER: usize = 1 << 16;
 /// right are left alone. `url_base` takes the place of all but the last part of each address.
 ///
 /// # Errors
-/// An unknown name, and everything that [`files`] says.
+/// An unknown name, a base without its scheme, and everything that [`files`] says.
 pub fn run(name: &str, dir: &Path, url_base: Option<&str>) -> anyhow::Result<()> {
-    let source = data::find(name)?;
-    if source.files.is_empty() {
+    if name == datasets::FOLDER {
         bail!(
-            "{name} has no official files; bring your own and search with `--data {name} --data-dir DIR`"
+            "your own images cannot be fetched; search on them with `--data {name} --data-dir DIR`"
         );
     }
+    if let Some(base) = url_base.filter(|base| !base.contains("://")) {
+        bail!("--url-base {base}: an address starts with its scheme, e.g. https://{base}");
+    }
+    let source = data::find(name)?;
     let folder = datasets::home(dir, name);
     files(source.files, &folder, url_base)?;
     output::note(&format!(
@@ -80,7 +83,9 @@ fn single(file: &RemoteFile, folder: &Path, url_base: Option<&str>) -> anyhow::R
     }
     let part = partial(&path);
     download(file, &address(file.url, url_base), &part)?;
-    rename(&part, &path)
+    rename(&part, &path)?;
+    output::note(&format!("{}: downloaded and checked", path.display()));
+    Ok(())
 }
 
 /// A download that is an archive with these files in it.
@@ -100,7 +105,9 @@ fn archive(
     download(remote, &address(remote.url, url_base), &part)?;
     unpack(&part, members, folder)?;
     replace(&list, sums(members, folder)?.as_bytes())?;
-    fs::remove_file(&part).with_context(|| format!("cannot remove {}", part.display()))
+    fs::remove_file(&part).with_context(|| format!("cannot remove {}", part.display()))?;
+    output::note(&format!("{}: downloaded, checked and unpacked", path.display()));
+    Ok(())
 }
 
 /// Whether the files of an archive are as they were when they came out of it.

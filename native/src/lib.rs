@@ -1,6 +1,49 @@
-//! The command line of SmoothDARTS.
+//! `sdarts`: the command line of SmoothDARTS. Files, threads, devices and the terminal are here;
+//! the science is in [`smoothdarts`].
+//!
+//! [`cli`] parses and does nothing else, [`settings`] makes a config of what was parsed,
+//! [`commands`] has one module for each command, [`exit`] the table of exit codes.
 
-/// The program.
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+pub mod cli;
+pub mod commands;
+pub mod datasets;
+pub mod device;
+pub mod events;
+pub mod exit;
+pub mod fetch;
+pub mod manifest;
+pub mod output;
+pub mod progress;
+pub mod report;
+pub mod run_dir;
+pub mod settings;
+pub mod signals;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use cli::{Cli, Command};
+use exit::Exit;
+
+/// The program: parse, do, say what went wrong.
+pub fn main() -> ExitCode {
+    // clap itself prints help (exit 0) and usage errors (exit 2).
+    let outcome = match Cli::parse().command {
+        Command::Search(args) => commands::search::run(&args),
+        Command::Derive(args) => commands::derive::run(&args),
+        Command::List(args) => commands::list::run(&args),
+        Command::Doctor(args) => commands::doctor::run(&args),
+        Command::Fetch(args) => commands::fetch::run(&args),
+        Command::Report(args) => commands::report::run(&args),
+        Command::Completions(args) => commands::completions::run(&args),
+    };
+    let exit = outcome.unwrap_or_else(|error| {
+        let exit = Exit::of(&error);
+        if exit != Exit::Done {
+            output::note(&format!("error: {}", exit.message(&error)));
+        }
+        exit
+    });
+    exit.into()
 }

@@ -9,7 +9,7 @@ use smoothdarts::event::{EpochFinished, EpochStarted, Event, Started, Step};
 
 use crate::output;
 
-const TEMPLATE: &str = "{prefix} {wide_bar} {pos}/{len}  {eta_precise} left  {msg}";
+const TEMPLATE: &str = "{prefix} {bar:20} {pos}/{len}  {eta_precise} left  {msg}";
 
 /// The progress of one search.
 pub struct Progress {

@@ -27,8 +27,7 @@ pub fn events(epochs: usize) -> Vec<Event> {
 pub fn events_with(epochs: usize, operations: &[&str]) -> Vec<Event> {
     let mut config = Config::default();
     config.search.epochs = epochs;
-    let cell =
-        |name: &str| Architecture { name: name.to_owned(), edges: edges(operations) };
+    let cell = |name: &str| Architecture { name: name.to_owned(), edges: edges(operations) };
     let architecture = vec![cell("normal"), cell("reduce")];
     let mut events = vec![Event::Started(Started {
         schema: smoothdarts::event::SCHEMA,
@@ -64,7 +63,8 @@ fn epoch_events(
 ) {
     let done = (epoch + 1) as f64 / epochs as f64;
     let wave = |speed: f64| (speed * (epoch + 1) as f64).sin();
-    let learning_rate = 0.001 + 0.012 * (1.0 + (std::f64::consts::PI * (done - 1.0 / epochs as f64)).cos());
+    let learning_rate =
+        0.001 + 0.012 * (1.0 + (std::f64::consts::PI * (done - 1.0 / epochs as f64)).cos());
     let epsilon = 0.03 + 0.27 * epoch as f64 / epochs as f64;
     events.push(Event::EpochStarted(EpochStarted { epoch, learning_rate, epsilon }));
     for step in 0..STEPS {
@@ -81,9 +81,9 @@ fn epoch_events(
     }
     let probabilities: Vec<Rows> =
         architecture.iter().zip([0.0, 2.0]).map(|(cell, phase)| rows(cell, phase, done)).collect();
-    let alpha = probabilities.iter().map(|rows| {
-        rows.iter().map(|row| row.iter().map(|p| p.ln()).collect()).collect()
-    });
+    let alpha = probabilities
+        .iter()
+        .map(|rows| rows.iter().map(|row| row.iter().map(|p| p.ln()).collect()).collect());
     let alpha = alpha.collect();
     let genotype = derive(architecture, &probabilities);
     let share = |genes: &[Gene]| {
@@ -124,9 +124,10 @@ fn edges(operations: &[&str]) -> Vec<Edge> {
 fn rows(cell: &Architecture, phase: f64, done: f64) -> Rows {
     let row = |(index, edge): (usize, &Edge)| {
         let logit = |(column, name): (usize, &String)| {
-            let skip = if name == "skip_connect" && phase == 0.0 { 1.1 } else { 0.0 };
-            let drift = (1.3 * index as f64 + 2.1 * column as f64 + phase).sin() + skip;
-            (1.4 * done * drift).exp()
+            let skip = if name == "skip_connect" && phase == 0.0 { 1.6 * done } else { 0.0 };
+            let wave = |speed: f64| (speed * index as f64 + 2.1 * column as f64 + phase).sin();
+            let drift = (1.0 - done) * wave(1.3) + done * wave(2.9) + skip;
+            (1.3 * done * drift).exp()
         };
         let weights: Vec<f64> = edge.operations.iter().enumerate().map(logit).collect();
         let sum: f64 = weights.iter().sum();
@@ -142,7 +143,13 @@ fn derive(architecture: &[Architecture], probabilities: &[Rows]) -> Genotype {
         let best = |edge: usize| {
             let row = probabilities[index][edge].iter().enumerate();
             let (column, p) = row.max_by(|one, other| one.1.total_cmp(other.1)).unwrap();
-            (*p, Gene { operation: edges[edge].operations[column].clone(), source: edges[edge].source })
+            (
+                *p,
+                Gene {
+                    operation: edges[edge].operations[column].clone(),
+                    source: edges[edge].source,
+                },
+            )
         };
         let node = |node: usize| {
             let incoming = (0..edges.len()).filter(|&edge| edges[edge].node == node);

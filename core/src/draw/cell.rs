@@ -41,7 +41,7 @@ impl Kind {
 
 /// Width of a line without probabilities, and of lines with p = 0 and p = 1.
 const WIDTH: f64 = 2.5;
-const WIDTHS: (f64, f64) = (1.0, 9.0);
+const WIDTHS: (f64, f64) = (1.0, 7.0);
 
 /// Draws a cell. With probabilities (an architecture tensor and its rows) the width of a line is
 /// the probability of its operation. Genes that name states after their node are left out; a
@@ -122,7 +122,9 @@ impl Line<'_> {
             .probability
             .map_or(WIDTH, |p| WIDTHS.0 + p.clamp(0.0, 1.0) * (WIDTHS.1 - WIDTHS.0));
         let dashes = match look.dashed {
-            true => format!(" stroke-dasharray=\"{} {}\"", number(width + 4.0), number(width + 3.0)),
+            true => {
+                format!(" stroke-dasharray=\"{} {}\"", number(width + 4.0), number(width + 3.0))
+            }
             false => String::new(),
         };
         svg.open(&format!("class=\"{}\"", look.class));
@@ -198,8 +200,10 @@ fn state(index: usize) -> String {
 
 fn describe(genes: &[Gene]) -> String {
     let node = |(index, pair): (usize, &[Gene])| {
-        let terms: Vec<String> =
-            pair.iter().map(|gene| format!("{} of {}", gene.operation, state(gene.source))).collect();
+        let terms: Vec<String> = pair
+            .iter()
+            .map(|gene| format!("{} of {}", gene.operation, state(gene.source)))
+            .collect();
         format!("Node {index} adds {}.", terms.join(" and "))
     };
     genes.chunks(2).enumerate().map(node).collect::<Vec<_>>().join(" ")

@@ -6,10 +6,10 @@ use self::axis::{Scale, exact};
 use super::colour::{self, Palette};
 use super::svg::{Anchor, Rect, Svg, number, point};
 
-const SIZE: (f64, f64) = (640.0, 320.0);
+const SIZE: (f64, f64) = (520.0, 290.0);
 
 /// The area between the axes.
-const PLOT: Rect = Rect { x: 64.0, y: 62.0, width: 560.0, height: 208.0 };
+const PLOT: Rect = Rect { x: 60.0, y: 62.0, width: 444.0, height: 178.0 };
 
 /// Up to so many points, every point is a dot: few points make no curve.
 const DOTS: usize = 30;
@@ -136,8 +136,7 @@ impl<'a> Frame<'a> {
         let points = || chart.series.iter().flat_map(|series| &series.points).filter(finite);
         let bands = || chart.series.iter().flat_map(|series| &series.band);
         let xs = points().map(|point| point.0).chain(bands().map(|band| band.0));
-        let ys =
-            points().map(|point| point.1).chain(bands().flat_map(|band| [band.1, band.2]));
+        let ys = points().map(|point| point.1).chain(bands().flat_map(|band| [band.1, band.2]));
         Self {
             chart,
             x: Scale::new(&chart.x, xs, 10),
@@ -148,10 +147,7 @@ impl<'a> Frame<'a> {
 
     /// Place in the picture.
     fn at(&self, (x, y): (f64, f64)) -> (f64, f64) {
-        (
-            PLOT.x + PLOT.width * self.x.place(x),
-            PLOT.y + PLOT.height * (1.0 - self.y.place(y)),
-        )
+        (PLOT.x + PLOT.width * self.x.place(x), PLOT.y + PLOT.height * (1.0 - self.y.place(y)))
     }
 
     fn axes(&self, svg: &mut Svg) {

@@ -1,30 +1,34 @@
 //! The numbers behind the pictures as CSV (RFC 4180): a header, then one record on each line.
 //! Numbers are written so that they read back exactly.
 
+use super::cell::Kind;
+use super::chart::Chart;
+use super::heatmap;
 use super::history::History;
 use crate::genotype::Gene;
+
+/// The columns of [`curves`] that every search has.
+const CURVES: [&str; 7] = [
+    "epoch",
+    "learning_rate",
+    "epsilon",
+    "train_loss",
+    "train_accuracy",
+    "valid_loss",
+    "valid_accuracy",
+];
 
 /// One record for each epoch: rates, losses, accuracies, the parameter-free share of every cell
 /// type, and both cells that would be derived (`sep_conv_3x3 1; skip_connect 0; …`: operation and
 /// the state that it reads, two for each node).
 pub fn curves(history: &History) -> String {
     let names: Vec<&str> = match history.architecture() {
-        [] => vec!["normal", "reduce"],
+        [] => Kind::ALL.map(Kind::name).to_vec(),
         architecture => architecture.iter().map(|cell| cell.name.as_str()).collect(),
     };
-    let mut header: Vec<String> = [
-        "epoch",
-        "learning_rate",
-        "epsilon",
-        "train_loss",
-        "train_accuracy",
-        "valid_loss",
-        "valid_accuracy",
-    ]
-    .map(str::to_owned)
-    .into();
+    let mut header = CURVES.map(str::to_owned).to_vec();
     header.extend(names.iter().map(|name| format!("parameter_free_{name}")));
-    header.extend(["genotype_normal", "genotype_reduce"].map(str::to_owned));
+    header.extend(Kind::ALL.map(|kind| format!("genotype_{}", kind.name())));
     let rows = history.epochs.iter().map(|epoch| {
         let numbers = [
             epoch.learning_rate,
@@ -44,8 +48,9 @@ pub fn curves(history: &History) -> String {
     table([header].into_iter().chain(rows))
 }
 
-/// One record for each epoch, one column for every operation on every edge of a cell type
-/// (`2←0 skip_connect`). `None` if the search has no such cell type.
+/// The numbers of a heatmap: one record for each epoch that it draws ([`heatmap::drawn`]), one
+/// column for every operation on every edge of a cell type (`2←0 skip_connect`). `None` if the
+/// search has no such cell type.
 pub fn probabilities(history: &History, cell: &str) -> Option<String> {
     let index = history.index(cell)?;
     let edges = &history.architecture().get(index)?.edges;
@@ -54,18 +59,30 @@ pub fn probabilities(history: &History, cell: &str) -> Option<String> {
         edge.operations.iter().map(move |operation| format!("{name} {operation}"))
     });
     let header = ["epoch".to_owned()].into_iter().chain(columns).collect();
-    let rows = history.epochs.iter().map(|epoch| {
+    let rows = heatmap::drawn(history).map(|epoch| {
         let values = epoch.probabilities.get(index).into_iter().flatten().flatten();
         [epoch.epoch.to_string()].into_iter().chain(values.map(f32::to_string)).collect()
     });
     Some(table([header].into_iter().chain(rows)))
 }
 
-/// The step losses as they are drawn ([`History::step_means`]).
-pub fn step_means(history: &History, points: usize) -> String {
-    let header = ["epochs_trained", "train_loss", "valid_loss"].map(str::to_owned).to_vec();
-    let rows = history.step_means(points).into_iter().map(|mean| {
-        [mean.epoch, mean.train_loss, mean.valid_loss].map(|number| number.to_string()).to_vec()
+/// The points of a chart, a record for each; with the edges of its bands where it has any.
+pub fn chart(chart: &Chart) -> String {
+    let banded = chart.series.iter().any(|series| !series.band.is_empty());
+    let mut header = vec!["series".to_owned(), chart.x.label.clone(), chart.y.label.clone()];
+    if banded {
+        header.extend(["low", "high"].map(str::to_owned));
+    }
+    let rows = chart.series.iter().flat_map(|series| {
+        series.points.iter().map(move |&(x, y)| {
+            let mut row = vec![series.name.clone(), x.to_string(), y.to_string()];
+            if banded {
+                let edges = series.band.iter().find(|edges| edges.0 == x);
+                let edge = |value: Option<f64>| value.map_or(String::new(), |v| v.to_string());
+                row.extend([edge(edges.map(|edges| edges.1)), edge(edges.map(|edges| edges.2))]);
+            }
+            row
+        })
     });
     table([header].into_iter().chain(rows))
 }

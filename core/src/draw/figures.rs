@@ -76,7 +76,10 @@ pub fn learning_rate(history: &History) -> Chart {
 pub fn parameter_free(history: &History) -> Chart {
     let names = history.architecture().iter().map(|cell| cell.name.as_str());
     let lines = names.enumerate().map(|(index, name)| Series {
-        name: format!("{name} cell"),
+        name: match name {
+            "reduce" => "reduction cell".to_owned(),
+            _ => format!("{name} cell"),
+        },
         points: points(history, |epoch| {
             epoch.parameter_free.get(index).map_or(f64::NAN, |&share| f64::from(share))
         }),
@@ -85,10 +88,11 @@ pub fn parameter_free(history: &History) -> Chart {
     let marks = history.warnings.iter().filter(|warning| warning.code == "collapse");
     Chart {
         title: "Parameter-free operations".to_owned(),
-        description: "Share of operations without weights (skip connections, pooling, noise) among \
+        description:
+            "Share of operations without weights (skip connections, pooling, noise) among \
                       those of the cells that would be derived after every epoch. Red marks: the \
                       search warned that skip connections take over."
-            .to_owned(),
+                .to_owned(),
         x: Axis::new("epochs trained", Unit::Count),
         y: Axis { range: Some((0.0, 1.0)), ..Axis::new("share", Unit::Percent) },
         series: lines.collect(),

@@ -13,7 +13,7 @@ use crate::event::{Architecture, Edge, EpochFinished};
 use crate::genotype::Gene;
 
 /// Width of the names of operations beside a panel, and of the panel itself.
-const NAMES: f64 = 68.0;
+const NAMES: f64 = 80.0;
 const PANEL: f64 = 112.0;
 const ROW: f64 = 12.0;
 /// Room above a panel for its name, and between panels.
@@ -22,9 +22,19 @@ const GAP: (f64, f64) = (14.0, 12.0);
 const TOP: f64 = 42.0;
 const LEFT: f64 = 16.0;
 
-/// More columns than this are thinner than a pixel of a page; then every second (third, …) epoch
-/// is drawn.
-const COLUMNS: usize = 100;
+/// More columns than this are thinner than two pixels of a page; then every second (third, …)
+/// epoch is drawn.
+const COLUMNS: usize = 50;
+
+/// The epochs that a heatmap draws.
+pub fn drawn(history: &History) -> impl Iterator<Item = &EpochFinished> {
+    history.epochs.iter().step_by(stride(history))
+}
+
+/// Epochs from one column to the next.
+fn stride(history: &History) -> usize {
+    history.epochs.len().div_ceil(COLUMNS).max(1)
+}
 
 /// What the strongest colour stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +52,10 @@ pub fn draw(history: &History, cell: &str, scale: Scale) -> Option<String> {
     let index = history.index(cell)?;
     let architecture = history.architecture().get(index)?;
     let map = Map::new(history, index, architecture, scale);
-    let title = format!("Probabilities in the {cell} cell");
+    let title = match cell {
+        "reduce" => "Probabilities in the reduction cell".to_owned(),
+        _ => format!("Probabilities in the {cell} cell"),
+    };
     let about = format!(
         "For each of {} edges, the probability of every candidate operation over {} epochs. Names \
          are node←source, counted as states: 0 and 1 are the two inputs of the cell, 2 is its \
@@ -71,8 +84,6 @@ struct Map<'a> {
     height: f64,
     /// p of the strongest colour.
     most: f64,
-    /// Epochs from one column to the next.
-    stride: usize,
 }
 
 impl<'a> Map<'a> {
@@ -104,7 +115,6 @@ impl<'a> Map<'a> {
             sources: ends(|edge| edge.source),
             height: ROW * rows.unwrap_or(0) as f64,
             most,
-            stride: history.epochs.len().div_ceil(COLUMNS).max(1),
         }
     }
 
@@ -116,10 +126,6 @@ impl<'a> Map<'a> {
             2.0 * LEFT + columns * (NAMES + PANEL + GAP.0) - GAP.0,
             TOP + rows * (HEAD + self.height + GAP.1) + 22.0,
         )
-    }
-
-    fn columns(&self) -> impl Iterator<Item = &'a EpochFinished> {
-        self.history.epochs.iter().step_by(self.stride)
     }
 
     /// Top left corner of the coloured area of an edge.
@@ -138,8 +144,7 @@ impl<'a> Map<'a> {
         svg.text(strong, (x, y - 6.0), Anchor::Start, &format!("{}←{}", edge.node, edge.source));
         for (row, operation) in edge.operations.iter().enumerate() {
             let is_kept = kept.contains(&operation.as_str());
-            let class =
-                if is_kept { "sd-ink sd-small sd-strong" } else { "sd-muted sd-small" };
+            let class = if is_kept { "sd-ink sd-small sd-strong" } else { "sd-muted sd-small" };
             let at = (x - 5.0, y + ROW * (row as f64 + 0.5) + 3.5);
             svg.text(class, at, Anchor::End, &shorten(operation, 12));
         }
@@ -162,7 +167,7 @@ impl<'a> Map<'a> {
     /// The colours, in a grid of 1 × 1 fields. All fields of one colour are one path and equal
     /// neighbours are one stretch: a search of 50 epochs has eleven thousand fields.
     fn values(&self, svg: &mut Svg, index: usize, edge: &Edge, corner: (f64, f64)) {
-        let columns: Vec<&EpochFinished> = self.columns().collect();
+        let columns: Vec<&EpochFinished> = drawn(self.history).collect();
         if columns.is_empty() {
             let middle = (corner.0 + PANEL / 2.0, corner.1 + ROW);
             svg.text("sd-muted sd-small", middle, Anchor::Middle, "no epoch has ended yet");
@@ -230,17 +235,18 @@ impl<'a> Map<'a> {
 
     /// First and last epoch under a panel.
     fn epochs(&self, svg: &mut Svg, (x, y): (f64, f64)) {
-        let epochs = &self.history.epochs;
-        let (Some(first), Some(last)) = (epochs.first(), epochs.last()) else { return };
+        let epochs: Vec<&EpochFinished> = drawn(self.history).collect();
+        let [first, .., last] = epochs[..] else { return self.only_epoch(svg, (x, y)) };
         let name = |epoch: &EpochFinished| (epoch.epoch + 1).to_string();
-        if epochs.len() == 1 {
-            let middle = (x + PANEL / 2.0, y);
-            svg.text("sd-muted sd-small", middle, Anchor::Middle, &format!("epoch {}", name(first)));
-            return;
-        }
         let first = format!("epoch {}", name(first));
         svg.text("sd-muted sd-small", (x, y), Anchor::Start, &first);
         svg.text("sd-muted sd-small", (x + PANEL, y), Anchor::End, &name(last));
+    }
+
+    fn only_epoch(&self, svg: &mut Svg, (x, y): (f64, f64)) {
+        let name = self.history.epochs.first().map(|epoch| format!("epoch {}", epoch.epoch + 1));
+        let middle = (x + PANEL / 2.0, y);
+        svg.text("sd-muted sd-small", middle, Anchor::Middle, &name.unwrap_or_default());
     }
 
     /// The scale of colours, in the corner that a cell leaves free: its first node has few edges.
@@ -261,8 +267,9 @@ impl<'a> Map<'a> {
         }
         let kept = "bold: kept by the latest genotype";
         svg.text("sd-muted", (x, y + 44.0), Anchor::Start, kept);
-        if self.stride > 1 {
-            let text = format!("drawn: every epoch number 1 + {} k", self.stride);
+        let stride = stride(self.history);
+        if stride > 1 {
+            let text = format!("one of {stride} epochs is drawn");
             svg.text("sd-muted", (x, y + 60.0), Anchor::Start, &text);
         }
     }
@@ -277,12 +284,5 @@ fn fitted(history: &History, index: usize) -> f64 {
 }
 
 fn outline(Rect { x, y, width, height }: Rect) -> String {
-    format!(
-        "M{} {}h{}v{}h-{}z",
-        number(x),
-        number(y),
-        number(width),
-        number(height),
-        number(width)
-    )
+    format!("M{} {}h{}v{}h-{}z", number(x), number(y), number(width), number(height), number(width))
 }

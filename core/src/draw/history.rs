@@ -98,9 +98,8 @@ impl History {
         let per_epoch = self.steps_per_epoch();
         let length = self.steps.len().div_ceil(points.max(1)).max(1);
         let mean = |steps: &[Step]| {
-            let over = |value: fn(&Step) -> f64| {
-                steps.iter().map(value).sum::<f64>() / steps.len() as f64
-            };
+            let over =
+                |value: fn(&Step) -> f64| steps.iter().map(value).sum::<f64>() / steps.len() as f64;
             let place = |step: &Step| step.epoch as f64 + (step.step as f64 + 1.0) / per_epoch;
             StepMean {
                 epoch: steps.iter().map(place).sum::<f64>() / steps.len() as f64,

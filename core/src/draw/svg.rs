@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 /// Text for the inside of an element or of a quoted attribute. Characters that XML forbids become
 /// U+FFFD.
-pub fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

@@ -30,9 +30,10 @@ fn rows(catalogue: Catalogue) -> Vec<Value> {
         Catalogue::Methods => methods::ALL.iter().map(method).collect(),
         Catalogue::Perturbations => perturb::ALL.iter().map(|it| row(it.name, it.help)).collect(),
         Catalogue::Presets => presets::ALL.iter().map(preset).collect(),
-        Catalogue::Genotypes => published::ALL.iter().map(|it| row(it.name, it.genotype)).collect(),
+        Catalogue::Genotypes => published::ALL.iter().map(genotype).collect(),
         Catalogue::Data => {
-            let folder = row(datasets::FOLDER, "your own images: --data-dir DIR with DIR/CLASS/*.png");
+            let folder =
+                row(datasets::FOLDER, "your own images: --data-dir DIR with DIR/CLASS/*.png");
             data::ALL.iter().map(|it| row(it.name, it.help)).chain([folder]).collect()
         }
     }
@@ -45,6 +46,10 @@ fn operation(row: &ops::Operation) -> Value {
 fn method(row: &methods::Method) -> Value {
     let perturbation = row.perturbation_row().map(|perturbation| perturbation.name);
     json!({ "name": row.name, "help": row.help, "perturbation": perturbation })
+}
+
+fn genotype(row: &published::Published) -> Value {
+    json!({ "name": row.name, "help": row.help, "genotype": row.genotype() })
 }
 
 fn preset(row: &presets::Preset) -> Value {

@@ -9,6 +9,8 @@ use smoothdarts::checkpoint::Checkpoint;
 use smoothdarts::config::Config;
 use smoothdarts::config::layers::{Resolved, differences};
 use smoothdarts::data::Loader;
+use smoothdarts::draw::csv;
+use smoothdarts::draw::history::History;
 use smoothdarts::event::Event;
 use smoothdarts::genotype::Genotype;
 use smoothdarts::search::Search;
@@ -185,11 +187,12 @@ impl Session {
         let genotype = pollster::block_on(self.search.genotype())?;
         let weights = pollster::block_on(self.search.weights())?;
         let events = events::read(&self.directory.file("events.jsonl"))?;
+        let curves = csv::curves(&History::from_events(events));
         let json = serde_json::to_string_pretty(&genotype)? + "\n";
         self.directory.write("genotype.json", json.as_bytes())?;
         self.directory.write("genotype.py.txt", (genotype.to_python() + "\n").as_bytes())?;
         self.directory.write("weights.safetensors", &weights)?;
-        self.directory.write("curves.csv", events::curves(&events).as_bytes())?;
+        self.directory.write("curves.csv", curves.as_bytes())?;
         self.write_manifest()?;
         report::write(self.directory.path())?;
         self.summary(&genotype)

@@ -1,6 +1,7 @@
-//! What people see of a download: a bar on a terminal, a line for each tenth elsewhere.
+//! What people see of a download: a bar on a terminal, now and then a line elsewhere.
 
 use std::io::IsTerminal as _;
+use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 
@@ -9,14 +10,16 @@ use crate::output;
 
 const TEMPLATE: &str = "{prefix} {wide_bar} {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left";
 
+/// Time between two lines, so that the log of a slow download stays short.
+const BETWEEN_LINES: Duration = Duration::from_secs(10);
+
 /// The progress of one download.
 pub struct Progress {
     /// `None` without a terminal.
     bar: Option<ProgressBar>,
     name: String,
     total: u64,
-    /// Tenths that were told.
-    tenths: u64,
+    last_line: Instant,
 }
 
 impl Progress {
@@ -26,16 +29,17 @@ impl Progress {
         let from = if start > 0 { format!(", from byte {start} on") } else { String::new() };
         output::note(&format!("{name}: {} from {url}{from}", HumanBytes(total)));
         let bar = std::io::stderr().is_terminal().then(|| bar(&name, total, start));
-        Self { bar, name, total, tenths: tenths(start, total) }
+        Self { bar, name, total, last_line: Instant::now() }
     }
 
     /// Shows that there are `have` bytes.
     pub fn show(&mut self, have: u64) {
         if let Some(bar) = &self.bar {
             bar.set_position(have);
-        } else if tenths(have, self.total) > self.tenths {
-            self.tenths = tenths(have, self.total);
-            output::note(&format!("{}: {}%", self.name, 10 * self.tenths));
+        } else if self.last_line.elapsed() >= BETWEEN_LINES {
+            self.last_line = Instant::now();
+            let percent = have.saturating_mul(100) / self.total.max(1);
+            output::note(&format!("{}: {percent}%", self.name));
         }
     }
 }
@@ -57,8 +61,4 @@ fn bar(name: &str, total: u64, start: u64) -> ProgressBar {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,
     }
-}
-
-fn tenths(have: u64, total: u64) -> u64 {
-    have.saturating_mul(10) / total.max(1)
 }

@@ -101,13 +101,7 @@ impl Layout {
         let height = height + 6.0 * twin as f64;
         let turn = GAP - 8.0;
         let (up, down) = ((from.0 + turn, height), (to.0 - turn, height));
-        format!(
-            "M{}{}H{}{}{tail}",
-            point(from),
-            curve(from, up),
-            number(down.0),
-            curve(down, to)
-        )
+        format!("M{}{}H{}{}{tail}", point(from), curve(from, up), number(down.0), curve(down, to))
     }
 
     /// The thin line of a state that is part of the output. That of the last node goes straight,
@@ -190,9 +184,9 @@ fn lanes(nodes: usize) -> Vec<((usize, usize), i32)> {
         let meets = |&((other, end), _): &((usize, usize), i32)| {
             column(other).max(column(source)) + 1 < column(end).min(column(node))
         };
-        let lane = (1..).map(|lane| side * lane).find(|&lane| {
-            !lanes.iter().filter(|taken| taken.1 == lane).any(meets)
-        });
+        let lane = (1..)
+            .map(|lane| side * lane)
+            .find(|&lane| !lanes.iter().filter(|taken| taken.1 == lane).any(meets));
         lanes.extend(lane.map(|lane| ((source, node), lane)));
     }
     lanes

@@ -68,10 +68,8 @@ fn extent(values: impl Iterator<Item = f64>, unit: Unit) -> (f64, f64) {
         () if low > high => (0.0, 1.0),
         () if low < high => (low, high),
         () if unit == Unit::Count => (low - 1.0, high + 1.0),
-        () => {
-            let around = if low == 0.0 { 1.0 } else { 0.1 * low.abs() };
-            (low - around, high + around)
-        }
+        () if low == 0.0 => (0.0, 1.0),
+        () => (low - 0.1 * low.abs(), high + 0.1 * high.abs()),
     }
 }
 

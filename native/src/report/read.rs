@@ -1,0 +1,104 @@
+//! The files of a run that its report is made of.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::Context as _;
+use serde_json::Value;
+use smoothdarts::config::layers::settings;
+use smoothdarts::draw::history::History;
+
+use super::ReportInput;
+use crate::events;
+
+/// Reads a run. Files that a young run does not have yet are no error.
+///
+/// # Errors
+/// If a file is there and cannot be read.
+pub(super) fn input(run: &Path) -> anyhow::Result<ReportInput> {
+    let events = run.join("events.jsonl");
+    let events = if events.exists() { events::read(&events)? } else { Vec::new() };
+    let history = History::from_events(events);
+    let origins = origins(&text(&run.join("config.toml"))?.unwrap_or_default());
+    let settings = settings_of(&history, &origins);
+    Ok(ReportInput {
+        settings,
+        history,
+        facts: facts(&run.join("manifest.json"))?,
+        run: run.display().to_string(),
+    })
+}
+
+fn text(path: &Path) -> anyhow::Result<Option<String>> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    let text = std::fs::read_to_string(path);
+    text.map(Some).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// Every setting of the search, in the order of config.toml.
+fn settings_of(
+    history: &History,
+    origins: &BTreeMap<String, String>,
+) -> Vec<(String, String, String)> {
+    let Some(started) = &history.started else { return Vec::new() };
+    let row = |setting: &smoothdarts::config::Setting| {
+        let name = setting.name();
+        let origin = origins.get(&name).cloned().unwrap_or_default();
+        (name, plain(&setting.value(&started.config)), origin)
+    };
+    settings().map(row).collect()
+}
+
+/// Where the values of a config.toml come from: the comments behind them, by `section.key`.
+fn origins(config: &str) -> BTreeMap<String, String> {
+    let mut section = String::new();
+    let mut origins = BTreeMap::new();
+    for line in config.lines().map(str::trim) {
+        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.split(']').next()) {
+            section = format!("{name}.");
+        } else if let (false, Some((entry, origin))) =
+            (line.starts_with('#'), line.rsplit_once("  # "))
+        {
+            let key = entry.split('=').next().unwrap_or_default().trim();
+            origins.insert(format!("{section}{key}"), origin.to_owned());
+        }
+    }
+    origins
+}
+
+/// The entries of manifest.json, the inner ones with their path.
+fn facts(path: &Path) -> anyhow::Result<Vec<(String, String)>> {
+    let Some(text) = text(path)? else { return Ok(Vec::new()) };
+    let manifest: Value = serde_json::from_str(&text)
+        .with_context(|| format!("{} is not a JSON file", path.display()))?;
+    let mut facts = Vec::new();
+    flatten("", &manifest, &mut facts);
+    Ok(facts)
+}
+
+fn flatten(name: &str, value: &Value, facts: &mut Vec<(String, String)>) {
+    let inner = |key: &str| if name.is_empty() { key.to_owned() } else { format!("{name}.{key}") };
+    match value {
+        Value::Null => {}
+        Value::Object(entries) => match (entries.get("name"), entries.get("version")) {
+            // A library; its place in the list says nothing.
+            (Some(library), Some(version)) if entries.len() == 2 => {
+                facts.push((plain(library), plain(version)));
+            }
+            _ => entries.iter().for_each(|(key, value)| flatten(&inner(key), value, facts)),
+        },
+        Value::Array(values) => {
+            values.iter().enumerate().for_each(|(index, value)| {
+                flatten(&inner(&index.to_string()), value, facts);
+            });
+        }
+        value => facts.push((name.to_owned(), plain(value))),
+    }
+}
+
+/// A JSON value as people write it: texts without quotes.
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}

@@ -1,0 +1,186 @@
+//! The result in plain words.
+
+use smoothdarts::config::Mode;
+use smoothdarts::draw::history::History;
+
+/// Share of parameter-free operations above which a normal cell needs a second look.
+const HALF: f32 = 0.5;
+
+/// A number that matters, and what it is.
+pub(super) struct Tile {
+    pub(super) value: String,
+    pub(super) name: String,
+}
+
+/// What was searched.
+pub(super) fn title(history: &History) -> String {
+    match &history.started {
+        Some(started) => {
+            let config = &started.config;
+            let (method, space, data) =
+                (&config.search.method, &config.search.space, &config.data.name);
+            format!("{method} in space {space} on {data}")
+        }
+        None => "A search that has said nothing yet".to_owned(),
+    }
+}
+
+/// What came out, or how far it is.
+pub(super) fn lead(history: &History) -> String {
+    let done = history.epochs.len();
+    let planned = history.started.as_ref().map_or(0, |started| started.config.search.epochs);
+    match (&history.finished, history.epochs.last()) {
+        (Some(finished), _) => format!(
+            "After {} of search these two cells were found. The supernet gives the right answer \
+             for {} of the validation images. That is a measure of the search, not of the cells: a \
+             network of these cells still has to be trained from scratch and tested.",
+            epochs(finished.epochs),
+            percent(finished.valid_accuracy),
+        ),
+        (None, Some(epoch)) => format!(
+            "The search is not finished: {done} of {} are done, and the supernet gives the right \
+             answer for {} of the validation images. The cells below are those that would be found \
+             if it ended now.",
+            epochs(planned),
+            percent(epoch.valid_accuracy),
+        ),
+        (None, None) => format!(
+            "The search is not finished: no epoch of {planned} has ended yet, after {} steps.",
+            history.steps.len(),
+        ),
+    }
+}
+
+/// The account that a result follows.
+pub(super) fn mode(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Faithful => {
+            "faithful mode: what the authors' code does, where it differs from the paper"
+        }
+        Mode::Paper => {
+            "paper mode: what the text of the paper says, where the authors' code differs"
+        }
+    }
+}
+
+/// The numbers at the top of the page.
+pub(super) fn tiles(history: &History) -> Vec<Tile> {
+    let tile = |value: String, name: &str| Tile { value, name: name.to_owned() };
+    let mut tiles = Vec::new();
+    if let Some(epoch) = history.epochs.last() {
+        tiles.push(tile(percent(epoch.valid_accuracy), "validation accuracy of the supernet"));
+        for (cell, &share) in history.architecture().iter().zip(&epoch.parameter_free) {
+            let cell = if cell.name == "reduce" { "reduction" } else { &cell.name };
+            let name = format!("parameter-free in the {cell} cell");
+            tiles.push(tile(percent(f64::from(share)), &name));
+        }
+    }
+    if let Some(started) = &history.started {
+        let config = &started.config;
+        let epochs = format!("{} / {}", history.epochs.len(), config.search.epochs);
+        tiles.push(tile(epochs, "epochs"));
+        let mode = match config.mode {
+            Mode::Faithful => "faithful",
+            Mode::Paper => "paper",
+        };
+        tiles.push(tile(mode.to_owned(), "mode"));
+        tiles.push(tile(started.device.clone(), "device"));
+        tiles.push(tile(config.seed.to_string(), "seed"));
+        tiles.push(tile(grouped(started.parameters), "weights of the supernet"));
+    }
+    tiles
+}
+
+/// What the parameter-free share of the normal cell means; `None` before the first epoch.
+pub(super) fn collapse(history: &History) -> Option<String> {
+    let share = normal_share(history)?;
+    let genes = history.genotype().map_or(0, |genotype| genotype.normal.len());
+    let count = (share * genes as f32).round();
+    let alarms = alarms(history);
+    let verdict = match alarms.first() {
+        Some(first) if is_alarming(history) => format!(
+            "The search warned that skip connections take over in {} of {}, first in epoch {}: do \
+             not trust this cell.",
+            alarms.len(),
+            epochs(history.epochs.len()),
+            first + 1,
+        ),
+        _ if share > HALF => "That is more than half: look at the curves below, and at other \
+                              seeds, before you train it."
+            .to_owned(),
+        _ => "That is no sign of a collapse.".to_owned(),
+    };
+    Some(format!(
+        "{count} of {genes} operations of the normal cell ({}) are parameter-free: skip \
+         connections, pooling or noise, which have no weights. A search that collapses fills the \
+         cell with them, because they help the supernet early; a network of such cells tests \
+         badly. {verdict} The paper reports 0 % to 37.5 % for SDARTS and up to 100 % for DARTS in \
+         spaces S1 to S4 (Table 5).",
+        percent(f64::from(share)),
+    ))
+}
+
+/// Whether the last epochs of the search look like a collapse.
+pub(super) fn is_alarming(history: &History) -> bool {
+    let last = history.epochs.last().map(|epoch| epoch.epoch);
+    last.is_some() && alarms(history).last().copied() == last
+}
+
+/// Every warning with its epoch; those of a collapse once, with the number of epochs.
+pub(super) fn warnings(history: &History) -> Vec<String> {
+    let alarms = alarms(history).len();
+    let mut warnings: Vec<String> = history
+        .warnings
+        .iter()
+        .filter(|warning| warning.code != "collapse")
+        .map(|warning| format!("epoch {}: {}", warning.epoch + 1, warning.message))
+        .collect();
+    let latest = history.warnings.iter().rev().find(|warning| warning.code == "collapse");
+    warnings.extend(latest.map(|warning| {
+        let message = &warning.message;
+        format!("epoch {} ({alarms} such warnings): {message}", warning.epoch + 1)
+    }));
+    warnings
+}
+
+/// Epochs with a warning of a collapse.
+fn alarms(history: &History) -> Vec<usize> {
+    let collapse = history.warnings.iter().filter(|warning| warning.code == "collapse");
+    collapse.map(|warning| warning.epoch).collect()
+}
+
+fn normal_share(history: &History) -> Option<f32> {
+    let index = history.index("normal")?;
+    history.epochs.last()?.parameter_free.get(index).copied()
+}
+
+/// A word for a shell, in quotes where it needs them.
+pub(super) fn quoted(word: &str) -> String {
+    let plain =
+        |character: char| character.is_ascii_alphanumeric() || "-_./:@%+=".contains(character);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.1} %", 100.0 * share)
+}
+
+fn epochs(count: usize) -> String {
+    if count == 1 { "1 epoch".to_owned() } else { format!("{count} epochs") }
+}
+
+/// 1 930 618: groups of three digits, apart by thin spaces.
+fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let groups: Vec<&str> = digits
+        .as_bytes()
+        .rchunks(3)
+        .rev()
+        .filter_map(|group| std::str::from_utf8(group).ok())
+        .collect();
+    groups.join("\u{2009}")
+}

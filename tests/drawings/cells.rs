@@ -1,0 +1,222 @@
+//! Derived cells.
+
+use smoothdarts::draw::cell::{Kind, draw};
+use smoothdarts::draw::history::History;
+use smoothdarts::genotype::{Gene, Genotype};
+
+use super::path::{Point, sample};
+use super::xml::Element;
+use super::{HOSTILE, sound, story};
+
+const ORACLES: &str = include_str!("../data/oracles.json");
+
+/// Every published genotype.
+fn published() -> Vec<(String, Genotype)> {
+    let oracles: serde_json::Value = serde_json::from_str(ORACLES).unwrap();
+    let genotypes = oracles["genotypes"].as_object().unwrap();
+    let read = |(name, row): (&String, &serde_json::Value)| {
+        let part = |key: &str| serde_json::from_value(row[key].clone()).unwrap();
+        let list = |key: &str| serde_json::from_value(row[key].clone()).unwrap();
+        let genotype = Genotype {
+            normal: part("normal"),
+            normal_concat: list("normal_concat"),
+            reduce: part("reduce"),
+            reduce_concat: list("reduce_concat"),
+        };
+        (name.clone(), genotype)
+    };
+    genotypes.iter().map(read).collect()
+}
+
+fn find(name: &str) -> Genotype {
+    published().into_iter().find(|(other, _)| other == name).unwrap().1
+}
+
+/// A genotype whose normal cell reads these states, two for every node.
+fn reading(sources: &[usize]) -> Genotype {
+    let gene = |(index, &source): (usize, &usize)| {
+        let operation = ["skip_connect", "sep_conv_5x5"][index % 2].to_owned();
+        Gene { operation, source }
+    };
+    Genotype {
+        normal: sources.iter().enumerate().map(gene).collect(),
+        normal_concat: (2..2 + sources.len() / 2).collect(),
+        reduce: Vec::new(),
+        reduce_concat: Vec::new(),
+    }
+}
+
+/// Every pair of states that every node of a cell of four can read, the others reading c_{k−2}
+/// and c_{k−1}; and with every node, all nodes at once.
+fn all_pairs() -> Vec<Genotype> {
+    let mut genotypes = Vec::new();
+    for node in 2..6 {
+        for (first, second) in (0..node).flat_map(|one| (0..node).map(move |other| (one, other))) {
+            let mut sources = vec![0, 1, 0, 1, 0, 1, 0, 1];
+            sources[2 * node - 4..2 * node - 2].copy_from_slice(&[first, second]);
+            genotypes.push(reading(&sources));
+            let near: Vec<usize> =
+                (2..6).flat_map(|node| [first.min(node - 1), second.min(node - 1)]).collect();
+            genotypes.push(reading(&near));
+        }
+    }
+    genotypes
+}
+
+/// Places of the states: boxes and circles.
+fn places(elements: &[Element]) -> Vec<String> {
+    let states = elements.iter().filter(|element| element.has_class("sd-box"));
+    states.map(|element| format!("{:?}", element.attributes)).collect()
+}
+
+/// Left, top, right, bottom.
+type Box = [f64; 4];
+
+fn labels(elements: &[Element]) -> Vec<Box> {
+    let pills = elements.iter().filter(|element| element.has_class("sd-pill"));
+    // A label is written as `M x y h width a…`: its flat upper side, 12 pixels from either end.
+    let numbers = pills.map(|pill| {
+        let start = pill.get("d").trim_start_matches('M').split('a').next().unwrap();
+        start.split([' ', 'h']).map(|number| number.parse().unwrap()).collect::<Vec<f64>>()
+    });
+    numbers.map(|n| [n[0] - 12.0, n[1], n[0] + n[2] + 12.0, n[1] + 24.0]).collect()
+}
+
+fn circles(elements: &[Element]) -> Vec<Point> {
+    let circles = elements.iter().filter(|element| element.name == "circle");
+    circles
+        .map(|circle| (circle.get("cx").parse().unwrap(), circle.get("cy").parse().unwrap()))
+        .collect()
+}
+
+fn strokes(elements: &[Element]) -> Vec<Vec<Point>> {
+    let strokes = elements.iter().filter(|element| element.has_class("sd-stroke"));
+    strokes.map(|stroke| sample(stroke.get("d"))).collect()
+}
+
+#[test]
+fn a_cell_looks_as_it_did() {
+    let snapshot = |name: &str, picture: String| {
+        insta::with_settings!({ snapshot_path => "../snapshots" }, {
+            insta::assert_snapshot!(name, picture);
+        });
+    };
+    snapshot("cell_darts_v2_normal", draw(&find("DARTS_V2"), Kind::Normal, None));
+    snapshot("cell_c10_s5_pgd_reduce", draw(&find("c10_s5_pgd"), Kind::Reduce, None));
+    let history = History::from_events(story::events(6));
+    let picture = draw(history.genotype().unwrap(), Kind::Normal, history.probabilities("normal"));
+    snapshot("cell_with_probabilities", picture);
+}
+
+#[test]
+fn states_stand_at_the_same_place_whatever_the_genotype() {
+    let expected = places(&sound(&draw(&find("DARTS_V2"), Kind::Normal, None)));
+    assert_eq!(expected.len(), 2 + 4 + 1);
+    for (name, genotype) in published() {
+        for kind in Kind::ALL {
+            let (genes, _) = kind.of(&genotype);
+            if genes.len() == 8 {
+                assert_eq!(places(&sound(&draw(&genotype, kind, None))), expected, "{name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_published_cell_shows_every_gene() {
+    for (name, genotype) in published() {
+        for kind in Kind::ALL {
+            let elements = sound(&draw(&genotype, kind, None));
+            let (genes, concat) = kind.of(&genotype);
+            assert_eq!(labels(&elements).len(), genes.len(), "{name}");
+            assert_eq!(strokes(&elements).len(), genes.len(), "{name}");
+            let thin = elements.iter().filter(|element| element.has_class("sd-axis")).count();
+            assert_eq!(thin, concat.len(), "{name}");
+        }
+    }
+}
+
+#[test]
+fn labels_do_not_touch_each_other() {
+    for genotype in all_pairs() {
+        let boxes = labels(&sound(&draw(&genotype, Kind::Normal, None)));
+        assert_eq!(boxes.len(), 8);
+        for (index, one) in boxes.iter().enumerate() {
+            for other in &boxes[index + 1..] {
+                let apart = one[2] + 4.0 < other[0]
+                    || other[2] + 4.0 < one[0]
+                    || one[3] + 4.0 < other[1]
+                    || other[3] + 4.0 < one[1];
+                assert!(apart, "{one:?} {other:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn no_line_crosses_a_label_or_a_node_of_others() {
+    for genotype in all_pairs() {
+        let elements = sound(&draw(&genotype, Kind::Normal, None));
+        let (lines, boxes, nodes) = (strokes(&elements), labels(&elements), circles(&elements));
+        for (index, line) in lines.iter().enumerate() {
+            let (start, end) = (line[0], line[line.len() - 1]);
+            for &(x, y) in line {
+                for (other, place) in boxes.iter().enumerate().filter(|(other, _)| *other != index)
+                {
+                    let inside = x > place[0] && x < place[2] && y > place[1] && y < place[3];
+                    assert!(!inside, "line {index} crosses label {other}: {genotype:?}");
+                }
+                for node in &nodes {
+                    let distance = |(a, b): Point| (a - node.0).hypot(b - node.1);
+                    let own = distance(start) < 16.0 || distance(end) < 16.0;
+                    assert!(own || distance((x, y)) > 15.0, "line {index} crosses a node");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn two_edges_between_the_same_states_are_both_to_be_seen() {
+    for node in 2..6 {
+        for source in 0..node {
+            let mut sources = vec![0, 1, 0, 1, 0, 1, 0, 1];
+            sources[2 * node - 4..2 * node - 2].copy_from_slice(&[source, source]);
+            let lines = strokes(&sound(&draw(&reading(&sources), Kind::Normal, None)));
+            let (one, other) = (&lines[2 * node - 4], &lines[2 * node - 3]);
+            let widest = one.iter().zip(other).map(|(a, b)| (a.1 - b.1).abs()).fold(0.0, f64::max);
+            assert!(widest > 20.0, "node {node}, source {source}: their ports are apart");
+            let middle = one.len() / 2;
+            let apart = (one[middle].1 - other[middle].1).abs();
+            assert!(apart > 4.0, "node {node}, source {source}: {apart} pixels on the way");
+        }
+    }
+}
+
+#[test]
+fn a_line_is_as_wide_as_its_probability() {
+    let history = History::from_events(story::events(6));
+    let (shape, rows) = history.probabilities("normal").unwrap();
+    let picture = draw(history.genotype().unwrap(), Kind::Normal, Some((shape, rows)));
+    let elements = sound(&picture);
+    for (at, stroke) in elements.iter().enumerate().filter(|(_, e)| e.has_class("sd-stroke")) {
+        let title = &elements[at - 2].text;
+        let p: f64 = title.rsplit_once("p = ").unwrap().1.parse().unwrap();
+        let width: f64 = stroke.get("stroke-width").parse().unwrap();
+        assert!((width - (1.0 + 6.0 * p)).abs() < 0.01, "{title}: {width}");
+    }
+}
+
+#[test]
+fn a_cell_of_any_size_and_with_any_names_is_well_formed() {
+    for nodes in [0, 1, 2, 5, 8] {
+        let sources: Vec<usize> = (2..2 + nodes).flat_map(|node| [0, node - 1]).collect();
+        let mut genotype = reading(&sources);
+        genotype.normal.iter_mut().for_each(|gene| gene.operation = HOSTILE.to_owned());
+        let picture = draw(&genotype, Kind::Normal, None);
+        assert!(sound(&picture).iter().all(|element| element.name != "script"));
+    }
+    let mut broken = reading(&[0, 9, 1]);
+    broken.normal_concat = vec![77];
+    sound(&draw(&broken, Kind::Normal, None));
+}

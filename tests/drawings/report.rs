@@ -1,0 +1,165 @@
+//! report.html.
+
+use native::report::{ReportInput, render};
+use smoothdarts::draw::csv;
+use smoothdarts::draw::history::History;
+use smoothdarts::event::Event;
+
+use super::{HOSTILE, story, xml};
+
+const ALL_OPERATIONS: [&str; 8] = [
+    "none",
+    "max_pool_3x3",
+    "avg_pool_3x3",
+    "skip_connect",
+    "sep_conv_3x3",
+    "sep_conv_5x5",
+    "dil_conv_3x3",
+    "dil_conv_5x5",
+];
+
+fn input(events: Vec<Event>) -> ReportInput {
+    ReportInput {
+        history: History::from_events(events),
+        settings: vec![("search.epochs".to_owned(), "6".to_owned(), "flag".to_owned())],
+        facts: vec![("burn".to_owned(), "0.22.1".to_owned())],
+        run: "runs/quick-2".to_owned(),
+    }
+}
+
+fn count(elements: &[xml::Element], name: &str) -> usize {
+    elements.iter().filter(|element| element.name == name).count()
+}
+
+#[test]
+fn a_report_needs_nothing_but_itself() {
+    let page = render(&input(story::events(6))).unwrap();
+    let elements = xml::elements(&page);
+    assert_eq!(count(&elements, "svg"), 10);
+    for element in &elements {
+        assert!(!["script", "link", "img", "iframe", "object"].contains(&element.name.as_str()));
+        assert_eq!(element.get("src"), "");
+        let address = element.get("href");
+        assert!(address.is_empty() || address.starts_with("data:text/csv"), "{address}");
+    }
+    let elsewhere = page.replace("http://www.w3.org/2000/svg", "");
+    assert!(
+        !elsewhere.contains("http:")
+            && !elsewhere.contains("https:")
+            && !elsewhere.contains("url(")
+    );
+}
+
+#[test]
+fn a_report_of_a_search_of_the_paper_stays_below_a_megabyte() {
+    for epochs in [50, 300] {
+        let page = render(&input(story::events_with(epochs, &ALL_OPERATIONS))).unwrap();
+        assert!(page.len() < 1_000_000, "{epochs} epochs: {} bytes", page.len());
+    }
+}
+
+#[test]
+fn a_report_can_be_written_of_a_search_that_has_got_anywhere() {
+    let events = story::events(2);
+    for end in 0..=events.len() {
+        let page = render(&input(events[..end].to_vec())).unwrap();
+        let elements = xml::elements(&page);
+        let finished = end == events.len();
+        let unfinished = elements.iter().any(|element| element.text == "Not finished");
+        assert_eq!(unfinished, !finished, "after {end} events");
+    }
+}
+
+#[test]
+fn the_data_of_every_figure_can_be_saved() {
+    let input = input(story::events(3));
+    let elements = xml::elements(&render(&input).unwrap());
+    let links: Vec<_> = elements.iter().filter(|element| element.name == "a").collect();
+    assert_eq!(links.len(), count(&elements, "figure") + 1, "one for each figure, and curves.csv");
+    let curves = links.iter().find(|link| link.get("download") == "curves.csv").unwrap();
+    assert_eq!(decode(curves.get("href")), csv::curves(&input.history));
+    let map = links.iter().find(|link| link.get("download") == "probabilities-normal.csv").unwrap();
+    assert_eq!(decode(map.get("href")), csv::probabilities(&input.history, "normal").unwrap());
+}
+
+/// The bytes of a `data:` address.
+fn decode(address: &str) -> String {
+    let data = address.strip_prefix("data:text/csv;charset=utf-8,").unwrap();
+    let mut parts = data.split('%');
+    let mut bytes = parts.next().unwrap().as_bytes().to_vec();
+    for part in parts {
+        bytes.push(u8::from_str_radix(&part[..2], 16).unwrap());
+        bytes.extend(&part.as_bytes()[2..]);
+    }
+    String::from_utf8(bytes).unwrap()
+}
+
+#[test]
+fn text_from_outside_stays_text_in_a_report() {
+    let mut input = input(story::events_with(7, &[HOSTILE, "skip_connect"]));
+    input.run = HOSTILE.to_owned();
+    input.settings[0] = [HOSTILE, HOSTILE, HOSTILE].map(str::to_owned).into();
+    input.facts[0] = [HOSTILE, HOSTILE].map(str::to_owned).into();
+    input.history.warnings.iter_mut().for_each(|warning| warning.message = HOSTILE.to_owned());
+    if let Some(started) = &mut input.history.started {
+        started.device = HOSTILE.to_owned();
+        started.config.search.method = HOSTILE.to_owned();
+        started.config.data.name = HOSTILE.to_owned();
+        started.architecture[1].name = HOSTILE.to_owned();
+    }
+    assert_eq!(count(&xml::elements(&render(&input).unwrap()), "script"), 0);
+}
+
+#[test]
+fn a_report_says_that_a_search_collapsed_and_that_another_did_not() {
+    let collapsed = render(&input(story::events(12))).unwrap();
+    assert!(collapsed.contains("do not trust this cell"));
+    let sound: Vec<Event> = story::events_with(12, &["sep_conv_3x3", "dil_conv_3x3"])
+        .into_iter()
+        .filter(|event| !matches!(event, Event::Warning(_)))
+        .collect();
+    let sound = render(&input(sound)).unwrap();
+    assert!(sound.contains("0 of 8 operations"));
+    assert!(sound.contains("That is no sign of a collapse."));
+}
+
+#[test]
+fn the_genotype_of_a_report_can_be_copied_into_other_programs() {
+    let input = input(story::events(2));
+    let genotype = input.history.genotype().unwrap().clone();
+    let elements = xml::elements(&render(&input).unwrap());
+    let texts: Vec<&str> = elements
+        .iter()
+        .filter(|element| element.name == "pre")
+        .map(|pre| pre.text.as_str())
+        .collect();
+    assert_eq!(
+        serde_json::from_str::<smoothdarts::genotype::Genotype>(texts[0]).unwrap(),
+        genotype
+    );
+    assert_eq!(texts[1], genotype.to_python());
+}
+
+#[test]
+fn a_report_is_written_from_the_files_of_a_run() {
+    let run = tempfile::tempdir().unwrap();
+    let lines: String =
+        story::events(2).iter().map(|event| serde_json::to_string(event).unwrap() + "\n").collect();
+    let write = |name: &str, text: &str| std::fs::write(run.path().join(name), text).unwrap();
+    write("events.jsonl", &lines);
+    write(
+        "config.toml",
+        "# E.\n[search]\n# Epochs.\nepochs = 2  # preset quick; the default is 50\n",
+    );
+    write(
+        "manifest.json",
+        r#"{"sdarts": "0.1.0", "libraries": [{"name": "burn", "version": "0.22.1"}]}"#,
+    );
+    native::report::write(run.path()).unwrap();
+    let page = std::fs::read_to_string(run.path().join("report.html")).unwrap();
+    let elements = xml::elements(&page);
+    let has = |text: &str| elements.iter().any(|element| element.text == text);
+    assert!(has("preset quick; the default is 50"), "the origin of a setting");
+    assert!(has("burn") && has("0.22.1"), "the facts of the manifest");
+    assert!(has("search.epochs"));
+}
