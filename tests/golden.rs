@@ -27,8 +27,7 @@ fn fixtures() -> Vec<Fixture> {
 }
 
 fn check_search(device: &str, kernels: Kernels) {
-    let Some((_, device)) =
-        crate::devices::all().into_iter().find(|(name, _)| *name == device)
+    let Some((_, device)) = crate::devices::all().into_iter().find(|(name, _)| *name == device)
     else {
         return;
     };

@@ -209,8 +209,12 @@ impl Case for Depthwise {
     fn strategy() -> BoxedStrategy<Self> {
         let size = prop::sample::select(vec![3, 5, 7]);
         (shapes(), size, 1..3_usize, 1..3_usize, any::<bool>())
-            .prop_map(|(shape, size, stride, dilation, permuted)| {
-                Self { shape, size, stride, dilation, permuted }
+            .prop_map(|(shape, size, stride, dilation, permuted)| Self {
+                shape,
+                size,
+                stride,
+                dilation,
+                permuted,
             })
             .boxed()
     }

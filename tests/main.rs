@@ -3,9 +3,13 @@
 mod cli;
 mod command;
 mod config;
+mod devices;
 mod drawings;
 mod fetch;
 mod folders;
+mod golden;
 mod kernels;
+mod oracles;
 mod prefetch;
 mod run_directory;
+mod search;

@@ -42,8 +42,7 @@ fn assert_close(found: &[f32], expected: &[f32], tolerance: f32) {
 }
 
 fn supernet(name: &str, classes: usize) -> Box<dyn Supernet> {
-    let shape =
-        NetShape { image_channels: 3, classes, cells: 8, channels: 16, stem_multiplier: 3 };
+    let shape = NetShape { image_channels: 3, classes, cells: 8, channels: 16, stem_multiplier: 3 };
     space::find(name).unwrap().supernet(shape).unwrap()
 }
 

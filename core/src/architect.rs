@@ -72,7 +72,7 @@ pub fn second_order(
     let (direction, _) = model.weight_gradient(there, &p, valid, noise());
     let (gradient, Outcome { loss, .. }) = model.alpha_gradient(there, alpha, valid, noise());
 
-    let radius = norm(&[direction.clone()]).recip().mul_scalar(DIFFERENCE);
+    let radius = norm(std::slice::from_ref(&direction)).recip().mul_scalar(DIFFERENCE);
     let offset = direction * radius.clone();
     let mut statistics = statistics;
     let mut side = |weights: Tensor<1>| {
@@ -84,7 +84,9 @@ pub fn second_order(
     let above = side(at.weights.clone() + offset.clone());
     let below = side(at.weights.clone() - offset);
     let scale = radius.mul_scalar(2.0).recip().mul_scalar(learning_rate).reshape([1, 1]);
-    let implicit = above.into_iter().zip(below).map(|(above, below)| (above - below) * scale.clone());
-    let gradient = gradient.into_iter().zip(implicit).map(|(explicit, implicit)| explicit - implicit);
+    let implicit =
+        above.into_iter().zip(below).map(|(above, below)| (above - below) * scale.clone());
+    let gradient =
+        gradient.into_iter().zip(implicit).map(|(explicit, implicit)| explicit - implicit);
     AlphaGradient { gradient: gradient.collect(), loss, statistics }
 }

@@ -180,7 +180,8 @@ impl Checkpoint {
     /// [`CheckpointError::Tensor`] if it is not there.
     pub fn array(&self, name: &str, shape: &[usize]) -> Result<&Array, CheckpointError> {
         let found = self.arrays.get(name).filter(|array| array.shape == shape);
-        found.ok_or_else(|| CheckpointError::Tensor { name: name.to_owned(), shape: shape.to_vec() })
+        found
+            .ok_or_else(|| CheckpointError::Tensor { name: name.to_owned(), shape: shape.to_vec() })
     }
 
     /// The genotype that this state derives.

@@ -262,7 +262,7 @@ section! {
 }
 
 section! {
-    /// Where and how the search runs. Nothing here changes a result on the CPU.
+    /// Where and how the search runs. On the CPU only `kernels` changes the last bits of a result.
     RUN = "run", Run {
         /// Device: auto, wgpu or cpu.
         device: Device = Device::Auto,
@@ -300,8 +300,7 @@ section! {
 }
 
 /// The rows of every section, in the order of the file config.toml.
-pub const SETTINGS: &[&[Setting]] =
-    &[TOP, SEARCH, WEIGHTS, ALPHA, PERTURBATION, DATA, QUIRKS, RUN];
+pub const SETTINGS: &[&[Setting]] = &[TOP, SEARCH, WEIGHTS, ALPHA, PERTURBATION, DATA, QUIRKS, RUN];
 
 /// A setting that no search can run with.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -337,7 +336,12 @@ impl Config {
         at_least_one("search.batch_size", search.batch_size)?;
         at_least_one("search.cells", search.cells)?;
         at_least_one("search.stem_multiplier", search.stem_multiplier)?;
-        rule("search.channels", search.channels, search.channels >= 2 && search.channels.is_multiple_of(2), "must be even and at least 2")?;
+        rule(
+            "search.channels",
+            search.channels,
+            search.channels >= 2 && search.channels.is_multiple_of(2),
+            "must be even and at least 2",
+        )?;
         non_negative("weights.learning_rate", weights.learning_rate)?;
         non_negative("weights.learning_rate_min", weights.learning_rate_min)?;
         fraction("weights.momentum", weights.momentum)?;
@@ -354,7 +358,12 @@ impl Config {
         at_least_one("perturbation.steps", perturbation.steps)?;
         non_negative("perturbation.step_scale", perturbation.step_scale)?;
         let portion = data.train_portion;
-        rule("data.train_portion", portion, portion > 0.0 && portion < 1.0, "must lie between 0 and 1, exclusive")
+        rule(
+            "data.train_portion",
+            portion,
+            portion > 0.0 && portion < 1.0,
+            "must lie between 0 and 1, exclusive",
+        )
     }
 }
 

@@ -22,7 +22,7 @@ mod source;
 mod svhn;
 
 pub use loader::Loader;
-pub use source::{ALL, RemoteFile, Source, embedded, find};
+pub use source::{ALL, Read, RemoteFile, Source, embedded, find};
 
 /// Images as the files hold them: u8, `[count, height, width, channels]`, row-major (NHWC).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -224,7 +224,9 @@ pub trait Batches {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DataError {
     /// The catalogue has no such name.
-    #[error("there is no data set {name:?}; did you mean {nearest:?}? `sdarts list data` shows all")]
+    #[error(
+        "there is no data set {name:?}; did you mean {nearest:?}? `sdarts list data` shows all"
+    )]
     Unknown {
         /// The name asked for.
         name: String,

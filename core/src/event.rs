@@ -16,6 +16,7 @@ pub type Rows = Vec<Vec<f32>>;
 /// One thing that happened, in the order in which it happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "events live one at a time")]
 pub enum Event {
     /// The search starts; everything that a reader needs to interpret the rest.
     Started(Started),

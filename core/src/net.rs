@@ -26,12 +26,8 @@ pub trait Supernet {
     /// - `images`: [batch, height, width, channels]
     /// - `probabilities`: [edges, operations] for every architecture tensor
     /// - output: [batch, classes]
-    fn forward(
-        &self,
-        images: Tensor<4>,
-        probabilities: &[Tensor<2>],
-        pass: &mut Pass,
-    ) -> Tensor<2>;
+    fn forward(&self, images: Tensor<4>, probabilities: &[Tensor<2>], pass: &mut Pass)
+    -> Tensor<2>;
 }
 
 /// Size of a supernet and of what it reads.
@@ -98,7 +94,8 @@ impl CellNet {
             cells.push(Cell::new(&mut builder.child(format!("cells.{index}")), table, cell_shape));
             cell_shape = cell_shape.after(cells[index].nodes());
         }
-        let classifier = Classifier::new(&mut builder.child("classifier"), cell_shape.previous(), shape.classes);
+        let classifier =
+            Classifier::new(&mut builder.child("classifier"), cell_shape.previous(), shape.classes);
         let architecture = vec![describe("normal", normal), describe("reduce", reduce)];
         Self { layout, architecture, stem, cells, classifier }
     }

@@ -43,7 +43,9 @@ pub fn correct(logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
 
 /// A tensor could not be brought back from its device.
 #[derive(Debug, thiserror::Error)]
-#[error("reading from the device failed ({0}); if the GPU was lost, resume from the last checkpoint")]
+#[error(
+    "reading from the device failed ({0}); if the GPU was lost, resume from the last checkpoint"
+)]
 pub struct ReadError(String);
 
 /// The numbers of a tensor, in row-major order. The only place where the science waits for a

@@ -263,7 +263,13 @@ fn pool(builder: &mut Builder, site: Site, kind: Pool) -> Sequence {
 }
 
 /// ReLU → depthwise → pointwise → batch norm, at `op.first` and the three indices after it.
-fn unit(builder: &mut Builder, site: Site, kernel: usize, dilation: usize, first: usize) -> Vec<Layer> {
+fn unit(
+    builder: &mut Builder,
+    site: Site,
+    kernel: usize,
+    dilation: usize,
+    first: usize,
+) -> Vec<Layer> {
     let Site { channels, stride, supernet } = site;
     let at = |offset: usize| format!("op.{}", first + offset);
     let (depthwise, pointwise, norm) = (at(1), at(2), at(3));

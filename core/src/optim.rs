@@ -17,14 +17,15 @@ pub fn clip(gradient: Tensor<1>, limit: f64) -> Tensor<1> {
     if limit == 0.0 {
         return gradient;
     }
-    let norm = norm(&[gradient.clone()]);
+    let norm = norm(std::slice::from_ref(&gradient));
     let scale = norm.add_scalar(1e-6).recip().mul_scalar(limit).clamp_max(1.0);
     gradient * scale
 }
 
 /// 2-norm over several tensors together, of shape [1].
 pub fn norm<const D: usize>(tensors: &[Tensor<D>]) -> Tensor<1> {
-    let squares: Vec<Tensor<1>> = tensors.iter().map(|tensor| tensor.clone().square().sum()).collect();
+    let squares: Vec<Tensor<1>> =
+        tensors.iter().map(|tensor| tensor.clone().square().sum()).collect();
     Tensor::cat(squares, 0).sum().sqrt()
 }
 

@@ -52,7 +52,12 @@ pub static ALL: &[Row] = &[
 
 /// Radius in an epoch: grows linearly from ε_min towards ε_max. The authors' code divides by E and
 /// so stops one step short of ε_max; the paper says that ε reaches it.
-pub fn epsilon(config: &config::Perturbation, reaches_max: bool, epoch: usize, epochs: usize) -> f64 {
+pub fn epsilon(
+    config: &config::Perturbation,
+    reaches_max: bool,
+    epoch: usize,
+    epochs: usize,
+) -> f64 {
     let last = if reaches_max { epochs.saturating_sub(1).max(1) } else { epochs };
     config.epsilon_min + (config.epsilon_max - config.epsilon_min) * epoch as f64 / last as f64
 }
@@ -144,8 +149,7 @@ pub async fn adversarial(
     rng: &mut Pcg64,
 ) -> Result<Attacked, ReadError> {
     let loss_before = objective.loss(p);
-    let mut current =
-        if ascent.random_start { random(p, ball, rng).await? } else { p.to_vec() };
+    let mut current = if ascent.random_start { random(p, ball, rng).await? } else { p.to_vec() };
     let step = ascent.step_scale * ball.epsilon / ascent.steps as f64;
     for _ in 0..ascent.steps {
         let gradient = objective.gradient(&current);

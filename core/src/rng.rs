@@ -51,7 +51,8 @@ impl Streams {
         let key = mix(mix(self.seed) ^ mix(stream as u64).rotate_left(32));
         let mut seed = [0u8; 32];
         for (index, word) in seed.chunks_exact_mut(8).enumerate() {
-            let lane = mix(key ^ position.wrapping_mul(0x9E37_79B9_7F4A_7C15)).wrapping_add(index as u64);
+            let lane =
+                mix(key ^ position.wrapping_mul(0x9E37_79B9_7F4A_7C15)).wrapping_add(index as u64);
             word.copy_from_slice(&mix(lane).to_le_bytes());
         }
         Pcg64::from_seed(seed)

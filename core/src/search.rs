@@ -41,15 +41,15 @@ const NOISE_PASSES: u64 = 1 << 20;
 pub enum SearchError {
     /// A loss is not a number any more.
     #[error(
-        "the search diverged in epoch {epoch}, step {step}: the {what} is {value}; lower weights.learning_rate or alpha.learning_rate and resume from the last checkpoint"
+        "the search diverged in epoch {epoch}, step {step}: {what} is {value}; start again with a lower weights.learning_rate or alpha.learning_rate (the last checkpoint holds the state before it)"
     )]
     Diverged {
         /// 0-based epoch.
         epoch: usize,
         /// 0-based step in it.
         step: usize,
-        /// Which loss.
-        what: &'static str,
+        /// The loss or the tensor that is not finite.
+        what: String,
         /// NaN or an infinity.
         value: f32,
     },
@@ -63,7 +63,9 @@ pub enum SearchError {
     #[error(transparent)]
     Method(#[from] UnknownMethod),
     /// The images do not fit the network.
-    #[error("images of {size}×{size} pixels are too small or odd: two reductions need a multiple of 4")]
+    #[error(
+        "images of {size}×{size} pixels are too small or odd: two reductions need a multiple of 4"
+    )]
     ImageSize {
         /// Height and width.
         size: usize,
@@ -153,7 +155,10 @@ impl Search {
     /// # Errors
     /// [`SearchError::Diverged`] if a loss is not finite, or what the data or the device say. The
     /// search must not be continued or saved after an error: go back to the last checkpoint.
-    pub async fn advance(&mut self, batches: &mut dyn Batches) -> Result<Option<Event>, SearchError> {
+    pub async fn advance(
+        &mut self,
+        batches: &mut dyn Batches,
+    ) -> Result<Option<Event>, SearchError> {
         let began = (self.clock)();
         loop {
             let event = match self.progress.phase {
@@ -370,7 +375,10 @@ impl Search {
         }
         let sums = read(sums).await?;
         let mean = |sum: f32| f64::from(sum) / images;
-        Ok((sums.first().copied().map_or(f64::NAN, mean), sums.last().copied().map_or(f64::NAN, mean)))
+        Ok((
+            sums.first().copied().map_or(f64::NAN, mean),
+            sums.last().copied().map_or(f64::NAN, mean),
+        ))
     }
 
     /// A warning, if skip connections have taken over since the last epoch.
@@ -384,7 +392,8 @@ impl Search {
         };
         let epoch = self.progress.epoch;
         let news = message.filter(|_| !self.progress.alarmed);
-        self.progress.alarmed = collapse::has_happened(&genotype.normal) && (self.progress.alarmed || news.is_some());
+        self.progress.alarmed =
+            collapse::has_happened(&genotype.normal) && (self.progress.alarmed || news.is_some());
         let last = epoch + 1 == self.config.search.epochs;
         self.progress.phase = if last { Phase::Finish } else { Phase::EpochStart };
         self.progress.epoch = epoch + 1;
@@ -501,9 +510,10 @@ impl StepReport {
         revert: bool,
     ) -> Result<Event, SearchError> {
         for (what, value) in
-            [("training loss", self.train_loss), ("validation loss", self.valid_loss)]
+            [("the training loss", self.train_loss), ("the validation loss", self.valid_loss)]
         {
             if !value.is_finite() {
+                let what = what.to_owned();
                 return Err(SearchError::Diverged { epoch, step, what, value });
             }
         }

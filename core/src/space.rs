@@ -132,7 +132,6 @@ impl Space {
     }
 
     fn operation(&self, name: &'static str) -> Result<&'static Operation, SpaceError> {
-        ops::find(name)
-            .ok_or(SpaceError::UnknownOperation { space: self.name, operation: name })
+        ops::find(name).ok_or(SpaceError::UnknownOperation { space: self.name, operation: name })
     }
 }

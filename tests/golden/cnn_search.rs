@@ -101,13 +101,23 @@ impl<'a> Case<'a> {
     }
 
     fn expected(&self, prefix: &str) -> Vec<f32> {
-        NAMES.iter().flat_map(|name| self.fixture.values(&format!("{prefix}/{name}"))).copied().collect()
+        NAMES
+            .iter()
+            .flat_map(|name| self.fixture.values(&format!("{prefix}/{name}")))
+            .copied()
+            .collect()
     }
 
     fn validation(&mut self) {
-        let (gradient, outcome) = self.model.alpha_gradient(self.at(), &self.alpha, &self.valid, rng());
+        let (gradient, outcome) =
+            self.model.alpha_gradient(self.at(), &self.alpha, &self.valid, rng());
         let (fixture, report) = (self.fixture, &mut self.report);
-        report.relative("valid/logits", &host(outcome.logits), fixture.values("valid/logits"), 1e-4);
+        report.relative(
+            "valid/logits",
+            &host(outcome.logits),
+            fixture.values("valid/logits"),
+            1e-4,
+        );
         report.relative("valid/loss", &host(outcome.loss), fixture.values("valid/loss"), 1e-4);
         let expected = self.expected("valid/grad_alpha");
         self.report.relative("valid/grad_alpha", &concat(&gradient), &expected, 1e-3);
@@ -121,9 +131,14 @@ impl<'a> Case<'a> {
         let flat = self.by_weight("train/grad");
         let layout = self.model.network.layout();
         let (fixture, report) = (self.fixture, &mut self.report);
-        report.relative("train/logits", &host(outcome.logits), fixture.values("train/logits"), 1e-4);
+        report.relative(
+            "train/logits",
+            &host(outcome.logits),
+            fixture.values("train/logits"),
+            1e-4,
+        );
         report.relative("train/loss", &host(outcome.loss), fixture.values("train/loss"), 1e-4);
-        let grad_norm = host(norm(&[gradient.clone()]));
+        let grad_norm = host(norm(std::slice::from_ref(&gradient)));
         report.relative("train/grad_norm", &grad_norm, fixture.values("train/grad_norm"), 1e-3);
         report.relative("train/grad", &host(gradient), &flat, 1e-3);
         let statistics = host(outcome.statistics.clone());
@@ -202,8 +217,7 @@ impl<'a> Case<'a> {
             optimiser: &optimiser,
             train: &self.train,
         };
-        let found =
-            second_order(&self.model, self.at(), &self.alpha, &self.valid, &unrolling, rng);
+        let found = second_order(&self.model, self.at(), &self.alpha, &self.valid, &unrolling, rng);
         let expected = self.expected("unrolled/grad_alpha");
         self.report.relative("unrolled", &concat(&found.gradient), &expected, 2e-3);
     }
@@ -270,8 +284,18 @@ impl<'a> Case<'a> {
         let expected = self.by_weight("steps/param");
         let expected_alpha = self.expected("steps/alpha");
         let (fixture, mut report) = (self.fixture, Report::default());
-        report.relative("steps/train_loss", &train_losses, fixture.values("steps/train_loss"), 1e-4);
-        report.relative("steps/valid_loss", &valid_losses, fixture.values("steps/valid_loss"), 1e-4);
+        report.relative(
+            "steps/train_loss",
+            &train_losses,
+            fixture.values("steps/train_loss"),
+            1e-4,
+        );
+        report.relative(
+            "steps/valid_loss",
+            &valid_losses,
+            fixture.values("steps/valid_loss"),
+            1e-4,
+        );
         report.absolute("steps/alpha", &concat(&alpha), &expected_alpha, 1e-4);
         report.relative("steps/param", &host(weights), &expected, 2e-3);
         report
@@ -280,7 +304,9 @@ impl<'a> Case<'a> {
     /// The tensors `prefix/<weight>` of all weights, flat.
     fn by_weight(&self, prefix: &str) -> Vec<f32> {
         let slots = self.model.network.layout().weights().iter();
-        slots.flat_map(|slot| self.fixture.values(&format!("{prefix}/{}", slot.name)).to_vec()).collect()
+        slots
+            .flat_map(|slot| self.fixture.values(&format!("{prefix}/{}", slot.name)).to_vec())
+            .collect()
     }
 
     fn derivation(&mut self) {

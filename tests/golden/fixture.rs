@@ -60,8 +60,7 @@ impl Fixture {
     pub fn images(&self, name: &str, device: &Device) -> Tensor<4> {
         let (shape, values) = &self.tensors[name];
         let shape: [usize; 4] = shape.clone().try_into().unwrap();
-        Tensor::<4>::from_data(TensorData::new(values.clone(), shape), device)
-            .permute([0, 2, 3, 1])
+        Tensor::<4>::from_data(TensorData::new(values.clone(), shape), device).permute([0, 2, 3, 1])
     }
 
     pub fn labels(&self, name: &str, device: &Device) -> Tensor<1, Int> {

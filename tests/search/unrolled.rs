@@ -95,9 +95,8 @@ impl Setting {
         let flat = network.layout.initial_weights(&Streams::new(3));
         let count = flat.len();
         let momentum = normal(&mut Streams::new(4).at(Stream::Noise, 0), count);
-        let vector = |values: Vec<f32>| {
-            Tensor::<1>::from_data(TensorData::new(values, [count]), &device)
-        };
+        let vector =
+            |values: Vec<f32>| Tensor::<1>::from_data(TensorData::new(values, [count]), &device);
         Self {
             model: Model { network, kernels: Kernels::Composed },
             weights: vector(flat),
@@ -121,8 +120,7 @@ impl Setting {
             optimiser: &optimiser,
             train: &self.train,
         };
-        let found =
-            second_order(&self.model, self.at(), &self.alpha, &self.valid, &unrolling, rng);
+        let found = second_order(&self.model, self.at(), &self.alpha, &self.valid, &unrolling, rng);
         host(found.gradient[0].clone())
     }
 

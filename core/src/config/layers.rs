@@ -270,11 +270,11 @@ pub fn settings() -> impl Iterator<Item = &'static Setting> {
         .filter(|row| !(row.section.is_empty() && is_section(row.key)))
 }
 
-/// What differs between two configs, apart from the section `run`, which changes no result: the
-/// setting, its value in the first, its value in the second.
+/// What differs between two configs and could change a result (of the section `run` only the
+/// kernels can): the setting, its value in the first, its value in the second.
 pub fn differences(first: &Config, second: &Config) -> Vec<(&'static Setting, Value, Value)> {
     settings()
-        .filter(|setting| setting.section != "run")
+        .filter(|setting| setting.section != "run" || setting.key == "kernels")
         .map(|setting| (setting, setting.value(first), setting.value(second)))
         .filter(|(_, first, second)| first != second)
         .collect()

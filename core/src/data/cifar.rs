@@ -24,8 +24,13 @@ const CIFAR10: Layout = Layout { folder: "cifar-10-batches-bin", label_bytes: 1,
 /// The first byte is one of 20 coarse classes; the paper and everybody else use the fine one.
 const CIFAR100: Layout = Layout { folder: "cifar-100-binary", label_bytes: 2, label_at: 1 };
 
-const TRAIN_BATCHES: [&str; 5] =
-    ["data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin"];
+const TRAIN_BATCHES: [&str; 5] = [
+    "data_batch_1.bin",
+    "data_batch_2.bin",
+    "data_batch_3.bin",
+    "data_batch_4.bin",
+    "data_batch_5.bin",
+];
 
 /// Training and test images of CIFAR-10, from six files of 10,000 records.
 pub(super) fn decode_10(source: &Source, files: &mut Files) -> Result<(Images, Images), DataError> {
@@ -37,7 +42,10 @@ pub(super) fn decode_10(source: &Source, files: &mut Files) -> Result<(Images, I
 }
 
 /// Training and test images of CIFAR-100, with fine labels.
-pub(super) fn decode_100(source: &Source, files: &mut Files) -> Result<(Images, Images), DataError> {
+pub(super) fn decode_100(
+    source: &Source,
+    files: &mut Files,
+) -> Result<(Images, Images), DataError> {
     let classes = source.classes.len();
     Ok((
         CIFAR100.part(files, &["train.bin"], 50_000, classes)?,
@@ -53,8 +61,13 @@ impl Layout {
         records: usize,
         classes: usize,
     ) -> Result<Images, DataError> {
-        let mut images =
-            Images { pixels: Vec::new(), labels: Vec::new(), height: SIDE, width: SIDE, channels: 3 };
+        let mut images = Images {
+            pixels: Vec::new(),
+            labels: Vec::new(),
+            height: SIDE,
+            width: SIDE,
+            channels: 3,
+        };
         for name in names {
             let (file, bytes) = files.get(&[&format!("{}/{name}", self.folder), name])?;
             self.append(&mut images, &file, &bytes, records, classes)?;

@@ -3,9 +3,9 @@
 //! Images: magic 0x00000803 (u8, 3 dimensions), count, rows, columns, pixels row by row.
 //! Labels: magic 0x00000801 (u8, 1 dimension), count, one byte each.
 
+use super::input::{Input, MAX_BYTES};
 use super::source::{Files, Source};
 use super::{DataError, Images};
-use super::input::{Input, MAX_BYTES};
 
 const IMAGES_MAGIC: u32 = 0x0803;
 const LABELS_MAGIC: u32 = 0x0801;

@@ -83,10 +83,8 @@ impl Loader {
         let position = epoch * self.steps_per_epoch() + step;
         let inner = &*self.inner;
         StepBatches {
-            train: inner.batch(
-                &inner.train_indices(epoch, step),
-                Some((Stream::TrainAugment, position)),
-            ),
+            train: inner
+                .batch(&inner.train_indices(epoch, step), Some((Stream::TrainAugment, position))),
             valid: inner.batch(
                 &inner.valid_indices(position),
                 inner.augment_validation.then_some((Stream::ValidAugment, position)),

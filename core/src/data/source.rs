@@ -73,7 +73,15 @@ const FASHION_MNIST: Source = Source {
         ),
     ],
     classes: &[
-        "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag",
+        "T-shirt/top",
+        "Trouser",
+        "Pullover",
+        "Dress",
+        "Coat",
+        "Sandal",
+        "Shirt",
+        "Sneaker",
+        "Bag",
         "Ankle boot",
     ],
     mean: &[0.286_040_6],
@@ -130,7 +138,16 @@ const CIFAR10: Source = Source {
         cifar10("cifar-10-batches-bin/test_batch.bin"),
     ],
     classes: &[
-        "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
+        "airplane",
+        "automobile",
+        "bird",
+        "cat",
+        "deer",
+        "dog",
+        "frog",
+        "horse",
+        "ship",
+        "truck",
     ],
     mean: &[0.491_399_68, 0.482_158_27, 0.446_531_24],
     std: &[0.247_032_33, 0.243_485_05, 0.261_587_68],
@@ -228,6 +245,9 @@ pub fn find(name: &str) -> Result<&'static Source, DataError> {
     })
 }
 
+/// Gives the bytes of a file by its name, or `None` where there is no such file, or why not.
+pub type Read<'a> = dyn FnMut(&str) -> Result<Option<Vec<u8>>, String> + 'a;
+
 impl Source {
     /// Reads the data set. `read` gets the name of a file, relative to the folder of the data set,
     /// and returns its bytes, or `None` where there is no such file. A name is asked for as it is
@@ -235,10 +255,7 @@ impl Source {
     ///
     /// # Errors
     /// A file that is missing, cannot be read, or does not hold what it should.
-    pub fn decode(
-        &self,
-        read: &mut dyn FnMut(&str) -> Result<Option<Vec<u8>>, String>,
-    ) -> Result<Dataset, DataError> {
+    pub fn decode<'a>(&self, read: &'a mut Read<'a>) -> Result<Dataset, DataError> {
         let (train, test) = (self.decoder)(self, &mut Files { dataset: self.name, read })?;
         if [train.height, train.width] != [test.height, test.width] {
             return Err(DataError::unusable(
@@ -263,7 +280,7 @@ impl Source {
 /// The files of one data set, as far as they are there.
 pub(super) struct Files<'a> {
     dataset: &'static str,
-    read: &'a mut dyn FnMut(&str) -> Result<Option<Vec<u8>>, String>,
+    read: &'a mut Read<'a>,
 }
 
 impl Files<'_> {

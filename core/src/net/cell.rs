@@ -100,8 +100,10 @@ impl Cell {
         pass: &mut Pass,
     ) -> Tensor<4> {
         let [first, second] = &self.preprocess;
-        let mut states =
-            vec![State::new(first.forward(before, pass)), State::new(second.forward(previous, pass))];
+        let mut states = vec![
+            State::new(first.forward(before, pass)),
+            State::new(second.forward(previous, pass)),
+        ];
         for node in 2..2 + self.nodes {
             let incoming = self.edges.iter().zip(rows).filter(|(edge, _)| edge.node == node);
             let sum = incoming

@@ -181,13 +181,9 @@ fn pointwise(x: Tensor<4>, weight: Tensor<2>) -> Tensor<4> {
 /// Every second pixel from row and column `offset` on.
 fn subsample(x: Tensor<4>, offset: usize) -> Tensor<4> {
     let [batch, height, width, channels] = x.dims();
-    let every_second = |size: usize| burn::tensor::Slice::new(offset as isize, Some(size as isize), 2);
-    x.slice([
-        (0..batch).into(),
-        every_second(height),
-        every_second(width),
-        (0..channels).into(),
-    ])
+    let every_second =
+        |size: usize| burn::tensor::Slice::new(offset as isize, Some(size as isize), 2);
+    x.slice([(0..batch).into(), every_second(height), every_second(width), (0..channels).into()])
 }
 
 fn noise(x: Tensor<4>, stride: usize, pass: &mut Pass) -> Tensor<4> {

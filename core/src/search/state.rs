@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use serde_json::Value;
 
 use super::{Search, SearchError};
 use crate::arch::initial_alpha;
 use crate::checkpoint::{Array, Checkpoint, CheckpointError, alpha_name, to_safetensors};
-use crate::config::Config;
+use crate::config::{Config, layers};
 use crate::event::{Architecture, Rows};
 use crate::net::{Point, Supernet};
 use crate::nn::{Layout, ReadError, read};
@@ -72,7 +71,7 @@ impl Search {
     /// The whole state.
     ///
     /// # Errors
-    /// If the device failed.
+    /// [`SearchError::Diverged`] if a number is not finite, or if the device failed.
     pub async fn checkpoint(&self) -> Result<Checkpoint, SearchError> {
         let State { weights, momentum, statistics, alpha, adam } = &self.state;
         let architecture = self.model.network.architecture().to_vec();
@@ -86,8 +85,27 @@ impl Search {
             arrays.insert(first, array(&moments.first).await?);
             arrays.insert(second, array(&moments.second).await?);
         }
+        self.check_finite(&arrays)?;
         let (config, progress) = (self.config.clone(), self.progress.clone());
         Ok(Checkpoint { config, architecture, progress, arrays })
+    }
+
+    /// A loss shows a divergence only one step after the weights did: such a state is not saved, so
+    /// that the last checkpoint stays good.
+    fn check_finite(&self, arrays: &BTreeMap<String, Array>) -> Result<(), SearchError> {
+        let lost = arrays.iter().find_map(|(name, array)| {
+            let value = array.values.iter().copied().find(|value| !value.is_finite())?;
+            Some((name.clone(), value))
+        });
+        match lost {
+            None => Ok(()),
+            Some((what, value)) => Err(SearchError::Diverged {
+                epoch: self.progress.epoch,
+                step: self.progress.step,
+                what,
+                value,
+            }),
+        }
     }
 
     /// Continues from a checkpoint.
@@ -118,40 +136,14 @@ impl Search {
     }
 }
 
-/// One line for every setting outside `run` that differs.
-pub fn differences(saved: &Config, current: &Config) -> Vec<String> {
-    let settings = |config: &Config| {
-        let mut settings = BTreeMap::new();
-        if let Ok(value) = serde_json::to_value(config) {
-            flatten("", &value, &mut settings);
-        }
-        settings
-    };
-    let (saved, current) = (settings(saved), settings(current));
-    let differs = |key: &&String| !key.starts_with("run.") && saved.get(*key) != current.get(*key);
-    let text = |value: Option<&Value>| value.map_or("nothing".to_owned(), Value::to_string);
-    current
-        .keys()
-        .filter(differs)
-        .map(|key| {
-            let (saved, current) = (text(saved.get(key)), text(current.get(key)));
-            format!("  {key}: {saved} in the checkpoint, {current} now")
+/// One line for every setting that differs and could change a result.
+fn differences(saved: &Config, current: &Config) -> Vec<String> {
+    layers::differences(saved, current)
+        .iter()
+        .map(|(setting, saved, current)| {
+            format!("  {}: {saved} in the checkpoint, {current} now", setting.name())
         })
         .collect()
-}
-
-fn flatten(prefix: &str, value: &Value, into: &mut BTreeMap<String, Value>) {
-    match value {
-        Value::Object(fields) => {
-            for (key, value) in fields {
-                let key = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
-                flatten(&key, value, into);
-            }
-        }
-        value => {
-            into.insert(prefix.to_owned(), value.clone());
-        }
-    }
 }
 
 fn restored(

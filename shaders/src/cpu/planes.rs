@@ -88,7 +88,14 @@ impl Planes {
     /// Copies a row of a block, as the kernels make them, into every `step`-th pixel of a row of
     /// an NHWC image, from `first` on.
     #[inline(always)]
-    pub(crate) fn put(&self, row: &[f32], block: usize, out: &mut [f32], first: usize, step: usize) {
+    pub(crate) fn put(
+        &self,
+        row: &[f32],
+        block: usize,
+        out: &mut [f32],
+        first: usize,
+        step: usize,
+    ) {
         let Self { channels, width_of_block, .. } = *self;
         if step == 1 && width_of_block == channels {
             let count = out.len();

@@ -224,8 +224,7 @@ fn convolve_group<S: Simd, const L: usize, const N: usize>(
 /// Σ over images, one image to a chunk: [channels, 1, size, size].
 fn weight_gradient(x: &[f32], gradient: &[f32], geometry: &Geometry) -> Vec<f32> {
     let taps = geometry.size * geometry.size;
-    let planes =
-        Planes::new(geometry.image(), geometry.stride, geometry.padding(), cpu::lanes());
+    let planes = Planes::new(geometry.image(), geometry.stride, geometry.padding(), cpu::lanes());
     let mut partial = vec![0.0; geometry.batch * geometry.channels * taps];
     for_chunks(&mut partial, geometry.channels * taps, Vec::new, |scratch, index, out| {
         let image: usize = geometry.image().iter().product();

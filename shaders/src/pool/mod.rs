@@ -30,10 +30,9 @@ fn composed(x: Tensor<4>, kind: Pool, stride: usize) -> Tensor<4> {
     let x = x.permute([0, 3, 1, 2]);
     let (size, stride, padding) = ([3; 2], [stride; 2], [1; 2]);
     let y = match kind {
-        Pool::Max => max_pool2d(
-            x,
-            MaxPoolOptions::new(size).with_stride(stride).with_padding(padding),
-        ),
+        Pool::Max => {
+            max_pool2d(x, MaxPoolOptions::new(size).with_stride(stride).with_padding(padding))
+        }
         Pool::Average => {
             let options = AvgPoolOptions::new(size).with_stride(stride).with_padding(padding);
             avg_pool2d(x, options.with_count_include_pad(false))

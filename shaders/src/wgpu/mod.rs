@@ -4,7 +4,9 @@
 //! occurs (about twenty in a search) and needs no uniform buffer. Threads are numbered over a two
 //! dimensional grid, because one dimension ends at 65,535 workgroups.
 
-use burn::backend::wgpu::{CubeTensor, KernelSource, SourceKernel, SourceTemplate, into_contiguous};
+use burn::backend::wgpu::{
+    CubeTensor, KernelSource, SourceKernel, SourceTemplate, into_contiguous,
+};
 use burn::tensor::Shape;
 use cubecl::prelude::KernelId;
 use cubecl::server::KernelArguments;
