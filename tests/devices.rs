@@ -1,6 +1,9 @@
 //! The devices that this machine has, for tests that must hold on every one of them.
 
-use burn::tensor::{Device, DeviceKind};
+use std::sync::OnceLock;
+
+use burn::tensor::Device;
+use smoothdarts::config;
 
 /// The CPU, and wgpu where an adapter is found. Where there is none the tests say what they left
 /// out; with `SDARTS_REQUIRE_WGPU` set (as in CI) they fail instead.
@@ -10,15 +13,22 @@ pub fn all() -> Vec<(&'static str, Device)> {
     devices
 }
 
-/// The wgpu device, software adapters included.
+/// The wgpu device, software adapters included. One for the whole process.
 pub fn wgpu() -> Option<Device> {
-    if native::device::adapters().is_empty() {
-        assert!(
-            std::env::var_os("SDARTS_REQUIRE_WGPU").is_none(),
-            "no wgpu adapter was found; install a Vulkan driver (Debian: mesa-vulkan-drivers)"
-        );
-        println!("no wgpu adapter was found: the wgpu part of this test was left out");
-        return None;
+    static DEVICE: OnceLock<Option<Device>> = OnceLock::new();
+    DEVICE.get_or_init(open_wgpu).clone()
+}
+
+fn open_wgpu() -> Option<Device> {
+    match native::device::select(config::Device::Wgpu) {
+        Ok(selected) => Some(selected.device),
+        Err(error) => {
+            assert!(
+                std::env::var_os("SDARTS_REQUIRE_WGPU").is_none(),
+                "{error:#}; install a Vulkan driver (Debian: mesa-vulkan-drivers)"
+            );
+            println!("no wgpu adapter was found: the wgpu part of the tests was left out");
+            None
+        }
     }
-    Some(Device::wgpu(DeviceKind::DefaultDevice))
 }

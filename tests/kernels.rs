@@ -2,12 +2,10 @@
 //! on the CPU and on wgpu, over random shapes; its gradients are those of finite differences; and
 //! nothing depends on the number of threads.
 
-use std::sync::OnceLock;
-
-use burn::tensor::{Device, DeviceKind, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use shaders::{Kernels, Pool};
+use shaders::Kernels;
 
 /// A function of flat tensors that a kernel is wrapped in.
 type Op = dyn Fn(Kernels, Vec<Tensor<1>>) -> Tensor<4>;
@@ -34,7 +32,7 @@ fn vector(values: &[f32], device: &Device) -> Tensor<1> {
 }
 
 fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().into_vec().unwrap()
+    tensor.into_data().try_into_vec().unwrap()
 }
 
 /// Reproducible numbers in [−1, 1), all different, for a seed.
@@ -47,24 +45,6 @@ fn noise(count: usize, seed: u64) -> Vec<f32> {
         (state >> 40) as f32 / (1 << 23) as f32 - 1.0
     };
     (0..count).map(|_| next()).collect()
-}
-
-/// The wgpu device, if this machine has an adapter of any kind.
-fn wgpu() -> Option<&'static Device> {
-    static DEVICE: OnceLock<Option<Device>> = OnceLock::new();
-    let open = || {
-        let open = || {
-            let device = Device::wgpu(DeviceKind::DefaultDevice);
-            numbers(Tensor::<1>::zeros([1], &device));
-            device
-        };
-        let device = std::panic::catch_unwind(open).ok();
-        if device.is_none() {
-            println!("no wgpu adapter: the WGSL kernels were NOT run");
-        }
-        device
-    };
-    DEVICE.get_or_init(open).as_ref()
 }
 
 /// Largest difference in units of the largest number of the reference.
@@ -103,13 +83,13 @@ fn equals_plain_ops<C: Case>() {
             Ok(())
         })
         .unwrap();
-    let Some(gpu) = wgpu() else { return };
-    assert!(shaders::has_kernels(gpu), "this build does not compile WGSL");
+    let Some(gpu) = crate::devices::wgpu() else { return };
+    assert!(shaders::has_kernels(&gpu), "this build does not compile WGSL");
     runner(10)
         .run(&C::strategy(), |case| {
             let (inputs, op) = (case.inputs(), case.op());
             let reference = evaluate(Kernels::Composed, &cpu, &inputs, &op);
-            assert_same(&evaluate(Kernels::Fused, gpu, &inputs, &op), &reference, "wgpu");
+            assert_same(&evaluate(Kernels::Fused, &gpu, &inputs, &op), &reference, "wgpu");
             Ok(())
         })
         .unwrap();

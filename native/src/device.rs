@@ -10,6 +10,8 @@
 use anyhow::Context as _;
 use burn::tensor::Device;
 use burn_wgpu::{WgpuBackend, WgpuSetup};
+use cubecl::config::autotune::AutotuneLevel;
+use cubecl::config::{CubeClRuntimeConfig, RuntimeConfig as _};
 use serde::Serialize;
 use smoothdarts::config;
 
@@ -159,10 +161,23 @@ fn wgpu_device(adapters: &[Adapter]) -> anyhow::Result<Selected> {
         "dx12" => WgpuBackend::Dx12,
         _ => WgpuBackend::Vulkan,
     };
+    if !best.is_gpu() {
+        shorten_autotune();
+    }
     let (device, setup): (Device, WgpuSetup) =
         Device::wgpu_options().graphics_api(api).init_with_setup()?;
     let adapter = Adapter::new(&setup.adapter);
     Ok(Selected { device, label: adapter.label(), adapter: Some(adapter) })
+}
+
+/// Lets burn try fewer variants of each kernel: on a software adapter compiling and timing them
+/// took 9 of 12 minutes of a few small steps. `CUBECL_AUTOTUNE_LEVEL` and cubecl.toml come first.
+fn shorten_autotune() {
+    let mut settings = CubeClRuntimeConfig::from_current_dir();
+    if std::env::var_os("CUBECL_AUTOTUNE_LEVEL").is_none() {
+        settings.autotune.level = AutotuneLevel::Minimal;
+    }
+    CubeClRuntimeConfig::try_set(settings.override_from_env());
 }
 
 fn kind(kind: wgpu::DeviceType) -> &'static str {
