@@ -13,3 +13,4 @@ mod oracles;
 mod prefetch;
 mod run_directory;
 mod search;
+mod structure;

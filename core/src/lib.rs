@@ -21,8 +21,8 @@
 //! 10. [`perturb`]: the perturbations of the architecture.
 //! 11. [`architect`]: the gradient of the validation loss with respect to the architecture.
 //! 12. [`methods`]: the named methods.
-//! 13. [`search`]: the loop; it reads like Algorithm 1 of the paper.
-//! 14. [`checkpoint`]: the whole state of a search as bytes.
+//! 13. [`checkpoint`]: the whole state of a search as bytes.
+//! 14. [`search`]: the loop; it reads like Algorithm 1 of the paper.
 //! 15. [`draw`]: pictures of cells, curves and heatmaps as SVG.
 //!
 //! A module imports only modules that stand before it in this list; a test holds it to that.
