@@ -3,6 +3,7 @@
 mod cli;
 mod command;
 mod config;
+mod datasets;
 mod devices;
 mod drawings;
 mod fetch;

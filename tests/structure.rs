@@ -1,6 +1,7 @@
 //! The shape of the code: one direction of imports, no way to crash or print in the libraries, and
 //! documents that name what there is.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The modules of core in the order of the tour in core/src/lib.rs.
@@ -41,11 +42,17 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The lines of a file that are neither comments nor its test module, which stands last.
+/// The lines of a file that are neither comments nor its test module, which must stand last: what
+/// came after it would escape these tests.
 fn code(path: &Path) -> Vec<String> {
     let text = std::fs::read_to_string(path).unwrap();
-    let lines = text.lines().take_while(|line| !line.contains("#[cfg(test)]"));
-    lines.filter(|line| !line.trim_start().starts_with("//")).map(str::to_owned).collect()
+    let (before, tests) = text.split_once("\n#[cfg(test)]\nmod tests {").unwrap_or((&text, ""));
+    assert!(!before.contains("#[cfg(test)]"), "{}: tests in a module, last", path.display());
+    assert!(!before.contains("/*"), "{}: comments with // only", path.display());
+    let after = tests.split_once("\n}\n").map_or("", |(_, after)| after);
+    assert!(after.trim().is_empty(), "{}: code after tests", path.display());
+    let is_code = |line: &&str| !line.trim_start().starts_with("//");
+    before.lines().filter(is_code).map(str::to_owned).collect()
 }
 
 /// The module of core that a file belongs to.
@@ -81,6 +88,32 @@ fn a_module_of_core_imports_only_modules_before_it() {
 }
 
 #[test]
+fn no_path_climbs_out_of_a_module_of_core() {
+    for path in sources(&root().join("core/src")) {
+        let inside = path.strip_prefix(root().join("core/src")).unwrap();
+        // From core/src/a/b.rs two steps up lead to the crate, where `crate::` has to stand.
+        let depth = inside.components().count();
+        let climb = "super::".repeat(depth);
+        for line in code(&path) {
+            assert!(!line.contains(&climb), "{}: {line}", path.display());
+            assert!(!line.contains("smoothdarts::"), "{}: {line}", path.display());
+        }
+    }
+}
+
+#[test]
+fn core_touches_no_file_thread_clock_or_environment() {
+    for path in sources(&root().join("core/src")) {
+        for line in code(&path) {
+            for module in ["fs", "thread", "time", "process", "net", "env"] {
+                let forbidden = format!("std::{module}");
+                assert!(!line.contains(&forbidden), "{}: {line}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
 fn the_tour_names_the_modules_in_their_order() {
     let text = std::fs::read_to_string(root().join("core/src/lib.rs")).unwrap();
     let mut rest = text.as_str();
@@ -93,38 +126,67 @@ fn the_tour_names_the_modules_in_their_order() {
 
 #[test]
 fn the_libraries_neither_crash_nor_print() {
+    let forbidden = [
+        ".unwrap()",
+        ".unwrap_err()",
+        ".expect(",
+        ".expect_err(",
+        "panic!(",
+        "unreachable!(",
+        "unimplemented!(",
+        "todo!(",
+        "print!(",
+        "println!(",
+        "dbg!(",
+    ];
     for library in ["core/src", "shaders/src"] {
         for path in sources(&root().join(library)) {
             for line in code(&path) {
-                for forbidden in
-                    [".unwrap()", ".expect(", "panic!(", "todo!(", "println!(", "dbg!("]
-                {
-                    assert!(!line.contains(forbidden), "{}: {line}", path.display());
+                for word in forbidden {
+                    assert!(!line.contains(word), "{}: {line}", path.display());
                 }
             }
         }
     }
 }
 
+/// Everything that a manifest enables of a crate whose name starts with `burn` or `cubecl`,
+/// wherever it stands: for one target, for tests, or as a feature of the package.
+fn enabled(name: &str, value: &toml::Value) -> Vec<String> {
+    let ours = |name: &str| name.starts_with("burn") || name.starts_with("cubecl");
+    match value {
+        toml::Value::Table(table) => {
+            let features = table.get("features").filter(|_| ours(name));
+            let features = features.and_then(toml::Value::as_array).into_iter().flatten();
+            let here = features.filter_map(toml::Value::as_str).map(str::to_owned);
+            here.chain(table.iter().flat_map(|(name, value)| enabled(name, value))).collect()
+        }
+        toml::Value::Array(entries) => {
+            let entries = entries.iter().filter_map(toml::Value::as_str);
+            let pairs = entries.filter_map(|entry| entry.split_once('/'));
+            pairs.filter(|(package, _)| ours(package)).map(|(_, it)| it.to_owned()).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
 #[test]
 fn no_manifest_enables_compilers_that_refuse_wgsl() {
+    let mut all = Vec::new();
     for member in ["", "core", "shaders", "native", "web", "tests"] {
         let path = root().join(member).join("Cargo.toml");
         let manifest: toml::Table = std::fs::read_to_string(&path).unwrap().parse().unwrap();
-        let burn = |table: &toml::Table| -> Vec<String> {
-            let features = table.get("burn").and_then(|burn| burn.get("features"));
-            let features = features.and_then(toml::Value::as_array).cloned().unwrap_or_default();
-            features.iter().map(|feature| feature.as_str().unwrap().to_owned()).collect()
-        };
-        let tables = [
-            manifest.get("dependencies"),
-            manifest.get("workspace").and_then(|workspace| workspace.get("dependencies")),
-        ];
-        for table in tables.into_iter().flatten().filter_map(toml::Value::as_table) {
-            for feature in burn(table) {
-                assert!(feature != "vulkan" && feature != "metal", "{}", path.display());
+        let features = enabled("", &toml::Value::Table(manifest));
+        for feature in &features {
+            for compiler in ["vulkan", "metal", "spirv", "msl"] {
+                assert!(!feature.contains(compiler), "{}: {feature}", path.display());
             }
         }
+        all.extend(features);
+    }
+    // One of the workspace, one of a single target.
+    for known in ["wgpu", "autotune"] {
+        assert!(all.iter().any(|feature| feature == known), "the test reads features: {all:?}");
     }
 }
 
@@ -143,4 +205,27 @@ fn the_readme_names_every_preset_setting_of_a_quirk_and_exit_code() {
         let line = format!("| {} | {} |", row.code, row.help);
         assert!(readme.contains(&line), "the README lacks: {line}");
     }
+}
+
+#[test]
+fn the_readme_names_every_variable_that_the_tests_read() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let named: BTreeSet<String> = variables(&readme).collect();
+    let files = sources(&root().join("tests")).into_iter();
+    let mut read = BTreeSet::new();
+    for path in files {
+        let text = std::fs::read_to_string(path).unwrap();
+        let calls = text.split("std::env::var").skip(1).map(|call| call.lines().next().unwrap());
+        read.extend(calls.flat_map(variables));
+    }
+    assert!(read.contains("SDARTS_FIXTURES"), "the test reads variables: {read:?}");
+    assert_eq!(named, read);
+}
+
+/// The names in a text that start like ours.
+fn variables(text: &str) -> impl Iterator<Item = String> {
+    text.split("SDARTS_").skip(1).map(|rest| {
+        let name = rest.chars().take_while(|c| c.is_ascii_uppercase() || *c == '_');
+        format!("SDARTS_{}", name.collect::<String>())
+    })
 }
