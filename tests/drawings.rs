@@ -6,6 +6,8 @@ mod report;
 mod story;
 mod xml;
 
+use std::collections::BTreeSet;
+
 use smoothdarts::draw::chart::{self, Axis, Chart, Mark, Series, Unit};
 use smoothdarts::draw::heatmap::{self, Scale};
 use smoothdarts::draw::history::History;
@@ -207,6 +209,19 @@ fn a_heatmap_has_every_probability_of_every_epoch() {
 }
 
 #[test]
+fn a_fitted_heatmap_shows_differences_that_the_full_scale_hides() {
+    let mut history = History::from_events(story::events(1));
+    let rows = history.epochs[0].probabilities.iter_mut().flatten().flatten();
+    rows.enumerate().for_each(|(index, p)| *p = 0.14 + 0.001 * (index % 7) as f32);
+    let colours = |scale| {
+        let elements = sound(&heatmap::draw(&history, "normal", scale).unwrap());
+        let fields = elements.iter().filter(|e| e.name == "path" && e.has_class("sd-fill"));
+        fields.map(|field| field.get("class").to_owned()).collect::<BTreeSet<_>>().len()
+    };
+    assert_eq!((colours(Scale::One), colours(Scale::Fitted)), (2, 7));
+}
+
+#[test]
 fn names_from_outside_stay_text_in_every_picture() {
     let mut history = History::from_events(story::events_with(2, &[HOSTILE, "sep_conv_3x3"]));
     let mut charts = charts(&history);
@@ -307,9 +322,10 @@ fn probabilities_read_back_to_those_of_the_events() {
 
 #[test]
 fn a_stream_that_goes_back_replaces_what_it_said() {
-    let events = story::events(4);
-    let second = |event: &Event| matches!(event, Event::EpochStarted(epoch) if epoch.epoch == 1);
-    let checkpoint = events.iter().position(second).unwrap();
+    // Of a search that warns, so that warnings are told twice too.
+    let events = story::events(6);
+    let fifth = |event: &Event| matches!(event, Event::EpochStarted(epoch) if epoch.epoch == 4);
+    let checkpoint = events.iter().position(fifth).unwrap();
     let killed = events[..events.len() - 4].iter().cloned();
     let resumed = [events[0].clone()].into_iter().chain(events[checkpoint..].iter().cloned());
     let whole = History::from_events(events.clone());

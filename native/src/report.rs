@@ -149,7 +149,7 @@ fn heatmaps(history: &History) -> Vec<Figure> {
             svg: heatmap::draw(history, cell, Scale::Fitted)?,
             caption: "Softmax of α on every edge, epoch by epoch, before any perturbation. Names \
                       are node←source, counted as states: 0 and 1 are c_{k-2} and c_{k-1}, state 2 \
-                      is node 0. The colours go as far as the largest p."
+                      is node 0. The colours go from the smallest p of both cells to the largest."
                 .to_owned(),
             file: format!("probabilities-{cell}.csv"),
             data: data_uri(&csv::probabilities(history, cell)?),

@@ -1,11 +1,12 @@
-//! The hot spots of a DARTS supernet, each in three forms: plain burn ops (the reference that the
-//! others are tested against, value and gradient), a CPU twin for burn's Flex backend and a WGSL
-//! kernel for wgpu.
+//! The hot spots of a DARTS supernet. The worst one, [`depthwise`], has three forms: plain burn ops
+//! (the reference that the others are tested against, value and gradient), a CPU twin for burn's
+//! Flex backend and a WGSL kernel for wgpu; [`Kernels`] chooses. The others are plain burn ops so
+//! far.
 //!
-//! | folder | computes | why stock ops are not enough |
+//! | function | computes | why stock ops are not enough |
 //! |---|---|---|
 //! | [`depthwise`] | a convolution of every channel by itself | Flex computes its weight gradient channel by channel, wgpu with one thread for each weight |
-//! | [`norm`](normalise) | batch norm without affine part | about ten passes over memory instead of two |
+//! | [`moments`], [`normalise`], [`standardise`] | batch norm without affine part | about ten passes over memory instead of two |
 //! | [`mix`] | Σ p·candidate of an edge | two passes for each candidate, and as many again backward |
 //! | [`pool`] | 3×3 pooling | layout changes around each call, indices kept for the way back |
 //!

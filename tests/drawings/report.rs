@@ -114,6 +114,7 @@ fn text_from_outside_stays_text_in_a_report() {
 fn a_report_says_that_a_search_collapsed_and_that_another_did_not() {
     let collapsed = render(&input(story::events(12))).unwrap();
     assert!(collapsed.contains("do not trust this cell"));
+    assert!(!collapsed.contains("hardly decided"));
     let sound: Vec<Event> = story::events_with(12, &["sep_conv_3x3", "dil_conv_3x3"])
         .into_iter()
         .filter(|event| !matches!(event, Event::Warning(_)))
@@ -121,6 +122,16 @@ fn a_report_says_that_a_search_collapsed_and_that_another_did_not() {
     let sound = render(&input(sound)).unwrap();
     assert!(sound.contains("0 of 8 operations"));
     assert!(sound.contains("That is no sign of a collapse."));
+}
+
+#[test]
+fn a_report_says_that_a_search_has_hardly_decided_while_all_probabilities_are_even() {
+    let mut input = input(story::events(1));
+    let rows = &mut input.history.epochs[0].probabilities[0];
+    rows.iter_mut().flatten().for_each(|p| *p = 1.0 / 7.0);
+    rows[3][2] = 1.06 / 7.0;
+    let page = render(&input).unwrap();
+    assert!(page.contains("no operation is more than 6.0 % above an even probability"));
 }
 
 #[test]

@@ -40,13 +40,13 @@ struct Case<'a> {
 pub fn check(fixture: &Fixture, device: &Device, kernels: Kernels) {
     let mut case = Case::new(fixture, device, kernels);
     let trained = case.statistics_after_training();
-    case.from_any_start(Case::validation);
-    case.from_any_start(Case::training);
-    case.from_any_start(|case, weights| case.evaluation(weights, &trained));
-    case.from_any_start(|case, weights| case.attack(weights, &trained));
-    case.from_any_start(|case, _| case.clipping());
-    case.from_any_start(Case::unrolled);
-    case.from_any_start(Case::steps);
+    case.hold_from_any_start(Case::validation);
+    case.hold_from_any_start(Case::training);
+    case.hold_from_any_start(|case, weights| case.evaluation(weights, &trained));
+    case.hold_from_any_start(|case, weights| case.attack(weights, &trained));
+    case.hold_from_any_start(|case, _| case.clipping());
+    case.hold_from_any_start(Case::unrolled);
+    case.hold_from_any_start(Case::steps);
     case.derivation();
     case.report.finish(&format!("{} ({kernels:?}, {device:?})", fixture.name));
 }
@@ -108,7 +108,7 @@ impl<'a> Case<'a> {
     /// and 4 the other, 7e-3 of a weight apart after five steps. So the golden numbers must be
     /// those of the given weights or of some that cannot be told from them in float32; no
     /// tolerance is loosened for it.
-    fn from_any_start(&mut self, check: impl Fn(&Self, &Tensor<1>) -> Report) {
+    fn hold_from_any_start(&mut self, check: impl Fn(&Self, &Tensor<1>) -> Report) {
         let given = check(self, &self.weights);
         let passing = |start| Some(check(self, &self.rounded(start))).filter(Report::passes);
         let report = match given.passes() {

@@ -95,7 +95,8 @@ impl Report {
     /// Share of entries that differ by more than `each`.
     pub fn share(&mut self, what: &str, found: &[f32], expected: &[f32], each: f32, share: f32) {
         assert_eq!(found.len(), expected.len(), "{what}: lengths");
-        let off = found.iter().zip(expected).filter(|(a, b)| !((*a - *b).abs() <= each)).count();
+        let off =
+            found.iter().zip(expected).filter(|(a, b)| exceeds((*a - *b).abs(), each)).count();
         self.add(what, off as f32 / found.len() as f32, share);
     }
 
@@ -118,11 +119,15 @@ impl Report {
 
     fn add(&mut self, what: &str, error: f32, tolerance: f32) {
         self.lines.push(format!("{what} {error:.1e}"));
-        // A NaN is above every tolerance.
-        if !(error <= tolerance) {
+        if exceeds(error, tolerance) {
             self.failures.push(format!("{what} is off by {error:e}, allowed {tolerance:e}"));
         }
     }
+}
+
+/// A NaN exceeds every tolerance.
+fn exceeds(error: f32, tolerance: f32) -> bool {
+    error > tolerance || error.is_nan()
 }
 
 fn largest(found: &[f32], expected: &[f32]) -> f32 {

@@ -37,7 +37,7 @@ enum DescribeError {
 /// channels, `size`×`size` pixels and `classes` classes.
 ///
 /// # Errors
-/// The first setting or name that is wrong, or an image size that the cells cannot halve.
+/// The first setting or name that is wrong, or a `size` that is no multiple of 4.
 #[wasm_bindgen]
 pub fn describe(
     preset: Option<String>,

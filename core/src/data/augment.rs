@@ -62,32 +62,32 @@ impl Augment {
     /// Appends the normalised image, augmented where there is a draw.
     pub fn append(&self, image: &[u8], draw: Option<Draw>, out: &mut Vec<f32>) {
         let start = out.len();
+        out.resize(start + image.len(), 0.0);
+        let out = &mut out[start..];
         match draw {
             None => self.normalise(image, out),
             Some(draw) => {
                 self.crop(image, draw, out);
-                self.cut_out(draw.centre, &mut out[start..]);
+                self.cut_out(draw.centre, out);
             }
         }
     }
 
-    fn normalise(&self, pixels: &[u8], out: &mut Vec<f32>) {
-        match self.table.as_slice() {
-            [gray] => out.extend(pixels.iter().map(|&value| gray[usize::from(value)])),
-            table => {
-                for pixel in pixels.chunks_exact(self.channels) {
-                    out.extend(pixel.iter().zip(table).map(|(&v, table)| table[usize::from(v)]));
-                }
+    fn normalise(&self, pixels: &[u8], out: &mut [f32]) {
+        let pixels = pixels.chunks_exact(self.channels);
+        for (pixel, out) in pixels.zip(out.chunks_exact_mut(self.channels)) {
+            for ((&value, table), out) in pixel.iter().zip(&self.table).zip(out) {
+                *out = table[usize::from(value)];
             }
         }
     }
 
     /// The crop at `draw`, flipped and normalised. The padding is black *before* normalisation.
-    fn crop(&self, image: &[u8], draw: Draw, out: &mut Vec<f32>) {
+    fn crop(&self, image: &[u8], draw: Draw, out: &mut [f32]) {
         let row_len = self.size * self.channels;
         let mut row = vec![0u8; row_len];
         let columns = inside(draw.left, self.padding, self.size);
-        for y in draw.top..draw.top + self.size {
+        for (y, out) in (draw.top..).zip(out.chunks_exact_mut(row_len)) {
             row.fill(0);
             if (self.padding..self.padding + self.size).contains(&y) {
                 let source = &image[(y - self.padding) * row_len..][..row_len];
@@ -136,4 +136,99 @@ fn below(count: usize, word: u32) -> usize {
 /// The source columns inside a crop that begins at padded column `left`.
 fn inside(left: usize, padding: usize, size: usize) -> Range<usize> {
     left.saturating_sub(padding)..(left + size - padding).min(size)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Images of 4×4 RGB, pixel values kept, with a padding of 2 and a cutout of 2.
+    fn augment() -> Augment {
+        let config =
+            config::Data { crop_padding: 2, flip: true, cutout: 2, ..config::Data::default() };
+        let mut augment = Augment::new(&config, 4, &[0.0; 3], &[1.0 / 255.0; 3]);
+        for table in &mut augment.table {
+            table.iter_mut().for_each(|value| *value = value.round());
+        }
+        augment
+    }
+
+    fn image() -> Vec<u8> {
+        (1..=48).collect()
+    }
+
+    /// The crop that keeps the image where it is.
+    fn centred(flip: bool) -> Draw {
+        Draw { top: 2, left: 2, flip, centre: [0, 0] }
+    }
+
+    fn cropped(image: &[u8], draw: Draw) -> Vec<u8> {
+        let mut out = vec![0.0; image.len()];
+        augment().crop(image, draw, &mut out);
+        out.into_iter().map(|value| value as u8).collect()
+    }
+
+    #[test]
+    fn the_centred_crop_is_the_image() {
+        assert_eq!(cropped(&image(), centred(false)), image());
+    }
+
+    #[test]
+    fn a_flip_mirrors_every_row_and_undoes_itself() {
+        let once = cropped(&image(), centred(true));
+        assert_eq!(once[..12], [10, 11, 12, 7, 8, 9, 4, 5, 6, 1, 2, 3]);
+        assert_eq!(cropped(&once, centred(true)), image());
+    }
+
+    #[test]
+    fn every_crop_is_a_window_of_the_padded_image_and_its_flip_the_mirror() {
+        let pixel = |y: usize, x: usize| match (y.checked_sub(2), x.checked_sub(2)) {
+            (Some(y @ 0..4), Some(x @ 0..4)) => image()[(y * 4 + x) * 3..][..3].to_vec(),
+            _ => vec![0; 3],
+        };
+        for (top, left) in (0..5).flat_map(|top| (0..5).map(move |left| (top, left))) {
+            for flip in [false, true] {
+                let at = |x: usize| if flip { 3 - x } else { x };
+                let expected: Vec<u8> = (0..16)
+                    .flat_map(|place| pixel(top + place / 4, left + at(place % 4)))
+                    .collect();
+                let draw = Draw { top, left, flip, centre: [0, 0] };
+                assert_eq!(cropped(&image(), draw), expected, "{draw:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn cutout_blanks_its_square_and_nothing_else() {
+        for (row, column) in (0..4).flat_map(|row| (0..4).map(move |column| (row, column))) {
+            let mut out = vec![1.0; 48];
+            augment().cut_out([row, column], &mut out);
+            for (place, pixel) in out.chunks(3).enumerate() {
+                // Rows and columns centre − 1 and centre, as far as they exist.
+                let inside = (place / 4 + 1 == row || place / 4 == row)
+                    && (place % 4 + 1 == column || place % 4 == column);
+                assert_eq!(pixel, [if inside { 0.0 } else { 1.0 }; 3], "{row} {column} {place}");
+            }
+        }
+    }
+
+    #[test]
+    fn draws_cover_their_ranges_and_settings_do_not_shift_them() {
+        let streams = crate::rng::Streams::new(1);
+        let mut rng = streams.at(crate::rng::Stream::TrainAugment, 0);
+        let draws: Vec<Draw> = (0..2000).map(|_| augment().draw(&mut rng)).collect();
+        for offset in 0..5 {
+            let share = draws.iter().filter(|draw| draw.top == offset).count();
+            // 400 are expected; the deviation is 18.
+            assert!((310..490).contains(&share), "{share} crops begin in row {offset}");
+        }
+        let flipped = draws.iter().filter(|draw| draw.flip).count();
+        assert!((880..1120).contains(&flipped), "{flipped} of 2000 are flipped");
+
+        let mut still = augment();
+        (still.padding, still.flip) = (0, false);
+        let mut rng = streams.at(crate::rng::Stream::TrainAugment, 0);
+        let others: Vec<Draw> = (0..2000).map(|_| still.draw(&mut rng)).collect();
+        assert!(draws.iter().zip(&others).all(|(one, other)| one.centre == other.centre));
+    }
 }

@@ -3,7 +3,7 @@
 //! Images: magic 0x00000803 (u8, 3 dimensions), count, rows, columns, pixels row by row.
 //! Labels: magic 0x00000801 (u8, 1 dimension), count, one byte each.
 
-use super::input::{Input, MAX_BYTES};
+use super::input::Input;
 use super::source::{Files, Source};
 use super::{DataError, Images};
 
@@ -58,7 +58,7 @@ fn labels(file: &str, bytes: &[u8], images: u32, classes: usize) -> Result<Vec<u
             format!("a header that claims {count}"),
         ));
     }
-    let labels = input.bytes(u64::from(count).min(MAX_BYTES), "labels")?;
+    let labels = input.bytes(u64::from(count), "labels")?;
     input.end("the labels")?;
     if let Some(index) = labels.iter().position(|&label| usize::from(label) >= classes) {
         return Err(input.malformed(

@@ -3,8 +3,8 @@
 //!
 //! A file is a header of 128 bytes and a sequence of elements: a tag (type, size) and content. An
 //! element is an array, or one array as a zlib stream. An array is again a sequence of elements,
-//! padded to 8 bytes: flags, dimensions, name, numbers. (The crate matfile reads the same format,
-//! but on damaged files it prints, overflows on the product of the dimensions, recurses without a
+//! padded to 8 bytes: flags, dimensions, name, numbers. (The crate matfile 0.5 reads the same format,
+//! but on damaged files it prints, overflows in the product of the dimensions, recurses without a
 //! bound and inflates without a limit.)
 
 use super::DataError;
@@ -17,8 +17,14 @@ const VERSION_7_3: u16 = 0x0200;
 
 const INT8: u32 = 1;
 const UINT8: u32 = 2;
+const INT16: u32 = 3;
+const UINT16: u32 = 4;
 const INT32: u32 = 5;
 const UINT32: u32 = 6;
+const SINGLE: u32 = 7;
+const DOUBLE: u32 = 9;
+const INT64: u32 = 12;
+const UINT64: u32 = 13;
 const MATRIX: u32 = 14;
 const COMPRESSED: u32 = 15;
 
@@ -51,9 +57,9 @@ impl Storage {
     fn new(code: u32) -> Option<Self> {
         let size = match code {
             INT8 | UINT8 => 1,
-            3 | 4 => 2,
-            INT32 | UINT32 | 7 => 4,
-            9 | 12 | 13 => 8,
+            INT16 | UINT16 => 2,
+            INT32 | UINT32 | SINGLE => 4,
+            DOUBLE | INT64 | UINT64 => 8,
             _ => return None,
         };
         Some(Self { code, size })
@@ -66,11 +72,11 @@ impl Storage {
         let bits = u64::from_le_bytes(word);
         match self.code {
             INT8 => f64::from(bits as i8),
-            3 => f64::from(bits as i16),
+            INT16 => f64::from(bits as i16),
             INT32 => f64::from(bits as i32),
-            7 => f64::from(f32::from_bits(bits as u32)),
-            9 => f64::from_bits(bits),
-            12 => bits as i64 as f64,
+            SINGLE => f64::from(f32::from_bits(bits as u32)),
+            DOUBLE => f64::from_bits(bits),
+            INT64 => bits as i64 as f64,
             _ => bits as f64,
         }
     }

@@ -68,3 +68,39 @@ fn neighbours(position: usize, new: usize, old: usize) -> (usize, usize, f32) {
     let first = centre as usize;
     (first, (first + 1).min(old - 1), centre - first as f32)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gray(side: usize, pixels: &[u8]) -> Images {
+        let labels = vec![0; pixels.len() / (side * side)];
+        Images { pixels: pixels.to_vec(), labels, height: side, width: side, channels: 1 }
+    }
+
+    #[test]
+    fn a_whole_factor_averages_the_covered_area() {
+        let images = gray(4, &[0, 4, 8, 8, 4, 8, 8, 8, 1, 1, 0, 0, 1, 2, 0, 1]);
+        assert_eq!(resize(images, 2).pixels, [4, 8, 1, 0]);
+    }
+
+    #[test]
+    fn other_sizes_interpolate_between_the_centres_of_pixels() {
+        // Centres of the new pixels at −0.25, 0.25, 0.75 and 1.25 of the old ones.
+        let images = gray(2, &[0, 100, 0, 100]);
+        assert_eq!(resize(images, 4).pixels, [0, 25, 75, 100].repeat(4));
+        let images = gray(3, &[7; 18]);
+        assert_eq!(resize(images, 5).pixels, [7; 50]);
+    }
+
+    #[test]
+    fn channels_do_not_mix() {
+        let pixels = [1, 2, 3].repeat(16);
+        let images = Images { channels: 3, ..gray(4, &[0; 16]) };
+        for size in [2, 3, 8] {
+            let resized = resize(Images { pixels: pixels.clone(), ..images.clone() }, size);
+            assert_eq!(resized.pixels, [1, 2, 3].repeat(size * size));
+            assert_eq!((resized.height, resized.width), (size, size));
+        }
+    }
+}

@@ -32,7 +32,11 @@ fn labels(file: &str, digits: &Array) -> Result<Vec<u16>, DataError> {
             format!("{digit} at image {index}"),
         )),
     };
-    digits.numbers().enumerate().map(label).collect()
+    let labels: Vec<u16> = digits.numbers().enumerate().map(label).collect::<Result<_, _>>()?;
+    if labels.is_empty() {
+        return Err(DataError::malformed(file, "at least one digit in y", "none"));
+    }
+    Ok(labels)
 }
 
 /// Column-major [row, column, channel, image] to row-major [image, row, column, channel].

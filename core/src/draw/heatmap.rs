@@ -36,12 +36,13 @@ fn stride(history: &History) -> usize {
     history.epochs.len().div_ceil(COLUMNS).max(1)
 }
 
-/// What the strongest colour stands for.
+/// What the colours stand for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scale {
-    /// p = 1: comparable between runs.
+    /// p from 0 to 1: comparable between runs.
     One,
-    /// The next tenth above the largest p: differences of a short or early search show.
+    /// From the smallest to the largest p of all cell types of the run. Early in a search all p are
+    /// nearly even; on the scale from 0 to 1 nothing would show.
     Fitted,
 }
 
@@ -82,8 +83,8 @@ struct Map<'a> {
     nodes: Vec<usize>,
     sources: Vec<usize>,
     height: f64,
-    /// p of the strongest colour.
-    most: f64,
+    /// p of the first and of the last colour.
+    range: (f64, f64),
 }
 
 impl<'a> Map<'a> {
@@ -103,9 +104,9 @@ impl<'a> Map<'a> {
             architecture.edges.iter().map(end).collect::<BTreeSet<_>>().into_iter().collect()
         };
         let rows = architecture.edges.iter().map(|edge| edge.operations.len()).max();
-        let most = match scale {
-            Scale::One => 1.0,
-            Scale::Fitted => fitted(history, index),
+        let range = match scale {
+            Scale::One => (0.0, 1.0),
+            Scale::Fitted => fitted(history),
         };
         Self {
             history,
@@ -114,7 +115,7 @@ impl<'a> Map<'a> {
             nodes: ends(|edge| edge.node),
             sources: ends(|edge| edge.source),
             height: ROW * rows.unwrap_or(0) as f64,
-            most,
+            range,
         }
     }
 
@@ -200,7 +201,8 @@ impl<'a> Map<'a> {
         let mut paths = BTreeMap::<String, String>::new();
         for row in 0..edge.operations.len() {
             let level = |epoch: &&EpochFinished| {
-                self.probability(epoch, index, row).map(|p| colour::level(p / self.most))
+                self.probability(epoch, index, row)
+                    .map(|p| colour::level((p - self.range.0) / (self.range.1 - self.range.0)))
             };
             let levels: Vec<Option<String>> = columns.iter().map(level).collect();
             let mut column = 0;
@@ -227,7 +229,7 @@ impl<'a> Map<'a> {
         let mut text = format!("{}←{}, epoch {}", edge.node, edge.source, epoch.epoch + 1);
         for (row, operation) in edge.operations.iter().enumerate() {
             if let Some(p) = self.probability(epoch, index, row) {
-                let _ = write!(text, "\n{p:.3} {operation}");
+                let _ = write!(text, "\n{p:.4} {operation}");
             }
         }
         text
@@ -241,6 +243,13 @@ impl<'a> Map<'a> {
         let first = format!("epoch {}", name(first));
         svg.text("sd-muted sd-small", (x, y), Anchor::Start, &first);
         svg.text("sd-muted sd-small", (x + PANEL, y), Anchor::End, &name(last));
+    }
+
+    /// The p of a share of the way along the scale, with the digits that its span needs.
+    fn label(&self, share: f64) -> String {
+        let (low, high) = self.range;
+        let digits = (1.0 - (high - low).log10().floor()).clamp(1.0, 6.0) as usize;
+        format!("{:.digits$}", low + share * (high - low))
     }
 
     fn only_epoch(&self, svg: &mut Svg, (x, y): (f64, f64)) {
@@ -257,13 +266,13 @@ impl<'a> Map<'a> {
             let share = step as f64 / (LEVELS - 1) as f64;
             let place = Rect { x: x + 6.0 * step as f64, y, width: 6.0, height };
             let class = format!("sd-fill {}", colour::level(share));
-            svg.rect(&class, place, 0.0, &format!("p = {:.3}", share * self.most));
+            svg.rect(&class, place, 0.0, &format!("p = {}", self.label(share)));
         }
         svg.path("sd-axis", &outline(Rect { x, y, width, height }), "");
         svg.text("sd-ink", (x, y - 6.0), Anchor::Start, "probability p");
         for share in [0.0, 0.5, 1.0] {
-            let label = number(share * self.most);
-            svg.text("sd-muted", (x + share * width, y + 26.0), Anchor::Middle, &label);
+            let at = (x + share * width, y + 26.0);
+            svg.text("sd-muted", at, Anchor::Middle, &self.label(share));
         }
         let kept = "bold: kept by the latest genotype";
         svg.text("sd-muted", (x, y + 44.0), Anchor::Start, kept);
@@ -275,12 +284,12 @@ impl<'a> Map<'a> {
     }
 }
 
-/// The next tenth above the largest finite p.
-fn fitted(history: &History, index: usize) -> f64 {
-    let rows = history.epochs.iter().filter_map(|epoch| epoch.probabilities.get(index));
-    let largest = rows.flatten().flatten().copied().filter(|p| p.is_finite()).fold(0.0, f32::max);
-    // Single precision may stand a little above a tenth that was meant.
-    ((f64::from(largest) * 10.0 - 1e-4).ceil() / 10.0).clamp(0.1, 1.0)
+/// Smallest and largest finite p of all drawn epochs.
+fn fitted(history: &History) -> (f64, f64) {
+    let all = drawn(history).flat_map(|epoch| &epoch.probabilities).flatten().flatten();
+    let finite = all.map(|&p| f64::from(p)).filter(|p| p.is_finite());
+    let (low, high) = finite.fold((1.0, 0.0), |(low, high), p| (p.min(low), p.max(high)));
+    if low < high { (low, high) } else { (0.0, 1.0) }
 }
 
 fn outline(Rect { x, y, width, height }: Rect) -> String {

@@ -6,6 +6,10 @@ use smoothdarts::draw::history::History;
 /// Share of parameter-free operations above which a normal cell needs a second look.
 const HALF: f32 = 0.5;
 
+/// How far the strongest operation must stand above an even probability for a genotype to be more
+/// than chance; the alarm of a search uses the same number for skip connections.
+const DECIDED: f64 = 1.1;
+
 /// A number that matters, and what it is.
 pub(super) struct Tile {
     pub(super) value: String,
@@ -105,19 +109,44 @@ pub(super) fn collapse(history: &History) -> Option<String> {
             epochs(history.epochs.len()),
             first + 1,
         ),
-        _ if share > HALF => "That is more than half: look at the curves below, and at other \
+        Some(_) => format!(
+            "The search warned that skip connections take over in {} of {}, but not in the last.",
+            alarms.len(),
+            epochs(history.epochs.len()),
+        ),
+        None if share > HALF => "That is more than half: look at the curves below, and at other \
                               seeds, before you train it."
             .to_owned(),
-        _ => "That is no sign of a collapse.".to_owned(),
+        None => "That is no sign of a collapse.".to_owned(),
     };
     Some(format!(
         "{count} of {genes} operations of the normal cell ({}) are parameter-free: skip \
          connections, pooling or noise, which have no weights. A search that collapses fills the \
          cell with them, because they help the supernet early; a network of such cells tests \
-         badly. {verdict} The paper reports 0 % to 37.5 % for SDARTS and up to 100 % for DARTS in \
+         badly. {verdict}{} The paper reports 0 % to 37.5 % for SDARTS and up to 100 % for DARTS in \
          spaces S1 to S4 (Table 5).",
         percent(f64::from(share)),
+        undecided(history).unwrap_or_default(),
     ))
+}
+
+/// A caution, while all probabilities of the normal cell are still nearly even.
+fn undecided(history: &History) -> Option<String> {
+    let (cell, rows) = history.probabilities("normal")?;
+    // Relative to even, because edges may differ in the number of their operations.
+    let strongest = cell
+        .edges
+        .iter()
+        .zip(rows)
+        .flat_map(|(edge, row)| row.iter().map(|p| f64::from(*p) * edge.operations.len() as f64))
+        .fold(0.0, f64::max);
+    (strongest < DECIDED).then(|| {
+        format!(
+            " But the search has hardly decided anything yet: no operation is more than {:.1} % \
+             above an even probability, so that this is chance as much as choice.",
+            100.0 * (strongest - 1.0).max(0.0),
+        )
+    })
 }
 
 /// Whether the last epochs of the search look like a collapse.

@@ -54,20 +54,6 @@ pub(crate) fn lanes() -> usize {
     dispatch(Lanes)
 }
 
-/// Compiles plain loops for the widest vectors of this machine.
-pub(crate) fn vectorised<R>(work: impl FnOnce() -> R) -> R {
-    struct Plain<F>(F);
-    impl<R, F: FnOnce() -> R> Kernel for Plain<F> {
-        type Output = R;
-
-        #[inline(always)]
-        fn run<S: Simd, const L: usize>(self) -> R {
-            (self.0)()
-        }
-    }
-    dispatch(Plain(work))
-}
-
 /// `L` floats as a vector.
 #[inline(always)]
 pub(crate) fn load<S: Simd, const L: usize>(values: &[f32; L]) -> Vector<S, f32> {

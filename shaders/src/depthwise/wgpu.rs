@@ -81,7 +81,22 @@ fn weight_gradient(geometry: &Geometry) -> Program {
         .constant("chunk_rows", rows)
 }
 
-/// All kernels of this folder, for one geometry.
-pub(crate) fn programs(geometry: &Geometry) -> Vec<Program> {
-    vec![forward(geometry), x_gradient(geometry), weight_gradient(geometry)]
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_template_is_valid_wgsl() {
+        for (shape, size, stride, dilation) in [
+            ([2, 8, 8, 16], 3, 1, 1),
+            ([1, 7, 5, 6], 5, 2, 1),
+            ([3, 1, 1, 1], 7, 1, 2),
+            ([64, 32, 32, 64], 5, 1, 2),
+        ] {
+            let geometry = Geometry::new(shape, size, stride, dilation);
+            for program in [forward(&geometry), x_gradient(&geometry), weight_gradient(&geometry)] {
+                assert_eq!(program.validate(), Ok(()), "{program:?}");
+            }
+        }
+    }
 }

@@ -2,21 +2,13 @@
 
 use burn::tensor::Tensor;
 
-use crate::Kernels;
-
 /// Σₖ weights\[k\] · candidates\[k\]. At least one candidate and as many weights as candidates;
 /// without candidates the result is an empty tensor on the device of the weights.
 ///
 /// # Shapes
 /// - `candidates` and output: [batch, height, width, channels]
 /// - `weights`: [candidates]
-pub fn mix(kernels: Kernels, candidates: Vec<Tensor<4>>, weights: Tensor<1>) -> Tensor<4> {
-    match kernels {
-        Kernels::Composed | Kernels::Fused => composed(candidates, weights),
-    }
-}
-
-fn composed(candidates: Vec<Tensor<4>>, weights: Tensor<1>) -> Tensor<4> {
+pub fn mix(candidates: Vec<Tensor<4>>, weights: Tensor<1>) -> Tensor<4> {
     let device = weights.device();
     let weighted = candidates.into_iter().enumerate().map(|(index, candidate)| {
         candidate * weights.clone().slice([index..index + 1]).reshape([1, 1, 1, 1])

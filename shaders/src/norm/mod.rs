@@ -3,31 +3,26 @@
 
 use burn::tensor::Tensor;
 
-use crate::Kernels;
-
 /// Mean and biased variance of every channel over batch, height and width. Never tracked: the
 /// result has no part in any gradient and no autodiff association.
 ///
 /// # Shapes
 /// - `x`: [batch, height, width, channels]
 /// - output: [2, channels], first the means
-pub fn moments(kernels: Kernels, x: Tensor<4>) -> Tensor<2> {
-    let x = x.inner();
-    match kernels {
-        Kernels::Composed | Kernels::Fused => composed_moments(x),
-    }
+pub fn moments(x: Tensor<4>) -> Tensor<2> {
+    let (_, mean, variance) = centred(x.inner());
+    Tensor::cat(vec![mean, variance], 0)
 }
 
-/// (x − mean) / √(variance + eps), where `moments` are the [`moments`] of this same `x`. They are
-/// passed as constants, yet the gradient is that of batch norm: it goes through them as well.
+/// (x − mean) / √(variance + eps) by the [`moments`] of `x` itself, through which the gradient
+/// goes as well.
 ///
 /// # Shapes
 /// - `x` and output: [batch, height, width, channels]
-/// - `moments`: [2, channels]
-pub fn normalise(kernels: Kernels, x: Tensor<4>, moments: Tensor<2>, eps: f32) -> Tensor<4> {
-    match kernels {
-        Kernels::Composed | Kernels::Fused => composed_normalise(x, eps),
-    }
+pub fn normalise(x: Tensor<4>, eps: f32) -> Tensor<4> {
+    let shape = x.dims();
+    let (centred, _, variance) = centred(x);
+    (centred / (variance + eps).sqrt()).reshape(shape)
 }
 
 /// (x − mean) / √(variance + eps) by given moments, such as running ones, that are constants for
@@ -36,7 +31,7 @@ pub fn normalise(kernels: Kernels, x: Tensor<4>, moments: Tensor<2>, eps: f32) -
 /// # Shapes
 /// - `x` and output: [batch, height, width, channels]
 /// - `moments`: [2, channels]
-pub fn standardise(_kernels: Kernels, x: Tensor<4>, moments: Tensor<2>, eps: f32) -> Tensor<4> {
+pub fn standardise(x: Tensor<4>, moments: Tensor<2>, eps: f32) -> Tensor<4> {
     let channels = moments.dims()[1];
     let moments = moments.inner();
     let row = |index: usize| moments.clone().slice([index..index + 1]).reshape([1, 1, 1, channels]);
@@ -47,17 +42,6 @@ pub fn standardise(_kernels: Kernels, x: Tensor<4>, moments: Tensor<2>, eps: f32
         false => (scale, shift),
     };
     x * scale - shift
-}
-
-fn composed_moments(x: Tensor<4>) -> Tensor<2> {
-    let (_, mean, variance) = centred(x);
-    Tensor::cat(vec![mean, variance], 0)
-}
-
-fn composed_normalise(x: Tensor<4>, eps: f32) -> Tensor<4> {
-    let shape = x.dims();
-    let (centred, _, variance) = centred(x);
-    (centred / (variance + eps).sqrt()).reshape(shape)
 }
 
 /// x − mean as [batch · height · width, channels], mean and biased variance as [1, channels].

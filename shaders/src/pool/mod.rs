@@ -4,8 +4,6 @@ use burn::tensor::Tensor;
 use burn::tensor::module::{avg_pool2d, max_pool2d};
 use burn::tensor::ops::{AvgPoolOptions, MaxPoolOptions};
 
-use crate::Kernels;
-
 /// What a window becomes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Pool {
@@ -20,13 +18,7 @@ pub enum Pool {
 /// # Shapes
 /// - `x`: [batch, height, width, channels]
 /// - output: [batch, ⌈height / stride⌉, ⌈width / stride⌉, channels]
-pub fn pool(kernels: Kernels, x: Tensor<4>, kind: Pool, stride: usize) -> Tensor<4> {
-    match kernels {
-        Kernels::Composed | Kernels::Fused => composed(x, kind, stride),
-    }
-}
-
-fn composed(x: Tensor<4>, kind: Pool, stride: usize) -> Tensor<4> {
+pub fn pool(x: Tensor<4>, kind: Pool, stride: usize) -> Tensor<4> {
     let x = x.permute([0, 3, 1, 2]);
     let (size, stride, padding) = ([3; 2], [stride; 2], [1; 2]);
     let y = match kind {

@@ -55,9 +55,20 @@ impl Program {
         sizes.into_iter().fold(self, |program, (name, value)| program.constant(name, value))
     }
 
-    /// Name and complete text.
-    pub(crate) fn text(&self) -> (&'static str, String) {
-        (self.name, self.source().complete())
+    /// What naga, which compiles WGSL natively, has against the text. In a browser a module that
+    /// fails is only logged, and old numbers come back.
+    #[cfg(test)]
+    pub(crate) fn validate(&self) -> Result<(), String> {
+        let text = self.source().complete();
+        let module =
+            naga::front::wgsl::parse_str(&text).map_err(|error| error.emit_to_string(&text))?;
+        naga::valid::Validator::new(Default::default(), naga::valid::Capabilities::empty())
+            .validate(&module)
+            .map_err(|error| error.emit_to_string(&text))?;
+        match module.global_variables.len() {
+            0..=8 => Ok(()),
+            count => Err(format!("{count} buffers, and browsers bind 8")),
+        }
     }
 
     /// Runs over the buffers, in the order of their bindings.
