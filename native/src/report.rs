@@ -55,7 +55,7 @@ pub fn render(run: &ReportInput) -> anyhow::Result<String> {
         running: history.finished.is_none(),
         tiles: words::tiles(history),
         collapse: words::collapse(history),
-        alarm: words::is_alarming(history),
+        alarm: words::needs_a_second_look(history),
         mode: config.map(|config| words::mode(config.mode)),
         warnings: words::warnings(history),
         cells: cells(history),

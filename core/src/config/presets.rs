@@ -44,7 +44,7 @@ pub static ALL: &[Preset] = &[
             ("perturbation.steps", "3"),
             ("data.name", "fashion-mnist"),
             ("data.image_size", "16"),
-            ("data.train_images", "1600"),
+            ("data.train_images", "1400"),
             ("data.crop_padding", "2"),
         ],
     },

@@ -239,9 +239,13 @@ const fn cifar100(path: &'static str) -> RemoteFile {
 /// An unknown name; the error says which known one is nearest.
 pub fn find(name: &str) -> Result<&'static Source, DataError> {
     ALL.iter().find(|source| source.name == name).ok_or_else(|| {
-        let distance = |source: &&Source| strsim::damerau_levenshtein(source.name, name);
-        let nearest = ALL.iter().min_by_key(distance).map_or("", |source| source.name);
-        DataError::Unknown { name: name.to_owned(), nearest }
+        let lower = name.to_lowercase();
+        let similarity = |source: &Source| strsim::jaro_winkler(source.name, &lower);
+        let nearest = ALL.iter().max_by(|a, b| similarity(a).total_cmp(&similarity(b)));
+        DataError::Unknown {
+            name: name.to_owned(),
+            nearest: nearest.map_or("", |source| source.name),
+        }
     })
 }
 

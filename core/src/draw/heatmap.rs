@@ -261,7 +261,7 @@ impl<'a> Map<'a> {
     /// The scale of colours, in the corner that a cell leaves free: its first node has few edges.
     fn legend(&self, svg: &mut Svg) {
         let (width, height, y) = (6.0 * LEVELS as f64, 12.0, TOP + HEAD);
-        let x = self.size().0 - LEFT - width;
+        let x = self.size().0 - LEFT - width - 10.0;
         for step in 0..LEVELS {
             let share = step as f64 / (LEVELS - 1) as f64;
             let place = Rect { x: x + 6.0 * step as f64, y, width: 6.0, height };
@@ -270,9 +270,9 @@ impl<'a> Map<'a> {
         }
         svg.path("sd-axis", &outline(Rect { x, y, width, height }), "");
         svg.text("sd-ink", (x, y - 6.0), Anchor::Start, "probability p");
-        for share in [0.0, 0.5, 1.0] {
+        for (share, anchor) in [(0.0, Anchor::Start), (0.5, Anchor::Middle), (1.0, Anchor::End)] {
             let at = (x + share * width, y + 26.0);
-            svg.text("sd-muted", at, Anchor::Middle, &self.label(share));
+            svg.text("sd-muted", at, anchor, &self.label(share));
         }
         let kept = "bold: kept by the latest genotype";
         svg.text("sd-muted", (x, y + 44.0), Anchor::Start, kept);

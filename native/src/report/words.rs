@@ -149,8 +149,13 @@ fn undecided(history: &History) -> Option<String> {
     })
 }
 
-/// Whether the last epochs of the search look like a collapse.
-pub(super) fn is_alarming(history: &History) -> bool {
+/// Whether the normal cell is, or may be, that of a collapse.
+pub(super) fn needs_a_second_look(history: &History) -> bool {
+    is_alarming(history) || normal_share(history).is_some_and(|share| share > HALF)
+}
+
+/// Whether the search still warned after its last epoch.
+fn is_alarming(history: &History) -> bool {
     let last = history.epochs.last().map(|epoch| epoch.epoch);
     last.is_some() && alarms(history).last().copied() == last
 }
