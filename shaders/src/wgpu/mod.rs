@@ -55,22 +55,6 @@ impl Program {
         sizes.into_iter().fold(self, |program, (name, value)| program.constant(name, value))
     }
 
-    /// What naga, which compiles WGSL natively, has against the text. In a browser a module that
-    /// fails is only logged, and old numbers come back.
-    #[cfg(test)]
-    pub(crate) fn validate(&self) -> Result<(), String> {
-        let text = self.source().complete();
-        let module =
-            naga::front::wgsl::parse_str(&text).map_err(|error| error.emit_to_string(&text))?;
-        naga::valid::Validator::new(Default::default(), naga::valid::Capabilities::empty())
-            .validate(&module)
-            .map_err(|error| error.emit_to_string(&text))?;
-        match module.global_variables.len() {
-            0..=8 => Ok(()),
-            count => Err(format!("{count} buffers, and browsers bind 8")),
-        }
-    }
-
     /// Runs over the buffers, in the order of their bindings.
     pub(crate) fn launch(self, buffers: &[&CubeTensor]) {
         let Some(first) = buffers.first() else { return };
@@ -136,4 +120,26 @@ pub(crate) fn fold(partial: &CubeTensor, chunks: usize, shape: impl Into<Shape>)
 
 pub(crate) fn fold_program(count: usize, chunks: usize) -> Program {
     Program::new("fold", include_str!("fold.wgsl"), count).constant("chunks", chunks)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    impl Program {
+        /// What naga, which compiles WGSL natively, has against the text. In a browser a module that
+        /// fails is only logged, and old numbers come back.
+        pub(crate) fn validate(&self) -> Result<(), String> {
+            let text = self.source().complete();
+            let module =
+                naga::front::wgsl::parse_str(&text).map_err(|error| error.emit_to_string(&text))?;
+            naga::valid::Validator::new(Default::default(), naga::valid::Capabilities::empty())
+                .validate(&module)
+                .map_err(|error| error.emit_to_string(&text))?;
+            match module.global_variables.len() {
+                0..=8 => Ok(()),
+                count => Err(format!("{count} buffers, and browsers bind 8")),
+            }
+        }
+    }
 }
