@@ -283,7 +283,8 @@ fn images_take_the_size_of_the_config() {
 
 #[test]
 fn a_config_that_does_not_fit_the_images_is_refused_with_the_setting_to_change() {
-    let cases: [(fn(&mut Config, &mut Dataset), &str); 6] = [
+    type Case = (fn(&mut Config, &mut Dataset), &'static str);
+    let cases: [Case; 6] = [
         (|config, _| config.search.batch_size = 21, "search.batch_size to 1 to 20"),
         (|config, _| config.data.train_images = 11, "halves of 5 and 6"),
         (|config, _| config.data.train_portion = 0.9, "halves of 36 and 4"),
@@ -307,7 +308,8 @@ fn a_config_that_does_not_fit_the_images_is_refused_with_the_setting_to_change()
 
 #[test]
 fn a_data_set_whose_parts_do_not_fit_together_is_refused() {
-    let cases: [(fn(&mut Dataset), &str); 5] = [
+    type Case = (fn(&mut Dataset), &'static str);
+    let cases: [Case; 5] = [
         (|data| data.train.labels[3] = 4, "training image 3 has label 4"),
         (|data| data.test.pixels.truncate(100), "the test images have 4 labels and 100 bytes"),
         (|data| data.train.width = usize::MAX, "do not make images"),
