@@ -245,7 +245,7 @@ impl<'a> Case<'a> {
         let found = second_order(&self.model, at, &self.alpha, &self.valid, &unrolling, rng);
         let mut report = Report::default();
         let expected = self.expected("unrolled/grad_alpha");
-        report.relative("unrolled", &concat(&found.gradient), &expected, 2e-3);
+        report.relative("unrolled", &concat(&found.gradient), &expected, 1e-3);
         report
     }
 
