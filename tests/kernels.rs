@@ -5,10 +5,10 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use shaders::Kernels;
+use shaders::{Kernels, Pool};
 
 /// A function of flat tensors that a kernel is wrapped in.
-type Op = dyn Fn(Kernels, Vec<Tensor<1>>) -> Tensor<4>;
+type Op = dyn Fn(Kernels, Vec<Tensor<1>>) -> Tensor<4> + Send + Sync;
 
 /// Its value and the gradients of Σ value · probe for all inputs, where the probe is fixed.
 struct Outcome {
@@ -144,10 +144,33 @@ fn does_not_depend_on_threads<C: Case>() {
                 let bits = |values: Vec<f32>| values.into_iter().map(f32::to_bits).collect();
                 gradients.into_iter().chain([value]).map(bits).collect::<Vec<Vec<u32>>>()
             };
-            // The closures hold a `dyn Fn` that is not `Sync`; each pool gets kernels of its own.
-            let alone = one.in_place_scope(|_| run());
-            prop_assert_eq!(&alone, &two.in_place_scope(|_| run()));
-            prop_assert_eq!(&alone, &two.in_place_scope(|_| run()));
+            let alone = one.install(run);
+            prop_assert_eq!(&alone, &two.install(run));
+            prop_assert_eq!(&alone, &two.install(run));
+            Ok(())
+        })
+        .unwrap();
+}
+
+/// With one input tracked at a time, its gradient is what it is among the others.
+fn tracks_each_input_alone<C: Case>() {
+    let cpu = Device::flex();
+    runner(24)
+        .run(&C::strategy(), |case| {
+            let (inputs, op) = (case.inputs(), case.op());
+            let all = evaluate(Kernels::Fused, &cpu, &inputs, &op).gradients;
+            for (tracked, expected) in all.into_iter().enumerate() {
+                let mut leaves: Vec<_> =
+                    inputs.iter().map(|values| vector(values, &cpu).autodiff()).collect();
+                leaves[tracked] = leaves[tracked].clone().require_grad();
+                let y = op(Kernels::Fused, leaves.clone());
+                let probe = vector(&noise(y.shape().num_elements(), 99), &cpu).reshape(y.dims());
+                let gradients = (y * probe).sum().backward();
+                for (index, leaf) in leaves.iter().enumerate() {
+                    let expected = (index == tracked).then(|| expected.clone());
+                    prop_assert_eq!(leaf.grad(&gradients).map(numbers), expected);
+                }
+            }
             Ok(())
         })
         .unwrap();
@@ -228,4 +251,230 @@ fn depthwise_agrees_with_finite_differences() {
 #[test]
 fn depthwise_does_not_depend_on_threads() {
     does_not_depend_on_threads::<Depthwise>();
+}
+
+#[test]
+fn depthwise_tracks_each_input_alone() {
+    tracks_each_input_alone::<Depthwise>();
+}
+
+/// Batch norm by its own moments.
+#[derive(Clone, Debug)]
+struct Norm {
+    shape: [usize; 4],
+    permuted: bool,
+}
+
+impl Case for Norm {
+    fn strategy() -> BoxedStrategy<Self> {
+        // At least 18 pixels: over one or two the variance is anything, and its root amplifies
+        // rounding without bound.
+        let enough = |[n, h, w, c]: [usize; 4]| [n + 1, h.max(3), w.max(3), c];
+        (shapes().prop_map(enough), any::<bool>())
+            .prop_map(|(shape, permuted)| Self { shape, permuted })
+            .boxed()
+    }
+
+    fn inputs(&self) -> Vec<Vec<f32>> {
+        vec![noise(self.shape.iter().product(), 3)]
+    }
+
+    fn op(&self) -> Box<Op> {
+        let Self { shape, permuted } = self.clone();
+        Box::new(move |kernels, inputs| {
+            let [x] = inputs.try_into().unwrap();
+            let x = images(x, shape, permuted);
+            let moments = shaders::moments(kernels, x.clone());
+            shaders::normalise(kernels, x, moments, 1e-5)
+        })
+    }
+}
+
+#[test]
+fn batch_norm_equals_plain_ops() {
+    equals_plain_ops::<Norm>();
+}
+
+#[test]
+fn batch_norm_agrees_with_finite_differences() {
+    agrees_with_finite_differences::<Norm>(0.01);
+}
+
+#[test]
+fn batch_norm_does_not_depend_on_threads() {
+    does_not_depend_on_threads::<Norm>();
+}
+
+/// Where sums of squares would cancel: mean 100, variance 1/3.
+#[test]
+fn moments_are_exact_far_from_zero() {
+    let shape = [3, 8, 7, 5];
+    let values: Vec<f32> = noise(shape.iter().product(), 4).iter().map(|x| x + 100.0).collect();
+    let channel = |c: usize| values.iter().skip(c).step_by(5).map(|x| f64::from(*x));
+    let mean = |c: usize| channel(c).sum::<f64>() / 168.0;
+    let variance = |c: usize| channel(c).map(|x| (x - mean(c)).powi(2)).sum::<f64>() / 168.0;
+    for (name, device) in crate::devices::all() {
+        let x = vector(&values, &device).reshape(shape);
+        let found = numbers(shaders::moments(Kernels::Fused, x));
+        for c in 0..5 {
+            assert!((f64::from(found[c]) - mean(c)).abs() < 2e-5, "{name}: mean {}", found[c]);
+            let error = (f64::from(found[5 + c]) - variance(c)).abs();
+            assert!(error < 1e-5, "{name}: variance {}", found[5 + c]);
+        }
+    }
+}
+
+/// A single pixel has variance 0: zeros come out, and no gradient.
+#[test]
+fn batch_norm_of_one_pixel_is_zero() {
+    let case = Norm { shape: [1, 1, 1, 6], permuted: false };
+    let Outcome { value, gradients } =
+        evaluate(Kernels::Fused, &Device::flex(), &case.inputs(), &case.op());
+    assert_eq!(value, [0.0; 6]);
+    assert_eq!(gradients, [[0.0; 6]]);
+}
+
+/// Candidates of an edge: also one only, and more than a kernel takes at once.
+#[derive(Clone, Debug)]
+struct Mix {
+    shape: [usize; 4],
+    candidates: usize,
+    permuted: bool,
+}
+
+impl Case for Mix {
+    fn strategy() -> BoxedStrategy<Self> {
+        (shapes(), 1..11_usize, any::<bool>())
+            .prop_map(|(shape, candidates, permuted)| Self { shape, candidates, permuted })
+            .boxed()
+    }
+
+    fn inputs(&self) -> Vec<Vec<f32>> {
+        let weights = noise(self.candidates, 5);
+        let candidate = |index| noise(self.shape.iter().product(), 10 + index as u64);
+        std::iter::once(weights).chain((0..self.candidates).map(candidate)).collect()
+    }
+
+    fn op(&self) -> Box<Op> {
+        let Self { shape, permuted, .. } = self.clone();
+        Box::new(move |kernels, mut inputs| {
+            let weights = inputs.remove(0);
+            let candidate = |flat| images(flat, shape, permuted);
+            shaders::mix(kernels, inputs.into_iter().map(candidate).collect(), weights)
+        })
+    }
+}
+
+#[test]
+fn mix_equals_plain_ops() {
+    equals_plain_ops::<Mix>();
+}
+
+#[test]
+fn mix_agrees_with_finite_differences() {
+    agrees_with_finite_differences::<Mix>(0.05);
+}
+
+#[test]
+fn mix_does_not_depend_on_threads() {
+    does_not_depend_on_threads::<Mix>();
+}
+
+#[test]
+fn mix_tracks_each_input_alone() {
+    tracks_each_input_alone::<Mix>();
+}
+
+#[derive(Clone, Debug)]
+struct Pooling {
+    shape: [usize; 4],
+    kind: Pool,
+    stride: usize,
+    permuted: bool,
+}
+
+impl Case for Pooling {
+    fn strategy() -> BoxedStrategy<Self> {
+        let kind = prop::sample::select(vec![Pool::Max, Pool::Average]);
+        (shapes(), kind, 1..3_usize, any::<bool>())
+            .prop_map(|(shape, kind, stride, permuted)| Self { shape, kind, stride, permuted })
+            .boxed()
+    }
+
+    fn inputs(&self) -> Vec<Vec<f32>> {
+        vec![noise(self.shape.iter().product(), 6)]
+    }
+
+    fn op(&self) -> Box<Op> {
+        let Self { shape, kind, stride, permuted } = self.clone();
+        Box::new(move |kernels, inputs| {
+            let [x] = inputs.try_into().unwrap();
+            shaders::pool(kernels, images(x, shape, permuted), kind, stride)
+        })
+    }
+}
+
+#[test]
+fn pooling_equals_plain_ops() {
+    equals_plain_ops::<Pooling>();
+}
+
+#[test]
+fn pooling_does_not_depend_on_threads() {
+    does_not_depend_on_threads::<Pooling>();
+}
+
+/// A mean is linear; a maximum has corners, where finite differences say nothing.
+#[derive(Clone, Debug)]
+struct Means(Pooling);
+
+impl Case for Means {
+    fn strategy() -> BoxedStrategy<Self> {
+        let means = |pooling| Self(Pooling { kind: Pool::Average, ..pooling });
+        Pooling::strategy().prop_map(means).boxed()
+    }
+
+    fn inputs(&self) -> Vec<Vec<f32>> {
+        self.0.inputs()
+    }
+
+    fn op(&self) -> Box<Op> {
+        self.0.op()
+    }
+}
+
+#[test]
+fn average_pooling_agrees_with_finite_differences() {
+    agrees_with_finite_differences::<Means>(0.05);
+}
+
+/// All pixels equal: the gradient of a window goes to its first pixel, as in PyTorch. With stride
+/// 2 on 4×4 those are (0, 0), (0, 1), (1, 0) and (1, 1).
+#[test]
+fn the_first_of_equal_maxima_takes_the_gradient() {
+    for (name, device) in crate::devices::all() {
+        let x = Tensor::<4>::ones([1, 4, 4, 1], &device).autodiff().require_grad();
+        let y = shaders::pool(Kernels::Fused, x.clone(), Pool::Max, 2);
+        let probe = vector(&[1.0, 2.0, 3.0, 4.0], &device).reshape([1, 2, 2, 1]).autodiff();
+        let gradient = numbers(x.grad(&(y * probe).sum().backward()).unwrap());
+        let mut expected = vec![0.0; 16];
+        expected[0] = 1.0;
+        expected[1] = 2.0;
+        expected[4] = 3.0;
+        expected[5] = 4.0;
+        assert_eq!(gradient, expected, "{name}");
+    }
+}
+
+/// A search must notice that it has diverged.
+#[test]
+fn pooling_passes_not_a_number_on() {
+    let mut values = noise(25, 8);
+    values[12] = f32::NAN;
+    for kind in [Pool::Max, Pool::Average] {
+        let x = vector(&values, &Device::flex()).reshape([1, 5, 5, 1]);
+        let y = numbers(shaders::pool(Kernels::Fused, x, kind, 1));
+        let not_numbers = y.iter().filter(|value| value.is_nan()).count();
+        assert_eq!(not_numbers, 9, "{kind:?}");
+    }
 }

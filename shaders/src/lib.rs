@@ -1,7 +1,8 @@
-//! The hot spots of a DARTS supernet. The worst one, [`depthwise`], has three forms: plain burn ops
-//! (the reference that the others are tested against, value and gradient), a CPU twin for burn's
-//! Flex backend and a WGSL kernel for wgpu; [`Kernels`] chooses. The others are plain burn ops so
-//! far.
+//! The hot spots of a DARTS supernet, each in three forms: plain burn ops (the reference that the
+//! others are tested against, value and gradient), a CPU twin for burn's Flex backend and WGSL
+//! kernels for wgpu. [`Kernels`] chooses. One folder for each: `mod.rs` has the function, the plain
+//! ops and the traits that burn dispatches by device, `autodiff.rs` the way back, `cpu.rs` and
+//! `wgpu.rs` what runs. `cargo run -p shaders --example speed` times them.
 //!
 //! | function | computes | why stock ops are not enough |
 //! |---|---|---|

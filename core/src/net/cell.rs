@@ -137,6 +137,6 @@ impl MixedEdge {
             0 => row.clone(),
             _ => row.clone().slice([zeros..self.candidates.len()]),
         };
-        Some(shaders::mix(outputs, weights))
+        Some(shaders::mix(pass.kernels, outputs, weights))
     }
 }

@@ -141,7 +141,7 @@ impl Layer {
                     }
                 }
             }
-            Self::Pool { kind, stride } => shaders::pool(x, kind, stride),
+            Self::Pool { kind, stride } => shaders::pool(pass.kernels, x, kind, stride),
             Self::FactorizedReduce { weights: [first, second], inputs, outputs } => {
                 let half = [outputs / 2, inputs];
                 let even = subsample(x.clone(), 0);

@@ -91,12 +91,12 @@ impl Pass {
     /// the running ones.
     pub fn normalise(&mut self, id: NormId, x: Tensor<4>) -> Tensor<4> {
         if let Some(running) = &self.running {
-            return shaders::standardise(x, running[id.0].clone(), NORM_EPS);
+            return shaders::standardise(self.kernels, x, running[id.0].clone(), NORM_EPS);
         }
         let [batch, height, width, _] = x.dims();
-        let moments = shaders::moments(x.clone());
-        self.observe(id, moments, batch * height * width);
-        shaders::normalise(x, NORM_EPS)
+        let moments = shaders::moments(self.kernels, x.clone());
+        self.observe(id, moments.clone(), batch * height * width);
+        shaders::normalise(self.kernels, x, moments, NORM_EPS)
     }
 
     /// Records that layer `other` saw the same input as layer `id`: candidates without parameters

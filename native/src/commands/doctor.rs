@@ -90,9 +90,10 @@ async fn numbers(device: &Device, kernels: Kernels) -> Result<Vec<f32>, ReadErro
 
     let convolved = shaders::depthwise(kernels, x.clone(), depthwise.clone(), 1, 1);
     let convolved = convolved.reshape([256, 4]).matmul(pointwise.clone()).reshape([4, 8, 8, 4]);
-    let normalised = shaders::normalise(convolved, NORM_EPS);
-    let pooled = shaders::pool(x.clone(), Pool::Max, 1);
-    let mixed = shaders::mix(vec![x.clone(), normalised, pooled], p.clone());
+    let moments = shaders::moments(kernels, convolved.clone());
+    let normalised = shaders::normalise(kernels, convolved, moments, NORM_EPS);
+    let pooled = shaders::pool(kernels, x.clone(), Pool::Max, 1);
+    let mixed = shaders::mix(kernels, vec![x.clone(), normalised, pooled], p.clone());
 
     let loss = mixed.square().mean();
     let mut gradients = loss.backward();

@@ -5,6 +5,7 @@
 //! get chunks whose size depends on the tensor alone, and sums over chunks are added in order, so
 //! no result depends on the number of threads.
 
+pub(crate) mod columns;
 pub(crate) mod planes;
 
 use burn::backend::flex::{FlexTensor, Layout};
@@ -66,10 +67,18 @@ pub(crate) fn store<S: Simd, const L: usize>(vector: Vector<S, f32>) -> [f32; L]
     bytemuck::cast(vector)
 }
 
-/// Calls `work` with a scratch value, the index and the content of every chunk of `out`, on all
-/// threads.
+/// Calls `work` with the index and the content of every chunk of `out`, on all threads.
+pub(crate) fn for_chunks<T: Send>(
+    out: &mut [T],
+    size: usize,
+    work: impl Fn(usize, &mut [T]) + Sync + Send,
+) {
+    for_chunks_with(out, size, <()>::default, |(), index, chunk| work(index, chunk));
+}
+
+/// Calls `work` with a scratch value as well, one for each thread.
 #[cfg(not(target_family = "wasm"))]
-pub(crate) fn for_chunks<T: Send, C>(
+pub(crate) fn for_chunks_with<T: Send, C>(
     out: &mut [T],
     size: usize,
     scratch: impl Fn() -> C + Sync + Send,
@@ -81,9 +90,9 @@ pub(crate) fn for_chunks<T: Send, C>(
         .for_each_init(scratch, |scratch, (index, chunk)| work(scratch, index, chunk));
 }
 
-/// Calls `work` with a scratch value, the index and the content of every chunk of `out`.
+/// Calls `work` with a scratch value as well.
 #[cfg(target_family = "wasm")]
-pub(crate) fn for_chunks<T: Send, C>(
+pub(crate) fn for_chunks_with<T: Send, C>(
     out: &mut [T],
     size: usize,
     scratch: impl Fn() -> C + Sync + Send,

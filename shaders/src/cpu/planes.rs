@@ -124,4 +124,14 @@ impl Planes {
             values[..range.len()].copy_from_slice(&pixel[range.clone()]);
         }
     }
+
+    /// The opposite of [`fill`](Self::fill): copies a block of the planes into an NHWC image.
+    pub(crate) fn collect(&self, scratch: &[f32], block: usize, image: &mut [f32]) {
+        let Self { channels, width, padding, .. } = *self;
+        let range = self.channels_of(block);
+        for (index, pixel) in image.chunks_exact_mut(channels).enumerate() {
+            let start = self.offset(index / width + padding, index % width + padding);
+            pixel[range.clone()].copy_from_slice(&scratch[start..][..range.len()]);
+        }
+    }
 }

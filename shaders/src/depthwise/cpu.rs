@@ -7,7 +7,7 @@ use macerator::{Simd, Vector};
 
 use super::{DepthwiseGradients, DepthwiseOps, Geometry};
 use crate::cpu::planes::{GROUP, Planes};
-use crate::cpu::{self, Kernel, contiguous, dispatch, for_chunks, load, store, values};
+use crate::cpu::{self, Kernel, contiguous, dispatch, for_chunks_with, load, store, values};
 
 /// Weights whose gradient is accumulated at once: as many as leave registers for the operands.
 const TAPS: usize = 9;
@@ -15,9 +15,7 @@ const TAPS: usize = 9;
 impl DepthwiseOps for Flex {
     fn depthwise(x: FlexTensor, weight: FlexTensor, geometry: Geometry) -> FlexTensor {
         let (x, weight) = (contiguous(x), contiguous(weight));
-        let plan = Plan::forward(&geometry, values(&weight));
-        let (from, to) = (geometry.image(), geometry.output());
-        cpu::tensor(plan.convolve(values(&x), geometry.batch, from, to), geometry.output_shape())
+        cpu::tensor(convolve(values(&x), values(&weight), &geometry), geometry.output_shape())
     }
 }
 
@@ -28,9 +26,7 @@ impl DepthwiseGradients for Flex {
         geometry: Geometry,
     ) -> FlexTensor {
         let (weight, gradient) = (contiguous(weight), contiguous(gradient));
-        let plan = Plan::transposed(&geometry, values(&weight));
-        let (from, to) = (geometry.output(), geometry.image());
-        let out = plan.convolve(values(&gradient), geometry.batch, from, to);
+        let out = convolve_transposed(values(&gradient), values(&weight), &geometry);
         cpu::tensor(out, geometry.input_shape())
     }
 
@@ -43,6 +39,22 @@ impl DepthwiseGradients for Flex {
         let out = weight_gradient(values(&x), values(&gradient), &geometry);
         cpu::tensor(out, geometry.weight_shape())
     }
+}
+
+/// The convolution of a batch.
+pub(crate) fn convolve(x: &[f32], weight: &[f32], geometry: &Geometry) -> Vec<f32> {
+    let plan = Plan::forward(geometry, weight);
+    plan.convolve(x, geometry.batch, geometry.image(), geometry.output())
+}
+
+/// Its gradient for the input, from that of the output.
+pub(crate) fn convolve_transposed(
+    gradient: &[f32],
+    weight: &[f32],
+    geometry: &Geometry,
+) -> Vec<f32> {
+    let plan = Plan::transposed(geometry, weight);
+    plan.convolve(gradient, geometry.batch, geometry.output(), geometry.image())
 }
 
 /// A convolution as shifts of padded planes. Pixel `phase + steps · i` of an output row is the sum
@@ -119,7 +131,7 @@ impl Plan {
         let image = from.iter().product::<usize>();
         let size = height * width * channels;
         let mut out = vec![0.0; batch * size];
-        for_chunks(&mut out, size, Vec::new, |scratch, index, out| {
+        for_chunks_with(&mut out, size, Vec::new, |scratch, index, out| {
             let x = &x[index * image..][..image];
             dispatch(Convolve { plan: self, x, width, channels, scratch, out });
         });
@@ -226,7 +238,7 @@ fn weight_gradient(x: &[f32], gradient: &[f32], geometry: &Geometry) -> Vec<f32>
     let taps = geometry.size * geometry.size;
     let planes = Planes::new(geometry.image(), geometry.stride, geometry.padding(), cpu::lanes());
     let mut partial = vec![0.0; geometry.batch * geometry.channels * taps];
-    for_chunks(&mut partial, geometry.channels * taps, Vec::new, |scratch, index, out| {
+    for_chunks_with(&mut partial, geometry.channels * taps, Vec::new, |scratch, index, out| {
         let image: usize = geometry.image().iter().product();
         let output: usize = geometry.output().iter().product();
         let x = &x[index * image..][..image];

@@ -1,7 +1,7 @@
 //! Depthwise convolution: every channel is convolved with a kernel of its own.
 
 mod autodiff;
-mod cpu;
+pub(crate) mod cpu;
 mod wgpu;
 
 use burn::backend::tensor::FloatTensor;
@@ -88,7 +88,7 @@ pub(crate) struct Geometry {
 }
 
 impl Geometry {
-    fn new(
+    pub(crate) fn new(
         [batch, height, width, channels]: [usize; 4],
         size: usize,
         stride: usize,

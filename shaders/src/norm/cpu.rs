@@ -1,0 +1,199 @@
+//! The CPU twin: one image at a time, twice through its pixels while they are in the cache, and
+//! sums over images in their order.
+
+// `with_simd` needs a type parameter to compile a function once for each instruction set; plain
+// loops, which the compiler vectorises, do not name it.
+#![allow(clippy::extra_unused_type_parameters)]
+
+use burn::backend::Flex;
+use burn::backend::TensorMetadata;
+use burn::backend::flex::FlexTensor;
+use macerator::{Simd, with_simd};
+
+use super::{NormGradients, NormOps};
+use crate::cpu::columns::Columns;
+use crate::cpu::{self, contiguous, for_chunks, values};
+
+impl NormOps for Flex {
+    fn normalise(x: FlexTensor, moments: FlexTensor, eps: f32) -> FlexTensor {
+        let (x, moments) = (contiguous(x), contiguous(moments));
+        let shape = x.shape();
+        let scale = Scale::new(values(&moments), eps);
+        let mut out = vec![0.0; shape.num_elements()];
+        let image = image_size(&shape);
+        for_chunks(&mut out, image, |index, out| {
+            scale_image(&values(&x)[index * image..][..image], &scale, out);
+        });
+        cpu::tensor(out, shape)
+    }
+}
+
+impl NormGradients for Flex {
+    fn moments(x: FlexTensor) -> FlexTensor {
+        let x = contiguous(x);
+        let shape = x.shape();
+        let channels = shape[3];
+        let (image, columns) = (image_size(&shape), Columns::new(channels));
+        // Mean and sum of squares of every image, [image, 2, channels].
+        let mut partial = vec![0.0; shape[0] * 2 * channels];
+        for_chunks(&mut partial, 2 * channels, |index, out| {
+            image_moments(&values(&x)[index * image..][..image], columns, out);
+        });
+        cpu::tensor(merge(&partial, channels, shape[1] * shape[2]), [2, channels])
+    }
+
+    fn normalise_gradient(
+        y: FlexTensor,
+        gradient: FlexTensor,
+        moments: FlexTensor,
+        eps: f32,
+    ) -> FlexTensor {
+        let (y, gradient, moments) = (contiguous(y), contiguous(gradient), contiguous(moments));
+        let shape = y.shape();
+        let channels = shape[3];
+        let (image, columns) = (image_size(&shape), Columns::new(channels));
+        let mut partial = vec![0.0; shape[0] * 2 * channels];
+        let part = |tensor, index| &values(tensor)[index * image..][..image];
+        for_chunks(&mut partial, 2 * channels, |index, out| {
+            image_sums(part(&y, index), part(&gradient, index), columns, out);
+        });
+        let count = shape[0] * shape[1] * shape[2];
+        let pull = Pull::new(values(&moments), &partial, count, eps);
+        let mut out = vec![0.0; shape.num_elements()];
+        for_chunks(&mut out, image, |index, out| {
+            pull_image(part(&y, index), part(&gradient, index), &pull, out);
+        });
+        cpu::tensor(out, shape)
+    }
+}
+
+fn image_size(shape: &[usize]) -> usize {
+    shape[1] * shape[2] * shape[3]
+}
+
+/// Mean and 1/√(variance + eps), repeated to strips.
+struct Scale {
+    mean: Vec<f32>,
+    factor: Vec<f32>,
+}
+
+impl Scale {
+    fn new(moments: &[f32], eps: f32) -> Self {
+        let (mean, variance) = moments.split_at(moments.len() / 2);
+        let columns = Columns::new(mean.len());
+        let factor = variance.iter().map(|variance| (variance + eps).sqrt().recip());
+        Self { mean: columns.repeat(mean.iter().copied()), factor: columns.repeat(factor) }
+    }
+}
+
+/// out = (x − mean) · factor.
+#[with_simd]
+fn scale_image<S: Simd>(x: &[f32], scale: &Scale, out: &mut [f32]) {
+    let strip = scale.mean.len();
+    for (x, out) in x.chunks(strip).zip(out.chunks_mut(strip)) {
+        let scale = scale.mean.iter().zip(&scale.factor);
+        for ((x, out), (mean, factor)) in x.iter().zip(out).zip(scale) {
+            *out = (x - mean) * factor;
+        }
+    }
+}
+
+/// Means of the columns, then Σ (x − mean)², into `out`, [2, channels].
+#[with_simd]
+fn image_moments<S: Simd>(x: &[f32], columns: Columns, out: &mut [f32]) {
+    let (means, squares) = out.split_at_mut(out.len() / 2);
+    let pixels = x.len() / means.len();
+    let mut sums = vec![0.0; columns.strip()];
+    for x in x.chunks(sums.len()) {
+        sums.iter_mut().zip(x).for_each(|(sum, x)| *sum += x);
+    }
+    means.copy_from_slice(&columns.fold(&sums));
+    means.iter_mut().for_each(|mean| *mean /= pixels as f32);
+    let mean = columns.repeat(means.iter().copied());
+    sums.fill(0.0);
+    for x in x.chunks(sums.len()) {
+        for ((sum, x), mean) in sums.iter_mut().zip(x).zip(&mean) {
+            *sum += (x - mean) * (x - mean);
+        }
+    }
+    squares.copy_from_slice(&columns.fold(&sums));
+}
+
+/// Moments of all images from those of each, [image, 2, channels]. Every image has the same number
+/// of pixels, so the mean is that of the means, and the squares are those within the images and
+/// those between them.
+fn merge(partial: &[f32], channels: usize, pixels: usize) -> Vec<f32> {
+    let images = partial.chunks_exact(2 * channels);
+    let count = images.len() as f32;
+    let mut out = vec![0.0; 2 * channels];
+    let (mean, variance) = out.split_at_mut(channels);
+    for image in images.clone() {
+        mean.iter_mut().zip(image).for_each(|(mean, value)| *mean += value / count);
+    }
+    for image in images {
+        let (means, squares) = image.split_at(channels);
+        let between = means.iter().zip(&*mean).map(|(value, mean)| (value - mean).powi(2));
+        for ((variance, within), between) in variance.iter_mut().zip(squares).zip(between) {
+            *variance += (within / pixels as f32 + between) / count;
+        }
+    }
+    out
+}
+
+/// Σ gradient and Σ gradient · y of the columns, into `out`, [2, channels].
+#[with_simd]
+fn image_sums<S: Simd>(y: &[f32], gradient: &[f32], columns: Columns, out: &mut [f32]) {
+    let strip = columns.strip();
+    let mut sums = vec![0.0; strip];
+    let mut products = vec![0.0; strip];
+    for (y, gradient) in y.chunks(strip).zip(gradient.chunks(strip)) {
+        let sums = sums.iter_mut().zip(&mut products);
+        for ((sum, product), (y, gradient)) in sums.zip(y.iter().zip(gradient)) {
+            *sum += gradient;
+            *product += gradient * y;
+        }
+    }
+    let (first, second) = out.split_at_mut(out.len() / 2);
+    first.copy_from_slice(&columns.fold(&sums));
+    second.copy_from_slice(&columns.fold(&products));
+}
+
+/// The gradient of batch norm, factor · (gradient − mean(gradient) − y · mean(gradient · y)), as
+/// factor · gradient − shift − y · slope, repeated to strips.
+struct Pull {
+    factor: Vec<f32>,
+    shift: Vec<f32>,
+    slope: Vec<f32>,
+}
+
+impl Pull {
+    /// From [2, channels] moments and [image, 2, channels] sums over `count` pixels in all.
+    fn new(moments: &[f32], partial: &[f32], count: usize, eps: f32) -> Self {
+        let factor = Scale::new(moments, eps).factor;
+        let mut sums = vec![0.0; moments.len()];
+        for image in partial.chunks_exact(sums.len().max(1)) {
+            sums.iter_mut().zip(image).for_each(|(sum, value)| *sum += value);
+        }
+        let columns = Columns::new(sums.len() / 2);
+        let (shift, slope) = sums.split_at(sums.len() / 2);
+        let scaled = |sums: &[f32]| {
+            let scaled = sums.iter().zip(&factor).map(|(sum, factor)| sum * factor / count as f32);
+            columns.repeat(scaled)
+        };
+        Self { shift: scaled(shift), slope: scaled(slope), factor }
+    }
+}
+
+#[with_simd]
+fn pull_image<S: Simd>(y: &[f32], gradient: &[f32], pull: &Pull, out: &mut [f32]) {
+    let strip = pull.factor.len();
+    let inputs = y.chunks(strip).zip(gradient.chunks(strip));
+    for ((y, gradient), out) in inputs.zip(out.chunks_mut(strip)) {
+        let pull = pull.factor.iter().zip(&pull.shift).zip(&pull.slope);
+        for (((y, gradient), out), ((factor, shift), slope)) in
+            y.iter().zip(gradient).zip(out).zip(pull)
+        {
+            *out = gradient * factor - shift - y * slope;
+        }
+    }
+}

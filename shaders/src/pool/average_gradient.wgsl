@@ -1,0 +1,45 @@
+// out = the sum over all 3x3 windows that hold this pixel of their gradient, divided by their size.
+// One thread for each pixel and channel of the input.
+const HEIGHT: u32 = {{ height }}u;
+const WIDTH: u32 = {{ width }}u;
+const CHANNELS: u32 = {{ channels }}u;
+const OUT_HEIGHT: u32 = {{ out_height }}u;
+const OUT_WIDTH: u32 = {{ out_width }}u;
+const STRIDE: u32 = {{ stride }}u;
+
+@group(0) @binding(0) var<storage, {{ access }}> gradient: array<f32>;
+@group(0) @binding(1) var<storage, read_write> out: array<f32>;
+
+// The first window that reaches this pixel, in one direction.
+fn first_window(pixel: u32) -> u32 {
+    return (max(pixel, 1u) + STRIDE - 2u) / STRIDE;
+}
+
+// Pixels of a window that lie in the image, in one direction.
+fn pixels(window: u32, size: u32) -> u32 {
+    return min(window * STRIDE + 2u, size) - (max(window * STRIDE, 1u) - 1u);
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let index = thread(workgroup, local);
+    if index >= COUNT {
+        return;
+    }
+    let channel = index % CHANNELS;
+    let in_x = index / CHANNELS % WIDTH;
+    let in_y = index / (CHANNELS * WIDTH) % HEIGHT;
+    let image = index / (CHANNELS * WIDTH * HEIGHT);
+    let last_y = min((in_y + 1u) / STRIDE + 1u, OUT_HEIGHT);
+    let last_x = min((in_x + 1u) / STRIDE + 1u, OUT_WIDTH);
+    var sum = 0.0;
+    for (var out_y = first_window(in_y); out_y < last_y; out_y++) {
+        let height = pixels(out_y, HEIGHT);
+        for (var out_x = first_window(in_x); out_x < last_x; out_x++) {
+            let width = pixels(out_x, WIDTH);
+            let value = gradient[((image * OUT_HEIGHT + out_y) * OUT_WIDTH + out_x) * CHANNELS + channel];
+            sum += value / f32(height * width);
+        }
+    }
+    out[index] = sum;
+}

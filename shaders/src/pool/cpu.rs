@@ -1,0 +1,168 @@
+//! The CPU twin. A mean is a depthwise convolution with ones, divided by the size of the window. A
+//! maximum goes through the same padded planes, a shift for each of the nine pixels of a window.
+
+// `with_simd` needs a type parameter to compile a function once for each instruction set; plain
+// loops, which the compiler vectorises, do not name it.
+#![allow(clippy::extra_unused_type_parameters)]
+
+use burn::backend::Flex;
+use burn::backend::flex::FlexTensor;
+use macerator::{Simd, with_simd};
+
+use super::{Pool, PoolGradients, PoolOps, Windows};
+use crate::cpu::planes::Planes;
+use crate::cpu::{self, contiguous, for_chunks, for_chunks_with, values};
+use crate::depthwise::Geometry;
+use crate::depthwise::cpu::{convolve, convolve_transposed};
+
+/// Pixels of a window.
+const TAPS: usize = 9;
+
+impl PoolOps for Flex {
+    fn pool(x: FlexTensor, windows: Windows) -> FlexTensor {
+        let x = contiguous(x);
+        let out = match windows.kind {
+            Pool::Max => maxima(values(&x), &windows),
+            Pool::Average => {
+                let mut sums = convolve(values(&x), &ones(&windows), &windows.geometry());
+                divide(&mut sums, &windows);
+                sums
+            }
+        };
+        cpu::tensor(out, windows.output_shape())
+    }
+}
+
+impl PoolGradients for Flex {
+    fn max_pool_gradient(x: FlexTensor, gradient: FlexTensor, windows: Windows) -> FlexTensor {
+        let (x, gradient) = (contiguous(x), contiguous(gradient));
+        cpu::tensor(max_gradient(values(&x), values(&gradient), &windows), windows.shape)
+    }
+
+    fn average_pool_gradient(gradient: FlexTensor, windows: Windows) -> FlexTensor {
+        let mut gradient = values(&contiguous(gradient)).to_vec();
+        divide(&mut gradient, &windows);
+        let out = convolve_transposed(&gradient, &ones(&windows), &windows.geometry());
+        cpu::tensor(out, windows.shape)
+    }
+}
+
+impl Windows {
+    fn geometry(&self) -> Geometry {
+        Geometry::new(self.shape, 3, self.stride, 1)
+    }
+
+    fn planes(&self) -> Planes {
+        Planes::new(self.image(), self.stride, 1, cpu::lanes())
+    }
+}
+
+fn ones(windows: &Windows) -> Vec<f32> {
+    vec![1.0; windows.shape[3] * TAPS]
+}
+
+/// Pixels of the window at `index` that lie in the image, along one direction.
+fn inside(index: usize, stride: usize, size: usize) -> usize {
+    let first = (index * stride).max(1) - 1;
+    (index * stride + 2).min(size) - first
+}
+
+/// Divides every pixel of a batch of outputs by the size of its window.
+fn divide(outputs: &mut [f32], windows: &Windows) {
+    let [height, width, channels] = windows.output();
+    let [in_height, in_width, _] = windows.image();
+    for_chunks(outputs, width * channels, |row, out| {
+        let rows = inside(row % height, windows.stride, in_height);
+        for (column, pixel) in out.chunks_exact_mut(channels).enumerate() {
+            let factor = 1.0 / (rows * inside(column, windows.stride, in_width)) as f32;
+            pixel.iter_mut().for_each(|value| *value *= factor);
+        }
+    });
+}
+
+fn maxima(x: &[f32], windows: &Windows) -> Vec<f32> {
+    let [height, width, channels] = windows.output();
+    let image: usize = windows.image().iter().product();
+    let planes = windows.planes();
+    let mut out = vec![0.0; windows.shape[0] * height * width * channels];
+    for_chunks_with(&mut out, height * width * channels, Vec::new, |scratch, index, out| {
+        let mut best = vec![0.0; width * planes.width_of_block];
+        for block in 0..planes.blocks() {
+            planes.fill(&x[index * image..][..image], block, f32::NEG_INFINITY, scratch);
+            for (y, out) in out.chunks_exact_mut(width * channels).enumerate() {
+                best.fill(f32::NEG_INFINITY);
+                for tap in 0..TAPS {
+                    raise(&mut best, &scratch[offset(&planes, windows, y, tap)..]);
+                }
+                planes.put(&best, block, out, 0, 1);
+            }
+        }
+    });
+    out
+}
+
+fn max_gradient(x: &[f32], gradient: &[f32], windows: &Windows) -> Vec<f32> {
+    let [height, width, channels] = windows.output();
+    let (image, output) = (windows.image().iter().product(), height * width * channels);
+    let planes = windows.planes();
+    let mut out = vec![0.0; windows.shape[0] * image];
+    for_chunks_with(&mut out, image, <[Vec<f32>; 2]>::default, |[pixels, sums], index, out| {
+        let gradient = &gradient[index * output..][..output];
+        let length = width * planes.width_of_block;
+        let (mut best, mut row, mut place) =
+            (vec![0.0; length], vec![0.0; length], vec![0; length]);
+        for block in 0..planes.blocks() {
+            planes.fill(&x[index * image..][..image], block, f32::NEG_INFINITY, pixels);
+            sums.clear();
+            sums.resize(pixels.len(), 0.0);
+            for (y, gradient) in gradient.chunks_exact(width * channels).enumerate() {
+                planes.take(gradient, block, &mut row);
+                best.fill(f32::NEG_INFINITY);
+                for tap in 0..TAPS {
+                    let x = &pixels[offset(&planes, windows, y, tap)..];
+                    raise_at(&mut best, &mut place, x, tap as u32);
+                }
+                for tap in 0..TAPS {
+                    let sums = &mut sums[offset(&planes, windows, y, tap)..];
+                    add_at(sums, &row, &place, tap as u32);
+                }
+            }
+            planes.collect(sums, block, out);
+        }
+    });
+    out
+}
+
+/// Where a pixel of the windows of output row `y` starts in the planes.
+fn offset(planes: &Planes, windows: &Windows, y: usize, tap: usize) -> usize {
+    planes.offset(y * windows.stride + tap / 3, tap % 3)
+}
+
+/// Whether `x` takes the place of `best`: NaN does, and stays, as in PyTorch.
+#[inline(always)]
+fn wins(x: f32, best: f32) -> bool {
+    x > best || x.is_nan()
+}
+
+#[with_simd]
+fn raise<S: Simd>(best: &mut [f32], x: &[f32]) {
+    for (best, x) in best.iter_mut().zip(x) {
+        *best = if wins(*x, *best) { *x } else { *best };
+    }
+}
+
+#[with_simd]
+fn raise_at<S: Simd>(best: &mut [f32], place: &mut [u32], x: &[f32], tap: u32) {
+    for ((best, place), x) in best.iter_mut().zip(place).zip(x) {
+        let wins = wins(*x, *best);
+        *best = if wins { *x } else { *best };
+        *place = if wins { tap } else { *place };
+    }
+}
+
+#[with_simd]
+fn add_at<S: Simd>(sums: &mut [f32], gradient: &[f32], place: &[u32], tap: u32) {
+    for ((sum, gradient), place) in sums.iter_mut().zip(gradient).zip(place) {
+        *sum += if *place == tap { *gradient } else { 0.0 };
+    }
+}
