@@ -26,6 +26,10 @@ pub enum Event {
     Step(Step),
     /// An epoch ended.
     EpochFinished(EpochFinished),
+    /// How sharp the validation loss is around α, after the epoch before.
+    Hessian(Hessian),
+    /// What a table of trained networks says of the cell that would be derived now.
+    Anytime(Anytime),
     /// Something that the user should know, and that did not stop the search.
     Warning(Warning),
     /// The search ended.
@@ -137,6 +141,49 @@ pub struct EpochFinished {
     pub parameter_free: Vec<f32>,
     /// Seconds spent on this epoch. The only field that differs between repeated runs.
     pub seconds: f64,
+}
+
+/// Extreme eigenvalues of the Hessian of the validation loss with respect to raw α (spec §5).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Hessian {
+    /// 0-based epoch after which it was taken.
+    pub epoch: usize,
+    /// Smallest eigenvalue.
+    pub smallest: f64,
+    /// Largest eigenvalue.
+    pub largest: f64,
+    /// Gradients that it cost.
+    pub gradients: usize,
+}
+
+impl Hessian {
+    /// The paper's measure: the spectral norm, max |λ|.
+    pub fn spectral_norm(&self) -> f64 {
+        self.smallest.abs().max(self.largest.abs())
+    }
+
+    /// The measure of the authors' code: the largest eigenvalue, without its sign, of the Hessian
+    /// plus the weight decay of α on its diagonal.
+    pub fn code_measure(&self) -> f64 {
+        (self.largest + 1e-3).abs()
+    }
+}
+
+/// What a table of trained networks says of a derived cell.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Anytime {
+    /// 0-based epoch after which the cell was derived.
+    pub epoch: usize,
+    /// The cell, as the table spells it.
+    pub architecture: String,
+    /// Its test accuracy in percent.
+    pub test_accuracy: f64,
+    /// Its place in the table, 1 for the best.
+    pub rank: usize,
+    /// Cells of the table.
+    pub cells: usize,
+    /// How far its accuracy lies below that of the best, in percentage points.
+    pub regret: f64,
 }
 
 /// Something that the user should know.

@@ -83,7 +83,7 @@ impl Progress {
             Event::Step(step) => self.step(step),
             Event::EpochFinished(epoch) => self.epoch_finished(epoch),
             Event::Warning(warning) => self.alarm(&format!("warning: {}", warning.message)),
-            Event::Started(_) | Event::Finished(_) => {}
+            Event::Started(_) | Event::Hessian(_) | Event::Anytime(_) | Event::Finished(_) => {}
         }
     }
 

@@ -1,6 +1,8 @@
 //! What pictures need of a search, collected from its events.
 
-use crate::event::{Architecture, EpochFinished, Event, Finished, Rows, Started, Step, Warning};
+use crate::event::{
+    Anytime, Architecture, EpochFinished, Event, Finished, Hessian, Rows, Started, Step, Warning,
+};
 use crate::genotype::Genotype;
 
 /// A search as its events tell it, up to where they end.
@@ -12,6 +14,10 @@ pub struct History {
     pub epochs: Vec<EpochFinished>,
     /// Every step, in order.
     pub steps: Vec<Step>,
+    /// Every measured Hessian, in order.
+    pub hessians: Vec<Hessian>,
+    /// Every look into a table of trained networks, in order.
+    pub anytime: Vec<Anytime>,
     /// Every warning, in order.
     pub warnings: Vec<Warning>,
     /// How it ended; `None` while it runs.
@@ -56,6 +62,8 @@ impl History {
                 }
                 self.epochs.push(epoch);
             }
+            Event::Hessian(hessian) => self.hessians.push(hessian),
+            Event::Anytime(anytime) => self.anytime.push(anytime),
             Event::Warning(warning) => self.warnings.push(warning),
             Event::Finished(finished) => self.finished = Some(finished),
         }
@@ -65,6 +73,8 @@ impl History {
     fn rewind(&mut self, at: (usize, usize)) {
         self.steps.retain(|step| (step.epoch, step.step) < at);
         self.epochs.retain(|epoch| epoch.epoch < at.0);
+        self.hessians.retain(|hessian| hessian.epoch < at.0);
+        self.anytime.retain(|anytime| anytime.epoch < at.0);
         self.warnings.retain(|warning| warning.epoch < at.0);
         self.finished = None;
     }
