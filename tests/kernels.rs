@@ -5,7 +5,7 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use shaders::{Kernels, Pool};
+use shaders::{Kernels, Norm, Normed, Pool, Unit};
 
 /// A function of flat tensors that a kernel is wrapped in.
 type Op = dyn Fn(Kernels, Vec<Tensor<1>>) -> Tensor<4> + Send + Sync;
@@ -199,79 +199,161 @@ fn images(flat: Tensor<1>, [n, h, w, c]: [usize; 4], permuted: bool) -> Tensor<4
     }
 }
 
+/// At least 18 pixels: over one or two the variance is anything, and its root amplifies rounding
+/// without bound.
+fn enough([n, h, w, c]: [usize; 4]) -> [usize; 4] {
+    [n + 1, h.max(3), w.max(3), c]
+}
+
+/// What a batch norm that is left to a kernel normalises by.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum By {
+    Nothing,
+    Batch,
+    Given,
+}
+
+fn by() -> impl Strategy<Value = By> {
+    prop::sample::select(vec![By::Nothing, By::Batch, By::Given])
+}
+
+fn normed(kernels: Kernels, x: Tensor<4>, by: By) -> Normed {
+    let [_, _, _, channels] = x.dims();
+    let norm = |moments, of_batch| Some(Norm { moments, of_batch, eps: 1e-5 });
+    let norm = match by {
+        By::Nothing => None,
+        By::Batch => norm(shaders::moments(kernels, x.clone()), true),
+        By::Given => {
+            let mut moments = noise(channels, 20);
+            moments.extend(noise(channels, 21).iter().map(|variance| variance.abs() + 0.5));
+            norm(vector(&moments, &x.device().inner()).reshape([2, channels]), false)
+        }
+    };
+    Normed { x, norm }
+}
+
 #[derive(Clone, Debug)]
-struct Depthwise {
+struct Convolutions {
     shape: [usize; 4],
+    outputs: usize,
     size: usize,
     stride: usize,
     dilation: usize,
+    relu: bool,
+    by: By,
     permuted: bool,
 }
 
-impl Case for Depthwise {
+impl Case for Convolutions {
     fn strategy() -> BoxedStrategy<Self> {
         let size = prop::sample::select(vec![3, 5, 7]);
-        (shapes(), size, 1..3_usize, 1..3_usize, any::<bool>())
-            .prop_map(|(shape, size, stride, dilation, permuted)| Self {
-                shape,
-                size,
-                stride,
-                dilation,
-                permuted,
+        let outputs = prop::sample::select(vec![0, 0, 1, 5, 16]);
+        let sizes = (shapes().prop_map(enough), outputs, size, 1..3_usize, 1..3_usize);
+        (sizes, any::<bool>(), by(), any::<bool>())
+            .prop_map(|((shape, outputs, size, stride, dilation), relu, by, permuted)| {
+                // A unit of a cell has as many outputs as channels.
+                let outputs = if outputs == 0 { shape[3] } else { outputs };
+                Self { shape, outputs, size, stride, dilation, relu, by, permuted }
             })
             .boxed()
     }
 
     fn inputs(&self) -> Vec<Vec<f32>> {
-        let weights = self.shape[3] * self.size * self.size;
-        vec![noise(self.shape.iter().product(), 1), noise(weights, 2)]
+        let channels = self.shape[3];
+        let depthwise = noise(channels * self.size * self.size, 2);
+        let images = noise(self.shape.iter().product(), 1);
+        vec![images, depthwise, noise(self.outputs * channels, 3)]
     }
 
     fn op(&self) -> Box<Op> {
-        let Self { shape, size, stride, dilation, permuted } = self.clone();
+        let Self { shape, outputs, size, stride, dilation, relu, by, permuted } = self.clone();
         Box::new(move |kernels, inputs| {
-            let [x, weight] = inputs.try_into().unwrap();
-            let weight: Tensor<1> = weight;
-            let weight = weight.reshape([shape[3], 1, size, size]);
-            shaders::depthwise(kernels, images(x, shape, permuted), weight, stride, dilation)
+            let [x, depthwise, pointwise]: [Tensor<1>; 3] = inputs.try_into().unwrap();
+            let depthwise = depthwise.reshape([shape[3], 1, size, size]);
+            let pointwise = pointwise.reshape([outputs, shape[3]]);
+            let input = normed(kernels, images(x, shape, permuted), by);
+            let unit = Unit { relu, stride, dilation, moments: false };
+            unit.forward(kernels, input, depthwise, pointwise).0
         })
     }
 }
 
 #[test]
-fn depthwise_equals_plain_ops() {
-    equals_plain_ops::<Depthwise>();
+fn a_unit_equals_plain_ops() {
+    equals_plain_ops::<Convolutions>();
 }
 
 #[test]
-fn depthwise_agrees_with_finite_differences() {
-    agrees_with_finite_differences::<Depthwise>(0.05);
+fn a_unit_does_not_depend_on_threads() {
+    does_not_depend_on_threads::<Convolutions>();
 }
 
 #[test]
-fn depthwise_does_not_depend_on_threads() {
-    does_not_depend_on_threads::<Depthwise>();
+fn a_unit_tracks_each_input_alone() {
+    tracks_each_input_alone::<Convolutions>();
 }
 
-#[test]
-fn depthwise_tracks_each_input_alone() {
-    tracks_each_input_alone::<Depthwise>();
-}
-
-/// Batch norm by its own moments.
+/// Without the ReLU, at whose corner finite differences say nothing.
 #[derive(Clone, Debug)]
-struct Norm {
+struct Smooth(Convolutions);
+
+impl Case for Smooth {
+    fn strategy() -> BoxedStrategy<Self> {
+        let smooth = |unit| Self(Convolutions { relu: false, ..unit });
+        Convolutions::strategy().prop_map(smooth).boxed()
+    }
+
+    fn inputs(&self) -> Vec<Vec<f32>> {
+        self.0.inputs()
+    }
+
+    fn op(&self) -> Box<Op> {
+        self.0.op()
+    }
+}
+
+#[test]
+fn a_unit_agrees_with_finite_differences() {
+    agrees_with_finite_differences::<Smooth>(0.01);
+}
+
+/// The moments that a unit takes on the way are those of its output.
+#[test]
+fn a_unit_knows_the_moments_of_its_output() {
+    for (name, device) in crate::devices::all() {
+        runner(8)
+            .run(&Convolutions::strategy(), |case| {
+                let inputs = case.inputs();
+                let [x, depthwise, pointwise] = [0, 1, 2].map(|i| vector(&inputs[i], &device));
+                let Convolutions { shape, outputs, size, stride, dilation, relu, .. } = case;
+                let unit = Unit { relu, stride, dilation, moments: true };
+                let (z, moments) = unit.forward(
+                    Kernels::Fused,
+                    normed(Kernels::Fused, x.reshape(shape), case.by),
+                    depthwise.reshape([shape[3], 1, size, size]),
+                    pointwise.reshape([outputs, shape[3]]),
+                );
+                let expected = numbers(shaders::moments(Kernels::Composed, z));
+                let error = difference(&numbers(moments.unwrap()), &expected);
+                prop_assert!(error < 1e-5, "{}: {:e}", name, error);
+                Ok(())
+            })
+            .unwrap();
+    }
+}
+
+/// Batch norm by its own moments or by given ones.
+#[derive(Clone, Debug)]
+struct BatchNorm {
     shape: [usize; 4],
+    by: By,
     permuted: bool,
 }
 
-impl Case for Norm {
+impl Case for BatchNorm {
     fn strategy() -> BoxedStrategy<Self> {
-        // At least 18 pixels: over one or two the variance is anything, and its root amplifies
-        // rounding without bound.
-        let enough = |[n, h, w, c]: [usize; 4]| [n + 1, h.max(3), w.max(3), c];
-        (shapes().prop_map(enough), any::<bool>())
-            .prop_map(|(shape, permuted)| Self { shape, permuted })
+        (shapes().prop_map(enough), by(), any::<bool>())
+            .prop_map(|(shape, by, permuted)| Self { shape, by, permuted })
             .boxed()
     }
 
@@ -280,29 +362,27 @@ impl Case for Norm {
     }
 
     fn op(&self) -> Box<Op> {
-        let Self { shape, permuted } = self.clone();
+        let Self { shape, by, permuted } = self.clone();
         Box::new(move |kernels, inputs| {
             let [x] = inputs.try_into().unwrap();
-            let x = images(x, shape, permuted);
-            let moments = shaders::moments(kernels, x.clone());
-            shaders::normalise(kernels, x, moments, 1e-5)
+            shaders::normalise(kernels, normed(kernels, images(x, shape, permuted), by))
         })
     }
 }
 
 #[test]
 fn batch_norm_equals_plain_ops() {
-    equals_plain_ops::<Norm>();
+    equals_plain_ops::<BatchNorm>();
 }
 
 #[test]
 fn batch_norm_agrees_with_finite_differences() {
-    agrees_with_finite_differences::<Norm>(0.01);
+    agrees_with_finite_differences::<BatchNorm>(0.01);
 }
 
 #[test]
 fn batch_norm_does_not_depend_on_threads() {
-    does_not_depend_on_threads::<Norm>();
+    does_not_depend_on_threads::<BatchNorm>();
 }
 
 /// Where sums of squares would cancel: mean 100, variance 1/3.
@@ -327,40 +407,51 @@ fn moments_are_exact_far_from_zero() {
 /// A single pixel has variance 0: zeros come out, and no gradient.
 #[test]
 fn batch_norm_of_one_pixel_is_zero() {
-    let case = Norm { shape: [1, 1, 1, 6], permuted: false };
+    let case = BatchNorm { shape: [1, 1, 1, 6], by: By::Batch, permuted: false };
     let Outcome { value, gradients } =
         evaluate(Kernels::Fused, &Device::flex(), &case.inputs(), &case.op());
     assert_eq!(value, [0.0; 6]);
     assert_eq!(gradients, [[0.0; 6]]);
 }
 
-/// Candidates of an edge: also one only, and more than a kernel takes at once.
+/// Candidates of an edge, each with its norm, also one only and more than a kernel takes at once,
+/// with and without a sum to add to.
 #[derive(Clone, Debug)]
 struct Mix {
     shape: [usize; 4],
-    candidates: usize,
+    candidates: Vec<By>,
+    base: bool,
     permuted: bool,
 }
 
 impl Case for Mix {
     fn strategy() -> BoxedStrategy<Self> {
-        (shapes(), 1..11_usize, any::<bool>())
-            .prop_map(|(shape, candidates, permuted)| Self { shape, candidates, permuted })
+        let candidates = prop::collection::vec(by(), 1..11_usize);
+        (shapes().prop_map(enough), candidates, any::<bool>(), any::<bool>())
+            .prop_map(|(shape, candidates, base, permuted)| Self {
+                shape,
+                candidates,
+                base,
+                permuted,
+            })
             .boxed()
     }
 
     fn inputs(&self) -> Vec<Vec<f32>> {
-        let weights = noise(self.candidates, 5);
-        let candidate = |index| noise(self.shape.iter().product(), 10 + index as u64);
-        std::iter::once(weights).chain((0..self.candidates).map(candidate)).collect()
+        let weights = noise(self.candidates.len(), 5);
+        let images = self.candidates.len() + usize::from(self.base);
+        let image = |index| noise(self.shape.iter().product(), 10 + index as u64);
+        std::iter::once(weights).chain((0..images).map(image)).collect()
     }
 
     fn op(&self) -> Box<Op> {
-        let Self { shape, permuted, .. } = self.clone();
+        let Self { shape, candidates, permuted, .. } = self.clone();
         Box::new(move |kernels, mut inputs| {
             let weights = inputs.remove(0);
-            let candidate = |flat| images(flat, shape, permuted);
-            shaders::mix(kernels, inputs.into_iter().map(candidate).collect(), weights)
+            let mut images = inputs.into_iter().map(|flat| images(flat, shape, permuted));
+            let candidate = |by: &By| normed(kernels, images.next().unwrap(), *by);
+            let candidates = candidates.iter().map(candidate).collect();
+            shaders::mix(kernels, images.next(), candidates, weights)
         })
     }
 }
@@ -372,7 +463,7 @@ fn mix_equals_plain_ops() {
 
 #[test]
 fn mix_agrees_with_finite_differences() {
-    agrees_with_finite_differences::<Mix>(0.05);
+    agrees_with_finite_differences::<Mix>(0.01);
 }
 
 #[test]

@@ -117,7 +117,8 @@ impl Supernet for CellNet {
         pass: &mut Pass,
     ) -> Tensor<2> {
         let rows: Vec<Vec<Tensor<1>>> = probabilities.iter().map(split_rows).collect();
-        let stem = self.stem.forward(images, pass);
+        let stem = self.stem.forward(images.into(), pass);
+        let stem = pass.apply(stem);
         let (mut before, mut previous) = (stem.clone(), stem);
         for cell in &self.cells {
             let output = cell.forward(before, previous.clone(), &rows[cell.kind()], pass);

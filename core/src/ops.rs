@@ -3,7 +3,7 @@
 //! (shape, count, gradient, parity) all read this table. A new operation is a new row.
 
 use burn::tensor::Tensor;
-use shaders::Pool;
+use shaders::{Normed, Pool};
 
 use crate::nn::{Builder, Layer, NormId, Pass, Sequence};
 
@@ -158,25 +158,25 @@ impl Candidate {
         self.operation.name == NONE
     }
 
-    /// Applies the candidate to a state of the cell.
+    /// Applies the candidate to a state of the cell; its last batch norm is left to the sum.
     ///
     /// # Shapes
     /// - output: [batch, ⌈height / stride⌉, ⌈width / stride⌉, channels]
-    pub fn forward(&self, state: &mut State, pass: &mut Pass) -> Tensor<4> {
+    pub fn forward(&self, state: &mut State, pass: &mut Pass) -> Normed {
         match self.layers.0.as_slice() {
             [Layer::Relu, rest @ ..] => {
-                rest.iter().fold(state.rectified(), |x, layer| layer.forward(x, pass))
+                rest.iter().fold(state.rectified().into(), |x, layer| layer.forward(x, pass))
             }
             &[Layer::Pool { kind, stride }, Layer::Norm { id, .. }] => {
                 state.pooled(kind, stride, id, pass, &self.layers)
             }
-            _ => self.layers.forward(state.value.clone(), pass),
+            _ => self.layers.forward(state.value.clone().into(), pass),
         }
     }
 }
 
-/// A state of a cell, with what all edges that leave it share: every convolution starts with the
-/// same ReLU, and pooling with batch norm is the same on every edge, statistics included. Computed
+/// A state of a cell, with what all edges that leave it share: reductions start with the same ReLU,
+/// and pooling with batch norm is the same on every edge, statistics included. Computed
 /// once instead of once for each of up to four edges.
 pub struct State {
     /// [batch, height, width, channels].
@@ -189,7 +189,7 @@ struct Pooled {
     kind: Pool,
     stride: usize,
     norm: NormId,
-    value: Tensor<4>,
+    value: Normed,
 }
 
 impl State {
@@ -210,13 +210,13 @@ impl State {
         norm: NormId,
         pass: &mut Pass,
         layers: &Sequence,
-    ) -> Tensor<4> {
+    ) -> Normed {
         let known = self.pooled.iter().find(|known| known.kind == kind && known.stride == stride);
         if let Some(known) = known {
             pass.observe_like(known.norm, norm);
             return known.value.clone();
         }
-        let value = layers.forward(self.value.clone(), pass);
+        let value = layers.forward(self.value.clone().into(), pass);
         self.pooled.push(Pooled { kind, stride, norm, value: value.clone() });
         value
     }
@@ -263,32 +263,19 @@ fn pool(builder: &mut Builder, site: Site, kind: Pool) -> Sequence {
 }
 
 /// ReLU → depthwise → pointwise → batch norm, at `op.first` and the three indices after it.
-fn unit(
-    builder: &mut Builder,
-    site: Site,
-    kernel: usize,
-    dilation: usize,
-    first: usize,
-) -> Vec<Layer> {
+fn unit(builder: &mut Builder, site: Site, kernel: usize, dilation: usize, first: usize) -> Layer {
     let Site { channels, stride, supernet } = site;
-    let at = |offset: usize| format!("op.{}", first + offset);
-    let (depthwise, pointwise, norm) = (at(1), at(2), at(3));
-    vec![
-        Layer::Relu,
-        Layer::depthwise(&mut builder.child(depthwise), channels, kernel, stride, dilation),
-        Layer::pointwise(&mut builder.child(pointwise), channels, channels),
-        Layer::norm(&mut builder.child(norm), channels, !supernet),
-    ]
+    let paths = [1, 2, 3].map(|offset| format!("op.{}", first + offset));
+    Layer::unit(builder, paths, channels, (kernel, stride, dilation), !supernet)
 }
 
 fn separable(builder: &mut Builder, site: Site, kernel: usize) -> Sequence {
-    let mut layers = unit(builder, site, kernel, 1, 0);
-    layers.extend(unit(builder, Site { stride: 1, ..site }, kernel, 1, 4));
-    Sequence(layers)
+    let first = unit(builder, site, kernel, 1, 0);
+    Sequence(vec![first, unit(builder, Site { stride: 1, ..site }, kernel, 1, 4)])
 }
 
 fn dilated(builder: &mut Builder, site: Site, kernel: usize) -> Sequence {
-    Sequence(unit(builder, site, kernel, 2, 0))
+    Sequence(vec![unit(builder, site, kernel, 2, 0)])
 }
 
 fn seven_by_one(builder: &mut Builder, site: Site) -> Sequence {

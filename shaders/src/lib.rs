@@ -17,16 +17,16 @@
 //! an argument that is tracked.
 
 mod cpu;
-mod depthwise;
 mod mix;
 mod norm;
 mod pool;
+mod unit;
 mod wgpu;
 
-pub use depthwise::depthwise;
 pub use mix::mix;
-pub use norm::{moments, normalise, standardise};
+pub use norm::{Norm, Normed, moments, normalise};
 pub use pool::{Pool, pool};
+pub use unit::Unit;
 
 use burn::backend::DispatchDevice;
 use burn::tensor::{DType, Device, Tensor};

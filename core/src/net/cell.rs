@@ -100,15 +100,14 @@ impl Cell {
         pass: &mut Pass,
     ) -> Tensor<4> {
         let [first, second] = &self.preprocess;
-        let mut states = vec![
-            State::new(first.forward(before, pass)),
-            State::new(second.forward(previous, pass)),
-        ];
+        let (first, second) =
+            (first.forward(before.into(), pass), second.forward(previous.into(), pass));
+        let mut states = vec![State::new(pass.apply(first)), State::new(pass.apply(second))];
         for node in 2..2 + self.nodes {
             let incoming = self.edges.iter().zip(rows).filter(|(edge, _)| edge.node == node);
-            let sum = incoming
-                .filter_map(|(edge, row)| edge.forward(&mut states[edge.source], row, pass))
-                .reduce(Tensor::add);
+            let sum = incoming.fold(None, |sum, (edge, row)| {
+                edge.forward(&mut states[edge.source], row, sum, pass)
+            });
             states.extend(sum.map(State::new));
         }
         Tensor::cat(states.into_iter().skip(2).map(|state| state.value).collect(), 3)
@@ -124,19 +123,25 @@ impl MixedEdge {
         Self { node: edge.node, source: edge.source, candidates }
     }
 
-    /// Σ p·candidate(state) over the candidates that are not zero; `None` if all are.
-    fn forward(&self, state: &mut State, row: &Tensor<1>, pass: &mut Pass) -> Option<Tensor<4>> {
+    /// `sum` + Σ p·candidate(state) over the candidates that are not zero.
+    fn forward(
+        &self,
+        state: &mut State,
+        row: &Tensor<1>,
+        sum: Option<Tensor<4>>,
+        pass: &mut Pass,
+    ) -> Option<Tensor<4>> {
         // Where a space has `none`, it is its first candidate.
         let zeros = self.candidates.iter().take_while(|candidate| candidate.is_none()).count();
         let live = &self.candidates[zeros..];
         if live.is_empty() {
-            return None;
+            return sum;
         }
         let outputs = live.iter().map(|candidate| candidate.forward(state, pass)).collect();
         let weights = match zeros {
             0 => row.clone(),
             _ => row.clone().slice([zeros..self.candidates.len()]),
         };
-        Some(shaders::mix(pass.kernels, outputs, weights))
+        Some(shaders::mix(pass.kernels, sum, outputs, weights))
     }
 }

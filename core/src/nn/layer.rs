@@ -3,7 +3,7 @@
 use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Tensor, TensorData, activation};
-use shaders::Pool;
+use shaders::{Normed, Pool, Unit};
 
 use super::layout::{Builder, Init, NormId, WeightId};
 use super::pass::Pass;
@@ -23,18 +23,24 @@ pub enum Layer {
         /// Strides.
         stride: [usize; 2],
     },
-    /// A convolution of every channel by itself, padded to keep the size at stride 1.
-    Depthwise {
-        /// [channels, 1, kernel, kernel].
-        weight: WeightId,
-        /// Channels.
+    /// ReLU, depthwise convolution, 1×1 convolution, batch norm: one kernel computes them.
+    Unit {
+        /// [channels, 1, kernel, kernel], padded to keep the size at stride 1.
+        depthwise: WeightId,
+        /// [channels, channels, 1, 1].
+        pointwise: WeightId,
+        /// Channels in and out.
         channels: usize,
-        /// Height and width of the kernel.
+        /// Height and width of the depthwise kernel.
         kernel: usize,
-        /// Stride.
+        /// Its stride.
         stride: usize,
-        /// Dilation.
+        /// Its dilation.
         dilation: usize,
+        /// The batch norm.
+        norm: NormId,
+        /// γ and β of that, where it has them.
+        affine: Option<Affine>,
     },
     /// A 1×1 convolution: a matrix product over channels.
     Pointwise {
@@ -50,7 +56,7 @@ pub enum Layer {
         /// Its statistics.
         id: NormId,
         /// γ and β, where it has them.
-        affine: Option<(WeightId, WeightId)>,
+        affine: Option<Affine>,
         /// Channels.
         channels: usize,
     },
@@ -78,24 +84,14 @@ pub enum Layer {
     },
 }
 
+/// γ and β of a batch norm.
+pub type Affine = (WeightId, WeightId);
+
 /// Layers one after another; without any, the identity.
 #[derive(Clone, Debug, Default)]
 pub struct Sequence(pub Vec<Layer>);
 
 impl Layer {
-    /// A depthwise convolution at the path of `builder`.
-    pub fn depthwise(
-        builder: &mut Builder,
-        channels: usize,
-        kernel: usize,
-        stride: usize,
-        dilation: usize,
-    ) -> Self {
-        let shape = [channels, 1, kernel, kernel];
-        let weight = builder.weight("weight", &shape, Init::FanIn(kernel * kernel));
-        Self::Depthwise { weight, channels, kernel, stride, dilation }
-    }
-
     /// A 1×1 convolution at the path of `builder`.
     pub fn pointwise(builder: &mut Builder, inputs: usize, outputs: usize) -> Self {
         let weight = builder.weight("weight", &[outputs, inputs, 1, 1], Init::FanIn(inputs));
@@ -111,35 +107,63 @@ impl Layer {
 
     /// A batch norm at the path of `builder`.
     pub fn norm(builder: &mut Builder, channels: usize, affine: bool) -> Self {
-        let affine = affine.then(|| {
-            let gamma = builder.weight("weight", &[channels], Init::Constant(1.0));
-            let beta = builder.weight("bias", &[channels], Init::Constant(0.0));
-            (gamma, beta)
-        });
-        Self::Norm { id: builder.norm(channels), affine, channels }
+        let (id, affine) = norm(builder, channels, affine);
+        Self::Norm { id, affine, channels }
     }
 
-    /// Applies the layer: [batch, height, width, channels] in and out.
-    pub fn forward(&self, x: Tensor<4>, pass: &mut Pass) -> Tensor<4> {
+    /// A unit; the builders stand at the paths of its depthwise convolution, its 1×1 convolution
+    /// and its batch norm, in this order.
+    pub fn unit(
+        builder: &mut Builder,
+        paths: [String; 3],
+        channels: usize,
+        (kernel, stride, dilation): (usize, usize, usize),
+        affine: bool,
+    ) -> Self {
+        let [first, second, third] = paths;
+        let mut weight = |path: String, shape: &[usize], fan_in| {
+            builder.child(path).weight("weight", shape, Init::FanIn(fan_in))
+        };
+        let depthwise = weight(first, &[channels, 1, kernel, kernel], kernel * kernel);
+        let pointwise = weight(second, &[channels, channels, 1, 1], channels);
+        let (norm, affine) = norm(&mut builder.child(third), channels, affine);
+        Self::Unit { depthwise, pointwise, channels, kernel, stride, dilation, norm, affine }
+    }
+
+    /// Applies the layer: [batch, height, width, channels] in and out. A batch norm without affine
+    /// part is left to what comes next.
+    pub fn forward(&self, x: Normed, pass: &mut Pass) -> Normed {
         match *self {
-            Self::Relu => activation::relu(x),
-            Self::Conv { weight, shape, stride } => convolve(x, pass.weight(weight, shape), stride),
-            Self::Depthwise { weight, channels, kernel, stride, dilation } => {
-                let weight = pass.weight(weight, [channels, 1, kernel, kernel]);
-                shaders::depthwise(pass.kernels, x, weight, stride, dilation)
+            Self::Unit {
+                depthwise,
+                pointwise,
+                channels,
+                kernel,
+                stride,
+                dilation,
+                norm,
+                affine,
+            } => {
+                let depthwise = pass.weight(depthwise, [channels, 1, kernel, kernel]);
+                let pointwise = pass.weight(pointwise, [channels, channels]);
+                let unit = Unit { relu: true, stride, dilation, moments: pass.is_training() };
+                let (x, moments) = unit.forward(pass.kernels, x, depthwise, pointwise);
+                scale(Normed { norm: Some(pass.norm(norm, &x, moments)), x }, affine, pass)
             }
+            Self::Norm { id, affine, .. } => {
+                let x = pass.apply(x);
+                scale(Normed { norm: Some(pass.norm(id, &x, None)), x }, affine, pass)
+            }
+            _ => self.plain(pass.apply(x), pass).into(),
+        }
+    }
+
+    /// Layers whose input must be ready.
+    fn plain(&self, x: Tensor<4>, pass: &mut Pass) -> Tensor<4> {
+        match *self {
+            Self::Conv { weight, shape, stride } => convolve(x, pass.weight(weight, shape), stride),
             Self::Pointwise { weight, inputs, outputs } => {
                 pointwise(x, pass.weight(weight, [outputs, inputs]))
-            }
-            Self::Norm { id, affine, channels } => {
-                let x = pass.normalise(id, x);
-                match affine {
-                    None => x,
-                    Some((gamma, beta)) => {
-                        let shape = [1, 1, 1, channels];
-                        x * pass.weight(gamma, shape) + pass.weight(beta, shape)
-                    }
-                }
             }
             Self::Pool { kind, stride } => shaders::pool(pass.kernels, x, kind, stride),
             Self::FactorizedReduce { weights: [first, second], inputs, outputs } => {
@@ -151,15 +175,34 @@ impl Layer {
                 Tensor::cat(vec![left, right], 3)
             }
             Self::Noise { stride } => noise(x, stride, pass),
+            Self::Relu => activation::relu(x),
+            Self::Unit { .. } | Self::Norm { .. } => x,
         }
     }
 }
 
 impl Sequence {
     /// Applies the layers in order.
-    pub fn forward(&self, x: Tensor<4>, pass: &mut Pass) -> Tensor<4> {
+    pub fn forward(&self, x: Normed, pass: &mut Pass) -> Normed {
         self.0.iter().fold(x, |x, layer| layer.forward(x, pass))
     }
+}
+
+fn norm(builder: &mut Builder, channels: usize, affine: bool) -> (NormId, Option<Affine>) {
+    let affine = affine.then(|| {
+        let gamma = builder.weight("weight", &[channels], Init::Constant(1.0));
+        let beta = builder.weight("bias", &[channels], Init::Constant(0.0));
+        (gamma, beta)
+    });
+    (builder.norm(channels), affine)
+}
+
+/// γ·x + β, where there are such.
+fn scale(x: Normed, affine: Option<Affine>, pass: &Pass) -> Normed {
+    let Some((gamma, beta)) = affine else { return x };
+    let x = pass.apply(x);
+    let shape = [1, 1, 1, x.dims()[3]];
+    (x * pass.weight(gamma, shape) + pass.weight(beta, shape)).into()
 }
 
 /// burn's convolution, which wants channels before height and width.

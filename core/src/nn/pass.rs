@@ -2,7 +2,7 @@
 
 use burn::tensor::{Gradients, Tensor, TensorData};
 use rand_pcg::Pcg64;
-use shaders::Kernels;
+use shaders::{Kernels, Norm, Normed};
 
 use super::layout::{Layout, NormId, WeightId};
 use super::{NORM_EPS, NORM_MOMENTUM};
@@ -87,16 +87,26 @@ impl Pass {
         self.weights[id.0].clone().reshape(shape)
     }
 
-    /// Batch norm without affine part: by the statistics of the batch, which are remembered, or by
-    /// the running ones.
-    pub fn normalise(&mut self, id: NormId, x: Tensor<4>) -> Tensor<4> {
+    /// Whether batch-norm layers normalise by the statistics of the batch.
+    pub fn is_training(&self) -> bool {
+        self.running.is_none()
+    }
+
+    /// What layer `id` normalises `x` by: the statistics of the batch, which are remembered, or the
+    /// running ones. `moments` are those of `x`, if they are known already.
+    pub fn norm(&mut self, id: NormId, x: &Tensor<4>, moments: Option<Tensor<2>>) -> Norm {
         if let Some(running) = &self.running {
-            return shaders::standardise(self.kernels, x, running[id.0].clone(), NORM_EPS);
+            return Norm { moments: running[id.0].clone(), of_batch: false, eps: NORM_EPS };
         }
         let [batch, height, width, _] = x.dims();
-        let moments = shaders::moments(self.kernels, x.clone());
+        let moments = moments.unwrap_or_else(|| shaders::moments(self.kernels, x.clone()));
         self.observe(id, moments.clone(), batch * height * width);
-        shaders::normalise(self.kernels, x, moments, NORM_EPS)
+        Norm { moments, of_batch: true, eps: NORM_EPS }
+    }
+
+    /// The activation after its pending batch norm.
+    pub fn apply(&self, normed: Normed) -> Tensor<4> {
+        shaders::normalise(self.kernels, normed)
     }
 
     /// Records that layer `other` saw the same input as layer `id`: candidates without parameters

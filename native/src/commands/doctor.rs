@@ -6,7 +6,7 @@ use std::time::Instant;
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use indicatif::HumanBytes;
 use serde::Serialize;
-use shaders::{Kernels, Pool};
+use shaders::{Kernels, Norm, Normed, Pool, Unit};
 use smoothdarts::config;
 use smoothdarts::nn::{NORM_EPS, ReadError, read};
 use smoothdarts::rng::{Stream, Streams, uniform};
@@ -88,12 +88,16 @@ async fn numbers(device: &Device, kernels: Kernels) -> Result<Vec<f32>, ReadErro
     let pointwise: Tensor<2> = leaf([4, 4], 2, device);
     let p: Tensor<1> = leaf([3], 3, device);
 
-    let convolved = shaders::depthwise(kernels, x.clone(), depthwise.clone(), 1, 1);
-    let convolved = convolved.reshape([256, 4]).matmul(pointwise.clone()).reshape([4, 8, 8, 4]);
-    let moments = shaders::moments(kernels, convolved.clone());
-    let normalised = shaders::normalise(kernels, convolved, moments, NORM_EPS);
+    let unit = |input: Normed, relu| {
+        let unit = Unit { relu, stride: 1, dilation: 1, moments: true };
+        let (x, moments) = unit.forward(kernels, input, depthwise.clone(), pointwise.clone());
+        let norm = |moments| Norm { moments, of_batch: true, eps: NORM_EPS };
+        Normed { x, norm: moments.map(norm) }
+    };
+    let separable = unit(unit(x.clone().into(), false), true);
     let pooled = shaders::pool(kernels, x.clone(), Pool::Max, 1);
-    let mixed = shaders::mix(kernels, vec![x.clone(), normalised, pooled], p.clone());
+    let candidates = vec![x.clone().into(), separable, pooled.into()];
+    let mixed = shaders::mix(kernels, None, candidates, p.clone());
 
     let loss = mixed.square().mean();
     let mut gradients = loss.backward();

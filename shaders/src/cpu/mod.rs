@@ -6,6 +6,8 @@
 //! no result depends on the number of threads.
 
 pub(crate) mod columns;
+pub(crate) mod convolve;
+pub(crate) mod matrix;
 pub(crate) mod planes;
 
 use burn::backend::flex::{FlexTensor, Layout};
@@ -73,35 +75,62 @@ pub(crate) fn for_chunks<T: Send>(
     size: usize,
     work: impl Fn(usize, &mut [T]) + Sync + Send,
 ) {
-    for_chunks_with(out, size, <()>::default, |(), index, chunk| work(index, chunk));
+    for_parts([(out, size)], |index, [chunk]| work(index, chunk));
 }
 
-/// Calls `work` with a scratch value as well, one for each thread.
+/// Calls `work` with a part of each of the slices, which are cut into parts of the sizes beside
+/// them, on all threads. A slice of parts of size 0 gives empty parts.
+pub(crate) fn for_parts<T: Send, const N: usize>(
+    outs: [(&mut [T], usize); N],
+    work: impl Fn(usize, [&mut [T]; N]) + Sync + Send,
+) {
+    let counts = outs.iter().map(|(out, size)| out.len().div_ceil((*size).max(1)));
+    let count = counts.max().unwrap_or(0);
+    let mut chunks = outs.map(|(out, size)| out.chunks_mut(size.max(1)));
+    let next = |_| chunks.each_mut().map(|chunks| chunks.next().unwrap_or_default());
+    let parts: Vec<[&mut [T]; N]> = (0..count).map(next).collect();
+    run(parts, work);
+}
+
 #[cfg(not(target_family = "wasm"))]
-pub(crate) fn for_chunks_with<T: Send, C>(
-    out: &mut [T],
-    size: usize,
-    scratch: impl Fn() -> C + Sync + Send,
-    work: impl Fn(&mut C, usize, &mut [T]) + Sync + Send,
-) {
+fn run<P: Send>(parts: Vec<P>, work: impl Fn(usize, P) + Sync + Send) {
     use rayon::prelude::*;
-    out.par_chunks_mut(size.max(1))
-        .enumerate()
-        .for_each_init(scratch, |scratch, (index, chunk)| work(scratch, index, chunk));
+    parts.into_par_iter().enumerate().for_each(|(index, part)| work(index, part));
 }
 
-/// Calls `work` with a scratch value as well.
 #[cfg(target_family = "wasm")]
-pub(crate) fn for_chunks_with<T: Send, C>(
-    out: &mut [T],
-    size: usize,
-    scratch: impl Fn() -> C + Sync + Send,
-    work: impl Fn(&mut C, usize, &mut [T]) + Sync + Send,
-) {
-    let mut scratch = scratch();
-    for (index, chunk) in out.chunks_mut(size.max(1)).enumerate() {
-        work(&mut scratch, index, chunk);
+fn run<P: Send>(parts: Vec<P>, work: impl Fn(usize, P) + Sync + Send) {
+    parts.into_iter().enumerate().for_each(|(index, part)| work(index, part));
+}
+
+/// Memory of a thread for the intermediate results of an image, kept from call to call: an image
+/// and its planes stay in the second-level cache.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    /// Planes of the input.
+    pub(crate) x: Vec<f32>,
+    /// Planes of a gradient.
+    pub(crate) gradient: Vec<f32>,
+    /// A row, or all rows, of an intermediate image.
+    pub(crate) rows: Vec<f32>,
+    /// Pixels filled up to whole vectors.
+    pub(crate) filled: Vec<f32>,
+}
+
+/// Calls `work` with the memory of this thread.
+pub(crate) fn with_scratch<R>(work: impl FnOnce(&mut Scratch) -> R) -> R {
+    thread_local! {
+        static SCRATCH: std::cell::Cell<Scratch> = const { std::cell::Cell::new(Scratch::EMPTY) };
     }
+    let mut scratch = SCRATCH.take();
+    let result = work(&mut scratch);
+    SCRATCH.set(scratch);
+    result
+}
+
+impl Scratch {
+    const EMPTY: Self =
+        Self { x: Vec::new(), gradient: Vec::new(), rows: Vec::new(), filled: Vec::new() };
 }
 
 /// The tensor with its numbers in row-major order.

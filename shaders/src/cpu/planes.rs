@@ -1,27 +1,40 @@
-//! An image as the window kernels want it: padded, a block of channels at a time, the columns that
-//! one stride visits side by side.
+//! An image as the window kernels want it: padded, the columns that one stride visits side by side.
 //!
-//! Vectors run along pixels × channels of a block. A block holds a vector of channels, or, where
-//! an image has fewer, a power of two of them and several pixels in a vector. Any tap of any
-//! window is then a shift by a constant: output row = Σ weight[tap] · plane[offset(tap) ..].
-//! With stride s the columns are dealt out to s planes, column x to plane x mod s, which keeps
-//! that true.
+//! Vectors run along pixels × channels. A pixel holds whole vectors, or a vector whole pixels; where
+//! neither is so the channels are filled up. Any tap of any window is then a shift by a constant:
+//! output row = Σ weight[tap] · plane[offset(tap) ..]. With stride s the columns are dealt out to s
+//! planes, column x to plane x mod s, which keeps that true.
+
+/// Where the rows of an image come from. Not a closure: those cannot be told to be inlined, and what
+/// is not inlined into a [`Kernel`](super::Kernel) is compiled without its vectors.
+pub(crate) trait Rows {
+    /// Writes row `y`, NHWC. Must be `#[inline(always)]`.
+    fn write(&self, y: usize, row: &mut [f32]);
+}
+
+/// The rows of an image as they are.
+struct Plain<'a>(&'a [f32]);
+
+impl Rows for Plain<'_> {
+    #[inline(always)]
+    fn write(&self, y: usize, row: &mut [f32]) {
+        row.copy_from_slice(&self.0[y * row.len()..][..row.len()]);
+    }
+}
 
 /// How the pixels of an image lie in the scratch memory.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Planes {
     /// Channels of the image.
-    channels: usize,
-    /// Channels of a block, a power of two.
-    pub(crate) width_of_block: usize,
-    height: usize,
-    width: usize,
+    pub(crate) channels: usize,
+    /// Floats of a pixel: the channels, filled up.
+    pub(crate) pixel: usize,
+    lanes: usize,
+    pub(crate) height: usize,
+    pub(crate) width: usize,
     stride: usize,
-    padding: usize,
+    pub(crate) padding: usize,
 }
-
-/// Vectors that a kernel works on at once; rows may be read and written up to their end.
-pub(crate) const GROUP: usize = 8;
 
 impl Planes {
     /// The layout of images of [height, width, channels] for vectors of `lanes` floats.
@@ -31,23 +44,24 @@ impl Planes {
         padding: usize,
         lanes: usize,
     ) -> Self {
-        let width_of_block = channels.next_power_of_two().min(lanes);
-        Self { channels, width_of_block, height, width, stride, padding }
+        let fits = lanes.is_multiple_of(channels) || channels.is_multiple_of(lanes);
+        let pixel = if fits { channels } else { channels.next_multiple_of(lanes) };
+        Self { channels, pixel, lanes, height, width, stride, padding }
     }
 
-    /// Number of blocks.
-    pub(crate) fn blocks(&self) -> usize {
-        self.channels.div_ceil(self.width_of_block)
+    /// Vectors of a pixel, at least 1.
+    pub(crate) fn period(&self) -> usize {
+        (self.pixel / self.lanes).max(1)
     }
 
-    /// Channels of a block that exist.
-    pub(crate) fn channels_of(&self, block: usize) -> std::ops::Range<usize> {
-        let start = block * self.width_of_block;
-        start..(start + self.width_of_block).min(self.channels)
+    /// Floats of a row of `width` pixels, up to whole vectors.
+    pub(crate) fn flat(&self, width: usize) -> usize {
+        (width * self.pixel).next_multiple_of(self.lanes)
     }
 
+    /// Floats of a row of one plane. A vector of zeros follows it, into which kernels may read.
     fn plane(&self) -> usize {
-        (self.width + 2 * self.padding).div_ceil(self.stride) * self.width_of_block
+        self.flat((self.width + 2 * self.padding).div_ceil(self.stride)) + self.lanes
     }
 
     /// Floats from one row to the next.
@@ -58,80 +72,86 @@ impl Planes {
     /// Where the pixel at these coordinates of the padded image lies.
     #[inline(always)]
     pub(crate) fn offset(&self, y: usize, x: usize) -> usize {
-        let Self { stride, width_of_block, .. } = *self;
-        y * self.row() + x % stride * self.plane() + x / stride * width_of_block
+        y * self.row() + x % self.stride * self.plane() + x / self.stride * self.pixel
     }
 
-    /// Copies a block of an NHWC image into `scratch`, with `border` around it.
+    /// Fills `scratch` with an image, with `border` around it.
     #[inline(always)]
-    pub(crate) fn fill(&self, image: &[f32], block: usize, border: f32, scratch: &mut Vec<f32>) {
-        let Self { channels, height, width, padding, width_of_block, .. } = *self;
-        let rows = height + 2 * padding;
-        scratch.clear();
-        // Kernels read whole groups of vectors: what follows the last row must exist, not matter.
-        scratch.resize(rows * self.row() + GROUP * 16, border);
-        let range = self.channels_of(block);
-        for y in 0..height {
-            let source = &image[y * width * channels..][..width * channels];
-            if self.stride == 1 && width_of_block == channels {
-                let start = self.offset(y + padding, padding);
-                scratch[start..][..source.len()].copy_from_slice(source);
-                continue;
+    pub(crate) fn fill(&self, border: f32, scratch: &mut Vec<f32>, image: impl Rows) {
+        let Self { channels, pixel, height, width, padding, .. } = *self;
+        let row = self.row();
+        scratch.resize((height + 2 * padding) * row, border);
+        let (top, rest) = scratch.split_at_mut(padding * row);
+        let (middle, bottom) = rest.split_at_mut(height * row);
+        top.fill(border);
+        bottom.fill(border);
+        if self.is_plain() {
+            for (y, row) in middle.chunks_exact_mut(row).enumerate() {
+                let (left, rest) = row.split_at_mut(padding * pixel);
+                let (pixels, right) = rest.split_at_mut(width * pixel);
+                left.fill(border);
+                right.fill(border);
+                image.write(y, pixels);
             }
-            for (x, pixel) in source.chunks_exact(channels).enumerate() {
-                let start = self.offset(y + padding, x + padding);
-                scratch[start..][..range.len()].copy_from_slice(&pixel[range.clone()]);
+            return;
+        }
+        let mut line = vec![0.0; width * channels];
+        for (y, row) in middle.chunks_exact_mut(row).enumerate() {
+            row.fill(border);
+            image.write(y, &mut line);
+            for (x, pixel) in line.chunks_exact(channels).enumerate() {
+                row[self.offset(0, x + padding)..][..channels].copy_from_slice(pixel);
             }
         }
     }
 
-    /// Copies a row of a block, as the kernels make them, into every `step`-th pixel of a row of
-    /// an NHWC image, from `first` on.
+    /// [`fill`](Self::fill) from an image as it is.
     #[inline(always)]
-    pub(crate) fn put(
-        &self,
-        row: &[f32],
-        block: usize,
-        out: &mut [f32],
-        first: usize,
-        step: usize,
-    ) {
-        let Self { channels, width_of_block, .. } = *self;
-        if step == 1 && width_of_block == channels {
+    pub(crate) fn copy(&self, image: &[f32], border: f32, scratch: &mut Vec<f32>) {
+        self.fill(border, scratch, Plain(image));
+    }
+
+    /// Whether a row of the image is a stretch of a row of the scratch memory.
+    fn is_plain(&self) -> bool {
+        self.stride == 1 && self.pixel == self.channels
+    }
+
+    /// Copies a row of pixels, filled up as kernels make them, into every `step`-th pixel of a row
+    /// of an NHWC image, from `first` on.
+    #[inline(always)]
+    pub(crate) fn put(&self, row: &[f32], out: &mut [f32], first: usize, step: usize) {
+        let Self { channels, pixel, .. } = *self;
+        if step == 1 && pixel == channels {
             let count = out.len();
             out.copy_from_slice(&row[..count]);
             return;
         }
-        let range = self.channels_of(block);
         let pixels = out.chunks_exact_mut(channels).skip(first).step_by(step);
-        for (pixel, values) in pixels.zip(row.chunks_exact(width_of_block)) {
-            pixel[range.clone()].copy_from_slice(&values[..range.len()]);
+        for (out, values) in pixels.zip(row.chunks_exact(pixel)) {
+            out.copy_from_slice(&values[..channels]);
         }
     }
 
-    /// The opposite of [`put`](Self::put) with all pixels: a row of an NHWC image as a row of a
-    /// block, followed by zeros.
+    /// The opposite of [`put`](Self::put) with all pixels: a row of an NHWC image, filled up.
     #[inline(always)]
-    pub(crate) fn take(&self, image_row: &[f32], block: usize, row: &mut [f32]) {
-        let Self { channels, width_of_block, .. } = *self;
-        if width_of_block == channels {
+    pub(crate) fn take(&self, image_row: &[f32], row: &mut [f32]) {
+        let Self { channels, pixel, .. } = *self;
+        if pixel == channels {
             row[..image_row.len()].copy_from_slice(image_row);
             return;
         }
-        let range = self.channels_of(block);
         let pixels = image_row.chunks_exact(channels);
-        for (pixel, values) in pixels.zip(row.chunks_exact_mut(width_of_block)) {
-            values[..range.len()].copy_from_slice(&pixel[range.clone()]);
+        for (values, row) in pixels.zip(row.chunks_exact_mut(pixel)) {
+            row[..channels].copy_from_slice(values);
         }
     }
 
-    /// The opposite of [`fill`](Self::fill): copies a block of the planes into an NHWC image.
-    pub(crate) fn collect(&self, scratch: &[f32], block: usize, image: &mut [f32]) {
+    /// The opposite of [`fill`](Self::fill): copies the planes into an NHWC image.
+    pub(crate) fn collect(&self, scratch: &[f32], image: &mut [f32]) {
         let Self { channels, width, padding, .. } = *self;
-        let range = self.channels_of(block);
         for (index, pixel) in image.chunks_exact_mut(channels).enumerate() {
             let start = self.offset(index / width + padding, index % width + padding);
-            pixel[range.clone()].copy_from_slice(&scratch[start..][..range.len()]);
+            pixel.copy_from_slice(&scratch[start..][..channels]);
         }
     }
 }

@@ -1,5 +1,4 @@
-//! The way back. The candidates are kept only if the weights are tracked: in the weight step of a
-//! search they are not.
+//! The way back. The sums are computed once for all candidates and for the weights.
 
 use burn::backend::autodiff::Autodiff;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
@@ -7,68 +6,74 @@ use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::tensor::FloatTensor;
+use burn::tensor::Slice;
 
-use super::{MixGradients, MixOps, SLOTS};
+use super::{MixGradients, MixOps, Mixture, SLOTS, Slots};
 
-/// All slots and the weights. A candidate in several slots is a parent several times, and gets the
-/// gradient of the first.
-const PARENTS: usize = SLOTS + 1;
+/// All slots, the base and the weights. A candidate in several slots is a parent several times, and
+/// gets the gradient of the first.
+const PARENTS: usize = SLOTS + 2;
 
 #[derive(Debug)]
 struct Mix;
 
 #[derive(Clone, Debug)]
 struct State<B: MixOps> {
-    candidates: Option<[FloatTensor<B>; SLOTS]>,
+    slots: Slots<B>,
     weights: FloatTensor<B>,
-    count: usize,
+    mixture: Mixture,
 }
 
 impl<B: MixOps + MixGradients> Backward<B, PARENTS> for Mix {
     type State = State<B>;
 
     fn backward(self, ops: Ops<State<B>, PARENTS>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let State { candidates, weights, count } = ops.state;
+        let State { slots, weights, mixture } = ops.state;
         let gradient = grads.consume::<B>(&ops.node);
-        let [nodes @ .., weight_node] = ops.parents;
-        if let (Some(node), Some([x0, x1, x2, x3, x4, x5, x6, x7])) = (weight_node, candidates) {
-            let gradient = gradient.clone();
-            let dots = B::mix_weight_gradient(x0, x1, x2, x3, x4, x5, x6, x7, gradient, count);
-            grads.register::<B>(node.id, dots);
+        let [nodes @ .., base_node, weight_node] = ops.parents;
+        let (x, moments) = slots.clone().into_lists();
+        let of_batch = mixture.norms.iter().flatten().any(|norm| norm.of_batch);
+        // Where no sums are needed the kernels do not look at what takes their place.
+        let sums = match weight_node.is_some() || of_batch {
+            true => B::mix_sums(slots, gradient.clone(), mixture),
+            false => weights.clone(),
+        };
+        if let Some(node) = weight_node {
+            let products = [Slice::from(1..=mixture.count), Slice::full()];
+            let products = B::float_sum_dim(B::float_slice(sums.clone(), &products), 1);
+            grads.register::<B>(node.id, B::float_reshape(products, [mixture.count].into()));
         }
-        for (index, node) in nodes.into_iter().take(count).enumerate() {
+        let candidates = nodes.into_iter().zip(x.into_iter().zip(moments)).zip(mixture.norms);
+        for (index, ((node, (x, moments)), norm)) in candidates.take(mixture.count).enumerate() {
             if let Some(node) = node {
-                let scaled = B::mix_x_gradient(gradient.clone(), weights.clone(), index);
-                grads.register::<B>(node.id, scaled);
+                let (weights, gradient, sums) = (weights.clone(), gradient.clone(), sums.clone());
+                let gradient = B::mix_x_gradient(x, moments, weights, gradient, sums, index, norm);
+                grads.register::<B>(node.id, gradient);
             }
+        }
+        if let Some(node) = base_node {
+            grads.register::<B>(node.id, gradient);
         }
     }
 }
 
 impl<B: MixOps + MixGradients, C: CheckpointStrategy> MixOps for Autodiff<B, C> {
     fn mix(
-        x0: FloatTensor<Self>,
-        x1: FloatTensor<Self>,
-        x2: FloatTensor<Self>,
-        x3: FloatTensor<Self>,
-        x4: FloatTensor<Self>,
-        x5: FloatTensor<Self>,
-        x6: FloatTensor<Self>,
-        x7: FloatTensor<Self>,
+        base: FloatTensor<Self>,
+        slots: Slots<Self>,
         weights: FloatTensor<Self>,
-        count: usize,
+        mixture: Mixture,
     ) -> FloatTensor<Self> {
-        let keep = weights.is_tracked();
-        let slots = [x0, x1, x2, x3, x4, x5, x6, x7];
-        let [n0, n1, n2, n3, n4, n5, n6, n7] = slots.each_ref().map(|slot| slot.node());
-        let (weights, n8) = weights.into_parts();
-        let slots = slots.map(|slot| slot.into_primitive());
-        let candidates = keep.then(|| slots.clone());
-        let [x0, x1, x2, x3, x4, x5, x6, x7] = slots;
-        let y = B::mix(x0, x1, x2, x3, x4, x5, x6, x7, weights.clone(), count);
-        let nodes = [n0, n1, n2, n3, n4, n5, n6, n7, n8];
+        let (base, base_node) = base.into_parts();
+        let (weights, weight_node) = weights.into_parts();
+        let (x, moments) = slots.into_lists();
+        let [n0, n1, n2, n3, n4, n5, n6, n7] = x.each_ref().map(|x| x.node());
+        let x = x.map(|x| x.into_primitive());
+        let slots = Slots::from_lists(x, moments.map(|moments| moments.into_primitive()));
+        let y = B::mix(base, slots.clone(), weights.clone(), mixture);
+        let nodes = [n0, n1, n2, n3, n4, n5, n6, n7, base_node, weight_node];
         match Mix.prepare::<C>(nodes).compute_bound().stateful() {
-            OpsKind::Tracked(prep) => prep.finish(State { candidates, weights, count }, y),
+            OpsKind::Tracked(prep) => prep.finish(State { slots, weights, mixture }, y),
             OpsKind::UnTracked(prep) => prep.finish(y),
         }
     }

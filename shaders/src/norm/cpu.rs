@@ -10,15 +10,15 @@ use burn::backend::TensorMetadata;
 use burn::backend::flex::FlexTensor;
 use macerator::{Simd, with_simd};
 
-use super::{NormGradients, NormOps};
+use super::{NormGradients, NormOps, Standard};
 use crate::cpu::columns::Columns;
 use crate::cpu::{self, contiguous, for_chunks, values};
 
 impl NormOps for Flex {
-    fn normalise(x: FlexTensor, moments: FlexTensor, eps: f32) -> FlexTensor {
+    fn normalise(x: FlexTensor, moments: FlexTensor, standard: Standard) -> FlexTensor {
         let (x, moments) = (contiguous(x), contiguous(moments));
         let shape = x.shape();
-        let scale = Scale::new(values(&moments), eps);
+        let scale = Scale::new(values(&moments), standard.eps);
         let mut out = vec![0.0; shape.num_elements()];
         let image = image_size(&shape);
         for_chunks(&mut out, image, |index, out| {
@@ -46,7 +46,7 @@ impl NormGradients for Flex {
         y: FlexTensor,
         gradient: FlexTensor,
         moments: FlexTensor,
-        eps: f32,
+        standard: Standard,
     ) -> FlexTensor {
         let (y, gradient, moments) = (contiguous(y), contiguous(gradient), contiguous(moments));
         let shape = y.shape();
@@ -54,11 +54,13 @@ impl NormGradients for Flex {
         let (image, columns) = (image_size(&shape), Columns::new(channels));
         let mut partial = vec![0.0; shape[0] * 2 * channels];
         let part = |tensor, index| &values(tensor)[index * image..][..image];
-        for_chunks(&mut partial, 2 * channels, |index, out| {
-            image_sums(part(&y, index), part(&gradient, index), columns, out);
-        });
+        if standard.of_batch {
+            for_chunks(&mut partial, 2 * channels, |index, out| {
+                image_sums(part(&y, index), part(&gradient, index), columns, out);
+            });
+        }
         let count = shape[0] * shape[1] * shape[2];
-        let pull = Pull::new(values(&moments), &partial, count, eps);
+        let pull = Pull::new(values(&moments), &partial, count, standard.eps);
         let mut out = vec![0.0; shape.num_elements()];
         for_chunks(&mut out, image, |index, out| {
             pull_image(part(&y, index), part(&gradient, index), &pull, out);
@@ -72,13 +74,19 @@ fn image_size(shape: &[usize]) -> usize {
 }
 
 /// Mean and 1/√(variance + eps), repeated to strips.
-struct Scale {
-    mean: Vec<f32>,
-    factor: Vec<f32>,
+pub(crate) struct Scale {
+    pub(crate) mean: Vec<f32>,
+    pub(crate) factor: Vec<f32>,
 }
 
 impl Scale {
-    fn new(moments: &[f32], eps: f32) -> Self {
+    /// Leaves the numbers of so many channels as they are.
+    pub(crate) fn identity(channels: usize) -> Self {
+        let strip = Columns::new(channels).strip();
+        Self { mean: vec![0.0; strip], factor: vec![1.0; strip] }
+    }
+
+    pub(crate) fn new(moments: &[f32], eps: f32) -> Self {
         let (mean, variance) = moments.split_at(moments.len() / 2);
         let columns = Columns::new(mean.len());
         let factor = variance.iter().map(|variance| (variance + eps).sqrt().recip());
@@ -100,7 +108,7 @@ fn scale_image<S: Simd>(x: &[f32], scale: &Scale, out: &mut [f32]) {
 
 /// Means of the columns, then Σ (x − mean)², into `out`, [2, channels].
 #[with_simd]
-fn image_moments<S: Simd>(x: &[f32], columns: Columns, out: &mut [f32]) {
+pub(crate) fn image_moments<S: Simd>(x: &[f32], columns: Columns, out: &mut [f32]) {
     let (means, squares) = out.split_at_mut(out.len() / 2);
     let pixels = x.len() / means.len();
     let mut sums = vec![0.0; columns.strip()];
@@ -122,7 +130,7 @@ fn image_moments<S: Simd>(x: &[f32], columns: Columns, out: &mut [f32]) {
 /// Moments of all images from those of each, [image, 2, channels]. Every image has the same number
 /// of pixels, so the mean is that of the means, and the squares are those within the images and
 /// those between them.
-fn merge(partial: &[f32], channels: usize, pixels: usize) -> Vec<f32> {
+pub(crate) fn merge(partial: &[f32], channels: usize, pixels: usize) -> Vec<f32> {
     let images = partial.chunks_exact(2 * channels);
     let count = images.len() as f32;
     let mut out = vec![0.0; 2 * channels];
@@ -160,15 +168,16 @@ fn image_sums<S: Simd>(y: &[f32], gradient: &[f32], columns: Columns, out: &mut 
 
 /// The gradient of batch norm, factor · (gradient − mean(gradient) − y · mean(gradient · y)), as
 /// factor · gradient − shift − y · slope, repeated to strips.
-struct Pull {
-    factor: Vec<f32>,
-    shift: Vec<f32>,
-    slope: Vec<f32>,
+pub(crate) struct Pull {
+    pub(crate) factor: Vec<f32>,
+    pub(crate) shift: Vec<f32>,
+    pub(crate) slope: Vec<f32>,
 }
 
 impl Pull {
-    /// From [2, channels] moments and [image, 2, channels] sums over `count` pixels in all.
-    fn new(moments: &[f32], partial: &[f32], count: usize, eps: f32) -> Self {
+    /// From [2, channels] moments and [image, 2, channels] sums over `count` pixels in all; with
+    /// sums of 0 it is the gradient by given moments.
+    pub(crate) fn new(moments: &[f32], partial: &[f32], count: usize, eps: f32) -> Self {
         let factor = Scale::new(moments, eps).factor;
         let mut sums = vec![0.0; moments.len()];
         for image in partial.chunks_exact(sums.len().max(1)) {

@@ -10,10 +10,11 @@ use burn::backend::flex::FlexTensor;
 use macerator::{Simd, with_simd};
 
 use super::{Pool, PoolGradients, PoolOps, Windows};
+use crate::cpu::convolve::{self, Plan};
 use crate::cpu::planes::Planes;
-use crate::cpu::{self, contiguous, for_chunks, for_chunks_with, values};
-use crate::depthwise::Geometry;
-use crate::depthwise::cpu::{convolve, convolve_transposed};
+use crate::cpu::{
+    self, Kernel, Scratch, contiguous, dispatch, for_chunks, for_parts, lanes, values, with_scratch,
+};
 
 /// Pixels of a window.
 const TAPS: usize = 9;
@@ -24,7 +25,8 @@ impl PoolOps for Flex {
         let out = match windows.kind {
             Pool::Max => maxima(values(&x), &windows),
             Pool::Average => {
-                let mut sums = convolve(values(&x), &ones(&windows), &windows.geometry());
+                let plan = Plan::forward(&windows.ones(), &ones(&windows), lanes());
+                let mut sums = convolve(&plan, values(&x), windows.shape[0], windows.output());
                 divide(&mut sums, &windows);
                 sums
             }
@@ -42,18 +44,19 @@ impl PoolGradients for Flex {
     fn average_pool_gradient(gradient: FlexTensor, windows: Windows) -> FlexTensor {
         let mut gradient = values(&contiguous(gradient)).to_vec();
         divide(&mut gradient, &windows);
-        let out = convolve_transposed(&gradient, &ones(&windows), &windows.geometry());
+        let plan = Plan::transposed(&windows.ones(), &ones(&windows), lanes());
+        let out = convolve(&plan, &gradient, windows.shape[0], windows.image());
         cpu::tensor(out, windows.shape)
     }
 }
 
 impl Windows {
-    fn geometry(&self) -> Geometry {
-        Geometry::new(self.shape, 3, self.stride, 1)
+    fn ones(&self) -> convolve::Windows {
+        convolve::Windows { image: self.image(), size: 3, stride: self.stride, dilation: 1 }
     }
 
     fn planes(&self) -> Planes {
-        Planes::new(self.image(), self.stride, 1, cpu::lanes())
+        Planes::new(self.image(), self.stride, 1, lanes())
     }
 }
 
@@ -80,57 +83,105 @@ fn divide(outputs: &mut [f32], windows: &Windows) {
     });
 }
 
+/// A convolution of a batch of images into images of this height, width and channels.
+fn convolve(
+    plan: &Plan,
+    x: &[f32],
+    batch: usize,
+    [height, width, channels]: [usize; 3],
+) -> Vec<f32> {
+    struct Convolve<'a> {
+        plan: &'a Plan,
+        x: &'a [f32],
+        scratch: &'a mut Scratch,
+        row: usize,
+        out: &'a mut [f32],
+    }
+    impl Kernel for Convolve<'_> {
+        type Output = ();
+
+        #[inline(always)]
+        fn run<S: Simd, const L: usize>(self) {
+            let Self { plan, x, scratch, row, out } = self;
+            plan.planes.copy(x, 0.0, &mut scratch.x);
+            scratch.rows.resize(plan.scratch_row(), 0.0);
+            for (y, out) in out.chunks_exact_mut(row).enumerate() {
+                plan.row::<S, L>(&scratch.x, y, &mut scratch.rows, out);
+            }
+        }
+    }
+    let (image, row) = (x.len() / batch.max(1), width * channels);
+    let mut out = vec![0.0; batch * height * row];
+    for_chunks(&mut out, height * row, |index, out| {
+        let x = &x[index * image..][..image];
+        with_scratch(|scratch| dispatch(Convolve { plan, x, scratch, row, out }));
+    });
+    out
+}
+
 fn maxima(x: &[f32], windows: &Windows) -> Vec<f32> {
     let [height, width, channels] = windows.output();
     let image: usize = windows.image().iter().product();
     let planes = windows.planes();
     let mut out = vec![0.0; windows.shape[0] * height * width * channels];
-    for_chunks_with(&mut out, height * width * channels, Vec::new, |scratch, index, out| {
-        let mut best = vec![0.0; width * planes.width_of_block];
-        for block in 0..planes.blocks() {
-            planes.fill(&x[index * image..][..image], block, f32::NEG_INFINITY, scratch);
+    for_chunks(&mut out, height * width * channels, |index, out| {
+        with_scratch(|scratch| {
+            let best = &mut scratch.rows;
+            best.resize(width * planes.pixel, 0.0);
+            planes.copy(&x[index * image..][..image], f32::NEG_INFINITY, &mut scratch.x);
             for (y, out) in out.chunks_exact_mut(width * channels).enumerate() {
                 best.fill(f32::NEG_INFINITY);
                 for tap in 0..TAPS {
-                    raise(&mut best, &scratch[offset(&planes, windows, y, tap)..]);
+                    raise(best, &scratch.x[offset(&planes, windows, y, tap)..]);
                 }
-                planes.put(&best, block, out, 0, 1);
+                planes.put(best, out, 0, 1);
             }
-        }
+        });
     });
     out
 }
 
 fn max_gradient(x: &[f32], gradient: &[f32], windows: &Windows) -> Vec<f32> {
-    let [height, width, channels] = windows.output();
-    let (image, output) = (windows.image().iter().product(), height * width * channels);
+    let image: usize = windows.image().iter().product();
+    let output: usize = windows.output().iter().product();
     let planes = windows.planes();
     let mut out = vec![0.0; windows.shape[0] * image];
-    for_chunks_with(&mut out, image, <[Vec<f32>; 2]>::default, |[pixels, sums], index, out| {
-        let gradient = &gradient[index * output..][..output];
-        let length = width * planes.width_of_block;
-        let (mut best, mut row, mut place) =
-            (vec![0.0; length], vec![0.0; length], vec![0; length]);
-        for block in 0..planes.blocks() {
-            planes.fill(&x[index * image..][..image], block, f32::NEG_INFINITY, pixels);
-            sums.clear();
-            sums.resize(pixels.len(), 0.0);
-            for (y, gradient) in gradient.chunks_exact(width * channels).enumerate() {
-                planes.take(gradient, block, &mut row);
-                best.fill(f32::NEG_INFINITY);
-                for tap in 0..TAPS {
-                    let x = &pixels[offset(&planes, windows, y, tap)..];
-                    raise_at(&mut best, &mut place, x, tap as u32);
-                }
-                for tap in 0..TAPS {
-                    let sums = &mut sums[offset(&planes, windows, y, tap)..];
-                    add_at(sums, &row, &place, tap as u32);
-                }
-            }
-            planes.collect(sums, block, out);
-        }
+    for_parts([(&mut out, image)], |index, [out]| {
+        let (x, gradient) = (&x[index * image..][..image], &gradient[index * output..][..output]);
+        with_scratch(|scratch| max_gradient_of(x, gradient, windows, &planes, scratch, out));
     });
     out
+}
+
+/// For one image.
+fn max_gradient_of(
+    x: &[f32],
+    gradient: &[f32],
+    windows: &Windows,
+    planes: &Planes,
+    scratch: &mut Scratch,
+    out: &mut [f32],
+) {
+    let [_, width, channels] = windows.output();
+    let length = width * planes.pixel;
+    let (mut best, mut row, mut place) = (vec![0.0; length], vec![0.0; length], vec![0; length]);
+    planes.copy(x, f32::NEG_INFINITY, &mut scratch.x);
+    let (x, sums) = (&scratch.x, &mut scratch.gradient);
+    sums.clear();
+    sums.resize(x.len(), 0.0);
+    for (y, gradient) in gradient.chunks_exact(width * channels).enumerate() {
+        planes.take(gradient, &mut row);
+        best.fill(f32::NEG_INFINITY);
+        for tap in 0..TAPS {
+            let x = &x[offset(planes, windows, y, tap)..];
+            raise_at(&mut best, &mut place, x, tap as u32);
+        }
+        for tap in 0..TAPS {
+            let sums = &mut sums[offset(planes, windows, y, tap)..];
+            add_at(sums, &row, &place, tap as u32);
+        }
+    }
+    planes.collect(sums, out);
 }
 
 /// Where a pixel of the windows of output row `y` starts in the planes.

@@ -21,13 +21,13 @@ const COLUMNS: usize = 65_535;
 /// Inputs are declared writable natively, where memory pages are shared: an input may lie in the
 /// same buffer as the output, and wgpu refuses one buffer in both modes. In a browser each tensor
 /// has a buffer of its own and the opposite holds.
-const ACCESS: &str = if cfg!(target_family = "wasm") { "read" } else { "read_write" };
+pub(crate) const ACCESS: &str = if cfg!(target_family = "wasm") { "read" } else { "read_write" };
 
 /// A WGSL template with its constants.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Program {
     name: &'static str,
-    source: &'static str,
+    sources: Vec<&'static str>,
     workgroups: usize,
     constants: Vec<(&'static str, String)>,
 }
@@ -36,9 +36,18 @@ impl Program {
     /// A template for this many threads. It finds their number as `COUNT` and its own as
     /// `thread(group, local)`.
     pub(crate) fn new(name: &'static str, source: &'static str, threads: usize) -> Self {
+        Self::of_pieces(name, [source], threads)
+    }
+
+    /// A template in several pieces.
+    pub(crate) fn of_pieces<const N: usize>(
+        name: &'static str,
+        sources: [&'static str; N],
+        threads: usize,
+    ) -> Self {
         let workgroups = threads.div_ceil(WORKGROUP);
         let columns = workgroups.clamp(1, COLUMNS);
-        Self { name, source, workgroups, constants: Vec::new() }
+        Self { name, sources: sources.to_vec(), workgroups, constants: Vec::new() }
             .constant("count", threads)
             .constant("columns", columns)
             .constant("access", ACCESS)
@@ -78,7 +87,9 @@ fn dimension() -> CubeDim {
 
 impl KernelSource for Program {
     fn source(&self) -> SourceTemplate {
-        let template = SourceTemplate::new(include_str!("prelude.wgsl")).add_template(self.source);
+        let prelude = SourceTemplate::new(include_str!("prelude.wgsl"));
+        let template =
+            self.sources.iter().fold(prelude, |template, source| template.add_template(*source));
         self.constants
             .iter()
             .fold(template, |template, (name, value)| template.register(*name, value.clone()))

@@ -1,11 +1,10 @@
 // partial[chunk, c, i, j] = sum over the output rows (n, oy) of a chunk and over ox of
-//     gradient[n, oy, ox, c] * x[n, oy * S + i * D - P, ox * S + j * D - P, c].
+//     gradient[n, oy, ox, c] * a[n, oy * S + i * D - P, ox * S + j * D - P, c].
 // One thread for each weight and chunk; neighbours differ in the channel, so reads are contiguous.
 // The chunks are summed up by another kernel: no atomics, the same result in every run.
 const BATCH: u32 = {{ batch }}u;
 const HEIGHT: u32 = {{ height }}u;
 const WIDTH: u32 = {{ width }}u;
-const CHANNELS: u32 = {{ channels }}u;
 const OUT_HEIGHT: u32 = {{ out_height }}u;
 const OUT_WIDTH: u32 = {{ out_width }}u;
 const SIZE: u32 = {{ size }}u;
@@ -14,9 +13,8 @@ const DILATION: u32 = {{ dilation }}u;
 const PADDING: u32 = {{ padding }}u;
 const CHUNK_ROWS: u32 = {{ chunk_rows }}u;
 
-@group(0) @binding(0) var<storage, {{ access }}> x: array<f32>;
-@group(0) @binding(1) var<storage, {{ access }}> gradient: array<f32>;
-@group(0) @binding(2) var<storage, read_write> partial: array<f32>;
+@group(0) @binding({{ next }}) var<storage, {{ access }}> gradient: array<f32>;
+@group(0) @binding({{ second }}) var<storage, read_write> partial: array<f32>;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -43,8 +41,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
             if in_x >= WIDTH {
                 continue;
             }
-            let value = x[((image * HEIGHT + in_y) * WIDTH + in_x) * CHANNELS + channel];
-            sum += gradient[(row * OUT_WIDTH + out_x) * CHANNELS + channel] * value;
+            let place = ((image * HEIGHT + in_y) * WIDTH + in_x) * CHANNELS + channel;
+            sum += gradient[(row * OUT_WIDTH + out_x) * CHANNELS + channel] * activation(place, channel);
         }
     }
     partial[(chunk * CHANNELS + channel) * SIZE * SIZE + weight] = sum;

@@ -1,8 +1,7 @@
-// y[n, oy, ox, c] = sum over i, j of weight[c, i, j] * x[n, oy * S + i * D - P, ox * S + j * D - P, c].
+// y[n, oy, ox, c] = sum over i, j of weight[c, i, j] * a[n, oy * S + i * D - P, ox * S + j * D - P, c].
 // One thread for each element of y; neighbours differ in the channel, so reads are contiguous.
 const HEIGHT: u32 = {{ height }}u;
 const WIDTH: u32 = {{ width }}u;
-const CHANNELS: u32 = {{ channels }}u;
 const OUT_HEIGHT: u32 = {{ out_height }}u;
 const OUT_WIDTH: u32 = {{ out_width }}u;
 const SIZE: u32 = {{ size }}u;
@@ -10,9 +9,8 @@ const STRIDE: u32 = {{ stride }}u;
 const DILATION: u32 = {{ dilation }}u;
 const PADDING: u32 = {{ padding }}u;
 
-@group(0) @binding(0) var<storage, {{ access }}> x: array<f32>;
-@group(0) @binding(1) var<storage, {{ access }}> weight: array<f32>;
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@group(0) @binding({{ next }}) var<storage, {{ access }}> weight: array<f32>;
+@group(0) @binding({{ second }}) var<storage, read_write> y: array<f32>;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -36,8 +34,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
             if in_x >= WIDTH {
                 continue;
             }
-            let value = x[((image * HEIGHT + in_y) * WIDTH + in_x) * CHANNELS + channel];
-            sum += weight[(channel * SIZE + i) * SIZE + j] * value;
+            let place = ((image * HEIGHT + in_y) * WIDTH + in_x) * CHANNELS + channel;
+            sum += weight[(channel * SIZE + i) * SIZE + j] * activation(place, channel);
         }
     }
     y[index] = sum;

@@ -1,8 +1,7 @@
 // out[n, y, x, c] = sum over i, j of weight[c, i, j] * gradient[n, (y + P - i * D) / S, (x + P - j * D) / S, c]
-// where these are whole and in the image. One thread for each element of the input.
+// where these are whole and in the image, and the ReLU let x pass. One thread for each element of the input.
 const HEIGHT: u32 = {{ height }}u;
 const WIDTH: u32 = {{ width }}u;
-const CHANNELS: u32 = {{ channels }}u;
 const OUT_HEIGHT: u32 = {{ out_height }}u;
 const OUT_WIDTH: u32 = {{ out_width }}u;
 const SIZE: u32 = {{ size }}u;
@@ -10,9 +9,9 @@ const STRIDE: u32 = {{ stride }}u;
 const DILATION: u32 = {{ dilation }}u;
 const PADDING: u32 = {{ padding }}u;
 
-@group(0) @binding(0) var<storage, {{ access }}> weight: array<f32>;
-@group(0) @binding(1) var<storage, {{ access }}> gradient: array<f32>;
-@group(0) @binding(2) var<storage, read_write> out: array<f32>;
+@group(0) @binding({{ next }}) var<storage, {{ access }}> weight: array<f32>;
+@group(0) @binding({{ second }}) var<storage, {{ access }}> gradient: array<f32>;
+@group(0) @binding({{ third }}) var<storage, read_write> out: array<f32>;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -46,5 +45,6 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
             sum += weight[(channel * SIZE + i) * SIZE + j] * value;
         }
     }
-    out[index] = sum;
+    let passes = live(standard(x[index], channel));
+    out[index] = select(0.0, sum * {{ factor }}, passes);
 }

@@ -1,0 +1,357 @@
+//! Depthwise convolutions of one image, through the padded planes of [`Planes`]: all loops run over
+//! contiguous vectors and none has a border case.
+
+use macerator::{Simd, Vector};
+
+use super::planes::Planes;
+use super::{load, store};
+
+/// Vectors of the output that a kernel works on at once: as many as leave registers for operands.
+const GROUP: usize = 8;
+
+/// Weights whose gradient is accumulated at once: as many as leave registers for operands.
+const TAPS: usize = 9;
+
+/// All sizes of a convolution of every channel by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Windows {
+    /// Height, width and channels of the input.
+    pub(crate) image: [usize; 3],
+    /// Height and width of the kernel.
+    pub(crate) size: usize,
+    pub(crate) stride: usize,
+    pub(crate) dilation: usize,
+}
+
+impl Windows {
+    pub(crate) fn padding(&self) -> usize {
+        self.dilation * (self.size / 2)
+    }
+
+    /// Height, width and channels of the output.
+    pub(crate) fn output(&self) -> [usize; 3] {
+        let [height, width, channels] = self.image;
+        [height.div_ceil(self.stride), width.div_ceil(self.stride), channels]
+    }
+
+    pub(crate) fn taps(&self) -> usize {
+        self.size * self.size
+    }
+}
+
+/// A convolution as shifts of padded planes. Pixel `phase + steps · i` of an output row is the sum
+/// over the taps of that phase; a forward pass has one phase, the way back through stride s has s
+/// in each direction, and each weight belongs to one of them.
+pub(crate) struct Plan {
+    /// Layout of what is convolved.
+    pub(crate) planes: Planes,
+    /// Rows of the planes from one output row to the next, in units of one row of phases.
+    rows: usize,
+    /// Phases in each direction.
+    steps: usize,
+    /// Taps of phase (y mod steps) · steps + x mod steps.
+    phases: Vec<Vec<Tap>>,
+    /// [tap][vector of a pixel] vectors.
+    weights: Vec<f32>,
+    /// Pixels of an output row.
+    width: usize,
+}
+
+/// One weight of the kernel at its place.
+#[derive(Clone, Copy)]
+struct Tap {
+    /// From the start of an output row in the planes to what this weight multiplies.
+    offset: usize,
+    /// Index of the weight in row-major order.
+    weight: usize,
+}
+
+impl Plan {
+    /// The convolution with `weight`, [channels, taps].
+    pub(crate) fn forward(windows: &Windows, weight: &[f32], lanes: usize) -> Self {
+        let Windows { stride, dilation, size, .. } = *windows;
+        let planes = Planes::new(windows.image, stride, windows.padding(), lanes);
+        let tap = |index: usize| Tap {
+            offset: planes.offset(index / size * dilation, index % size * dilation),
+            weight: index,
+        };
+        let phases = vec![(0..windows.taps()).map(tap).collect()];
+        let weights = pack(&planes, weight, windows.taps());
+        Self { planes, rows: stride, steps: 1, phases, weights, width: windows.output()[1] }
+    }
+
+    /// Its way back. Input pixel y gets weight i from output pixel (y + padding − i · dilation) /
+    /// stride, where that is whole.
+    pub(crate) fn transposed(windows: &Windows, weight: &[f32], lanes: usize) -> Self {
+        let Windows { stride, dilation, size, .. } = *windows;
+        let border = windows.padding().div_ceil(stride);
+        let planes = Planes::new(windows.output(), 1, border, lanes);
+        let shift = |phase: usize, index: usize| {
+            let distance = phase + windows.padding() + border * stride - index * dilation;
+            distance.is_multiple_of(stride).then_some(distance / stride)
+        };
+        let phase = |phase: usize| {
+            let tap = |index: usize| {
+                let y = shift(phase / stride, index / size)?;
+                let x = shift(phase % stride, index % size)?;
+                Some(Tap { offset: planes.offset(y, x), weight: index })
+            };
+            (0..windows.taps()).filter_map(tap).collect()
+        };
+        let phases = (0..stride * stride).map(phase).collect();
+        let weights = pack(&planes, weight, windows.taps());
+        Self { planes, rows: 1, steps: stride, phases, weights, width: windows.image[1] }
+    }
+
+    /// Floats of the scratch row that [`row`](Self::row) needs.
+    pub(crate) fn scratch_row(&self) -> usize {
+        self.planes.flat(self.width.div_ceil(self.steps))
+    }
+
+    /// Output row `y`, NHWC, from the planes; `row` is scratch memory.
+    #[inline(always)]
+    pub(crate) fn row<S: Simd, const L: usize>(
+        &self,
+        planes: &[f32],
+        y: usize,
+        row: &mut [f32],
+        out: &mut [f32],
+    ) {
+        if self.steps == 1 && out.len() == row.len() {
+            return self.phase::<S, L>(planes, y, 0, out);
+        }
+        for phase in 0..self.steps.min(self.width) {
+            self.phase::<S, L>(planes, y, phase, row);
+            self.planes.put(row, out, phase, self.steps);
+        }
+    }
+
+    /// The pixels of one phase of output row `y`, filled up.
+    #[inline(always)]
+    pub(crate) fn phase<S: Simd, const L: usize>(
+        &self,
+        planes: &[f32],
+        y: usize,
+        phase: usize,
+        row: &mut [f32],
+    ) {
+        let taps = &self.phases[y % self.steps * self.steps + phase];
+        let planes = &planes[y / self.steps * self.rows * self.planes.row()..];
+        let weights = self.weights.as_chunks::<L>().0;
+        let out = row.as_chunks_mut::<L>().0;
+        match self.planes.period() {
+            1 => convolve_row::<S, L, 1>(planes, taps, weights, out),
+            2 => convolve_row::<S, L, 2>(planes, taps, weights, out),
+            4 => convolve_row::<S, L, 4>(planes, taps, weights, out),
+            8 => convolve_row::<S, L, 8>(planes, taps, weights, out),
+            period => {
+                for (index, out) in out.iter_mut().enumerate() {
+                    let weights = &weights[index % period..];
+                    *out = single::<S, L>(&planes[index * L..], taps, weights, period);
+                }
+            }
+        }
+    }
+}
+
+/// Weights [channels, taps] as [tap][vector of a pixel] vectors.
+fn pack(planes: &Planes, weight: &[f32], taps: usize) -> Vec<f32> {
+    let floats = planes.flat(1);
+    let mut packed = vec![0.0; taps * floats];
+    for (tap, row) in packed.chunks_exact_mut(floats).enumerate() {
+        for (lane, value) in row.iter_mut().enumerate() {
+            let channel = lane % planes.pixel;
+            if channel < planes.channels {
+                *value = weight[channel * taps + tap];
+            }
+        }
+    }
+    packed
+}
+
+/// A row of pixels of `P` vectors each.
+#[inline(always)]
+fn convolve_row<S: Simd, const L: usize, const P: usize>(
+    x: &[f32],
+    taps: &[Tap],
+    weights: &[[f32; L]],
+    out: &mut [[f32; L]],
+) {
+    let (pixels, _) = out.as_chunks_mut::<P>();
+    let (groups, rest) = pixels.as_chunks_mut::<GROUP>();
+    let (pairs, last) = rest.as_chunks_mut::<2>();
+    let mut x = x;
+    for group in groups {
+        convolve_group::<S, L, P, GROUP>(x, taps, weights, group);
+        x = &x[GROUP * P * L..];
+    }
+    for pair in pairs {
+        convolve_group::<S, L, P, 2>(x, taps, weights, pair);
+        x = &x[2 * P * L..];
+    }
+    for last in last {
+        convolve_group::<S, L, P, 1>(x, taps, weights, std::array::from_mut(last));
+    }
+}
+
+/// `N` pixels, vector by vector: every weight is loaded once for all of them.
+#[inline(always)]
+fn convolve_group<S: Simd, const L: usize, const P: usize, const N: usize>(
+    x: &[f32],
+    taps: &[Tap],
+    weights: &[[f32; L]],
+    out: &mut [[[f32; L]; P]; N],
+) {
+    for vector in 0..P {
+        let sums: [Vector<S, f32>; N] = column::<S, L, P, N>(x, taps, weights, vector);
+        for (out, sum) in out.iter_mut().zip(sums) {
+            out[vector] = store(sum);
+        }
+    }
+}
+
+#[inline(always)]
+fn column<S: Simd, const L: usize, const P: usize, const N: usize>(
+    x: &[f32],
+    taps: &[Tap],
+    weights: &[[f32; L]],
+    vector: usize,
+) -> [Vector<S, f32>; N] {
+    let mut sums: [Vector<S, f32>; N] = [load(&[0.0; L]); N];
+    for tap in taps {
+        let weight = load(&weights[tap.weight * P + vector]);
+        let x = x[tap.offset..][..N * P * L].as_chunks::<L>().0.as_chunks::<P>().0;
+        for (sum, x) in sums.iter_mut().zip(x) {
+            *sum = load::<S, L>(&x[vector]).mul_add(weight, *sum);
+        }
+    }
+    sums
+}
+
+/// One vector, where the number of vectors of a pixel is unusual.
+#[inline(always)]
+fn single<S: Simd, const L: usize>(
+    x: &[f32],
+    taps: &[Tap],
+    weights: &[[f32; L]],
+    period: usize,
+) -> [f32; L] {
+    let mut sum = load::<S, L>(&[0.0; L]);
+    for tap in taps {
+        let x = x[tap.offset..][..L].as_chunks::<L>().0;
+        sum = load::<S, L>(&x[0]).mul_add(load(&weights[tap.weight * period]), sum);
+    }
+    store(sum)
+}
+
+/// The gradient for the weights, [channels, taps], is Σ over all pixels of output gradient · input.
+pub(crate) struct Correlation<'a> {
+    pub(crate) windows: &'a Windows,
+    /// The input in the planes of the forward pass.
+    pub(crate) x: (&'a Planes, &'a [f32]),
+    /// The output gradient in the planes of the way back.
+    pub(crate) gradient: (&'a Planes, &'a [f32]),
+}
+
+impl Correlation<'_> {
+    /// Adds the sums to `out`.
+    #[inline(always)]
+    pub(crate) fn add<S: Simd, const L: usize>(&self, out: &mut [f32]) {
+        let (planes, _) = self.x;
+        let taps = self.windows.taps();
+        for first in (0..taps).step_by(TAPS) {
+            // Past the last weight the last one is computed again.
+            let offsets = std::array::from_fn(|tap| self.offset((first + tap).min(taps - 1)));
+            for vector in 0..planes.period() {
+                let sums = match planes.period() {
+                    1 => self.sums::<S, L, 1>(&offsets, vector),
+                    2 => self.sums::<S, L, 2>(&offsets, vector),
+                    4 => self.sums::<S, L, 4>(&offsets, vector),
+                    8 => self.sums::<S, L, 8>(&offsets, vector),
+                    period => self.single::<S, L>(&offsets, vector, period),
+                };
+                for (tap, sum) in (first..taps).zip(sums) {
+                    for (lane, value) in sum.into_iter().enumerate() {
+                        let channel = (vector * L + lane) % planes.pixel;
+                        if channel < planes.channels {
+                            out[channel * taps + tap] += value;
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn offset(&self, tap: usize) -> usize {
+        let Windows { size, dilation, .. } = *self.windows;
+        self.x.0.offset(tap / size * dilation, tap % size * dilation)
+    }
+
+    /// The input from the first window of output row `y` on, and the gradient of that row.
+    #[inline(always)]
+    fn rows(&self, y: usize) -> (&[f32], &[f32]) {
+        let ((planes, x), (border, gradient)) = (self.x, self.gradient);
+        let start = border.offset(y + border.padding, border.padding);
+        (
+            &x[y * self.windows.stride * planes.row()..],
+            &gradient[start..][..border.flat(border.width)],
+        )
+    }
+
+    #[inline(always)]
+    fn sums<S: Simd, const L: usize, const P: usize>(
+        &self,
+        offsets: &[usize; TAPS],
+        vector: usize,
+    ) -> [[f32; L]; TAPS] {
+        let mut sums: [Vector<S, f32>; TAPS] = [load(&[0.0; L]); TAPS];
+        for y in 0..self.windows.output()[0] {
+            let (x, gradient) = self.rows(y);
+            let (groups, last) = gradient.as_chunks::<L>().0.as_chunks::<P>().0.as_chunks::<4>();
+            for (index, group) in groups.iter().enumerate() {
+                correlate::<S, L, P, 4>(&x[index * 4 * P * L..], offsets, group, vector, &mut sums);
+            }
+            for (index, last) in last.iter().enumerate() {
+                let x = &x[(groups.len() * 4 + index) * P * L..];
+                correlate::<S, L, P, 1>(x, offsets, &[*last], vector, &mut sums);
+            }
+        }
+        sums.map(store)
+    }
+
+    #[inline(always)]
+    fn single<S: Simd, const L: usize>(
+        &self,
+        offsets: &[usize; TAPS],
+        vector: usize,
+        period: usize,
+    ) -> [[f32; L]; TAPS] {
+        let mut sums: [Vector<S, f32>; TAPS] = [load(&[0.0; L]); TAPS];
+        for y in 0..self.windows.output()[0] {
+            let (x, gradient) = self.rows(y);
+            let vectors = gradient.as_chunks::<L>().0.iter().enumerate();
+            for (index, gradient) in vectors.skip(vector).step_by(period) {
+                correlate::<S, L, 1, 1>(&x[index * L..], offsets, &[[*gradient]], 0, &mut sums);
+            }
+        }
+        sums.map(store)
+    }
+}
+
+/// Adds gradient · x for `N` pixels and every tap.
+#[inline(always)]
+fn correlate<S: Simd, const L: usize, const P: usize, const N: usize>(
+    x: &[f32],
+    offsets: &[usize; TAPS],
+    gradient: &[[[f32; L]; P]; N],
+    vector: usize,
+    sums: &mut [Vector<S, f32>; TAPS],
+) {
+    let gradient: [Vector<S, f32>; N] = std::array::from_fn(|pixel| load(&gradient[pixel][vector]));
+    for (sum, offset) in sums.iter_mut().zip(offsets) {
+        let x = x[*offset..][..N * P * L].as_chunks::<L>().0.as_chunks::<P>().0;
+        for (x, gradient) in x.iter().zip(gradient) {
+            *sum = load::<S, L>(&x[vector]).mul_add(gradient, *sum);
+        }
+    }
+}

@@ -1,0 +1,19 @@
+// out = weights[INDEX] * gradient / sqrt(variance + eps), where the moments are constants.
+const INDEX: u32 = {{ index }}u;
+const CHANNELS: u32 = {{ channels }}u;
+const EPS: f32 = {{ eps }};
+
+@group(0) @binding(0) var<storage, {{ access }}> gradient: array<f32>;
+@group(0) @binding(1) var<storage, {{ access }}> weights: array<f32>;
+@group(0) @binding(2) var<storage, {{ access }}> moments: array<f32>;
+@group(0) @binding(3) var<storage, read_write> out: array<f32>;
+
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let index = thread(workgroup, local);
+    if index >= COUNT {
+        return;
+    }
+    let scale = inverseSqrt(moments[CHANNELS + index % CHANNELS] + EPS);
+    out[index] = weights[INDEX] * gradient[index] * scale;
+}
