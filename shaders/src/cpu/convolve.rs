@@ -220,12 +220,18 @@ fn column<S: Simd, const L: usize, const P: usize, const N: usize>(
     let mut sums: [Vector<S, f32>; N] = [load(&[0.0; L]); N];
     for tap in taps {
         let weight = load(&weights[tap.weight * P + vector]);
-        let x = x[tap.offset..][..N * P * L].as_chunks::<L>().0.as_chunks::<P>().0;
+        let x = pixels::<L, P, N>(&x[tap.offset..]);
         for (sum, x) in sums.iter_mut().zip(x) {
             *sum = load::<S, L>(&x[vector]).mul_add(weight, *sum);
         }
     }
     sums
+}
+
+/// The first `N` pixels of `P` vectors each: one bounds check for all of them.
+#[inline(always)]
+fn pixels<const L: usize, const P: usize, const N: usize>(x: &[f32]) -> &[[[f32; L]; P]; N] {
+    &x[..N * P * L].as_chunks::<L>().0.as_chunks::<P>().0.as_chunks::<N>().0[0]
 }
 
 /// One vector, where the number of vectors of a pixel is unusual.
@@ -316,7 +322,7 @@ impl Correlation<'_> {
                 correlate::<S, L, P, 1>(x, offsets, &[*last], vector, &mut sums);
             }
         }
-        sums.map(store)
+        stored(sums)
     }
 
     #[inline(always)]
@@ -334,8 +340,18 @@ impl Correlation<'_> {
                 correlate::<S, L, 1, 1>(&x[index * L..], offsets, &[[*gradient]], 0, &mut sums);
             }
         }
-        sums.map(store)
+        stored(sums)
     }
+}
+
+/// Not `sums.map(store)`: that is not inlined, and then compiled without vectors.
+#[inline(always)]
+fn stored<S: Simd, const L: usize>(sums: [Vector<S, f32>; TAPS]) -> [[f32; L]; TAPS] {
+    let mut out = [[0.0; L]; TAPS];
+    for (out, sum) in out.iter_mut().zip(sums) {
+        *out = store(sum);
+    }
+    out
 }
 
 /// Adds gradient · x for `N` pixels and every tap.
@@ -347,10 +363,13 @@ fn correlate<S: Simd, const L: usize, const P: usize, const N: usize>(
     vector: usize,
     sums: &mut [Vector<S, f32>; TAPS],
 ) {
-    let gradient: [Vector<S, f32>; N] = std::array::from_fn(|pixel| load(&gradient[pixel][vector]));
+    let mut loaded: [Vector<S, f32>; N] = [load(&[0.0; L]); N];
+    for (loaded, pixel) in loaded.iter_mut().zip(gradient) {
+        *loaded = load(&pixel[vector]);
+    }
     for (sum, offset) in sums.iter_mut().zip(offsets) {
-        let x = x[*offset..][..N * P * L].as_chunks::<L>().0.as_chunks::<P>().0;
-        for (x, gradient) in x.iter().zip(gradient) {
+        let x = pixels::<L, P, N>(&x[*offset..]);
+        for (x, gradient) in x.iter().zip(loaded) {
             *sum = load::<S, L>(&x[vector]).mul_add(gradient, *sum);
         }
     }

@@ -67,41 +67,67 @@ impl Packed {
             let block = block.as_chunks::<L>().0.as_chunks::<V>().0;
             let first = index * self.block;
             let width = self.block.min(self.outputs - first);
-            let mut put = |p: usize, values: &[[f32; L]; V]| {
-                let out = &mut out[p * self.outputs + first..][..width];
-                out.copy_from_slice(&values.as_flattened()[..width]);
-            };
             let tiles = pixels / PIXELS * PIXELS;
+            let mut values = [[[0.0; L]; V]; PIXELS];
             for p in (0..tiles).step_by(PIXELS) {
-                let rows = std::array::from_fn(|r| &x[(p + r) * pixel..][..self.inputs]);
-                for (r, values) in tile::<S, L, V, PIXELS>(rows, block).iter().enumerate() {
-                    put(p + r, values);
-                }
+                tile::<S, L, V, PIXELS>(&x[p * pixel..], pixel, block, &mut values);
+                self.put(&values, width, &mut out[p * self.outputs + first..]);
             }
+            let mut values = [[[0.0; L]; V]; 1];
             for p in tiles..pixels {
-                let [values] = tile::<S, L, V, 1>([&x[p * pixel..][..self.inputs]], block);
-                put(p, &values);
+                tile::<S, L, V, 1>(&x[p * pixel..], pixel, block, &mut values);
+                self.put(&values, width, &mut out[p * self.outputs + first..]);
+            }
+        }
+    }
+
+    /// Copies the first `width` outputs of every pixel of a tile.
+    #[inline(always)]
+    fn put<const L: usize, const V: usize>(
+        &self,
+        values: &[[[f32; L]; V]],
+        width: usize,
+        out: &mut [f32],
+    ) {
+        for (r, values) in values.iter().enumerate() {
+            let (values, out) = (values.as_flattened(), &mut out[r * self.outputs..]);
+            // The length of a copy that is known needs no call.
+            match out.first_chunk_mut::<16>() {
+                Some(out) if width == 16 && V * L == 16 => out.copy_from_slice(values),
+                _ => out[..width].copy_from_slice(&values[..width]),
             }
         }
     }
 }
 
+/// `values` = `R` pixels of `x`, which lie `pixel` floats apart, · the block of a matrix.
 #[inline(always)]
 fn tile<S: Simd, const L: usize, const V: usize, const R: usize>(
-    rows: [&[f32]; R],
+    x: &[f32],
+    pixel: usize,
     matrix: &[[[f32; L]; V]],
-) -> [[[f32; L]; V]; R] {
+    values: &mut [[[f32; L]; V]; R],
+) {
+    let inputs = matrix.len();
+    let mut rows: [&[f32]; R] = [&[]; R];
+    for (r, row) in rows.iter_mut().enumerate() {
+        *row = &x[r * pixel..][..inputs];
+    }
     let mut sums: [[Vector<S, f32>; V]; R] = [[load(&[0.0; L]); V]; R];
-    for (input, matrix) in matrix.iter().enumerate() {
-        let matrix: [Vector<S, f32>; V] = std::array::from_fn(|vector| load(&matrix[vector]));
+    for input in 0..inputs {
+        let vectors = &matrix[input];
         for (sums, row) in sums.iter_mut().zip(rows) {
             let x: Vector<S, f32> = row[input].splat();
-            for (sum, matrix) in sums.iter_mut().zip(matrix) {
-                *sum = x.mul_add(matrix, *sum);
+            for (sum, vector) in sums.iter_mut().zip(vectors) {
+                *sum = x.mul_add(load(vector), *sum);
             }
         }
     }
-    sums.map(|sums| sums.map(store))
+    for (values, sums) in values.iter_mut().zip(sums) {
+        for (value, sum) in values.iter_mut().zip(sums) {
+            *value = store(sum);
+        }
+    }
 }
 
 /// Inputs of a register tile of [`outer`]: eight sums hide the latency of one.
@@ -116,33 +142,46 @@ pub(crate) fn outer<S: Simd, const L: usize>(
     (gradient, filled, outputs): (&[f32], usize, usize),
     out: &mut [f32],
 ) {
+    let tiles = inputs / INPUTS * INPUTS;
     for first in (0..filled).step_by(L) {
-        for input in (0..inputs).step_by(INPUTS) {
-            // Past the last input the last one is computed again.
-            let columns = std::array::from_fn(|index| (input + index).min(inputs - 1));
-            let sums = outer_tile::<S, L>((x, pixel), columns, (&gradient[first..], filled));
-            for (input, sum) in (input..inputs).zip(sums) {
+        let gradient = (&gradient[first..], filled);
+        let mut add = |input: usize, sums: &[[f32; L]]| {
+            for (input, sum) in (input..).zip(sums) {
                 for (output, value) in (first..outputs).zip(sum) {
                     out[output * inputs + input] += value;
                 }
             }
+        };
+        let mut sums = [[0.0; L]; INPUTS];
+        for input in (0..tiles).step_by(INPUTS) {
+            outer_tile::<S, L, INPUTS>((&x[input..], pixel), gradient, &mut sums);
+            add(input, &sums);
+        }
+        let mut sums = [[0.0; L]; 1];
+        for input in tiles..inputs {
+            outer_tile::<S, L, 1>((&x[input..], pixel), gradient, &mut sums);
+            add(input, &sums);
         }
     }
 }
 
 #[inline(always)]
-fn outer_tile<S: Simd, const L: usize>(
+fn outer_tile<S: Simd, const L: usize, const I: usize>(
     (x, pixel): (&[f32], usize),
-    columns: [usize; INPUTS],
     (gradient, filled): (&[f32], usize),
-) -> [[f32; L]; INPUTS] {
-    let mut sums: [Vector<S, f32>; INPUTS] = [load(&[0.0; L]); INPUTS];
+    out: &mut [[f32; L]; I],
+) {
+    let mut sums: [Vector<S, f32>; I] = [load(&[0.0; L]); I];
     for (x, gradient) in x.chunks(pixel).zip(gradient.chunks(filled)) {
-        let Some(gradient) = gradient.first_chunk::<L>() else { break };
+        let (Some(gradient), Some(x)) = (gradient.first_chunk::<L>(), x.first_chunk::<I>()) else {
+            break;
+        };
         let gradient = load::<S, L>(gradient);
-        for (sum, column) in sums.iter_mut().zip(columns) {
-            *sum = x[column].splat::<S>().mul_add(gradient, *sum);
+        for (sum, x) in sums.iter_mut().zip(x) {
+            *sum = x.splat::<S>().mul_add(gradient, *sum);
         }
     }
-    sums.map(store)
+    for (out, sum) in out.iter_mut().zip(sums) {
+        *out = store(sum);
+    }
 }

@@ -237,6 +237,51 @@ impl Prologue {
     }
 }
 
+/// Σ g and Σ g·x̂ of an image, repeated to strips.
+struct Products {
+    sums: Vec<f32>,
+    products: Vec<f32>,
+}
+
+impl Products {
+    fn new(strip: usize) -> Self {
+        Self { sums: vec![0.0; strip], products: vec![0.0; strip] }
+    }
+}
+
+impl Prologue {
+    /// From the gradient of the activations to that of the pixels, as far as one image goes.
+    #[inline(always)]
+    fn back(&self, scale: &Scale, x: &[f32], gradient: &mut [f32], products: &mut Products) {
+        let Some(norm) = self.norm else {
+            if self.relu {
+                gradient.iter_mut().zip(x).for_each(|(g, x)| *g = if *x > 0.0 { *g } else { 0.0 });
+            }
+            return;
+        };
+        let strip = scale.mean.len();
+        for (gradient, x) in gradient.chunks_mut(strip).zip(x.chunks(strip)) {
+            let scale = scale.mean.iter().zip(&scale.factor);
+            if self.relu {
+                for ((g, x), (mean, factor)) in gradient.iter_mut().zip(x).zip(scale.clone()) {
+                    *g = if (x - mean) * factor > 0.0 { *g } else { 0.0 };
+                }
+            }
+            if !norm.of_batch {
+                gradient.iter_mut().zip(scale).for_each(|(g, (_, factor))| *g *= factor);
+                continue;
+            }
+            let sums = products.sums.iter_mut().zip(&mut products.products);
+            for (((g, x), (mean, factor)), (sum, product)) in
+                gradient.iter().zip(x).zip(scale).zip(sums)
+            {
+                *sum += g;
+                *product += g * ((x - mean) * factor);
+            }
+        }
+    }
+}
+
 struct Forward<'a> {
     inputs: &'a Inputs,
     plan: &'a Plan,
@@ -355,34 +400,19 @@ impl Inputs {
         sums: &mut [f32],
     ) {
         let [_, width, channels] = self.sizes.windows.image;
-        let Prologue { relu, norm } = self.sizes.prologue;
-        let (columns, strip) = (Columns::new(channels), self.scale.mean.len());
-        let constant = norm.is_some_and(|norm| !norm.of_batch);
-        let mut products = [vec![0.0; strip], vec![0.0; strip]];
+        let columns = Columns::new(channels);
+        let mut products = Products::new(columns.strip());
         scratch.rows.resize(back.scratch_row(), 0.0);
         let rows = out.chunks_exact_mut(width * channels).zip(x.chunks_exact(width * channels));
         for (y, (out, x)) in rows.enumerate() {
             back.row::<S, L>(&scratch.gradient, y, &mut scratch.rows, out);
-            for (out, x) in out.chunks_mut(strip).zip(x.chunks(strip)) {
-                let [sum, product] = &mut products;
-                let scale = self.scale.mean.iter().zip(&self.scale.factor);
-                let sums = sum.iter_mut().zip(product);
-                for (((g, x), (mean, factor)), (sum, product)) in
-                    out.iter_mut().zip(x).zip(scale).zip(sums)
-                {
-                    let x = (x - mean) * factor;
-                    *g = if relu && !(x > 0.0) { 0.0 } else { *g };
-                    *sum += *g;
-                    *product += *g * x;
-                    *g *= if constant { *factor } else { 1.0 };
-                }
-            }
+            self.sizes.prologue.back(&self.scale, x, out, &mut products);
         }
         if let Some((first, second)) = sums.split_at_mut_checked(channels)
             && !second.is_empty()
         {
-            first.copy_from_slice(&columns.fold(&products[0]));
-            second.copy_from_slice(&columns.fold(&products[1]));
+            first.copy_from_slice(&columns.fold(&products.sums));
+            second.copy_from_slice(&columns.fold(&products.products));
         }
     }
 
