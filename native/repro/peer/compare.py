@@ -18,6 +18,7 @@ import json
 import os
 import platform
 import shlex
+import shutil
 import statistics
 import subprocess
 import sys
@@ -94,10 +95,7 @@ def run(command, threads):
     """The JSON object that a command prints."""
     # OpenMP and MKL must not take more than PyTorch is told to.
     environment = os.environ | {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
-    try:
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environment)
-    except OSError as error:
-        raise SystemExit(f"cannot start {command[0]}: {error}; give its path with --sdarts")
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environment)
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
     if done.returncode or len(lines) != 1:
         raise SystemExit(f"exit code {done.returncode}, {len(lines)} rows: {shlex.join(command)}")
@@ -198,6 +196,8 @@ def arguments():
     args = parser.parse_args()
     if min(args.rounds, args.steps, args.threads) < 1:
         parser.error("--rounds, --steps and --threads are at least 1")
+    if not shutil.which(shlex.split(args.sdarts)[0]):
+        parser.error(f"--sdarts: there is no program {args.sdarts}")
     args.method = args.method or ["darts", "sdarts-adv"]
     return args
 
