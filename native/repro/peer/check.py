@@ -1,0 +1,287 @@
+"""Holds the program against the golden numbers of the reference code.
+
+    python check.py [--fixtures FOLDER]
+
+Reads every golden file of the kind `cnn-search` in the folder (else the one that SDARTS_FIXTURES
+names, else ../shared/fixtures beside the checkout), in float64, in which the golden numbers were
+computed, and in float32, which is what gets timed, in both memory layouts. Prints the largest
+error of each quantity; exit code 1 if one is above its tolerance, 2 if there is nothing to check.
+
+A ReLU whose input lies within rounding of 0 makes five steps fork: of 7 starts of cnn-s3 that
+differ by 3e-7 of each weight 5 take another branch, 7e-3 to 9e-3 of the largest weight apart, in
+float64 too. So in float64 the numbers are those of the given weights; in float32, where the sum of
+a convolution depends on the machine, of the given weights or of some that cannot be told from them.
+"""
+
+import argparse
+import copy
+import os
+import sys
+from pathlib import Path
+
+import torch
+from safetensors import safe_open
+
+from network import Network
+from step import Search, leaves, probabilities, row_clip
+
+CELLS = ("normal", "reduce")
+CHECKOUT = Path(__file__).resolve().parents[3]
+LAYOUTS = {"nchw": torch.contiguous_format, "nhwc": torch.channels_last}
+# An attack moves an entry by a whole step where rounding decides a sign: one entry in 50 may.
+ENTRIES_OFF = 0.02
+STEPS = 5
+# Weights of the supernet with 16 channels and 8 cells, also of the spaces without a golden file.
+WEIGHTS = {
+    "darts": 1_930_618,
+    "s1": 405_146,
+    "s2": 665_466,
+    "s3": 665_466,
+    "s4": 624_506,
+    "s5": 1_930_618,
+}
+# Starts tried in float32, and how far they lie from the given one, in standard deviations relative
+# to each weight: about two units in the last place.
+STARTS = 12
+ROUNDING = 3e-7
+
+
+class Fixture:
+    """A golden file."""
+
+    def __init__(self, path):
+        with safe_open(path, framework="pt") as file:
+            self.metadata = file.metadata()
+            self.tensors = {name: file.get_tensor(name) for name in file.keys()}
+
+    def __getitem__(self, name):
+        return self.tensors[name]
+
+    def under(self, prefix):
+        """The names after this prefix."""
+        return {n.removeprefix(prefix) for n in self.tensors if n.startswith(prefix)}
+
+    def pair(self, prefix):
+        return [self[f"{prefix}/{name}"] for name in CELLS]
+
+
+class Report:
+    """Errors and tolerances of all quantities."""
+
+    def __init__(self):
+        self.rows = []
+
+    def add(self, what, error, tolerance):
+        # A NaN is a miss as well.
+        self.rows.append((what, error, tolerance, error <= tolerance))
+
+    def relative(self, what, found, expected, tolerance):
+        """Largest difference, relative to the largest magnitude expected."""
+        found, expected = flat(found), flat(expected)
+        error = (found - expected).abs().max() / expected.abs().max()
+        self.add(what, error.item(), tolerance)
+
+    def absolute(self, what, found, expected, tolerance):
+        self.add(what, (flat(found) - flat(expected)).abs().max().item(), tolerance)
+
+    def share(self, what, found, expected, tolerance):
+        """Share of the entries that differ by more than the tolerance."""
+        differs = ~((flat(found) - flat(expected)).abs() <= tolerance)
+        self.add(what, differs.double().mean().item(), ENTRIES_OFF)
+
+    def passes(self):
+        return all(passes for *_, passes in self.rows)
+
+    def print(self, title):
+        print(f"{title}: {'ok' if self.passes() else 'MISS'}")
+        for what, error, tolerance, passes in self.rows:
+            print(f"  {what:<22}{error:9.1e}  (≤ {tolerance:g}){'' if passes else '  MISS'}")
+
+
+def flat(tensors):
+    tensors = [tensors] if isinstance(tensors, torch.Tensor) else tensors
+    return torch.cat([torch.as_tensor(t).detach().double().flatten() for t in tensors])
+
+
+class Case:
+    """A golden file with the network that it describes."""
+
+    def __init__(self, fixture, dtype, layout):
+        self.fixture, self.dtype, self.report = fixture, dtype, Report()
+        self.starts = STARTS if dtype == torch.float32 else 1
+        about = fixture.metadata
+        self.network = Network(
+            about["space"], int(about["channels"]), int(about["cells"]), int(about["classes"])
+        ).to(dtype)
+        names = {name for name, _ in self.network.named_parameters()}
+        if differing := names ^ fixture.under("param/"):
+            raise SystemExit(f"weights missing or unknown: {sorted(differing)[:5]} …")
+        self.network.to(memory_format=LAYOUTS[layout])
+        self.alpha = [rows.to(dtype).requires_grad_() for rows in fixture.pair("alpha")]
+        self.train, self.valid = (
+            (
+                fixture[f"x_{half}"].to(dtype).to(memory_format=LAYOUTS[layout]),
+                fixture[f"y_{half}"],
+            )
+            for half in ("train", "valid")
+        )
+
+    def search(self):
+        """A search from the initial state."""
+        return Search(
+            copy.deepcopy(self.network),
+            leaves(self.alpha),
+            "sdarts-rs",
+            epsilon=float(self.fixture.metadata["epsilon"]),
+        )
+
+    def by_weight(self, prefix):
+        return [self.fixture[f"{prefix}/{name}"] for name, _ in self.network.named_parameters()]
+
+    def outcome(self, search, half, batch, p):
+        """Checks logits and loss; returns the loss."""
+        logits = search.network(batch[0], p)
+        loss = torch.nn.functional.cross_entropy(logits, batch[1])
+        self.report.relative(f"{half}/logits", logits, self.fixture[f"{half}/logits"], 1e-4)
+        self.report.relative(f"{half}/loss", loss, self.fixture[f"{half}/loss"], 1e-4)
+        return loss
+
+    def check(self):
+        checks = (
+            self.check_validation,
+            self.check_training,
+            self.check_noise,
+            self.check_second_order,
+            self.check_steps,
+        )
+        whole = Report()
+        for check in checks:
+            whole.rows += self.from_any_start(check).rows
+        return whole
+
+    def from_any_start(self, check):
+        """The report of the first start that passes, else that of the given weights."""
+        reports = []
+        for start in range(self.starts):
+            self.report = Report()
+            self.set_start(start)
+            check()
+            reports.append(self.report)
+            if self.report.passes():
+                return self.report
+        return reports[0]
+
+    @torch.no_grad()
+    def set_start(self, start):
+        """Sets the given weights, which is start 0, or some that differ from them by rounding."""
+        generator = torch.Generator().manual_seed(start)
+        for name, weight in self.network.named_parameters():
+            given = self.fixture[f"param/{name}"].double()
+            noise = torch.randn(given.shape, generator=generator, dtype=given.dtype)
+            weight.copy_(given * (1 + ROUNDING * noise) if start else given)
+
+    def check_validation(self):
+        search = self.search()
+        self.outcome(search, "valid", self.valid, probabilities(search.alpha))
+        expected = self.fixture.pair("valid/grad_alpha")
+        for lean in (False, True):
+            search = self.search()
+            search.lean = lean
+            search.first_order_gradient(self.valid)
+            name = "valid/grad_alpha" + (" lean" if lean else "")
+            self.report.relative(name, [rows.grad for rows in search.alpha], expected, 1e-3)
+
+    def check_training(self):
+        """One forward and backward in train mode, then eval mode and attack with its statistics."""
+        search, fixture = self.search(), self.fixture
+        p = leaves(probabilities(self.alpha))
+        self.outcome(search, "train", self.train, p).backward()
+        found = [weight.grad for weight in search.weights]
+        self.report.relative("train/grad", found, self.by_weight("train/grad"), 1e-3)
+        self.report.relative("train/grad_norm", flat(found).norm(), fixture["train/grad_norm"], 1e-3)
+        found = [rows.grad for rows in p]
+        self.report.relative("train/grad_prob", found, fixture.pair("train/grad_prob"), 1e-3)
+        for kind in ("running_mean", "running_var"):
+            buffers = {n: b for n, b in search.network.named_buffers() if n.endswith(kind)}
+            expected = [fixture[f"train/{name}"] for name in buffers]
+            self.report.relative(kind, list(buffers.values()), expected, 1e-3)
+
+        search.network.eval()
+        p = [rows.detach() for rows in p]
+        with torch.no_grad():
+            self.outcome(search, "eval", self.train, p)
+        for lean in (False, True):
+            search.lean = lean
+            found, loss = search.attack(p, self.train, random_start=False)
+            name = " lean" if lean else ""
+            self.report.share("adv/prob off" + name, found, fixture.pair("adv/prob"), 1e-4)
+            self.report.relative("adv/loss" + name, torch.tensor(loss), fixture["adv/loss"], 1e-4)
+
+    def check_noise(self):
+        found = self.with_noise(probabilities(self.alpha))
+        self.report.absolute("rs/prob", found, self.fixture.pair("rs/prob"), 1e-6)
+
+    def with_noise(self, p):
+        noise = self.fixture.pair("rs/noise")
+        return [row_clip(rows.detach() + given.to(self.dtype)) for rows, given in zip(p, noise)]
+
+    def check_second_order(self):
+        search = self.search()
+        search.second_order_gradient(self.train, self.valid)
+        found = [rows.grad for rows in search.alpha]
+        self.report.relative("unrolled", found, self.fixture.pair("unrolled/grad_alpha"), 1e-3)
+        given = list(self.network.parameters())
+        self.report.absolute("unrolled: w restored", search.weights, given, 0.0)
+
+    def check_steps(self):
+        search, fixture = self.search(), self.fixture
+        search.perturbed = lambda p, _: self.with_noise(p)
+        losses = [search.step(self.train, self.valid) for _ in range(STEPS)]
+        for which, name in enumerate(("steps/train_loss", "steps/valid_loss")):
+            found = torch.tensor([pair[which] for pair in losses])
+            self.report.relative(name, found, fixture[name], 1e-4)
+        self.report.absolute("steps/alpha", search.alpha, fixture.pair("steps/alpha"), 1e-4)
+        expected = self.by_weight("steps/param")
+        self.report.relative("steps/param", search.weights, expected, 2e-3)
+
+
+def check_weight_counts():
+    """Whether every space has the number of weights that it should have, and runs."""
+    passes = True
+    for space, expected in WEIGHTS.items():
+        network = Network(space, channels=16, cells=8, classes=10)
+        found = sum(weight.numel() for weight in network.parameters())
+        with torch.no_grad():
+            logits = network(torch.randn(2, 3, 8, 8), probabilities(network.initial_alpha()))
+        good = found == expected and bool(logits.isfinite().all())
+        print(f"{space}: {found} weights (= {expected}){'' if good else '  MISS'}")
+        passes &= good
+    return passes
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    default = os.environ.get("SDARTS_FIXTURES", CHECKOUT.parent / "shared" / "fixtures")
+    parser.add_argument("--fixtures", type=Path, default=Path(default))
+    folder = parser.parse_args().fixtures
+    # The networks are tiny: more threads would only wait for each other.
+    torch.set_num_threads(1)
+    checked, passes = 0, check_weight_counts()
+    for path in sorted(folder.glob("*.safetensors")):
+        fixture = Fixture(path)
+        if fixture.metadata.get("kind") != "cnn-search":
+            continue
+        checked += 1
+        for dtype in (torch.float64, torch.float32):
+            for layout in LAYOUTS:
+                report = Case(fixture, dtype, layout).check()
+                report.print(f"{path.name} {str(dtype).removeprefix('torch.')} {layout}")
+                passes &= report.passes()
+    if not checked:
+        print(f"no golden file of the kind cnn-search in {folder}", file=sys.stderr)
+        return 2
+    return 0 if passes else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
