@@ -1,5 +1,6 @@
 //! The integration tests of the workspace, in one binary. One module for each subject.
 
+mod arithmetic;
 mod cli;
 mod command;
 mod config;
