@@ -51,6 +51,7 @@ fn exit_code_2_is_a_wrong_flag_setting_name_or_file() {
     check(&["search", "--set", "search.epohcs=3"], "did you mean search.epochs");
     check(&["search", "--set", "search.epochs"], "section.key=value");
     check(&["search", "--device", "gpu"], "expected one of `auto`, `wgpu`, `cpu`");
+    check(&["search", "--kernels", "fast"], "expected `composed` or `fused`");
     check(&["search", "--space", "s9"], "s9");
     check(&["search", "--method", "sdart"], "sdart");
     check(&["search", "--data", "cifar"], "cifar10");
@@ -112,10 +113,12 @@ fn a_reader_that_goes_away_is_no_failure() {
 #[test]
 fn print_config_is_toml_that_repeats_itself() {
     let folder = folder();
-    let arguments = ["search", "--preset=s3", "--mode=paper", "--seed=5", "--print-config"];
+    let arguments = ["search", "--preset=s3", "--mode=paper", "--seed=5", "--kernels=composed"];
+    let arguments = [&arguments[..], &["--print-config"]].concat();
     let first = run(folder.path(), &arguments).done().stdout;
     let table: toml::Table = toml::from_str(&first).unwrap();
     assert_eq!(table["search"]["space"].as_str(), Some("s3"));
+    assert_eq!(table["run"]["kernels"].as_str(), Some("composed"));
     std::fs::write(folder.path().join("s3.toml"), &first).unwrap();
     let again = run(folder.path(), &["search", "--config=s3.toml", "--print-config"]).done().stdout;
     assert_eq!(toml::from_str::<toml::Table>(&again).unwrap(), table);

@@ -1,5 +1,7 @@
 //! The integration tests of the workspace, in one binary. One module for each subject.
 
+mod arithmetic;
+mod bench;
 mod cli;
 mod command;
 mod config;

@@ -7,7 +7,7 @@ mod model;
 use burn::tensor::Tensor;
 
 use crate::event::Architecture;
-use crate::nn::{Builder, Init, Layer, Layout, Pass, Sequence, WeightId};
+use crate::nn::{Builder, Flow, Init, Layer, Layout, Pass, Sequence, Wanted, WeightId};
 use crate::ops::Operation;
 use cell::{Cell, Shape};
 pub use model::{Examples, Model, Outcome, Point};
@@ -19,6 +19,10 @@ pub trait Supernet {
 
     /// The architecture tensors: edges and candidates.
     fn architecture(&self) -> &[Architecture];
+
+    /// Multiply-adds of a pass for one image of this height and width, with those of the gradients
+    /// that are wanted ([`Layer::multiply_adds`] says what counts).
+    fn multiply_adds(&self, image_size: usize, wanted: Wanted) -> u64;
 
     /// Logits for a batch, with every edge weighted by `probabilities`.
     ///
@@ -108,6 +112,19 @@ impl Supernet for CellNet {
 
     fn architecture(&self) -> &[Architecture] {
         &self.architecture
+    }
+
+    fn multiply_adds(&self, image_size: usize, wanted: Wanted) -> u64 {
+        let mut stem = Flow::images(image_size, wanted);
+        let mut total = self.stem.multiply_adds(&mut stem);
+        let (mut before, mut previous) = (stem, stem);
+        for cell in &self.cells {
+            let (count, output) = cell.multiply_adds(before, previous);
+            total += count;
+            (before, previous) = (previous, output);
+        }
+        let Classifier { inputs, classes, .. } = self.classifier;
+        total + (inputs * classes) as u64 * previous.products()
     }
 
     fn forward(

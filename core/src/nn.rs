@@ -7,10 +7,12 @@
 //! Activations have the shape [batch, height, width, channels]: depthwise convolutions vectorise
 //! over channels, 1×1 convolutions are matrix products and batch-norm sums are column sums.
 
+mod arithmetic;
 mod layer;
 mod layout;
 mod pass;
 
+pub use arithmetic::Flow;
 pub use layer::{Layer, Sequence};
 pub use layout::{Builder, Init, Layout, NormId, NormSlot, WeightId, WeightSlot};
 pub use pass::{Pass, Statistics, Wanted};

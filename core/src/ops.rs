@@ -5,7 +5,7 @@
 use burn::tensor::Tensor;
 use shaders::{Normed, Pool};
 
-use crate::nn::{Builder, Layer, NormId, Pass, Sequence};
+use crate::nn::{Builder, Flow, Layer, NormId, Pass, Sequence};
 
 /// Name of the operation that gives nothing. It takes softmax mass in the spaces that have it, and
 /// is never derived.
@@ -156,6 +156,11 @@ impl Candidate {
     /// Whether its output is zero whatever comes in.
     pub fn is_none(&self) -> bool {
         self.operation.name == NONE
+    }
+
+    /// Multiply-adds for one image, from a state of the cell.
+    pub fn multiply_adds(&self, mut state: Flow) -> u64 {
+        self.layers.multiply_adds(&mut state)
     }
 
     /// Applies the candidate to a state of the cell; its last batch norm is left to the sum.

@@ -11,6 +11,7 @@
 //! [`Search::advance`] does the next piece of this and returns the [`Event`] that tells of it. The
 //! caller owns the loop: it writes events, takes checkpoints and stops when it wants to.
 
+mod arithmetic;
 mod collapse;
 mod state;
 
@@ -31,6 +32,7 @@ use crate::optim::{adam, clip, cosine, sgd};
 use crate::perturb::{self, Ascent, Attacked, Ball, Objective, Perturbation, epsilon};
 use crate::rng::{Stream, Streams};
 use crate::space::{self, SpaceError};
+pub use arithmetic::StepArithmetic;
 use state::State;
 
 /// Room for the forward passes of one step in the noise stream.
@@ -97,6 +99,7 @@ pub struct Search {
     device_label: String,
     clock: fn() -> f64,
     steps_per_epoch: usize,
+    image_size: usize,
     state: State,
     progress: Progress,
 }
@@ -135,6 +138,7 @@ impl Search {
             device_label: String::new(),
             clock: || 0.0,
             steps_per_epoch,
+            image_size: images.size,
             state,
             progress: Progress::default(),
         })

@@ -21,6 +21,8 @@ pub struct Cli {
 pub enum Command {
     /// Search an architecture; continues a run that was interrupted.
     Search(Box<SearchArgs>),
+    /// Measure the step of a search: time, arithmetic, memory, launches.
+    Bench(Box<BenchArgs>),
     /// Print the genotype of a run or a checkpoint.
     Derive(DeriveArgs),
     /// List what there is to choose from.
@@ -35,20 +37,11 @@ pub enum Command {
     Completions(CompletionsArgs),
 }
 
-/// Flags of `sdarts search`. A flag that is given twice counts as given last, so that a script can
-/// append to a list of flags.
+/// Flags that stand for settings, the same in every command that has settings.
 #[derive(Debug, Args)]
-#[command(
-    args_override_self = true,
-    after_help = "\
-Settings come in layers: defaults (the paper's CIFAR-10 search), then the preset, then the config \
-file, then flags. `--print-config` shows every setting, its meaning and where its value comes from.
-
-Without a preset or a config, `quick` runs: a small search on the images that come with the program."
-)]
-pub struct SearchArgs {
-    /// Start from a named set of settings (`sdarts list presets`) [default: quick, unless --config
-    /// is given].
+pub struct SettingsArgs {
+    /// Start from a named set of settings (`sdarts list presets`) [default, unless --config is
+    /// given: quick; of `bench`: bench].
     #[arg(long, value_name = "NAME")]
     pub preset: Option<String>,
 
@@ -69,13 +62,44 @@ pub struct SearchArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub seed: Option<u64>,
 
-    /// Method (`sdarts list methods`) [the paper's: sdarts-rs, sdarts-adv].
-    #[arg(long, value_name = "NAME")]
-    pub method: Option<String>,
-
     /// Search space (`sdarts list spaces`) [the paper's main one: s5].
     #[arg(long, value_name = "NAME")]
     pub space: Option<String>,
+
+    /// What computes: auto (a real GPU, else the CPU), wgpu (any adapter, software too) or cpu
+    /// [default: auto].
+    #[arg(long, value_name = "DEVICE")]
+    pub device: Option<String>,
+
+    /// CPU threads; 0 uses all cores. Changes no result [default: 0].
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+
+    /// Kernels: fused (our own) or composed (plain burn operations, slow), to settle a doubt
+    /// [default: fused].
+    #[arg(long, value_name = "KERNELS")]
+    pub kernels: Option<String>,
+}
+
+/// Flags of `sdarts search`. A flag that is given twice counts as given last, so that a script can
+/// append to a list of flags.
+#[derive(Debug, Args)]
+#[command(
+    args_override_self = true,
+    after_help = "\
+Settings come in layers: defaults (the paper's CIFAR-10 search), then the preset, then the config \
+file, then flags. `--print-config` shows every setting, its meaning and where its value comes from.
+
+Without a preset or a config, `quick` runs: a small search on the images that come with the program."
+)]
+pub struct SearchArgs {
+    /// Where the settings come from.
+    #[command(flatten)]
+    pub settings: SettingsArgs,
+
+    /// Method (`sdarts list methods`) [the paper's: sdarts-rs, sdarts-adv].
+    #[arg(long, value_name = "NAME")]
+    pub method: Option<String>,
 
     /// Epochs of the search [the paper's: 50].
     #[arg(long, value_name = "N")]
@@ -88,15 +112,6 @@ pub struct SearchArgs {
     /// Folder of the data files; without it the images that come with the program are used.
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
-
-    /// What computes: auto (a real GPU, else the CPU), wgpu (any adapter, software too) or cpu
-    /// [default: auto].
-    #[arg(long, value_name = "DEVICE")]
-    pub device: Option<String>,
-
-    /// CPU threads; 0 uses all cores. Changes no result [default: 0].
-    #[arg(long, value_name = "N")]
-    pub threads: Option<usize>,
 
     /// Run directory [default: runs/<preset or config>-<seed>].
     #[arg(long, value_name = "DIR")]
@@ -132,6 +147,46 @@ pub enum Resume {
     Never,
     /// Only ever continue: refuse a directory without one.
     Must,
+}
+
+/// Flags of `sdarts bench`.
+#[derive(Debug, Args)]
+#[command(
+    args_override_self = true,
+    after_help = "\
+Without a preset or a config, `bench` is timed: the paper's search on CIFAR-10 at batch size 16, so \
+that a step takes a second or so. The images are random numbers in the shape of the data set \
+(`--set data.name=cifar100` for 100 classes, `--set data.image_size=N` for N x N pixels, else 32 x \
+32): nothing is read or written.
+
+A step is the whole step of a search, from the images to the new weights. Its time is the median of \
+--steps steps after one that is not timed; the spread is the slowest minus the fastest."
+)]
+pub struct BenchArgs {
+    /// Where the settings come from.
+    #[command(flatten)]
+    pub settings: SettingsArgs,
+
+    /// Method to time (`sdarts list methods`), with -2nd for its second order; may be repeated
+    /// [default: darts, sdarts-rs, sdarts-adv, darts-2nd; with --scaling: darts].
+    #[arg(long, value_name = "NAME")]
+    pub method: Vec<String>,
+
+    /// Steps that are timed.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub steps: u32,
+
+    /// Time against batch size, cells, channels and threads, one varied at a time.
+    #[arg(long)]
+    pub scaling: bool,
+
+    /// Show where the time of a step goes, kernel by kernel.
+    #[arg(long)]
+    pub profile: bool,
+
+    /// One JSON object a line instead of a table.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Flags of `sdarts derive`.

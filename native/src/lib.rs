@@ -4,6 +4,7 @@
 //! [`cli`] parses and does nothing else, [`settings`] makes a config of what was parsed,
 //! [`commands`] has one module for each command, [`exit`] the table of exit codes.
 
+pub mod bench;
 pub mod cli;
 pub mod commands;
 pub mod datasets;
@@ -36,6 +37,7 @@ pub fn main() -> ExitCode {
     // clap itself prints help (exit 0) and usage errors (exit 2).
     let outcome = match Cli::parse().command {
         Command::Search(args) => commands::search::run(&args),
+        Command::Bench(args) => commands::bench::run(&args),
         Command::Derive(args) => commands::derive::run(&args),
         Command::List(args) => commands::list::run(&args),
         Command::Doctor(args) => commands::doctor::run(&args),

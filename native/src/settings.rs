@@ -9,7 +9,7 @@ use smoothdarts::config::layers::{Origin, Resolved, Resolver, sections, settings
 use smoothdarts::config::{Config, Setting, presets};
 use smoothdarts::{data, methods, space};
 
-use crate::cli::SearchArgs;
+use crate::cli::{BenchArgs, SearchArgs, SettingsArgs};
 use crate::datasets;
 use crate::exit::Exit;
 
@@ -18,28 +18,56 @@ use crate::exit::Exit;
 /// # Errors
 /// The first setting, file or name that is wrong, with its layer; exit code 2.
 pub fn resolve(args: &SearchArgs) -> anyhow::Result<Resolved> {
+    let dir = args.data_dir.as_ref().map(|path| path.to_string_lossy().into_owned());
+    let named = [
+        ("search.method", args.method.clone()),
+        ("search.epochs", args.epochs.map(|epochs| epochs.to_string())),
+        ("data.name", args.data.clone()),
+        ("data.dir", dir),
+    ];
+    layers(&args.settings, preset(args), named)
+}
+
+/// The config that the flags of a bench ask for.
+///
+/// # Errors
+/// Like [`resolve`].
+pub fn resolve_bench(args: &BenchArgs) -> anyhow::Result<Resolved> {
+    layers(&args.settings, first_layer(&args.settings, presets::BENCH), [])
+}
+
+/// The preset that a search starts from: the first one, where nothing is asked for.
+pub fn preset(args: &SearchArgs) -> Option<&str> {
+    first_layer(&args.settings, presets::ALL.first().map_or("", |preset| preset.name))
+}
+
+/// The preset below all other layers; `fallback`, where nothing is asked for.
+fn first_layer<'a>(args: &'a SettingsArgs, fallback: &'a str) -> Option<&'a str> {
+    match (&args.preset, &args.config) {
+        (Some(name), _) => Some(name),
+        (None, Some(_)) => None,
+        (None, None) => Some(fallback),
+    }
+}
+
+fn layers<const N: usize>(
+    args: &SettingsArgs,
+    preset: Option<&str>,
+    more: [(&str, Option<String>); N],
+) -> anyhow::Result<Resolved> {
     let mut layers = Resolver::default();
-    if let Some(preset) = preset(args) {
+    if let Some(preset) = preset {
         layers.preset(preset)?;
     }
     if let Some(path) = &args.config {
         file(&mut layers, path)?;
     }
-    let flags = flags(args);
+    let more = more.into_iter().filter_map(|(key, value)| Some((key, value?)));
+    let flags: Vec<(&str, String)> = flags(args).into_iter().chain(more).collect();
     layers.texts(flags.iter().map(|(key, value)| (*key, value.as_str())), &Origin::Flag)?;
     let resolved = layers.finish()?;
     known_names(&resolved)?;
     Ok(resolved)
-}
-
-/// The preset that a search starts from: the first one, where nothing is asked for.
-pub fn preset(args: &SearchArgs) -> Option<&str> {
-    let fallback = || presets::ALL.first().map(|preset| preset.name);
-    match (&args.preset, &args.config) {
-        (Some(name), _) => Some(name),
-        (None, Some(_)) => None,
-        (None, None) => fallback(),
-    }
 }
 
 /// The config of a file alone, e.g. of a run directory.
@@ -103,22 +131,16 @@ fn file(layers: &mut Resolver, path: &Path) -> anyhow::Result<()> {
 
 /// Flags that stand for settings, in the order in which they are laid on top of each other: the
 /// named ones win over `--set`.
-fn flags(args: &SearchArgs) -> Vec<(&str, String)> {
+fn flags(args: &SettingsArgs) -> Vec<(&str, String)> {
     let mut flags: Vec<(&str, String)> =
         args.set.iter().map(|(key, value)| (key.as_str(), value.clone())).collect();
-    let path = |path: &Option<std::path::PathBuf>| {
-        path.as_ref().map(|path| path.to_string_lossy().into_owned())
-    };
     let named = [
         ("mode", args.mode.clone()),
         ("seed", args.seed.map(|seed| seed.to_string())),
-        ("search.method", args.method.clone()),
         ("search.space", args.space.clone()),
-        ("search.epochs", args.epochs.map(|epochs| epochs.to_string())),
-        ("data.name", args.data.clone()),
-        ("data.dir", path(&args.data_dir)),
         ("run.device", args.device.clone()),
         ("run.threads", args.threads.map(|threads| threads.to_string())),
+        ("run.kernels", args.kernels.clone()),
     ];
     flags.extend(named.into_iter().filter_map(|(key, value)| Some((key, value?))));
     flags

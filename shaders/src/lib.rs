@@ -2,7 +2,7 @@
 //! others are tested against, value and gradient), a CPU twin for burn's Flex backend and WGSL
 //! kernels for wgpu. [`Kernels`] chooses. One folder for each: `mod.rs` has the function, the plain
 //! ops and the traits that burn dispatches by device, `autodiff.rs` the way back, `cpu.rs` and
-//! `wgpu.rs` what runs. `cargo run -p shaders --example speed` times them.
+//! `wgpu.rs` what runs. The lab (tests/lab.rs) times them, [`meter`] counts them in a search.
 //!
 //! | function | computes | why stock ops are not enough |
 //! |---|---|---|
@@ -17,6 +17,7 @@
 //! an argument that is tracked.
 
 mod cpu;
+pub mod meter;
 mod mix;
 mod norm;
 mod pool;

@@ -28,6 +28,9 @@ macro_rules! search {
     };
 }
 
+/// What `sdarts bench` times when nothing is asked for.
+pub const BENCH: &str = "bench";
+
 /// All presets; the first is what `sdarts search` runs when nothing is asked for.
 pub static ALL: &[Preset] = &[
     Preset {
@@ -120,4 +123,14 @@ pub static ALL: &[Preset] = &[
     search!("s2-svhn", "SDARTS-ADV in space S2 on SVHN (Table 4)", "s2", "sdarts-adv", "svhn"),
     search!("s3-svhn", "SDARTS-ADV in space S3 on SVHN (Table 4)", "s3", "sdarts-adv", "svhn"),
     search!("s4-svhn", "SDARTS-ADV in space S4 on SVHN (Table 4)", "s4", "sdarts-adv", "svhn"),
+    Preset {
+        name: BENCH,
+        help: "the paper's main search at batch size 16: what `sdarts bench` times",
+        settings: &[
+            ("search.space", "s5"),
+            ("search.method", "sdarts-adv"),
+            ("search.batch_size", "16"),
+            ("data.name", "cifar10"),
+        ],
+    },
 ];

@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 
 use super::EdgeTable;
-use crate::nn::{Builder, Pass, Sequence};
+use crate::nn::{Builder, Flow, Pass, Sequence, Wanted};
 use crate::ops::{Candidate, Site, State, factorized_reduce, relu_conv_norm};
 
 /// Channels around a cell, and where it reduces.
@@ -86,6 +86,26 @@ impl Cell {
     /// Index of its architecture tensor: 0 for a normal cell, 1 for a reduction cell.
     pub fn kind(&self) -> usize {
         usize::from(self.reduction)
+    }
+
+    /// Multiply-adds for one image, and the flow out of the cell.
+    pub fn multiply_adds(&self, before: Flow, previous: Flow) -> (u64, Flow) {
+        let [mut first, mut second] = [before, previous];
+        let preprocess = self.preprocess[0].multiply_adds(&mut first)
+            + self.preprocess[1].multiply_adds(&mut second);
+        let stride = if self.reduction { 2 } else { 1 };
+        let node = Flow {
+            size: first.size.map(|side| side.div_ceil(stride)),
+            // By its p in an architecture pass, by its candidates' weights in a weight pass.
+            tracked: first.wanted != Wanted::Nothing,
+            ..first
+        };
+        let state = |source: usize| [first, second].get(source).copied().unwrap_or(node);
+        let edges = self.edges.iter().map(|edge| {
+            let from = state(edge.source);
+            edge.candidates.iter().map(|candidate| candidate.multiply_adds(from)).sum::<u64>()
+        });
+        (preprocess + edges.sum::<u64>(), node)
     }
 
     /// # Shapes

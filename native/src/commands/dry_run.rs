@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use smoothdarts::event::{Event, Started};
 use smoothdarts::search::Search;
 
+use crate::bench::memory;
 use crate::datasets::Prefetch;
 use crate::exit::Exit;
 use crate::output;
@@ -77,7 +78,7 @@ fn machine(started: &Started, step: Duration) -> Value {
         "seconds_per_step": step.as_secs_f64(),
         "seconds_per_epoch": epoch.as_secs_f64(),
         "seconds": epoch.as_secs_f64() * started.config.search.epochs as f64,
-        "memory_bytes": peak_memory(),
+        "memory_bytes": memory::peak(),
     })
 }
 
@@ -103,16 +104,8 @@ fn human(started: &Started, step: Duration) -> anyhow::Result<String> {
         text,
         "search      about {search} ({epochs} epochs, without the evaluation after each)"
     )?;
-    if let Some(bytes) = peak_memory() {
+    if let Some(bytes) = memory::peak() {
         write!(text, "\nmemory      {} of this process at its peak so far", HumanBytes(bytes))?;
     }
     Ok(text)
-}
-
-/// Most memory that this process ever held, in bytes, where the system tells. Memory of a GPU is
-/// not in it.
-fn peak_memory() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
 }

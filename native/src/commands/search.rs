@@ -216,7 +216,7 @@ impl Session {
 /// runs/<preset or config>-<seed>. A config.toml is called like the run that it lies in, so that
 /// `--config runs/quick-2/config.toml` finds that run.
 fn default_out(args: &SearchArgs, config: &Config) -> PathBuf {
-    let of_file = args.config.as_deref().map(|path| {
+    let of_file = args.settings.config.as_deref().map(|path| {
         let in_run = path.file_name().is_some_and(|name| name == "config.toml");
         let named = if in_run { path.parent().and_then(Path::file_name) } else { path.file_stem() };
         named.map_or("search".to_owned(), |name| name.to_string_lossy().into_owned())

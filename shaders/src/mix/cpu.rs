@@ -12,6 +12,7 @@ use macerator::{Simd, with_simd};
 use super::{MixGradients, MixOps, Mixture, SLOTS, Slots};
 use crate::cpu::columns::Columns;
 use crate::cpu::{self, contiguous, for_parts, values};
+use crate::meter;
 use crate::norm::Standard;
 use crate::norm::cpu::Scale;
 
@@ -25,6 +26,7 @@ impl MixOps for Flex {
         weights: FlexTensor,
         mixture: Mixture,
     ) -> FlexTensor {
+        let _span = meter::span("mix");
         let shape = slots.x0.shape();
         let weights = contiguous(weights);
         let candidates = Candidate::list(slots, values(&weights), &mixture);
@@ -41,6 +43,7 @@ impl MixOps for Flex {
 
 impl MixGradients for Flex {
     fn mix_sums(slots: Slots<Self>, gradient: FlexTensor, mixture: Mixture) -> FlexTensor {
+        let _span = meter::span("mix_sums");
         let candidates = Candidate::list(slots, &[1.0; SLOTS], &mixture);
         let gradient = contiguous(gradient);
         let (chunk, channels) = (chunk(mixture.channels), mixture.channels);
@@ -73,6 +76,7 @@ impl MixGradients for Flex {
         index: usize,
         norm: Option<Standard>,
     ) -> FlexTensor {
+        let _span = meter::span("mix_x_gradient");
         let shape = gradient.shape();
         let (x, gradient, weights) = (contiguous(x), contiguous(gradient), contiguous(weights));
         let (moments, sums) = (contiguous(moments), contiguous(sums));

@@ -13,9 +13,11 @@ use macerator::{Simd, with_simd};
 use super::{NormGradients, NormOps, Standard};
 use crate::cpu::columns::Columns;
 use crate::cpu::{self, contiguous, for_chunks, values};
+use crate::meter;
 
 impl NormOps for Flex {
     fn normalise(x: FlexTensor, moments: FlexTensor, standard: Standard) -> FlexTensor {
+        let _span = meter::span("normalise");
         let (x, moments) = (contiguous(x), contiguous(moments));
         let shape = x.shape();
         let scale = Scale::new(values(&moments), standard.eps);
@@ -30,6 +32,7 @@ impl NormOps for Flex {
 
 impl NormGradients for Flex {
     fn moments(x: FlexTensor) -> FlexTensor {
+        let _span = meter::span("moments");
         let x = contiguous(x);
         let shape = x.shape();
         let channels = shape[3];
@@ -48,6 +51,7 @@ impl NormGradients for Flex {
         moments: FlexTensor,
         standard: Standard,
     ) -> FlexTensor {
+        let _span = meter::span("normalise_gradient");
         let (y, gradient, moments) = (contiguous(y), contiguous(gradient), contiguous(moments));
         let shape = y.shape();
         let channels = shape[3];

@@ -15,12 +15,17 @@ use crate::cpu::planes::Planes;
 use crate::cpu::{
     self, Kernel, Scratch, contiguous, dispatch, for_chunks, for_parts, lanes, values, with_scratch,
 };
+use crate::meter;
 
 /// Pixels of a window.
 const TAPS: usize = 9;
 
 impl PoolOps for Flex {
     fn pool(x: FlexTensor, windows: Windows) -> FlexTensor {
+        let _span = meter::span(match windows.kind {
+            Pool::Max => "max_pool",
+            Pool::Average => "average_pool",
+        });
         let x = contiguous(x);
         let out = match windows.kind {
             Pool::Max => maxima(values(&x), &windows),
@@ -37,11 +42,13 @@ impl PoolOps for Flex {
 
 impl PoolGradients for Flex {
     fn max_pool_gradient(x: FlexTensor, gradient: FlexTensor, windows: Windows) -> FlexTensor {
+        let _span = meter::span("max_pool_gradient");
         let (x, gradient) = (contiguous(x), contiguous(gradient));
         cpu::tensor(max_gradient(values(&x), values(&gradient), &windows), windows.shape)
     }
 
     fn average_pool_gradient(gradient: FlexTensor, windows: Windows) -> FlexTensor {
+        let _span = meter::span("average_pool_gradient");
         let mut gradient = values(&contiguous(gradient)).to_vec();
         divide(&mut gradient, &windows);
         let plan = Plan::transposed(&windows.ones(), &ones(&windows), lanes());

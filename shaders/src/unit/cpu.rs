@@ -15,6 +15,7 @@ use crate::cpu::planes::Rows;
 use crate::cpu::{
     self, Kernel, Scratch, contiguous, dispatch, for_parts, lanes, values, with_scratch,
 };
+use crate::meter;
 use crate::norm::cpu::{Pull, Scale, image_moments, merge};
 
 impl UnitOps for Flex {
@@ -25,6 +26,7 @@ impl UnitOps for Flex {
         pointwise: FlexTensor,
         sizes: Sizes,
     ) -> FlexTensor {
+        let _span = meter::span("unit");
         let inputs = Inputs::new(x, norm, depthwise, pointwise, sizes);
         cpu::tensor(inputs.forward(false).0, sizes.output_shape())
     }
@@ -36,6 +38,7 @@ impl UnitOps for Flex {
         pointwise: FlexTensor,
         sizes: Sizes,
     ) -> (FlexTensor, FlexTensor) {
+        let _span = meter::span("unit_and_moments");
         let inputs = Inputs::new(x, norm, depthwise, pointwise, sizes);
         let (z, moments) = inputs.forward(true);
         (cpu::tensor(z, sizes.output_shape()), cpu::tensor(moments, [2, sizes.outputs]))
@@ -51,6 +54,7 @@ impl UnitGradients for Flex {
         gradient: FlexTensor,
         sizes: Sizes,
     ) -> FlexTensor {
+        let _span = meter::span("unit_x_gradient");
         let inputs = Inputs::new(x, norm, depthwise, pointwise, sizes);
         let [x, _, _] = inputs.backward(gradient, Wanted { x: true, weights: false });
         cpu::tensor(x, sizes.input_shape())
@@ -64,6 +68,7 @@ impl UnitGradients for Flex {
         gradient: FlexTensor,
         sizes: Sizes,
     ) -> (FlexTensor, FlexTensor) {
+        let _span = meter::span("unit_weight_gradients");
         let inputs = Inputs::new(x, norm, depthwise, pointwise, sizes);
         let [_, depthwise, pointwise] =
             inputs.backward(gradient, Wanted { x: false, weights: true });
@@ -81,6 +86,7 @@ impl UnitGradients for Flex {
         gradient: FlexTensor,
         sizes: Sizes,
     ) -> (FlexTensor, FlexTensor, FlexTensor) {
+        let _span = meter::span("unit_gradients");
         let inputs = Inputs::new(x, norm, depthwise, pointwise, sizes);
         let [x, depthwise, pointwise] =
             inputs.backward(gradient, Wanted { x: true, weights: true });

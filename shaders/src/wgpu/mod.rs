@@ -12,6 +12,8 @@ use cubecl::prelude::KernelId;
 use cubecl::server::KernelArguments;
 use cubecl::{CubeCount, CubeDim};
 
+use crate::meter;
+
 /// Threads of a workgroup: what every WebGPU device allows.
 pub(crate) const WORKGROUP: usize = 256;
 
@@ -73,12 +75,19 @@ impl Program {
         let columns = self.workgroups.min(COLUMNS);
         let count = CubeCount::Static(columns as u32, self.workgroups.div_ceil(columns) as u32, 1);
         let bindings = buffers.iter().map(|tensor| tensor.handle.clone().binding()).collect();
-        first.client.launch(
-            Box::new(SourceKernel::new(self, dimension())),
-            count,
-            KernelArguments::new().with_buffers(bindings),
-        );
+        let bytes = || buffers.iter().map(|tensor| bytes(tensor)).sum();
+        meter::launch(self.name, bytes, || {
+            first.client.launch(
+                Box::new(SourceKernel::new(self, dimension())),
+                count,
+                KernelArguments::new().with_buffers(bindings),
+            );
+        });
     }
+}
+
+fn bytes(tensor: &CubeTensor) -> u64 {
+    (tensor.meta.shape().num_elements() * size_of::<f32>()) as u64
 }
 
 fn dimension() -> CubeDim {

@@ -1,0 +1,59 @@
+//! Batches of random numbers: a step takes the same time whatever the images show.
+
+use smoothdarts::config::Config;
+use smoothdarts::data::{self, Batch, Batches, DataError, ImageShape, StepBatches};
+use smoothdarts::rng::{Stream, Streams, normal};
+
+/// Height and width of CIFAR and SVHN, where `data.image_size` does not say.
+const SIZE: usize = 32;
+
+/// The shape of the images that a config asks for, without its files: RGB and 10 classes for a
+/// folder of images, whose classes are not known.
+pub fn shape(config: &Config) -> ImageShape {
+    let size = if config.data.image_size == 0 { SIZE } else { config.data.image_size };
+    let (channels, classes) = match data::find(&config.data.name) {
+        Ok(source) => (source.mean.len(), source.classes.len()),
+        Err(_) => (3, 10),
+    };
+    ImageShape { channels, size, classes }
+}
+
+/// The same two batches in every step, N(0, 1) like normalised images.
+pub struct RandomImages(StepBatches);
+
+impl RandomImages {
+    /// Batches of the size that the config asks for.
+    pub fn new(config: &Config) -> Self {
+        let batch = |position| batch(config, shape(config), position);
+        Self(StepBatches { train: batch(0), valid: batch(1) })
+    }
+}
+
+fn batch(config: &Config, image: ImageShape, position: u64) -> Batch {
+    let count = config.search.batch_size;
+    let shape = [count, image.size, image.size, image.channels];
+    let mut rng = Streams::new(config.seed).at(Stream::TrainOrder, position);
+    Batch {
+        images: normal(&mut rng, shape.iter().product()),
+        labels: (0..count).map(|index| (index % image.classes) as u16).collect(),
+        shape,
+    }
+}
+
+impl Batches for RandomImages {
+    fn step(&mut self, _: usize, _: usize) -> Result<StepBatches, DataError> {
+        Ok(self.0.clone())
+    }
+
+    fn evaluation(&mut self, _: usize, _: usize) -> Result<Batch, DataError> {
+        Ok(self.0.valid.clone())
+    }
+
+    fn evaluation_batches(&self) -> usize {
+        1
+    }
+
+    fn steps_per_epoch(&self) -> usize {
+        usize::MAX
+    }
+}

@@ -1,0 +1,88 @@
+//! The rows for people.
+
+use std::fmt::Write as _;
+
+use super::row::{Row, Share};
+
+/// What the columns mean.
+pub const NOTES: &str = "\
+step      median of the timed steps; +- the slowest minus the fastest
+GFLOP     arithmetic of a step, counted from the config: convolutions and the linear layer, forward
+          and the gradients that the method needs (all: with every gradient of every pass)
+of peak   GFLOP/s as a part of sgemm
+memory    most memory of this process during the row (on a GPU also what is reserved there)
+launches  kernels of a step: all of them on a GPU, calls of our own on the CPU";
+
+/// The line above the rows.
+pub fn head(scaling: bool) -> String {
+    let first = if scaling { format!("{:<24}", "varied") } else { String::new() };
+    format!(
+        "{first}{:<14}{:>10}{:>10}{:>9}{:>9}{:>9}{:>9}{:>10}{:>10}",
+        "method", "step", "+-", "GFLOP", "(all)", "GFLOP/s", "of peak", "memory", "launches"
+    )
+}
+
+/// One row.
+pub fn line(row: &Row) -> String {
+    let memory = match (row.peak_memory_mb, row.device_memory_mb) {
+        (Some(host), Some(device)) => format!("{host:.0}+{device:.0}"),
+        (Some(megabytes), None) | (None, Some(megabytes)) => format!("{megabytes:.0} MB"),
+        (None, None) => "?".to_owned(),
+    };
+    format!(
+        "{}{:<14}{:>8.3} s{:>8.3} s{:>9.2}{:>9.2}{:>9.1}{:>8.1}%{:>10}{:>10}",
+        row.varied.map_or(String::new(), |varied| format!("{:<24}", value(row, varied))),
+        row.method,
+        row.step_seconds,
+        row.step_seconds_spread,
+        row.model_gflop,
+        row.model_gflop_all_gradients,
+        row.achieved_gflops,
+        100.0 * row.fraction_of_peak,
+        memory,
+        row.launches,
+    )
+}
+
+/// The setting that is varied, with its value.
+fn value(row: &Row, varied: &str) -> String {
+    let value = match varied {
+        "search.batch_size" => row.batch_size,
+        "search.cells" => row.cells,
+        "search.channels" => row.channels,
+        _ => row.threads,
+    };
+    format!("{varied}={value}")
+}
+
+/// Device, network and peaks.
+pub fn about(row: &Row) -> String {
+    let Row { device, space, cells, channels, batch_size, image_size, .. } = row;
+    format!(
+        "device    {device}, kernels {}\n\
+         network   {space}, {cells} cells, {channels} channels, batch {batch_size}, images of \
+         {image_size}x{image_size}\n\
+         machine   sgemm {:.0} GFLOP/s, copy {:.1} GB/s\n",
+        serde_json::to_value(row.kernels).unwrap_or_default().as_str().unwrap_or_default(),
+        row.sgemm_gflops,
+        row.copy_gbs,
+    )
+}
+
+/// Where the time of a step goes.
+pub fn profile(shares: &[Share]) -> String {
+    let mut text = format!("  {:>7}{:>11}{:>9}{:>10}  kernel", "share", "time", "calls", "bound");
+    for Share { kernel, share } in shares {
+        let bound = match kernel.bytes {
+            0 => String::new(),
+            bytes => format!("{:.0} MB", bytes as f64 / 1e6),
+        };
+        let calls = if kernel.calls == 0 { String::new() } else { kernel.calls.to_string() };
+        let (percent, milliseconds) = (100.0 * share, 1e3 * kernel.seconds);
+        let name = &kernel.name;
+        // Writing to a string cannot fail.
+        let _ =
+            write!(text, "\n  {percent:>6.1}%{milliseconds:>8.1} ms{calls:>9}{bound:>10}  {name}");
+    }
+    text
+}

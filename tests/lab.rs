@@ -1,0 +1,206 @@
+//! The kernel lab: every kernel of the crate `shaders` against plain burn operations, forward and
+//! backward, on every device, in the shapes of the paper's supernet.
+//!
+//! ```sh
+//! cargo bench -p tests --profile dev                        # all of it
+//! cargo bench -p tests --profile dev -- unit_5x5            # one kernel
+//! cargo bench -p tests --profile dev -- 'forward.*cpu'      # one direction, one device
+//! ```
+//!
+//! A sample is one call, and ends when the device has computed it. `backward` is the way back
+//! alone, to all inputs and weights. A new kernel is a row of `lab!`.
+
+// The tests use more of it.
+#[allow(dead_code)]
+mod devices;
+
+use std::fmt;
+use std::time::Duration;
+
+use burn::tensor::{Device, Distribution, Tensor};
+use divan::{Bencher, Divan};
+use shaders::{Kernels, Norm, Normed, Pool, Unit};
+
+/// [batch, height, width, channels] of the cells of a search on CIFAR-10 (C = 16), at batch 16.
+const SHAPES: [[usize; 4]; 3] = [[16, 32, 32, 16], [16, 16, 16, 32], [16, 8, 8, 64]];
+
+/// Candidates of an edge in space s5.
+const CANDIDATES: usize = 7;
+
+/// At most this long for each line of the table.
+const LONGEST: Duration = Duration::from_millis(300);
+
+fn main() {
+    let lab = Divan::default().sample_size(1).sample_count(100).max_time(LONGEST);
+    lab.config_with_args().main();
+}
+
+/// A function of images and flat weights.
+struct Op {
+    inputs: usize,
+    /// Numbers of each weight, for so many channels.
+    weights: fn(usize) -> Vec<usize>,
+    run: fn(Kernels, &[Tensor<4>], &[Tensor<1>]) -> Tensor<4>,
+}
+
+/// A bench `forward` and a bench `backward` for every row.
+macro_rules! lab {
+    ($($name:ident: $op:expr,)+) => {
+        $(mod $name {
+            use super::*;
+
+            const OP: Op = $op;
+
+            #[divan::bench(args = cases())]
+            fn forward(bencher: Bencher, case: &Case) {
+                super::forward(bencher, case, &OP);
+            }
+
+            #[divan::bench(args = cases())]
+            fn backward(bencher: Bencher, case: &Case) {
+                super::backward(bencher, case, &OP);
+            }
+        })+
+    };
+}
+
+lab! {
+    unit_3x3: Op {
+        inputs: 1,
+        weights: |channels| vec![9 * channels, channels * channels],
+        run: |kernels, x, weights| unit(kernels, x, weights, [3, 1, 1]),
+    },
+    unit_3x3_stride_2: Op {
+        inputs: 1,
+        weights: |channels| vec![9 * channels, channels * channels],
+        run: |kernels, x, weights| unit(kernels, x, weights, [3, 2, 1]),
+    },
+    unit_5x5: Op {
+        inputs: 1,
+        weights: |channels| vec![25 * channels, channels * channels],
+        run: |kernels, x, weights| unit(kernels, x, weights, [5, 1, 1]),
+    },
+    unit_5x5_dilated: Op {
+        inputs: 1,
+        weights: |channels| vec![25 * channels, channels * channels],
+        run: |kernels, x, weights| unit(kernels, x, weights, [5, 1, 2]),
+    },
+    batch_norm: Op {
+        inputs: 1,
+        weights: |_| vec![],
+        run: |kernels, x, _| shaders::normalise(kernels, normed(kernels, &x[0])),
+    },
+    mix_of_7: Op {
+        inputs: CANDIDATES,
+        weights: |_| vec![CANDIDATES],
+        run: |kernels, x, weights| {
+            let candidates = x.iter().map(|x| normed(kernels, x)).collect();
+            shaders::mix(kernels, None, candidates, weights[0].clone())
+        },
+    },
+    max_pool: Op {
+        inputs: 1,
+        weights: |_| vec![],
+        run: |kernels, x, _| shaders::pool(kernels, x[0].clone(), Pool::Max, 1),
+    },
+    average_pool: Op {
+        inputs: 1,
+        weights: |_| vec![],
+        run: |kernels, x, _| shaders::pool(kernels, x[0].clone(), Pool::Average, 1),
+    },
+}
+
+/// ReLU, depthwise and 1×1 convolution, with the moments that the batch norm after it needs.
+fn unit(
+    kernels: Kernels,
+    x: &[Tensor<4>],
+    weights: &[Tensor<1>],
+    [size, stride, dilation]: [usize; 3],
+) -> Tensor<4> {
+    let channels = x[0].dims()[3];
+    let depthwise = weights[0].clone().reshape([channels, 1, size, size]);
+    let pointwise = weights[1].clone().reshape([channels, channels]);
+    let unit = Unit { relu: true, stride, dilation, moments: true };
+    unit.forward(kernels, x[0].clone().into(), depthwise, pointwise).0
+}
+
+/// With a batch norm that waits for its reader.
+fn normed(kernels: Kernels, x: &Tensor<4>) -> Normed {
+    let moments = shaders::moments(kernels, x.clone());
+    Normed { x: x.clone(), norm: Some(Norm { moments, of_batch: true, eps: 1e-5 }) }
+}
+
+/// A line of the table.
+struct Case {
+    device_name: &'static str,
+    device: Device,
+    kernels: Kernels,
+    shape: [usize; 4],
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [batch, height, width, channels] = self.shape;
+        let kernels = match self.kernels {
+            Kernels::Composed => "composed",
+            Kernels::Fused => "fused",
+        };
+        write!(out, "{batch}x{height}x{width}x{channels} {} {kernels}", self.device_name)
+    }
+}
+
+/// The reference and the kernel stand below each other.
+fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for shape in SHAPES {
+        for (device_name, device) in devices::all() {
+            for kernels in [Kernels::Composed, Kernels::Fused] {
+                cases.push(Case { device_name, device: device.clone(), kernels, shape });
+            }
+        }
+    }
+    cases
+}
+
+impl Case {
+    fn inputs(&self, op: &Op) -> (Vec<Tensor<4>>, Vec<Tensor<1>>) {
+        let normal = Distribution::Normal(0.0, 1.0);
+        let images = (0..op.inputs).map(|_| Tensor::random(self.shape, normal, &self.device));
+        let weights = (op.weights)(self.shape[3]).into_iter();
+        let weights = weights.map(|count| Tensor::random([count], normal, &self.device));
+        (images.collect(), weights.collect())
+    }
+
+    fn sync(&self) {
+        self.device.sync().expect("the device computes");
+    }
+}
+
+fn forward(bencher: Bencher, case: &Case, op: &Op) {
+    let (images, weights) = case.inputs(op);
+    let run = || {
+        let y = (op.run)(case.kernels, &images, &weights);
+        case.sync();
+        y
+    };
+    run(); // compiles and tunes
+    bencher.bench_local(run);
+}
+
+fn backward(bencher: Bencher, case: &Case, op: &Op) {
+    let (images, weights) = case.inputs(op);
+    let forward = || {
+        let images: Vec<_> = images.iter().map(|x| x.clone().autodiff().require_grad()).collect();
+        let weights: Vec<_> = weights.iter().map(|w| w.clone().autodiff().require_grad()).collect();
+        let y = (op.run)(case.kernels, &images, &weights);
+        case.sync();
+        y
+    };
+    let back = |y: Tensor<4>| {
+        let gradients = y.backward();
+        case.sync();
+        gradients
+    };
+    back(forward()); // compiles and tunes
+    bencher.with_inputs(forward).bench_local_values(back);
+}
