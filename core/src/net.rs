@@ -1,6 +1,7 @@
 //! The supernet: every edge of every cell computes all its candidates, weighted by p (spec §1.2
 //! and §1.3).
 
+mod bench201;
 mod cell;
 mod model;
 
@@ -9,6 +10,7 @@ use burn::tensor::Tensor;
 use crate::event::Architecture;
 use crate::nn::{Builder, Init, Layer, Layout, Pass, Sequence, WeightId};
 use crate::ops::Operation;
+pub use bench201::Bench201Net;
 use cell::{Cell, Shape};
 pub use model::{Examples, Model, Outcome, Point};
 
@@ -37,11 +39,11 @@ pub struct NetShape {
     pub image_channels: usize,
     /// Classes.
     pub classes: usize,
-    /// Cells; those at 1/3 and 2/3 reduce.
+    /// Cells; those at 1/3 and 2/3 reduce. [`Bench201Net`] counts its residual blocks, too.
     pub cells: usize,
     /// Channels of the first cell.
     pub channels: usize,
-    /// Channels of the stem, as a multiple of `channels`.
+    /// Channels of the stem, as a multiple of `channels`; 1 in [`Bench201Net`] whatever this says.
     pub stem_multiplier: usize,
 }
 

@@ -89,6 +89,11 @@ pub struct SearchArgs {
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
 
+    /// Table of trained NAS-Bench-201 cells: after every epoch, tell the true accuracy of the cell
+    /// found so far. COLUMN is needed where the file has more than one of accuracies.
+    #[arg(long, value_name = "FILE[:COLUMN]")]
+    pub table: Option<String>,
+
     /// What computes: auto (a real GPU, else the CPU), wgpu (any adapter, software too) or cpu
     /// [default: auto].
     #[arg(long, value_name = "DEVICE")]

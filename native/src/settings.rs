@@ -109,6 +109,7 @@ fn flags(args: &SearchArgs) -> Vec<(&str, String)> {
     let path = |path: &Option<std::path::PathBuf>| {
         path.as_ref().map(|path| path.to_string_lossy().into_owned())
     };
+    let table = args.table.as_deref().map(table);
     let named = [
         ("mode", args.mode.clone()),
         ("seed", args.seed.map(|seed| seed.to_string())),
@@ -117,11 +118,21 @@ fn flags(args: &SearchArgs) -> Vec<(&str, String)> {
         ("search.epochs", args.epochs.map(|epochs| epochs.to_string())),
         ("data.name", args.data.clone()),
         ("data.dir", path(&args.data_dir)),
+        ("table.path", table.map(|(path, _)| path.to_owned())),
+        ("table.column", table.map(|(_, column)| column.to_owned())),
         ("run.device", args.device.clone()),
         ("run.threads", args.threads.map(|threads| threads.to_string())),
     ];
     flags.extend(named.into_iter().filter_map(|(key, value)| Some((key, value?))));
     flags
+}
+
+/// File and column of `FILE[:COLUMN]`. No column has a slash, but paths of Windows have a colon.
+fn table(argument: &str) -> (&str, &str) {
+    match argument.rsplit_once(':') {
+        Some((path, column)) if !column.contains(['/', '\\']) => (path, column),
+        _ => (argument, ""),
+    }
 }
 
 /// Looks names up in the catalogues that the config itself does not know.

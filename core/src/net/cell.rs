@@ -52,7 +52,8 @@ pub(super) struct Cell {
     reduction: bool,
 }
 
-struct MixedEdge {
+/// An edge that computes all its candidates.
+pub(super) struct MixedEdge {
     node: usize,
     source: usize,
     candidates: Vec<Candidate>,
@@ -70,8 +71,8 @@ impl Cell {
         let second = relu_conv_norm(&mut builder.child("preprocess1"), previous, channels, false);
         let edges = table.iter().enumerate().map(|(index, edge)| {
             let stride = if reduction && edge.source < 2 { 2 } else { 1 };
-            let site = Site { channels, stride, supernet: true };
-            MixedEdge::new(&mut builder.child(format!("_ops.{index}")), edge, site)
+            let site = Site { channels, stride, affine: false, pool_norm: true };
+            MixedEdge::new(&mut builder.child(format!("_ops.{index}._ops")), edge, site)
         });
         let edges: Vec<MixedEdge> = edges.collect();
         let nodes = edges.iter().map(|edge| edge.node).max().map_or(0, |last| last - 1);
@@ -104,10 +105,7 @@ impl Cell {
             (first.forward(before.into(), pass), second.forward(previous.into(), pass));
         let mut states = vec![State::new(pass.apply(first)), State::new(pass.apply(second))];
         for node in 2..2 + self.nodes {
-            let incoming = self.edges.iter().zip(rows).filter(|(edge, _)| edge.node == node);
-            let sum = incoming.fold(None, |sum, (edge, row)| {
-                edge.forward(&mut states[edge.source], row, sum, pass)
-            });
+            let sum = sum_into(node, &self.edges, &mut states, rows, pass);
             states.extend(sum.map(State::new));
         }
         Tensor::cat(states.into_iter().skip(2).map(|state| state.value).collect(), 3)
@@ -115,9 +113,10 @@ impl Cell {
 }
 
 impl MixedEdge {
-    fn new(builder: &mut Builder, edge: &EdgeTable, site: Site) -> Self {
+    /// Candidate i lies at `i` under the path of `builder`.
+    pub fn new(builder: &mut Builder, edge: &EdgeTable, site: Site) -> Self {
         let candidate = |(index, operation): (usize, &&'static crate::ops::Operation)| {
-            operation.build(&mut builder.child(format!("_ops.{index}")), site)
+            operation.build(&mut builder.child(index), site)
         };
         let candidates = edge.operations.iter().enumerate().map(candidate).collect();
         Self { node: edge.node, source: edge.source, candidates }
@@ -144,4 +143,19 @@ impl MixedEdge {
         };
         Some(shaders::mix(pass.kernels, sum, outputs, weights))
     }
+}
+
+/// A node: the sum of the mixed edges that end in it; `None` if all their candidates are zero.
+///
+/// # Shapes
+/// - `rows`: [operations] for every edge
+pub(super) fn sum_into(
+    node: usize,
+    edges: &[MixedEdge],
+    states: &mut [State],
+    rows: &[Tensor<1>],
+    pass: &mut Pass,
+) -> Option<Tensor<4>> {
+    let incoming = edges.iter().zip(rows).filter(|(edge, _)| edge.node == node);
+    incoming.fold(None, |sum, (edge, row)| edge.forward(&mut states[edge.source], row, sum, pass))
 }
