@@ -302,7 +302,8 @@ fn curves_read_back_to_the_numbers_of_the_events() {
             let (operation, source) = gene.rsplit_once(' ').unwrap();
             (operation.to_owned(), source.parse::<usize>().unwrap())
         });
-        let told = epoch.genotype.reduce.iter().map(|gene| (gene.operation.clone(), gene.source));
+        let told =
+            epoch.genotype.genes()[1].iter().map(|gene| (gene.operation.clone(), gene.source));
         assert!(genes.eq(told));
     }
 }

@@ -33,7 +33,7 @@ fn check_search(device: &str, kernels: Kernels) {
     };
     for fixture in fixtures() {
         match fixture.kind() {
-            "cnn-search" => cnn_search::check(&fixture, &device, kernels),
+            "cnn-search" | "nb201-search" => cnn_search::check(&fixture, &device, kernels),
             kind => println!("{}: kind {kind} is not supported yet", fixture.name),
         }
     }

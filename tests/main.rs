@@ -12,6 +12,7 @@ mod fetch;
 mod folders;
 mod golden;
 mod kernels;
+mod nasbench201;
 mod oracles;
 mod prefetch;
 mod run_directory;

@@ -3,11 +3,14 @@
 use burn::tensor::{Tensor, activation};
 
 use crate::event::{Architecture, Edge, Rows};
-use crate::genotype::{Gene, Genotype};
+use crate::genotype::{Derived, Gene, Genotype, Structure};
 use crate::ops::NONE;
 use crate::rng::{Stream, Streams, normal};
 
-/// Edges that a node keeps.
+/// Name of the one architecture tensor of NAS-Bench-201.
+pub const BENCH201: &str = "edges";
+
+/// Edges that a node of a DARTS space keeps.
 const KEPT_EDGES: usize = 2;
 
 /// Row-softmax of every architecture tensor: p from α.
@@ -55,7 +58,7 @@ pub fn derive_cell(edges: &[Edge], probabilities: &Rows) -> Vec<Gene> {
             .iter()
             .zip(probabilities)
             .filter(|(edge, _)| edge.node == node)
-            .filter_map(|(edge, row)| strongest(edge, row))
+            .filter_map(|(edge, row)| strongest(edge, row, NONE))
             .collect();
         // A stable sort keeps the lower source index first among equals.
         incoming.sort_by(|(left, _), (right, _)| right.total_cmp(left));
@@ -64,9 +67,26 @@ pub fn derive_cell(edges: &[Edge], probabilities: &Rows) -> Vec<Gene> {
     genes
 }
 
-/// The genotype of a cell space: `tensors` and `probabilities` are those of the normal and of the
+/// What the probabilities of these architecture tensors derive.
+pub fn derive(tensors: &[Architecture], probabilities: &[Rows]) -> Derived {
+    match (tensors, probabilities) {
+        ([tensor], [rows]) if tensor.name == BENCH201 => {
+            Derived::Structure(derive_structure(&tensor.edges, rows))
+        }
+        _ => Derived::Cells(derive_cells(tensors, probabilities)),
+    }
+}
+
+/// A NAS-Bench-201 cell: every edge with its strongest operation, which may be `none`; the first of
+/// equals wins.
+fn derive_structure(edges: &[Edge], probabilities: &Rows) -> Structure {
+    let genes = edges.iter().zip(probabilities);
+    Structure { genes: genes.filter_map(|(edge, row)| Some(strongest(edge, row, "")?.1)).collect() }
+}
+
+/// The genotype of a DARTS space: `tensors` and `probabilities` are those of the normal and of the
 /// reduction cell, in that order.
-pub fn derive(tensors: &[Architecture], probabilities: &[Rows]) -> Genotype {
+fn derive_cells(tensors: &[Architecture], probabilities: &[Rows]) -> Genotype {
     let cell = |index: usize| match (tensors.get(index), probabilities.get(index)) {
         (Some(tensor), Some(rows)) => derive_cell(&tensor.edges, rows),
         _ => Vec::new(),
@@ -84,10 +104,11 @@ pub fn parameter_free_share(genes: &[Gene]) -> f32 {
     genes.iter().filter(free).count() as f32 / genes.len().max(1) as f32
 }
 
-fn strongest(edge: &Edge, row: &[f32]) -> Option<(f32, Gene)> {
+/// The strongest operation of an edge and its probability, leaving out the one called `without`.
+fn strongest(edge: &Edge, row: &[f32], without: &str) -> Option<(f32, Gene)> {
     let mut best: Option<(f32, &String)> = None;
     for (&probability, operation) in row.iter().zip(&edge.operations) {
-        if operation != NONE && best.is_none_or(|(strongest, _)| probability > strongest) {
+        if operation != without && best.is_none_or(|(strongest, _)| probability > strongest) {
             best = Some((probability, operation));
         }
     }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::arch::{derive, softmax_rows};
 use crate::config::Config;
 use crate::event::{Architecture, Rows};
-use crate::genotype::Genotype;
+use crate::genotype::Derived;
 
 /// Version of the checkpoint format. Readers accept every version up to their own.
 pub const SCHEMA: u32 = 1;
@@ -31,6 +31,8 @@ pub enum Phase {
     Step,
     /// Evaluate and end the epoch.
     EpochEnd,
+    /// Look what was derived up in the table, if there is one.
+    Anytime,
     /// Warn of a collapse, if there is one.
     Alarm,
     /// Say what was found.
@@ -184,11 +186,11 @@ impl Checkpoint {
             .ok_or_else(|| CheckpointError::Tensor { name: name.to_owned(), shape: shape.to_vec() })
     }
 
-    /// The genotype that this state derives.
+    /// What this state derives.
     ///
     /// # Errors
     /// [`CheckpointError::Tensor`] if an architecture tensor is missing.
-    pub fn genotype(&self) -> Result<Genotype, CheckpointError> {
+    pub fn genotype(&self) -> Result<Derived, CheckpointError> {
         let rows = |tensor: &Architecture| {
             let columns = tensor.edges.first().map_or(0, |edge| edge.operations.len());
             let shape = [tensor.edges.len(), columns];

@@ -156,11 +156,12 @@ section! {
         epochs: usize = 50,
         /// Images in a batch, for w and for α.
         batch_size: usize = 64,
-        /// Cells of the supernet; reductions stand at 1/3 and 2/3.
+        /// Cells of the supernet; reductions stand at 1/3 and 2/3. With N cells in a stage,
+        /// nasbench201 has 3N + 2.
         cells: usize = 8,
         /// Channels of the first cell (C).
         channels: usize = 16,
-        /// Channels of the stem, as a multiple of `channels`.
+        /// Channels of the stem, as a multiple of `channels`; nasbench201 always has 1.
         stem_multiplier: usize = 3,
     }
 }
@@ -240,6 +241,16 @@ section! {
 }
 
 section! {
+    /// A table of trained networks, which tells the true accuracy of what a search derives.
+    TABLE = "table", Table {
+        /// CSV file of trained NAS-Bench-201 cells; empty for none.
+        path: String = String::new(),
+        /// Its column of accuracies; empty takes the only one of a file of two columns.
+        column: String = String::new(),
+    }
+}
+
+section! {
     /// Where the authors' code and the text of the paper differ, or the code does the unexpected.
     QUIRKS = "quirks", Quirks {
         /// How a perturbed row becomes a probability vector: row-clip (code) or exact (paper).
@@ -292,6 +303,8 @@ section! {
         perturbation: Perturbation = Perturbation::default(),
         /// See [`Data`].
         data: Data = Data::default(),
+        /// See [`Table`].
+        table: Table = Table::default(),
         /// See [`Quirks`].
         quirks: Quirks = Quirks::default(),
         /// See [`Run`].
@@ -300,7 +313,8 @@ section! {
 }
 
 /// The rows of every section, in the order of the file config.toml.
-pub const SETTINGS: &[&[Setting]] = &[TOP, SEARCH, WEIGHTS, ALPHA, PERTURBATION, DATA, QUIRKS, RUN];
+pub const SETTINGS: &[&[Setting]] =
+    &[TOP, SEARCH, WEIGHTS, ALPHA, PERTURBATION, DATA, TABLE, QUIRKS, RUN];
 
 /// A setting that no search can run with.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

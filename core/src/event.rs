@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
-use crate::genotype::Genotype;
+use crate::genotype::Derived;
 
 /// Version of the event schema; the first event of a stream carries it. Readers accept every
 /// version up to their own.
@@ -47,7 +47,8 @@ pub struct Started {
     pub device: String,
     /// Number of weights of the supernet.
     pub parameters: usize,
-    /// The architecture tensors: for the cell spaces `normal` and `reduce`.
+    /// The architecture tensors: `normal` and `reduce` of a DARTS space, `edges` of
+    /// NAS-Bench-201.
     pub architecture: Vec<Architecture>,
     /// Steps in one epoch.
     pub steps_per_epoch: usize,
@@ -56,7 +57,7 @@ pub struct Started {
 /// One architecture tensor: a candidate list for every edge.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Architecture {
-    /// `normal` or `reduce`.
+    /// `normal`, `reduce` or `edges`.
     pub name: String,
     /// The edges, in row order.
     pub edges: Vec<Edge>,
@@ -65,7 +66,8 @@ pub struct Architecture {
 /// One edge of a cell and what it chooses from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Edge {
-    /// State that the edge ends in (2 is the first node).
+    /// State that the edge ends in: 2 is the first node of a DARTS cell, 1 of a NAS-Bench-201
+    /// cell.
     pub node: usize,
     /// State that it reads.
     pub source: usize,
@@ -134,10 +136,10 @@ pub struct EpochFinished {
     pub alpha: Vec<Rows>,
     /// Row-softmax of α.
     pub probabilities: Vec<Rows>,
-    /// The cells that would be derived now.
-    pub genotype: Genotype,
-    /// Share of parameter-free operations among the genes of each cell type (Table 5), in the
-    /// order of [`Started::architecture`].
+    /// What would be derived now.
+    pub genotype: Derived,
+    /// Share of parameter-free operations among the genes of each cell (Table 5), in the order of
+    /// the tensors of [`Started::architecture`].
     pub parameter_free: Vec<f32>,
     /// Seconds spent on this epoch. The only field that differs between repeated runs.
     pub seconds: f64,
@@ -201,7 +203,7 @@ pub struct Warning {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Finished {
     /// The result.
-    pub genotype: Genotype,
+    pub genotype: Derived,
     /// Epochs trained in all.
     pub epochs: usize,
     /// Validation accuracy of the supernet after the last epoch.

@@ -1,9 +1,12 @@
 //! What a search finds: for every node of a cell, which operations it takes from which inputs.
 //!
 //! A [`Genotype`] is data about names. It knows nothing of tensors, so that events, files and
-//! pictures can carry it.
+//! pictures can carry it. A NAS-Bench-201 cell is a [`Structure`]; [`Derived`] is either.
 
 pub mod published;
+mod structure;
+
+pub use structure::{Structure, StructureError};
 
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +14,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// States 0 and 1 are the outputs of the two previous cells, 2… are the nodes of this cell.
 /// Serialised as a pair, `["sep_conv_3x3", 1]`, the form that older code bases use.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(from = "(String, usize)", into = "(String, usize)")]
 pub struct Gene {
     /// Name of the operation, as in [`crate::ops`].
@@ -44,6 +47,66 @@ pub struct Genotype {
     pub reduce: Vec<Gene>,
     /// States whose concatenation is the output of the reduction cell.
     pub reduce_concat: Vec<usize>,
+}
+
+/// What a search derives. As JSON the cells are an object, as they always were, and a structure is
+/// its text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Derived {
+    /// The two cells of a DARTS space.
+    Cells(Genotype),
+    /// The cell of NAS-Bench-201.
+    Structure(Structure),
+}
+
+impl Derived {
+    /// The genes of every architecture tensor, in the order of the tensors.
+    pub fn genes(&self) -> Vec<&[Gene]> {
+        match self {
+            Self::Cells(genotype) => vec![&genotype.normal, &genotype.reduce],
+            Self::Structure(structure) => vec![&structure.genes],
+        }
+    }
+
+    /// The genes of architecture tensor `index`, each with the node that it ends in.
+    pub fn edges(&self, index: usize) -> Vec<(usize, &Gene)> {
+        let genes = self.genes().get(index).copied().unwrap_or_default();
+        let node = |gene: usize| match self {
+            Self::Cells(_) => 2 + gene / 2,
+            // Node i has i genes, so that those of the nodes up to i are i(i + 1)/2.
+            Self::Structure(_) => (1..=gene + 1).find(|i| gene < i * (i + 1) / 2).unwrap_or(1),
+        };
+        genes.iter().enumerate().map(|(gene, it)| (node(gene), it)).collect()
+    }
+
+    /// The cells of a DARTS space.
+    pub fn cells(&self) -> Option<&Genotype> {
+        match self {
+            Self::Cells(genotype) => Some(genotype),
+            Self::Structure(_) => None,
+        }
+    }
+
+    /// The text that the Python code bases of the field read.
+    pub fn to_python(&self) -> String {
+        match self {
+            Self::Cells(genotype) => genotype.to_python(),
+            Self::Structure(structure) => structure.to_string(),
+        }
+    }
+}
+
+impl From<Genotype> for Derived {
+    fn from(genotype: Genotype) -> Self {
+        Self::Cells(genotype)
+    }
+}
+
+impl From<Structure> for Derived {
+    fn from(structure: Structure) -> Self {
+        Self::Structure(structure)
+    }
 }
 
 /// Why a genotype is not one.

@@ -1,6 +1,7 @@
 //! The supernet: every edge of every cell computes all its candidates, weighted by p (spec §1.2
 //! and §1.3).
 
+mod bench201;
 mod cell;
 mod model;
 
@@ -9,6 +10,7 @@ use burn::tensor::Tensor;
 use crate::event::Architecture;
 use crate::nn::{Builder, Flow, Init, Layer, Layout, Pass, Sequence, Wanted, WeightId};
 use crate::ops::Operation;
+pub use bench201::Bench201Net;
 use cell::{Cell, Shape};
 pub use model::{Examples, Model, Outcome, Point};
 
@@ -41,11 +43,11 @@ pub struct NetShape {
     pub image_channels: usize,
     /// Classes.
     pub classes: usize,
-    /// Cells; those at 1/3 and 2/3 reduce.
+    /// Cells; those at 1/3 and 2/3 reduce. [`Bench201Net`] counts its residual blocks, too.
     pub cells: usize,
     /// Channels of the first cell.
     pub channels: usize,
-    /// Channels of the stem, as a multiple of `channels`.
+    /// Channels of the stem, as a multiple of `channels`; 1 in [`Bench201Net`] whatever this says.
     pub stem_multiplier: usize,
 }
 
@@ -123,8 +125,7 @@ impl Supernet for CellNet {
             total += count;
             (before, previous) = (previous, output);
         }
-        let Classifier { inputs, classes, .. } = self.classifier;
-        total + (inputs * classes) as u64 * previous.products()
+        total + self.classifier.multiply_adds(previous)
     }
 
     fn forward(
@@ -150,6 +151,11 @@ impl Classifier {
         let init = Init::FanIn(inputs);
         let weight = builder.weight("weight", &[classes, inputs], init);
         Self { weight, bias: builder.weight("bias", &[classes], init), inputs, classes }
+    }
+
+    /// Multiply-adds for one image; see [`Layer::multiply_adds`].
+    fn multiply_adds(&self, flow: Flow) -> u64 {
+        (self.inputs * self.classes) as u64 * flow.products()
     }
 
     /// Global average, then the linear layer.

@@ -18,9 +18,10 @@ pub struct Site {
     pub channels: usize,
     /// 2 on the edges of a reduction cell that read a cell input, else 1.
     pub stride: usize,
-    /// In a supernet batch norm has no affine part and follows pooling too; in a derived network
-    /// it has one and does not.
-    pub supernet: bool,
+    /// Batch norm has an affine part: in a derived network, not in a supernet.
+    pub affine: bool,
+    /// Pooling is followed by batch norm: in the supernet of a DARTS space, nowhere else.
+    pub pool_norm: bool,
 }
 
 /// One row of the catalogue.
@@ -51,7 +52,7 @@ pub static ALL: &[Operation] = &[
     Operation {
         name: "max_pool_3x3",
         short: "mp",
-        help: "3x3 max pooling; in a supernet followed by batch norm",
+        help: "3x3 max pooling; in the supernet of a DARTS space followed by batch norm",
         parameter_free: true,
         parameters: |_, _| 0,
         layers: |builder, site| pool(builder, site, Pool::Max),
@@ -59,7 +60,8 @@ pub static ALL: &[Operation] = &[
     Operation {
         name: "avg_pool_3x3",
         short: "ap",
-        help: "3x3 average pooling without the padding; in a supernet followed by batch norm",
+        help: "3x3 average pooling without the padding; in the supernet of a DARTS space followed by \
+               batch norm",
         parameter_free: true,
         parameters: |_, _| 0,
         layers: |builder, site| pool(builder, site, Pool::Average),
@@ -72,7 +74,7 @@ pub static ALL: &[Operation] = &[
         parameters: |channels, stride| if stride == 1 { 0 } else { channels * channels },
         layers: |builder, site| match site.stride {
             1 => Sequence::default(),
-            _ => factorized_reduce(builder, site.channels, site.channels, !site.supernet),
+            _ => factorized_reduce(builder, site.channels, site.channels, site.affine),
         },
     },
     Operation {
@@ -124,6 +126,22 @@ pub static ALL: &[Operation] = &[
         layers: seven_by_one,
     },
     Operation {
+        name: "nor_conv_1x1",
+        short: "n1",
+        help: "1x1 convolution (NAS-Bench-201)",
+        parameter_free: false,
+        parameters: |channels, _| channels * channels,
+        layers: |builder, site| plain(builder, site, 1),
+    },
+    Operation {
+        name: "nor_conv_3x3",
+        short: "n3",
+        help: "3x3 convolution (NAS-Bench-201)",
+        parameter_free: false,
+        parameters: |channels, _| 9 * channels * channels,
+        layers: |builder, site| plain(builder, site, 3),
+    },
+    Operation {
         name: "noise",
         short: "nz",
         help: "N(0, 1) noise instead of the input (space S4)",
@@ -173,15 +191,16 @@ impl Candidate {
                 rest.iter().fold(state.rectified().into(), |x, layer| layer.forward(x, pass))
             }
             &[Layer::Pool { kind, stride }, Layer::Norm { id, .. }] => {
-                state.pooled(kind, stride, id, pass, &self.layers)
+                state.pooled(kind, stride, Some(id), pass, &self.layers)
             }
+            &[Layer::Pool { kind, stride }] => state.pooled(kind, stride, None, pass, &self.layers),
             _ => self.layers.forward(state.value.clone().into(), pass),
         }
     }
 }
 
 /// A state of a cell, with what all edges that leave it share: reductions start with the same ReLU,
-/// and pooling with batch norm is the same on every edge, statistics included. Computed
+/// and pooling is the same on every edge, statistics of its batch norm included. Computed
 /// once instead of once for each of up to four edges.
 pub struct State {
     /// [batch, height, width, channels].
@@ -193,7 +212,7 @@ pub struct State {
 struct Pooled {
     kind: Pool,
     stride: usize,
-    norm: NormId,
+    norm: Option<NormId>,
     value: Normed,
 }
 
@@ -212,13 +231,15 @@ impl State {
         &mut self,
         kind: Pool,
         stride: usize,
-        norm: NormId,
+        norm: Option<NormId>,
         pass: &mut Pass,
         layers: &Sequence,
     ) -> Normed {
         let known = self.pooled.iter().find(|known| known.kind == kind && known.stride == stride);
         if let Some(known) = known {
-            pass.observe_like(known.norm, norm);
+            if let (Some(known), Some(norm)) = (known.norm, norm) {
+                pass.observe_like(known, norm);
+            }
             return known.value.clone();
         }
         let value = layers.forward(self.value.clone().into(), pass);
@@ -237,6 +258,22 @@ pub fn relu_conv_norm(
     Sequence(vec![
         Layer::Relu,
         Layer::pointwise(&mut builder.child("op.1"), inputs, outputs),
+        Layer::norm(&mut builder.child("op.2"), outputs, affine),
+    ])
+}
+
+/// ReLU, square convolution, batch norm.
+pub fn relu_square_norm(
+    builder: &mut Builder,
+    [inputs, outputs]: [usize; 2],
+    kernel: usize,
+    stride: usize,
+    affine: bool,
+) -> Sequence {
+    let shape = [outputs, inputs, kernel, kernel];
+    Sequence(vec![
+        Layer::Relu,
+        Layer::conv(&mut builder.child("op.1"), shape, [stride, stride]),
         Layer::norm(&mut builder.child("op.2"), outputs, affine),
     ])
 }
@@ -261,7 +298,7 @@ pub fn factorized_reduce(
 
 fn pool(builder: &mut Builder, site: Site, kind: Pool) -> Sequence {
     let mut layers = vec![Layer::Pool { kind, stride: site.stride }];
-    if site.supernet {
+    if site.pool_norm {
         layers.push(Layer::norm(&mut builder.child("1"), site.channels, false));
     }
     Sequence(layers)
@@ -269,9 +306,9 @@ fn pool(builder: &mut Builder, site: Site, kind: Pool) -> Sequence {
 
 /// ReLU → depthwise → pointwise → batch norm, at `op.first` and the three indices after it.
 fn unit(builder: &mut Builder, site: Site, kernel: usize, dilation: usize, first: usize) -> Layer {
-    let Site { channels, stride, supernet } = site;
+    let Site { channels, stride, affine, .. } = site;
     let paths = [1, 2, 3].map(|offset| format!("op.{}", first + offset));
-    Layer::unit(builder, paths, channels, (kernel, stride, dilation), !supernet)
+    Layer::unit(builder, paths, channels, (kernel, stride, dilation), affine)
 }
 
 fn separable(builder: &mut Builder, site: Site, kernel: usize) -> Sequence {
@@ -283,13 +320,21 @@ fn dilated(builder: &mut Builder, site: Site, kernel: usize) -> Sequence {
     Sequence(vec![unit(builder, site, kernel, 2, 0)])
 }
 
+fn plain(builder: &mut Builder, site: Site, kernel: usize) -> Sequence {
+    let Site { channels, stride, affine, .. } = site;
+    match (kernel, stride) {
+        (1, 1) => relu_conv_norm(builder, channels, channels, affine),
+        _ => relu_square_norm(builder, [channels, channels], kernel, stride, affine),
+    }
+}
+
 fn seven_by_one(builder: &mut Builder, site: Site) -> Sequence {
-    let Site { channels, stride, supernet } = site;
+    let Site { channels, stride, affine, .. } = site;
     Sequence(vec![
         Layer::Relu,
         Layer::conv(&mut builder.child("op.1"), [channels, channels, 1, 7], [1, stride]),
         Layer::conv(&mut builder.child("op.2"), [channels, channels, 7, 1], [stride, 1]),
-        Layer::norm(&mut builder.child("op.3"), channels, !supernet),
+        Layer::norm(&mut builder.child("op.3"), channels, affine),
     ])
 }
 

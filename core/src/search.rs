@@ -23,8 +23,8 @@ use crate::architect::{Unrolling, first_order, second_order};
 use crate::checkpoint::{CheckpointError, Phase, Progress};
 use crate::config::{self, Config, ConfigError, Order};
 use crate::data::{Batch, Batches, DataError, ImageShape, StepBatches};
-use crate::event::{Attack, EpochFinished, EpochStarted, Event, Finished, Started, Step};
-use crate::genotype::Genotype;
+use crate::event::{Anytime, Attack, EpochFinished, EpochStarted, Event, Finished, Started, Step};
+use crate::genotype::Derived;
 use crate::methods::{self, UnknownMethod};
 use crate::net::{Examples, Model, NetShape, Point};
 use crate::nn::{ReadError, read};
@@ -32,6 +32,7 @@ use crate::optim::{adam, clip, cosine, sgd};
 use crate::perturb::{self, Ascent, Attacked, Ball, Objective, Perturbation, epsilon};
 use crate::rng::{Stream, Streams};
 use crate::space::{self, SpaceError};
+use crate::tabular::{Standing, Table, TableError};
 pub use arithmetic::StepArithmetic;
 use state::State;
 
@@ -98,6 +99,7 @@ pub struct Search {
     device: Device,
     device_label: String,
     clock: fn() -> f64,
+    table: Option<Table>,
     steps_per_epoch: usize,
     image_size: usize,
     state: State,
@@ -137,6 +139,7 @@ impl Search {
             device: device.clone(),
             device_label: String::new(),
             clock: || 0.0,
+            table: None,
             steps_per_epoch,
             image_size: images.size,
             state,
@@ -152,6 +155,17 @@ impl Search {
     /// Gives the search a clock, in seconds; without one every epoch takes 0.
     pub fn set_clock(&mut self, clock: fn() -> f64) {
         self.clock = clock;
+    }
+
+    /// Gives the search a table of trained networks: after every epoch an [`Anytime`] event says
+    /// what it knows of the cell that would be derived.
+    ///
+    /// # Errors
+    /// If it is not a table of all cells of this space.
+    pub fn set_table(&mut self, table: Table) -> Result<(), TableError> {
+        table.covers(self.model.network.architecture())?;
+        self.table = Some(table);
+        Ok(())
     }
 
     /// Does the next piece of work and returns what it says; `None` when the search is over.
@@ -170,6 +184,7 @@ impl Search {
                 Phase::EpochStart => Some(self.start_epoch()),
                 Phase::Step => Some(self.step(batches, began).await?),
                 Phase::EpochEnd => Some(self.finish_epoch(batches, began).await?),
+                Phase::Anytime => self.anytime().await?,
                 Phase::Alarm => self.alarm().await?,
                 Phase::Finish => Some(self.finish().await?),
                 Phase::Done => return Ok(None),
@@ -198,11 +213,11 @@ impl Search {
         self.progress.events
     }
 
-    /// The genotype that would be derived now.
+    /// What would be derived now.
     ///
     /// # Errors
     /// If the device failed.
-    pub async fn genotype(&self) -> Result<Genotype, SearchError> {
+    pub async fn genotype(&self) -> Result<Derived, SearchError> {
         let rows = self.state.rows(&probabilities(&self.state.alpha)).await?;
         Ok(derive(self.model.network.architecture(), &rows))
     }
@@ -345,7 +360,7 @@ impl Search {
         let progress = &mut self.progress;
         progress.seconds += (self.clock)() - began;
         progress.valid_accuracy = valid_accuracy;
-        progress.phase = Phase::Alarm;
+        progress.phase = Phase::Anytime;
         Ok(Event::EpochFinished(EpochFinished {
             epoch: progress.epoch,
             learning_rate,
@@ -356,10 +371,7 @@ impl Search {
             valid_accuracy,
             alpha,
             probabilities,
-            parameter_free: vec![
-                parameter_free_share(&genotype.normal),
-                parameter_free_share(&genotype.reduce),
-            ],
+            parameter_free: genotype.genes().into_iter().map(parameter_free_share).collect(),
             genotype,
             seconds: progress.seconds,
         }))
@@ -385,19 +397,32 @@ impl Search {
         ))
     }
 
+    /// What the table says of the cell that would be derived now.
+    async fn anytime(&mut self) -> Result<Option<Event>, SearchError> {
+        self.progress.phase = Phase::Alarm;
+        let Some(table) = &self.table else { return Ok(None) };
+        let architecture = self.genotype().await?.to_python();
+        let (epoch, standing) = (self.progress.epoch, table.find(&architecture));
+        let event = |Standing { accuracy: test_accuracy, rank, cells, regret }| {
+            Event::Anytime(Anytime { epoch, architecture, test_accuracy, rank, cells, regret })
+        };
+        Ok(standing.map(event))
+    }
+
     /// A warning, if skip connections have taken over since the last epoch.
     async fn alarm(&mut self) -> Result<Option<Event>, SearchError> {
         let rows = self.state.rows(&probabilities(&self.state.alpha)).await?;
         let architecture = self.model.network.architecture();
         let genotype = derive(architecture, &rows);
+        let genes = genotype.genes().first().copied().unwrap_or_default();
         let message = match (architecture.first(), rows.first()) {
-            (Some(normal), Some(rows)) => collapse::message(&genotype.normal, normal, rows),
+            (Some(cell), Some(rows)) => collapse::message(genes, cell, rows),
             _ => None,
         };
         let epoch = self.progress.epoch;
         let news = message.filter(|_| !self.progress.alarmed);
         self.progress.alarmed =
-            collapse::has_happened(&genotype.normal) && (self.progress.alarmed || news.is_some());
+            collapse::has_happened(genes) && (self.progress.alarmed || news.is_some());
         let last = epoch + 1 == self.config.search.epochs;
         self.progress.phase = if last { Phase::Finish } else { Phase::EpochStart };
         self.progress.epoch = epoch + 1;

@@ -1,8 +1,10 @@
-//! The search spaces: which operations every edge of the two cells chooses from (spec §1.1, §6).
+//! The search spaces: which operations every edge of a cell chooses from (spec §1.1, §3.6, §6).
 
 mod s1;
 
-use crate::net::{CellNet, EdgeTable, NetShape, Supernet};
+use std::ops::Range;
+
+use crate::net::{Bench201Net, CellNet, EdgeTable, NetShape, Supernet};
 use crate::ops::{self, Operation};
 
 /// One row of the catalogue of spaces.
@@ -19,6 +21,8 @@ enum Candidates {
     Everywhere(&'static [&'static str]),
     /// A pair for every edge: normal cell, reduction cell.
     Pairs(&'static [[&'static str; 2]; 14], &'static [[&'static str; 2]; 14]),
+    /// The same on all edges of the one cell of NAS-Bench-201.
+    Bench201(&'static [&'static str]),
 }
 
 /// All spaces.
@@ -70,6 +74,17 @@ pub static ALL: &[Space] = &[
         help: "noise or separable 3x3 convolution",
         candidates: Candidates::Everywhere(&["noise", "sep_conv_3x3"]),
     },
+    Space {
+        name: "nasbench201",
+        help: "NAS-Bench-201: 5 operations on the 6 edges of one cell, all 15,625 of them tabulated",
+        candidates: Candidates::Bench201(&[
+            "none",
+            "skip_connect",
+            "nor_conv_1x1",
+            "nor_conv_3x3",
+            "avg_pool_3x3",
+        ]),
+    },
 ];
 
 /// A name that is not in the catalogue, or an operation that is not.
@@ -91,6 +106,15 @@ pub enum SpaceError {
         /// The operation.
         operation: &'static str,
     },
+    /// NAS-Bench-201 has three stages of equally many cells.
+    #[error(
+        "search.cells = {cells}: space nasbench201 has 3N + 2 cells, N in each of three stages and \
+         a residual block after the first two, e.g. 5 (N = 1) or 17 (N = 5, the benchmark)"
+    )]
+    Stages {
+        /// The cells that were asked for.
+        cells: usize,
+    },
 }
 
 /// The space of this name.
@@ -108,14 +132,21 @@ impl Space {
     /// The supernet of this space.
     ///
     /// # Errors
+    /// [`SpaceError::Stages`] if the space cannot have so many cells, or
     /// [`SpaceError::UnknownOperation`] if a table of the space is wrong.
     pub fn supernet(&self, shape: NetShape) -> Result<Box<dyn Supernet>, SpaceError> {
-        Ok(Box::new(CellNet::new(&self.table(0)?, &self.table(1)?, shape)))
+        match self.candidates {
+            Candidates::Bench201(_) if shape.cells < 5 || shape.cells % 3 != 2 => {
+                Err(SpaceError::Stages { cells: shape.cells })
+            }
+            Candidates::Bench201(_) => Ok(Box::new(Bench201Net::new(&self.table(0, 1..4)?, shape))),
+            _ => Ok(Box::new(CellNet::new(&self.table(0, 2..6)?, &self.table(1, 2..6)?, shape))),
+        }
     }
 
-    /// The edges of a cell type, node by node; edge (node i, source j) has index i(i + 3)/2 + j.
-    fn table(&self, kind: usize) -> Result<Vec<EdgeTable>, SpaceError> {
-        let ends = (2..6).flat_map(|node| (0..node).map(move |source| (node, source)));
+    /// The edges of a cell type, node by node: from every state before it.
+    fn table(&self, kind: usize, nodes: Range<usize>) -> Result<Vec<EdgeTable>, SpaceError> {
+        let ends = nodes.flat_map(|node| (0..node).map(move |source| (node, source)));
         let edge = |(index, (node, source))| {
             let operations = self.names(kind, index).iter().map(|name| self.operation(name));
             Ok(EdgeTable { node, source, operations: operations.collect::<Result<_, _>>()? })
@@ -125,7 +156,7 @@ impl Space {
 
     fn names(&self, kind: usize, edge: usize) -> &'static [&'static str] {
         match self.candidates {
-            Candidates::Everywhere(names) => names,
+            Candidates::Everywhere(names) | Candidates::Bench201(names) => names,
             Candidates::Pairs(normal, _) if kind == 0 => &normal[edge],
             Candidates::Pairs(_, reduce) => &reduce[edge],
         }

@@ -113,6 +113,11 @@ pub struct SearchArgs {
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
 
+    /// Table of trained NAS-Bench-201 cells: after every epoch, tell the true accuracy of the cell
+    /// found so far. COLUMN is needed where the file has more than one of accuracies.
+    #[arg(long, value_name = "FILE[:COLUMN]")]
+    pub table: Option<String>,
+
     /// Run directory [default: runs/<preset or config>-<seed>].
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,

@@ -19,6 +19,7 @@ pub mod report;
 pub mod run_dir;
 pub mod settings;
 pub mod signals;
+mod table;
 
 use std::process::ExitCode;
 

@@ -5,9 +5,9 @@ use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
-use smoothdarts::event::{EpochFinished, EpochStarted, Event, Started, Step};
+use smoothdarts::event::{Anytime, EpochFinished, EpochStarted, Event, Started, Step};
 
-use crate::output;
+use crate::{output, table};
 
 const TEMPLATE: &str = "{prefix} {bar:20} {pos}/{len}  {eta_precise} left  {msg}";
 
@@ -21,6 +21,7 @@ pub struct Progress {
     /// Parameter-free share of the normal cell, epoch by epoch.
     parameter_free: Vec<f32>,
     valid_accuracy: Option<f64>,
+    test_accuracy: Option<f64>,
     began: Instant,
     /// Steps of this process.
     steps: usize,
@@ -47,6 +48,7 @@ impl Progress {
             epsilon: 0.0,
             parameter_free: Vec::new(),
             valid_accuracy: None,
+            test_accuracy: None,
             began: Instant::now(),
             steps: 0,
         }
@@ -83,7 +85,8 @@ impl Progress {
             Event::Step(step) => self.step(step),
             Event::EpochFinished(epoch) => self.epoch_finished(epoch),
             Event::Warning(warning) => self.alarm(&format!("warning: {}", warning.message)),
-            Event::Started(_) | Event::Hessian(_) | Event::Anytime(_) | Event::Finished(_) => {}
+            Event::Anytime(anytime) => self.anytime(anytime),
+            Event::Started(_) | Event::Hessian(_) | Event::Finished(_) => {}
         }
     }
 
@@ -103,12 +106,13 @@ impl Progress {
         let accuracy = self
             .valid_accuracy
             .map_or(String::new(), |accuracy| format!("  valid {:.1}%", 100.0 * accuracy));
+        let test = self.test_accuracy.map_or(String::new(), |test| format!("  test {test:.1}%"));
         let free = self.parameter_free.last().map_or(String::new(), |share| {
             let line = sparkline(&self.parameter_free);
             format!("  parameter-free {:.0}% {line}", 100.0 * share)
         });
         self.bar.set_message(format!(
-            "loss {:.3}{accuracy}  ε {:.3}{free}",
+            "loss {:.3}{accuracy}{test}  ε {:.3}{free}",
             step.train_loss, self.epsilon
         ));
     }
@@ -131,6 +135,11 @@ impl Progress {
             epoch.seconds,
             HumanDuration(self.left(epoch.epoch + 1)),
         ));
+    }
+
+    fn anytime(&mut self, anytime: &Anytime) {
+        self.test_accuracy = Some(anytime.test_accuracy);
+        self.say(&table::words(anytime));
     }
 
     /// Time that the epochs after `done` will take, at the speed of this process.

@@ -15,7 +15,7 @@ use smoothdarts::draw::chart::{self, Chart};
 use smoothdarts::draw::heatmap::{self, Scale};
 use smoothdarts::draw::history::History;
 use smoothdarts::draw::{csv, figures};
-use smoothdarts::genotype::Genotype;
+use smoothdarts::genotype::Derived;
 
 use self::words::{Tile, quoted};
 use crate::run_dir;
@@ -61,7 +61,7 @@ pub fn render(run: &ReportInput) -> anyhow::Result<String> {
         cells: cells(history),
         curves: charts(history),
         heatmaps: heatmaps(history),
-        texts: texts(history.genotype())?,
+        texts: texts(history.derived())?,
         curves_csv: data_uri(&csv::curves(history)),
         settings: &run.settings,
         facts: &run.facts,
@@ -159,7 +159,7 @@ fn heatmaps(history: &History) -> Vec<Figure> {
     names.filter_map(figure).collect()
 }
 
-fn texts(genotype: Option<&Genotype>) -> anyhow::Result<Vec<CopyBox>> {
+fn texts(genotype: Option<&Derived>) -> anyhow::Result<Vec<CopyBox>> {
     let Some(genotype) = genotype else { return Ok(Vec::new()) };
     Ok(vec![
         CopyBox { name: "JSON (genotype.json)", text: serde_json::to_string(genotype)? },

@@ -19,11 +19,14 @@ use crate::exit::Exit;
 /// The first setting, file or name that is wrong, with its layer; exit code 2.
 pub fn resolve(args: &SearchArgs) -> anyhow::Result<Resolved> {
     let dir = args.data_dir.as_ref().map(|path| path.to_string_lossy().into_owned());
+    let table = args.table.as_deref().map(table);
     let named = [
         ("search.method", args.method.clone()),
         ("search.epochs", args.epochs.map(|epochs| epochs.to_string())),
         ("data.name", args.data.clone()),
         ("data.dir", dir),
+        ("table.path", table.map(|(path, _)| path.to_owned())),
+        ("table.column", table.map(|(_, column)| column.to_owned())),
     ];
     layers(&args.settings, preset(args), named)
 }
@@ -144,6 +147,14 @@ fn flags(args: &SettingsArgs) -> Vec<(&str, String)> {
     ];
     flags.extend(named.into_iter().filter_map(|(key, value)| Some((key, value?))));
     flags
+}
+
+/// File and column of `FILE[:COLUMN]`. No column has a slash, but paths of Windows have a colon.
+fn table(argument: &str) -> (&str, &str) {
+    match argument.rsplit_once(':') {
+        Some((path, column)) if !column.contains(['/', '\\']) => (path, column),
+        _ => (argument, ""),
+    }
 }
 
 /// Looks names up in the catalogues that the config itself does not know.

@@ -102,7 +102,7 @@ fn epoch_events(
         alpha,
         probabilities,
         parameter_free: vec![share(&genotype.normal), share(&genotype.reduce)],
-        genotype,
+        genotype: genotype.into(),
         seconds: 12.5,
     }));
     if epochs > 5 && 3 * epoch >= 2 * epochs {

@@ -1,4 +1,4 @@
-//! The checks of `kind = cnn-search`: weights, logits, losses, gradients, running statistics,
+//! The checks of `kind = cnn-search` and `kind = nb201-search`: weights, logits, losses, gradients, running statistics,
 //! PGD, row clip, second order, and five whole steps.
 
 use burn::tensor::{Device, Tensor, TensorData};
@@ -9,16 +9,14 @@ use shaders::Kernels;
 use smoothdarts::arch::probabilities;
 use smoothdarts::architect::{Unrolling, first_order, second_order};
 use smoothdarts::config::{AlphaOptimiser, Norm, Projection, WeightsOptimiser};
-use smoothdarts::genotype::Genotype;
-use smoothdarts::net::{Examples, Model, NetShape, Point};
+use smoothdarts::genotype::Derived;
+use smoothdarts::net::{Examples, Model, NetShape, Point, Supernet};
 use smoothdarts::optim::{Moments, adam, clip, norm, sgd};
 use smoothdarts::perturb::{Ascent, Ball, Objective, adversarial, row_clip};
 use smoothdarts::rng::normal;
 use smoothdarts::{arch, space};
 
 use super::fixture::{Fixture, Report};
-
-const NAMES: [&str; 2] = ["normal", "reduce"];
 
 /// Starts tried, and how far they lie from the given one, in standard
 /// deviations relative to each weight: about two units in the last place.
@@ -62,14 +60,18 @@ fn host<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
 
 impl<'a> Case<'a> {
     fn new(fixture: &'a Fixture, device: &Device, kernels: Kernels) -> Self {
+        let (space, cells) = match fixture.kind() {
+            "nb201-search" => ("nasbench201", 3 * fixture.number::<usize>("cells_per_stage") + 2),
+            _ => (fixture.text("space"), fixture.number("cells")),
+        };
         let shape = NetShape {
             image_channels: 3,
             classes: fixture.number("classes"),
-            cells: fixture.number("cells"),
+            cells,
             channels: fixture.number("channels"),
             stem_multiplier: 3,
         };
-        let network = space::find(fixture.text("space")).unwrap().supernet(shape).unwrap();
+        let network = space::find(space).unwrap().supernet(shape).unwrap();
         let layout = network.layout();
         let flat: Vec<f32> = layout
             .weights()
@@ -87,7 +89,7 @@ impl<'a> Case<'a> {
         Self {
             weights: vector(flat),
             fresh: vector(layout.initial_statistics()).reshape([2, layout.norm_channels()]),
-            alpha: NAMES.map(|name| fixture.matrix(&format!("alpha/{name}"), device)).to_vec(),
+            alpha: matrices(fixture, network.as_ref(), "alpha", device),
             train: examples("train"),
             valid: examples("valid"),
             device: device.clone(),
@@ -132,9 +134,9 @@ impl<'a> Case<'a> {
     }
 
     fn expected(&self, prefix: &str) -> Vec<f32> {
-        NAMES
-            .iter()
-            .flat_map(|name| self.fixture.values(&format!("{prefix}/{name}")))
+        let tensors = self.model.network.architecture().iter();
+        tensors
+            .flat_map(|tensor| self.fixture.values(&format!("{prefix}/{}", tensor.name)))
             .copied()
             .collect()
     }
@@ -217,7 +219,7 @@ impl<'a> Case<'a> {
     }
 
     fn noise(&self) -> Vec<Tensor<2>> {
-        NAMES.map(|name| self.fixture.matrix(&format!("rs/noise/{name}"), &self.device)).to_vec()
+        matrices(self.fixture, self.model.network.as_ref(), "rs/noise", &self.device)
     }
 
     fn perturbed(&self, alpha: &[Tensor<2>]) -> Vec<Tensor<2>> {
@@ -315,9 +317,27 @@ impl<'a> Case<'a> {
             .collect();
         let rows: Vec<_> = rows.iter().map(arch::softmax_rows).collect();
         let found = arch::derive(self.model.network.architecture(), &rows);
-        let expected: Genotype = serde_json::from_str(self.fixture.text("genotype")).unwrap();
+        let text = self.fixture.text("genotype");
+        // The reference prints a structure as "Structure(4 nodes with |…|)".
+        let structure = || text.split_once('|').and_then(|(_, text)| text.rsplit_once('|'));
+        let text = match self.fixture.kind() {
+            "nb201-search" => format!("\"|{}|\"", structure().unwrap().0),
+            _ => text.to_owned(),
+        };
+        let expected: Derived = serde_json::from_str(&text).unwrap();
         assert_eq!(found, expected, "{}: genotype", self.fixture.name);
     }
+}
+
+/// The tensors `prefix/<architecture tensor>`.
+fn matrices(
+    fixture: &Fixture,
+    network: &dyn Supernet,
+    prefix: &str,
+    device: &Device,
+) -> Vec<Tensor<2>> {
+    let tensors = network.architecture().iter();
+    tensors.map(|tensor| fixture.matrix(&format!("{prefix}/{}", tensor.name), device)).collect()
 }
 
 fn concat(tensors: &[Tensor<2>]) -> Vec<f32> {

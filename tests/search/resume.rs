@@ -12,9 +12,12 @@ use super::tiny;
 fn configs() -> Vec<Config> {
     let mut second = tiny::config("s2", "darts");
     second.search.order = Order::Second;
+    let mut bench = tiny::config("nasbench201", "sdarts-adv");
+    bench.search.cells = 5;
     let mut pass = tiny::config("darts", "sdarts-rs");
     pass.quirks.alpha_batches = AlphaBatches::Pass;
-    vec![tiny::config("s5", "sdarts-adv"), tiny::config("s4", "sdarts-rs"), second, pass]
+    let (s5, s4) = (tiny::config("s5", "sdarts-adv"), tiny::config("s4", "sdarts-rs"));
+    vec![s5, s4, second, pass, bench]
 }
 
 #[test]
@@ -107,7 +110,7 @@ fn the_events_of_a_search_come_in_order_and_count_its_steps() {
     assert!(matches!(events.first(), Some(Event::Started(_))));
     let Some(Event::Finished(finished)) = events.last() else { panic!("no end") };
     assert_eq!(finished.genotype, checkpoint.genotype().unwrap());
-    finished.genotype.validate().unwrap();
+    finished.genotype.cells().unwrap().validate().unwrap();
     let steps = events.iter().filter(|event| matches!(event, Event::Step(_))).count();
     assert_eq!(steps, 2 * 3, "20 training images in batches of 8");
     for event in &events {

@@ -87,6 +87,33 @@ pub static ALL: &[Preset] = &[
         "darts",
         "cifar10"
     ),
+    search!(
+        "nasbench201-sdarts-adv",
+        "SDARTS-ADV in NAS-Bench-201 on CIFAR-10, as the authors' script searches it",
+        "nasbench201",
+        "sdarts-adv",
+        "cifar10",
+        "search.epochs" = "100",
+        "search.cells" = "17"
+    ),
+    search!(
+        "nasbench201-sdarts-rs",
+        "the same with SDARTS-RS",
+        "nasbench201",
+        "sdarts-rs",
+        "cifar10",
+        "search.epochs" = "100",
+        "search.cells" = "17"
+    ),
+    search!(
+        "nasbench201-darts",
+        "the same with first-order DARTS",
+        "nasbench201",
+        "darts",
+        "cifar10",
+        "search.epochs" = "100",
+        "search.cells" = "17"
+    ),
     search!("s1", "SDARTS-ADV in space S1 on CIFAR-10 (Table 4)", "s1", "sdarts-adv", "cifar10"),
     search!("s2", "SDARTS-ADV in space S2 on CIFAR-10 (Table 4)", "s2", "sdarts-adv", "cifar10"),
     search!("s3", "SDARTS-ADV in space S3 on CIFAR-10 (Table 4)", "s3", "sdarts-adv", "cifar10"),

@@ -30,7 +30,7 @@ const fn look(
     Look { operation, class, light, dark, dashed }
 }
 
-/// Every operation of [`crate::ops`]: separable convolutions blue, dilated ones green, pooling
+/// Every operation of [`crate::ops`]: separable and plain convolutions blue, dilated ones green, pooling
 /// orange, the skip connection (whose excess is a collapse) red.
 pub const OPERATIONS: &[Look] = &[
     look("none", "sd-none", "#7d8590", "#8b949e", true),
@@ -43,6 +43,8 @@ pub const OPERATIONS: &[Look] = &[
     look("dil_conv_3x3", "sd-d3", "#0b6e4f", "#3fb950", false),
     look("dil_conv_5x5", "sd-d5", "#4c8c2b", "#a5d66f", false),
     look("conv_7x1_1x7", "sd-c7", "#7b3fa0", "#d2a8ff", false),
+    look("nor_conv_1x1", "sd-n1", "#1f7a8c", "#56d4dd", false),
+    look("nor_conv_3x3", "sd-n3", "#3a4fb0", "#8fa8ff", false),
     look("noise", "sd-noise", "#a8357a", "#f778ba", true),
 ];
 

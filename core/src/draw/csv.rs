@@ -5,7 +5,8 @@ use super::cell::Kind;
 use super::chart::Chart;
 use super::heatmap;
 use super::history::History;
-use crate::genotype::Gene;
+use crate::event::{Anytime, EpochFinished};
+use crate::genotype::{Derived, Gene};
 
 /// The columns of [`curves`] that every search has.
 const CURVES: [&str; 7] = [
@@ -19,8 +20,9 @@ const CURVES: [&str; 7] = [
 ];
 
 /// One record for each epoch: rates, losses, accuracies, the parameter-free share of every cell
-/// type, and both cells that would be derived (`sep_conv_3x3 1; skip_connect 0; …`: operation and
-/// the state that it reads, two for each node).
+/// type, and what would be derived: both cells (`sep_conv_3x3 1; skip_connect 0; …`: operation and
+/// the state that it reads, two for each node) or the architecture string of NAS-Bench-201. With a
+/// table of trained networks, what that says follows.
 pub fn curves(history: &History) -> String {
     let names: Vec<&str> = match history.architecture() {
         [] => Kind::ALL.map(Kind::name).to_vec(),
@@ -28,7 +30,13 @@ pub fn curves(history: &History) -> String {
     };
     let mut header = CURVES.map(str::to_owned).to_vec();
     header.extend(names.iter().map(|name| format!("parameter_free_{name}")));
-    header.extend(Kind::ALL.map(|kind| format!("genotype_{}", kind.name())));
+    match history.derived() {
+        Some(Derived::Structure(_)) => header.push("architecture".to_owned()),
+        _ => header.extend(Kind::ALL.map(|kind| format!("genotype_{}", kind.name()))),
+    }
+    if !history.anytime.is_empty() {
+        header.extend(["test_accuracy", "rank", "regret"].map(str::to_owned));
+    }
     let rows = history.epochs.iter().map(|epoch| {
         let numbers = [
             epoch.learning_rate,
@@ -42,10 +50,28 @@ pub fn curves(history: &History) -> String {
         let mut row = vec![epoch.epoch.to_string()];
         row.extend(numbers.map(|number| number.to_string()));
         row.extend((0..names.len()).map(share));
-        row.extend([genes(&epoch.genotype.normal), genes(&epoch.genotype.reduce)]);
+        match &epoch.genotype {
+            Derived::Cells(cells) => row.extend([genes(&cells.normal), genes(&cells.reduce)]),
+            Derived::Structure(structure) => row.push(structure.to_string()),
+        }
+        row.extend(tabulated(history, epoch));
         row
     });
     table([header].into_iter().chain(rows))
+}
+
+/// What the table of trained networks says after an epoch; nothing without a table.
+fn tabulated(history: &History, epoch: &EpochFinished) -> Vec<String> {
+    let found = history.anytime.iter().find(|anytime| anytime.epoch == epoch.epoch);
+    let values = |anytime: &Anytime| {
+        vec![
+            anytime.test_accuracy.to_string(),
+            anytime.rank.to_string(),
+            anytime.regret.to_string(),
+        ]
+    };
+    let missing = if history.anytime.is_empty() { 0 } else { 3 };
+    found.map_or(vec![String::new(); missing], values)
 }
 
 /// The numbers of a heatmap: one record for each epoch that it draws ([`heatmap::drawn`]), one

@@ -78,6 +78,7 @@ pub fn parameter_free(history: &History) -> Chart {
     let lines = names.enumerate().map(|(index, name)| Series {
         name: match name {
             "reduce" => "reduction cell".to_owned(),
+            "edges" => "cell".to_owned(),
             _ => format!("{name} cell"),
         },
         points: points(history, |epoch| {

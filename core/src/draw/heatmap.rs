@@ -46,7 +46,7 @@ pub enum Scale {
     Fitted,
 }
 
-/// Draws the probabilities of the cell type `cell` (`normal` or `reduce`). Edges that the latest
+/// Draws the probabilities of the architecture tensor `cell` (`normal`, `reduce` or `edges`). Edges that the latest
 /// genotype keeps are named in bold, with the kept operation. `None` if the search has no such
 /// cell type.
 pub fn draw(history: &History, cell: &str, scale: Scale) -> Option<String> {
@@ -55,14 +55,18 @@ pub fn draw(history: &History, cell: &str, scale: Scale) -> Option<String> {
     let map = Map::new(history, index, architecture, scale);
     let title = match cell {
         "reduce" => "Probabilities in the reduction cell".to_owned(),
+        "edges" => "Probabilities in the cell".to_owned(),
         _ => format!("Probabilities in the {cell} cell"),
     };
     let about = format!(
         "For each of {} edges, the probability of every candidate operation over {} epochs. Names \
-         are node←source, counted as states: 0 and 1 are the two inputs of the cell, 2 is its \
-         first node.",
+         are node←source, counted as states: {}.",
         architecture.edges.len(),
         history.epochs.len(),
+        match cell {
+            "edges" => "0 is the input of the cell, 1 its first node",
+            _ => "0 and 1 are the two inputs of the cell, 2 is its first node",
+        },
     );
     let mut svg = Svg::new(map.size(), &title, &about, &colour::style(Palette::Scale));
     svg.text("sd-ink sd-large sd-strong", (LEFT, 24.0), Anchor::Start, &title);
@@ -78,7 +82,8 @@ struct Map<'a> {
     history: &'a History,
     /// Index of the architecture tensor.
     index: usize,
-    kept: &'a [Gene],
+    /// The genes of the latest genotype, with their nodes.
+    kept: Vec<(usize, &'a Gene)>,
     /// Row of every node, column of every source.
     nodes: Vec<usize>,
     sources: Vec<usize>,
@@ -94,12 +99,6 @@ impl<'a> Map<'a> {
         architecture: &'a Architecture,
         scale: Scale,
     ) -> Self {
-        let genotype = history.genotype();
-        let kept = genotype.map_or(&[][..], |genotype| match architecture.name.as_str() {
-            "normal" => &genotype.normal,
-            "reduce" => &genotype.reduce,
-            _ => &[],
-        });
         let ends = |end: fn(&Edge) -> usize| -> Vec<usize> {
             architecture.edges.iter().map(end).collect::<BTreeSet<_>>().into_iter().collect()
         };
@@ -111,7 +110,7 @@ impl<'a> Map<'a> {
         Self {
             history,
             index,
-            kept,
+            kept: history.derived().map_or(Vec::new(), |derived| derived.edges(index)),
             nodes: ends(|edge| edge.node),
             sources: ends(|edge| edge.source),
             height: ROW * rows.unwrap_or(0) as f64,
@@ -158,10 +157,10 @@ impl<'a> Map<'a> {
     }
 
     fn kept_operations(&self, edge: &Edge) -> Vec<&str> {
-        let genes = self.kept.iter().enumerate();
-        let here = genes.filter(|(gene_index, gene)| {
-            2 + gene_index / 2 == edge.node && gene.source == edge.source
-        });
+        let here = self
+            .kept
+            .iter()
+            .filter(|(node, gene)| (*node, gene.source) == (edge.node, edge.source));
         here.map(|(_, gene)| gene.operation.as_str()).collect()
     }
 

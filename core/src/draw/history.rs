@@ -3,7 +3,7 @@
 use crate::event::{
     Anytime, Architecture, EpochFinished, Event, Finished, Hessian, Rows, Started, Step, Warning,
 };
-use crate::genotype::Genotype;
+use crate::genotype::{Derived, Genotype};
 
 /// A search as its events tell it, up to where they end.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -80,9 +80,14 @@ impl History {
     }
 
     /// The result, or while the search runs what would be derived now.
-    pub fn genotype(&self) -> Option<&Genotype> {
+    pub fn derived(&self) -> Option<&Derived> {
         let latest = self.epochs.last().map(|epoch| &epoch.genotype);
         self.finished.as_ref().map(|finished| &finished.genotype).or(latest)
+    }
+
+    /// [`History::derived`], of a DARTS space.
+    pub fn genotype(&self) -> Option<&Genotype> {
+        self.derived().and_then(Derived::cells)
     }
 
     /// The architecture tensors, in the order of every list with one entry for each of them.

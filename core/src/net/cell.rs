@@ -52,9 +52,10 @@ pub(super) struct Cell {
     reduction: bool,
 }
 
-struct MixedEdge {
+/// An edge that computes all its candidates.
+pub(super) struct MixedEdge {
     node: usize,
-    source: usize,
+    pub source: usize,
     candidates: Vec<Candidate>,
 }
 
@@ -70,8 +71,8 @@ impl Cell {
         let second = relu_conv_norm(&mut builder.child("preprocess1"), previous, channels, false);
         let edges = table.iter().enumerate().map(|(index, edge)| {
             let stride = if reduction && edge.source < 2 { 2 } else { 1 };
-            let site = Site { channels, stride, supernet: true };
-            MixedEdge::new(&mut builder.child(format!("_ops.{index}")), edge, site)
+            let site = Site { channels, stride, affine: false, pool_norm: true };
+            MixedEdge::new(&mut builder.child(format!("_ops.{index}._ops")), edge, site)
         });
         let edges: Vec<MixedEdge> = edges.collect();
         let nodes = edges.iter().map(|edge| edge.node).max().map_or(0, |last| last - 1);
@@ -101,10 +102,7 @@ impl Cell {
             ..first
         };
         let state = |source: usize| [first, second].get(source).copied().unwrap_or(node);
-        let edges = self.edges.iter().map(|edge| {
-            let from = state(edge.source);
-            edge.candidates.iter().map(|candidate| candidate.multiply_adds(from)).sum::<u64>()
-        });
+        let edges = self.edges.iter().map(|edge| edge.multiply_adds(state(edge.source)));
         (preprocess + edges.sum::<u64>(), node)
     }
 
@@ -124,10 +122,7 @@ impl Cell {
             (first.forward(before.into(), pass), second.forward(previous.into(), pass));
         let mut states = vec![State::new(pass.apply(first)), State::new(pass.apply(second))];
         for node in 2..2 + self.nodes {
-            let incoming = self.edges.iter().zip(rows).filter(|(edge, _)| edge.node == node);
-            let sum = incoming.fold(None, |sum, (edge, row)| {
-                edge.forward(&mut states[edge.source], row, sum, pass)
-            });
+            let sum = sum_into(node, &self.edges, &mut states, rows, pass);
             states.extend(sum.map(State::new));
         }
         Tensor::cat(states.into_iter().skip(2).map(|state| state.value).collect(), 3)
@@ -135,12 +130,18 @@ impl Cell {
 }
 
 impl MixedEdge {
-    fn new(builder: &mut Builder, edge: &EdgeTable, site: Site) -> Self {
+    /// Candidate i lies at `i` under the path of `builder`.
+    pub fn new(builder: &mut Builder, edge: &EdgeTable, site: Site) -> Self {
         let candidate = |(index, operation): (usize, &&'static crate::ops::Operation)| {
-            operation.build(&mut builder.child(format!("_ops.{index}")), site)
+            operation.build(&mut builder.child(index), site)
         };
         let candidates = edge.operations.iter().enumerate().map(candidate).collect();
         Self { node: edge.node, source: edge.source, candidates }
+    }
+
+    /// Multiply-adds of all candidates for one image of a state.
+    pub fn multiply_adds(&self, from: Flow) -> u64 {
+        self.candidates.iter().map(|candidate| candidate.multiply_adds(from)).sum()
     }
 
     /// `sum` + Σ p·candidate(state) over the candidates that are not zero.
@@ -164,4 +165,19 @@ impl MixedEdge {
         };
         Some(shaders::mix(pass.kernels, sum, outputs, weights))
     }
+}
+
+/// A node: the sum of the mixed edges that end in it; `None` if all their candidates are zero.
+///
+/// # Shapes
+/// - `rows`: [operations] for every edge
+pub(super) fn sum_into(
+    node: usize,
+    edges: &[MixedEdge],
+    states: &mut [State],
+    rows: &[Tensor<1>],
+    pass: &mut Pass,
+) -> Option<Tensor<4>> {
+    let incoming = edges.iter().zip(rows).filter(|(edge, _)| edge.node == node);
+    incoming.fold(None, |sum, (edge, row)| edge.forward(&mut states[edge.source], row, sum, pass))
 }

@@ -6,7 +6,7 @@ use crate::genotype::Gene;
 
 const SKIP: &str = "skip_connect";
 
-/// Above this share of the genes of the normal cell, skip connections have taken over.
+/// Above this share of the genes of the normal cell, or of the only one, skip connections have taken over.
 const SHARE: f64 = 0.5;
 
 /// How far the mean p of skip connections must stand above its uniform share: at the start of a
@@ -18,16 +18,17 @@ pub(super) fn has_happened(genes: &[Gene]) -> bool {
     skips(genes) as f64 > SHARE * genes.len() as f64
 }
 
-/// What to tell the user, if skip connections have taken over the normal cell.
+/// What to tell the user, if skip connections have taken over the cell.
 pub(super) fn message(genes: &[Gene], cell: &Architecture, probabilities: &Rows) -> Option<String> {
     let (mean, uniform) = mean_probability(cell, probabilities)?;
     (has_happened(genes) && mean > EXCESS * uniform).then(|| {
         format!(
-            "skip connections take over: {} of {} operations of the normal cell, mean p {mean:.2} \
+            "skip connections take over: {} of {} operations of the {}cell, mean p {mean:.2} \
              where {uniform:.2} would be even; the search is collapsing (try sdarts-adv, or a \
              larger perturbation.epsilon_max)",
             skips(genes),
             genes.len(),
+            if cell.name == "normal" { "normal " } else { "" },
         )
     })
 }

@@ -1,6 +1,6 @@
 //! `sdarts derive`: the genotype of a run or a checkpoint.
 
-use smoothdarts::genotype::{Gene, Genotype};
+use smoothdarts::genotype::{Derived, Gene};
 
 use crate::cli::DeriveArgs;
 use crate::exit::Exit;
@@ -23,7 +23,7 @@ pub fn run(args: &DeriveArgs) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn genotype(args: &DeriveArgs) -> anyhow::Result<Genotype> {
+fn genotype(args: &DeriveArgs) -> anyhow::Result<Derived> {
     if !args.source.is_dir() {
         return Ok(run_dir::read_checkpoint(&args.source)?.genotype()?);
     }
@@ -37,8 +37,12 @@ fn genotype(args: &DeriveArgs) -> anyhow::Result<Genotype> {
     Ok(checkpoint.genotype()?)
 }
 
-/// Both cells, a line for each gene.
-pub fn table(genotype: &Genotype) -> String {
+/// Both cells, a line for each gene; or the text of a structure.
+pub fn table(genotype: &Derived) -> String {
+    let genotype = match genotype {
+        Derived::Cells(genotype) => genotype,
+        Derived::Structure(structure) => return structure.to_string(),
+    };
     let cells = [
         ("normal", &genotype.normal, &genotype.normal_concat),
         ("reduce", &genotype.reduce, &genotype.reduce_concat),

@@ -12,7 +12,7 @@ use smoothdarts::data::Loader;
 use smoothdarts::draw::csv;
 use smoothdarts::draw::history::History;
 use smoothdarts::event::Event;
-use smoothdarts::genotype::Genotype;
+use smoothdarts::genotype::Derived;
 use smoothdarts::search::Search;
 
 use super::{derive, dry_run};
@@ -25,7 +25,7 @@ use crate::manifest::Manifest;
 use crate::progress::Progress;
 use crate::run_dir::RunDir;
 use crate::signals::Stop;
-use crate::{output, report, settings};
+use crate::{output, report, settings, table};
 
 /// Searches, or does what the flags ask for instead.
 ///
@@ -49,6 +49,9 @@ pub fn run(args: &SearchArgs) -> anyhow::Result<Exit> {
         Search::new(config, loader.shape(), loader.steps_per_epoch(), &selected.device)?;
     search.set_device_label(selected.label.clone());
     search.set_clock(seconds);
+    if let Some(table) = table::open(&config.table)? {
+        search.set_table(table).with_context(|| config.table.path.clone()).context(Exit::Data)?;
+    }
     let batches = Prefetch::new(loader);
     if args.dry_run {
         return dry_run::run(args.json, search, batches);
@@ -187,7 +190,8 @@ impl Session {
         let genotype = pollster::block_on(self.search.genotype())?;
         let weights = pollster::block_on(self.search.weights())?;
         let events = events::read(&self.directory.file("events.jsonl"))?;
-        let curves = csv::curves(&History::from_events(events));
+        let history = History::from_events(events);
+        let curves = csv::curves(&history);
         let json = serde_json::to_string_pretty(&genotype)? + "\n";
         self.directory.write("genotype.json", json.as_bytes())?;
         self.directory.write("genotype.py.txt", (genotype.to_python() + "\n").as_bytes())?;
@@ -195,16 +199,17 @@ impl Session {
         self.directory.write("curves.csv", curves.as_bytes())?;
         self.write_manifest()?;
         report::write(self.directory.path())?;
-        self.summary(&genotype)
+        self.summary(&genotype, &history)
     }
 
-    fn summary(&self, genotype: &Genotype) -> anyhow::Result<Exit> {
+    fn summary(&self, genotype: &Derived, history: &History) -> anyhow::Result<Exit> {
         if !self.json {
             output::line(&derive::table(genotype))?;
         }
         let verb = if self.worked { "finished" } else { "was finished before" };
         self.progress.say(&format!(
-            "the search {verb}\nreport: {}\ndevice: {}\nseconds: {:.1}",
+            "the search {verb}\n{}report: {}\ndevice: {}\nseconds: {:.1}",
+            history.anytime.last().map_or(String::new(), |it| table::words(it) + "\n"),
             self.directory.file("report.html").display(),
             self.manifest.device,
             self.manifest.wall_seconds,

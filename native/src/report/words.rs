@@ -2,6 +2,7 @@
 
 use smoothdarts::config::Mode;
 use smoothdarts::draw::history::History;
+use smoothdarts::genotype::Derived;
 
 /// Share of parameter-free operations above which a normal cell needs a second look.
 const HALF: f32 = 0.5;
@@ -35,10 +36,14 @@ pub(super) fn lead(history: &History) -> String {
     let planned = history.started.as_ref().map_or(0, |started| started.config.search.epochs);
     match (&history.finished, history.epochs.last()) {
         (Some(finished), _) => format!(
-            "After {} of search these two cells were found. The supernet gives the right answer \
-             for {} of the validation images. That is a measure of the search, not of the cells: a \
-             network of these cells still has to be trained from scratch and tested.",
+            "After {} of search {} found. The supernet gives the right answer for {} of the \
+             validation images. That is a measure of the search, not of the result: a network of \
+             it still has to be trained from scratch and tested.",
             epochs(finished.epochs),
+            match &finished.genotype {
+                Derived::Cells(_) => "these two cells were",
+                Derived::Structure(_) => "this cell was",
+            },
             percent(finished.valid_accuracy),
         ),
         (None, Some(epoch)) => format!(
@@ -74,8 +79,12 @@ pub(super) fn tiles(history: &History) -> Vec<Tile> {
     if let Some(epoch) = history.epochs.last() {
         tiles.push(tile(percent(epoch.valid_accuracy), "validation accuracy of the supernet"));
         for (cell, &share) in history.architecture().iter().zip(&epoch.parameter_free) {
-            let cell = if cell.name == "reduce" { "reduction" } else { &cell.name };
-            let name = format!("parameter-free in the {cell} cell");
+            let cell = match cell.name.as_str() {
+                "reduce" => "reduction cell",
+                "normal" => "normal cell",
+                _ => "cell",
+            };
+            let name = format!("parameter-free in the {cell}");
             tiles.push(tile(percent(f64::from(share)), &name));
         }
     }

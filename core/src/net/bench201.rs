@@ -1,0 +1,173 @@
+//! The supernet of NAS-Bench-201 (spec §3.6): three stages of one searched cell, a residual block
+//! that halves the image and doubles the channels between them. A cell has one input and three
+//! nodes, each the sum of edges from all states before it; the last node is its output.
+
+use burn::tensor::Tensor;
+
+use super::cell::{MixedEdge, sum_into};
+use super::{Classifier, EdgeTable, NetShape, Supernet, describe, split_rows};
+use crate::arch::BENCH201;
+use crate::event::Architecture;
+use crate::nn::{Builder, Flow, Layer, Layout, Pass, Sequence, Wanted};
+use crate::ops::{Site, State, relu_square_norm};
+
+/// The supernet: stem, blocks, batch norm, ReLU, global average, classifier.
+pub struct Bench201Net {
+    layout: Layout,
+    architecture: [Architecture; 1],
+    stem: Sequence,
+    blocks: Vec<Block>,
+    last: Sequence,
+    classifier: Classifier,
+}
+
+enum Block {
+    /// A searched cell.
+    Cell { edges: Vec<MixedEdge>, nodes: usize },
+    /// Two convolutions of which the first has stride 2, beside 2×2 averaging and a 1×1
+    /// convolution.
+    Residual { convolutions: [Sequence; 2], shortcut: Sequence },
+}
+
+impl Bench201Net {
+    /// Builds the network of this edge table. `shape.cells` counts the blocks: N cells in each of
+    /// three stages and two residual blocks are 3N + 2, and those at 1/3 and 2/3 are the residual
+    /// ones.
+    pub fn new(table: &[EdgeTable], shape: NetShape) -> Self {
+        let mut layout = Layout::default();
+        let mut builder = Builder::new(&mut layout);
+        let mut channels = shape.channels;
+        let stem = Sequence(vec![
+            Layer::conv(
+                &mut builder.child("stem.0"),
+                [channels, shape.image_channels, 3, 3],
+                [1, 1],
+            ),
+            Layer::norm(&mut builder.child("stem.1"), channels, true),
+        ]);
+        let mut blocks = Vec::with_capacity(shape.cells);
+        for index in 0..shape.cells {
+            let mut builder = builder.child(format!("cells.{index}"));
+            blocks.push(if index == shape.cells / 3 || index == 2 * shape.cells / 3 {
+                channels *= 2;
+                Block::residual(&mut builder, channels)
+            } else {
+                Block::cell(&mut builder, table, channels)
+            });
+        }
+        let norm = Layer::norm(&mut builder.child("lastact.0"), channels, true);
+        let last = Sequence(vec![norm, Layer::Relu]);
+        let classifier = Classifier::new(&mut builder.child("classifier"), channels, shape.classes);
+        Self { layout, architecture: [describe(BENCH201, table)], stem, blocks, last, classifier }
+    }
+}
+
+impl Supernet for Bench201Net {
+    fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    fn architecture(&self) -> &[Architecture] {
+        &self.architecture
+    }
+
+    fn multiply_adds(&self, image_size: usize, wanted: Wanted) -> u64 {
+        let mut flow = Flow::images(image_size, wanted);
+        let stem = self.stem.multiply_adds(&mut flow);
+        let blocks: u64 = self.blocks.iter().map(|block| block.multiply_adds(&mut flow)).sum();
+        stem + blocks + self.classifier.multiply_adds(flow)
+    }
+
+    fn forward(
+        &self,
+        images: Tensor<4>,
+        probabilities: &[Tensor<2>],
+        pass: &mut Pass,
+    ) -> Tensor<2> {
+        let rows: Vec<Tensor<1>> = probabilities.iter().flat_map(split_rows).collect();
+        let stem = apply(&self.stem, images, pass);
+        let output = self.blocks.iter().fold(stem, |x, block| block.forward(x, &rows, pass));
+        let output = apply(&self.last, output, pass);
+        self.classifier.forward(output, pass)
+    }
+}
+
+impl Block {
+    fn cell(builder: &mut Builder, table: &[EdgeTable], channels: usize) -> Self {
+        let site = Site { channels, stride: 1, affine: false, pool_norm: false };
+        let edge = |edge: &EdgeTable| {
+            let path = format!("edges.{}<-{}", edge.node, edge.source);
+            MixedEdge::new(&mut builder.child(path), edge, site)
+        };
+        let nodes = table.iter().map(|edge| edge.node).max().unwrap_or(0);
+        Self::Cell { edges: table.iter().map(edge).collect(), nodes }
+    }
+
+    fn residual(builder: &mut Builder, channels: usize) -> Self {
+        let before = channels / 2;
+        let first = relu_square_norm(&mut builder.child("conv_a"), [before, channels], 3, 2, true);
+        let second =
+            relu_square_norm(&mut builder.child("conv_b"), [channels, channels], 3, 1, true);
+        let shortcut = Layer::pointwise(&mut builder.child("downsample.1"), before, channels);
+        let shortcut = Sequence(vec![shortcut]);
+        Self::Residual { convolutions: [first, second], shortcut }
+    }
+
+    /// Multiply-adds for one image; see [`Layer::multiply_adds`].
+    fn multiply_adds(&self, flow: &mut Flow) -> u64 {
+        match self {
+            Self::Cell { edges, .. } => {
+                // By its p in an architecture pass, by the weights before it in a weight pass.
+                let node = Flow { tracked: flow.wanted != Wanted::Nothing, ..*flow };
+                let from = |source| if source == 0 { *flow } else { node };
+                let count = edges.iter().map(|edge| edge.multiply_adds(from(edge.source))).sum();
+                *flow = node;
+                count
+            }
+            Self::Residual { convolutions: [first, second], shortcut } => {
+                let mut beside = Flow { size: flow.size.map(|side| side / 2), ..*flow };
+                let shortcut = shortcut.multiply_adds(&mut beside);
+                shortcut + first.multiply_adds(flow) + second.multiply_adds(flow)
+            }
+        }
+    }
+
+    /// # Shapes
+    /// - `rows`: [operations] for every edge
+    /// - output: as `x`, or with half the height and width and twice the channels
+    fn forward(&self, x: Tensor<4>, rows: &[Tensor<1>], pass: &mut Pass) -> Tensor<4> {
+        match self {
+            Self::Cell { edges, nodes } => {
+                let mut states = vec![State::new(x)];
+                for node in 1..=*nodes {
+                    let sum = sum_into(node, edges, &mut states, rows, pass);
+                    let zeros = || states[0].value.zeros_like();
+                    states.push(State::new(sum.unwrap_or_else(zeros)));
+                }
+                states.swap_remove(*nodes).value
+            }
+            Self::Residual { convolutions: [first, second], shortcut } => {
+                let beside = apply(shortcut, halved(x.clone()), pass);
+                let x = apply(first, x, pass);
+                apply(second, x, pass) + beside
+            }
+        }
+    }
+}
+
+/// Layers with all their batch norms done.
+fn apply(layers: &Sequence, x: Tensor<4>, pass: &mut Pass) -> Tensor<4> {
+    let output = layers.forward(x.into(), pass);
+    pass.apply(output)
+}
+
+/// The mean of every 2×2 pixels.
+fn halved(x: Tensor<4>) -> Tensor<4> {
+    let [batch, height, width, channels] = x.dims();
+    x.reshape([batch, height / 2, 2, width / 2, 2, channels]).mean_dim(4).mean_dim(2).reshape([
+        batch,
+        height / 2,
+        width / 2,
+        channels,
+    ])
+}

@@ -1,0 +1,264 @@
+//! Tables of trained networks: the true accuracy of every NAS-Bench-201 cell, as CSV.
+//!
+//! A table has a header. One of its columns holds architecture strings
+//! (`|nor_conv_3x3~0|+|…`), at least one other accuracies in percent; further columns are ignored.
+//! Neither needs quotes or commas in a field, so there are none: a comma always ends a field.
+//! The name of a column of accuracies should say data set, split and epochs, e.g.
+//! `cifar10-test-200epochs`: accuracies after 12 epochs are no substitute for those after 200.
+//!
+//! A cell is looked up by its string. Different strings can describe the same network; each is a
+//! row of its own.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::arch::BENCH201;
+use crate::event::{Architecture, Edge};
+use crate::genotype::{Gene, Structure};
+use crate::ops;
+
+/// A table in memory.
+#[derive(Clone, Debug)]
+pub struct Table {
+    rows: HashMap<String, Row>,
+    /// All accuracies, the largest first.
+    ranking: Vec<f64>,
+    best: String,
+    lines: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Row {
+    line: usize,
+    accuracy: f64,
+}
+
+/// A line and its fields.
+type Record<'a> = (usize, Vec<&'a str>);
+
+/// Where a cell stands among all.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Standing {
+    /// Its accuracy in percent.
+    pub accuracy: f64,
+    /// Its place, 1 for the best; equals share the best place of theirs.
+    pub rank: usize,
+    /// Cells of the table.
+    pub cells: usize,
+    /// How far it lies below the best, in percentage points.
+    pub regret: f64,
+}
+
+/// Why a file is no table, or not that of a space.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TableError {
+    /// There are several columns to choose from, or none of this name.
+    #[error("it has no column of accuracies `{column}`; name one of: {known}")]
+    Column {
+        /// The name that was asked for.
+        column: String,
+        /// All columns.
+        known: String,
+    },
+    /// Nothing stands below the header.
+    #[error("it has no rows")]
+    Empty,
+    /// A row cannot be read.
+    #[error("line {line}: {problem}")]
+    Malformed {
+        /// Its line, from 1 on.
+        line: usize,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A cell stands there twice.
+    #[error("line {line}: {architecture} stands in line {first} already")]
+    Duplicate {
+        /// Line of the second row.
+        line: usize,
+        /// Line of the first row.
+        first: usize,
+        /// The cell.
+        architecture: String,
+    },
+    /// A cell is not in the space.
+    #[error("line {line}: {architecture} is no cell of the space")]
+    Foreign {
+        /// Its line.
+        line: usize,
+        /// The cell.
+        architecture: String,
+    },
+    /// Cells of the space are not in the table.
+    #[error("it ends in line {line} and lacks {missing} cells of the space, one of them {example}")]
+    Missing {
+        /// The last line.
+        line: usize,
+        /// How many are missing.
+        missing: usize,
+        /// The first of them.
+        example: String,
+    },
+    /// The space is none that tables know.
+    #[error("tables know the cells of space nasbench201; search in that one, or without a table")]
+    OtherSpace,
+}
+
+impl Table {
+    /// Reads a file and takes the accuracies of `column`; without a name, of the only other column
+    /// of a file with two.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, with its line.
+    pub fn read(bytes: &[u8], column: &str) -> Result<Self, TableError> {
+        let mut records = records(bytes)?.into_iter();
+        let (_, header) = records.next().ok_or(TableError::Empty)?;
+        let (line, first) = records.as_slice().first().ok_or(TableError::Empty)?;
+        let architecture = architecture_column(*line, first)?;
+        let accuracy = accuracy_column(&header, architecture, column)?;
+        let mut table = Self {
+            rows: HashMap::with_capacity(records.len()),
+            ranking: Vec::with_capacity(records.len()),
+            best: String::new(),
+            lines: 0,
+        };
+        for (line, fields) in records {
+            let (found, expected) = (fields.len(), header.len());
+            if found != expected {
+                let problem = format!("it has {found} fields, but the header has {expected}");
+                return Err(TableError::Malformed { line, problem });
+            }
+            table.add(line, fields[architecture], fields[accuracy])?;
+            table.lines = line;
+        }
+        table.ranking.sort_by(|one, other| other.total_cmp(one));
+        Ok(table)
+    }
+
+    fn add(&mut self, line: usize, architecture: &str, accuracy: &str) -> Result<(), TableError> {
+        let problem = |problem: String| TableError::Malformed { line, problem };
+        let structure: Structure =
+            architecture.parse().map_err(|error| problem(format!("{architecture}: {error}")))?;
+        let unknown = structure.genes.iter().find(|gene| ops::find(&gene.operation).is_none());
+        if let Some(Gene { operation, .. }) = unknown {
+            return Err(problem(format!("there is no operation `{operation}`")));
+        }
+        let percent = accuracy.parse().ok().filter(|value| (0.0..=100.0).contains(value));
+        let accuracy: f64 = percent
+            .ok_or_else(|| problem(format!("`{accuracy}` is no accuracy from 0 to 100 percent")))?;
+        if self.find(&self.best).is_none_or(|best| best.accuracy < accuracy) {
+            self.best = architecture.to_owned();
+        }
+        self.ranking.push(accuracy);
+        match self.rows.insert(architecture.to_owned(), Row { line, accuracy }) {
+            None => Ok(()),
+            Some(Row { line: first, .. }) => {
+                let architecture = architecture.to_owned();
+                Err(TableError::Duplicate { line, first, architecture })
+            }
+        }
+    }
+
+    /// Number of cells.
+    pub fn cells(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// The best cell and its accuracy in percent; of equals the first one.
+    pub fn best(&self) -> Option<(&str, f64)> {
+        self.rows.get(&self.best).map(|row| (self.best.as_str(), row.accuracy))
+    }
+
+    /// Where the cell with this architecture string stands; `None` if it is not in the table.
+    pub fn find(&self, architecture: &str) -> Option<Standing> {
+        let Row { accuracy, .. } = *self.rows.get(architecture)?;
+        Some(Standing {
+            accuracy,
+            rank: 1 + self.ranking.partition_point(|&other| other > accuracy),
+            cells: self.cells(),
+            regret: self.best()?.1 - accuracy,
+        })
+    }
+
+    /// Checks that the table has exactly the cells of the space with these architecture tensors.
+    ///
+    /// # Errors
+    /// The first row too many, or the number of missing ones.
+    pub fn covers(&self, tensors: &[Architecture]) -> Result<(), TableError> {
+        let [Architecture { name, edges }] = tensors else { return Err(TableError::OtherSpace) };
+        if name != BENCH201 {
+            return Err(TableError::OtherSpace);
+        }
+        let expected = structures(edges);
+        let missing = expected.iter().filter(|cell| !self.rows.contains_key(*cell));
+        if let Some(example) = missing.clone().next().cloned() {
+            return Err(TableError::Missing {
+                line: self.lines,
+                missing: missing.count(),
+                example,
+            });
+        }
+        let known: HashSet<&String> = expected.iter().collect();
+        let foreign = self.rows.iter().filter(|(cell, _)| !known.contains(cell));
+        match foreign.min_by_key(|(_, row)| row.line) {
+            None => Ok(()),
+            Some((architecture, &Row { line, .. })) => {
+                Err(TableError::Foreign { line, architecture: architecture.clone() })
+            }
+        }
+    }
+}
+
+/// The texts of all structures over these edges.
+fn structures(edges: &[Edge]) -> Vec<String> {
+    let mut all = vec![Structure::default()];
+    for edge in edges {
+        let with = |structure: &Structure, operation: &String| {
+            let mut structure = structure.clone();
+            structure.genes.push(Gene { operation: operation.clone(), source: edge.source });
+            structure
+        };
+        let longer = all.iter().flat_map(|it| edge.operations.iter().map(|name| with(it, name)));
+        all = longer.collect();
+    }
+    all.iter().map(Structure::to_string).collect()
+}
+
+/// The column of the first record that holds an architecture string.
+fn architecture_column(line: usize, first: &[&str]) -> Result<usize, TableError> {
+    let is_one = |field: &str| field.parse::<Structure>().is_ok();
+    first.iter().copied().position(is_one).ok_or_else(|| TableError::Malformed {
+        line,
+        problem: "no field is an architecture string like |nor_conv_3x3~0|+|none~0|none~1|+…"
+            .to_owned(),
+    })
+}
+
+fn accuracy_column(
+    header: &[&str],
+    architecture: usize,
+    column: &str,
+) -> Result<usize, TableError> {
+    let found = match (header.len(), column) {
+        (2, "") => 1usize.checked_sub(architecture),
+        _ => header.iter().position(|&name| name == column),
+    };
+    found.filter(|&index| index != architecture).ok_or_else(|| {
+        let others = header.iter().enumerate().filter(|&(index, _)| index != architecture);
+        let known: Vec<&str> = others.map(|(_, &name)| name).collect();
+        TableError::Column { column: column.to_owned(), known: known.join(", ") }
+    })
+}
+
+/// The fields of every line that is not empty, with the number of the line.
+fn records(bytes: &[u8]) -> Result<Vec<Record<'_>>, TableError> {
+    let lines = bytes.split(|&byte| byte == b'\n').enumerate();
+    lines.filter(|(_, line)| !line.trim_ascii().is_empty()).map(record).collect()
+}
+
+fn record((index, bytes): (usize, &[u8])) -> Result<Record<'_>, TableError> {
+    let line = index + 1;
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok((line, text.split(',').map(str::trim).collect())),
+        Err(_) => Err(TableError::Malformed { line, problem: "it is no UTF-8 text".to_owned() }),
+    }
+}

@@ -1,0 +1,166 @@
+#!/usr/bin/env python3
+"""Shows the collapse of DARTS, and what SDARTS does about it, with true accuracies.
+
+usage: run.py --data-dir DIR --table FILE:COLUMN [--sdarts PROGRAM] [--out DIR]
+              [--seeds N] [--epochs N] [--jobs N]
+
+Searches NAS-Bench-201 on CIFAR-10 with DARTS, SDARTS-RS and SDARTS-ADV, N seeds each, JOBS at a
+time with one thread each, into OUT/runs. What was finished before is not repeated, what was
+interrupted continues. Then collects the events of all runs:
+
+    OUT/runs.csv            the cell that each run ended in
+    OUT/anytime.csv         true test error of the derived cell, epoch by epoch, over the seeds
+    OUT/parameter_free.csv  share of its operations without weights
+    OUT/hessian.csv         spectral norm of the Hessian, where it was measured
+
+and draws them with `sdarts compare` into OUT/compare.html. Needs nothing but Python 3.8.
+"""
+
+import argparse
+import csv
+import json
+import pathlib
+import statistics
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+
+METHODS = ["darts", "sdarts-rs", "sdarts-adv"]
+
+# One cell for each of the three stages, 8 channels, 16x16 pixels: a search takes minutes on one
+# core. The first 4,000 training images train w, the next 4,000 alpha. With 63 steps an epoch
+# instead of 391, alpha needs ten times the paper's learning rate to get as far.
+SETTINGS = {
+    "search.cells": 5,
+    "search.channels": 8,
+    "search.batch_size": 64,
+    "alpha.learning_rate": 3e-3,
+    "data.image_size": 16,
+    "data.train_images": 8000,
+    "data.crop_padding": 2,
+    "hessian.every": 5,
+}
+
+
+def main():
+    flags = arguments()
+    settings = known_settings(flags.sdarts)
+    runs = {
+        (method, seed): flags.out / "runs" / f"{method}-{seed}"
+        for seed in range(flags.seeds)
+        for method in METHODS
+    }
+    with ThreadPoolExecutor(flags.jobs) as pool:
+        searches = [pool.submit(search, flags, settings, *run, out) for run, out in runs.items()]
+        for one in searches:
+            one.result()
+    collect(flags.out, {run: events(out) for run, out in runs.items()})
+    compare(flags, runs.values())
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--data-dir", required=True, help="folder of the CIFAR-10 files")
+    parser.add_argument("--table", required=True, help="FILE:COLUMN of true CIFAR-10 accuracies")
+    parser.add_argument("--sdarts", default="sdarts", help="the program")
+    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("collapse"))
+    parser.add_argument("--seeds", type=int, default=4)
+    parser.add_argument("--epochs", type=int, default=50)
+    parser.add_argument("--jobs", type=int, default=2)
+    return parser.parse_args()
+
+
+def known_settings(sdarts):
+    """The settings above that this version of the program has."""
+    shown = subprocess.run(
+        [sdarts, "search", "--print-config"], check=True, capture_output=True, text=True
+    ).stdout
+    sections = {line.strip("[]\n") for line in shown.splitlines() if line.startswith("[")}
+    left_out = [key for key in SETTINGS if key.split(".")[0] not in sections]
+    if left_out:
+        print(f"this version does not know {', '.join(left_out)}; running without")
+    return {key: value for key, value in SETTINGS.items() if key not in left_out}
+
+
+def search(flags, settings, method, seed, out):
+    command = [flags.sdarts, "search", f"--preset=nasbench201-{method}", f"--seed={seed}"]
+    command += [f"--epochs={flags.epochs}", f"--data-dir={flags.data_dir}", f"--out={out}"]
+    command += [f"--table={flags.table}", "--device=cpu", "--threads=1", "--quiet"]
+    for key, value in settings.items():
+        command += ["--set", f"{key}={value}"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    print(f"{method}, seed {seed}: done", flush=True)
+
+
+def events(out):
+    """The events of a run, by type."""
+    found = {}
+    for line in (out / "events.jsonl").read_text().splitlines():
+        event = json.loads(line)
+        found.setdefault(event["type"], []).append(event)
+    return found
+
+
+def collect(out, runs):
+    anytime = {
+        run: {one["epoch"]: 100 - one["test_accuracy"] for one in found["anytime"]}
+        for run, found in runs.items()
+    }
+    free = {
+        run: {one["epoch"]: one["parameter_free"][0] for one in found["epoch_finished"]}
+        for run, found in runs.items()
+    }
+    norms = {
+        run: {
+            one["epoch"]: max(abs(one["smallest"]), abs(one["largest"]))
+            for one in found.get("hessian", [])
+        }
+        for run, found in runs.items()
+    }
+    write(out / "anytime.csv", *over_seeds("test_error_percent", anytime))
+    write(out / "parameter_free.csv", *over_seeds("parameter_free_share", free))
+    write(out / "hessian.csv", *over_seeds("spectral_norm", norms))
+    write(out / "runs.csv", *endings(runs))
+
+
+def over_seeds(name, runs):
+    """Mean and sample standard deviation over the seeds, for every method and epoch."""
+    header = ["method", "epoch", f"{name}_mean", f"{name}_std", "seeds"]
+    rows = []
+    for method in METHODS:
+        curves = [curve for (one, _), curve in runs.items() if one == method]
+        for epoch in sorted(set().union(*curves)):
+            values = [curve[epoch] for curve in curves if epoch in curve]
+            spread = statistics.stdev(values) if len(values) > 1 else 0.0
+            rows.append([method, epoch, statistics.mean(values), spread, len(values)])
+    return header, rows
+
+
+def endings(runs):
+    header = ["method", "seed", "test_accuracy_percent", "best_on_the_way_percent", "rank"]
+    header += ["regret", "parameter_free_share", "valid_accuracy", "architecture"]
+    rows = []
+    for (method, seed), found in runs.items():
+        last, epoch = found["anytime"][-1], found["epoch_finished"][-1]
+        best = max(one["test_accuracy"] for one in found["anytime"])
+        row = [method, seed, last["test_accuracy"], best, last["rank"], last["regret"]]
+        row += [epoch["parameter_free"][0], epoch["valid_accuracy"], last["architecture"]]
+        rows.append(row)
+    return header, sorted(rows)
+
+
+def write(path, header, rows):
+    with open(path, "w", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([header, *rows])
+    print(f"{path}: {len(rows)} rows")
+
+
+def compare(flags, runs):
+    if subprocess.run([flags.sdarts, "compare", "--help"], capture_output=True).returncode:
+        print("this version has no `compare`; no figures")
+        return
+    page = flags.out / "compare.html"
+    subprocess.run([flags.sdarts, "compare", *map(str, runs), f"--out={page}"], check=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,29 @@
+//! Tables of trained networks on disk.
+
+use anyhow::Context as _;
+use smoothdarts::config;
+use smoothdarts::event::Anytime;
+use smoothdarts::tabular::Table;
+
+use crate::exit::Exit;
+
+/// The table that the settings name; `None` if they name none.
+///
+/// # Errors
+/// If the file cannot be read or is no table; exit code 3.
+pub fn open(settings: &config::Table) -> anyhow::Result<Option<Table>> {
+    if settings.path.is_empty() {
+        return Ok(None);
+    }
+    let named = || format!("the table {}", settings.path);
+    let bytes = std::fs::read(&settings.path).with_context(named).context(Exit::Data)?;
+    Table::read(&bytes, &settings.column).map(Some).with_context(named).context(Exit::Data)
+}
+
+/// What the table says of a cell, in words.
+pub fn words(anytime: &Anytime) -> String {
+    let Anytime { architecture, test_accuracy, rank, cells, regret, .. } = anytime;
+    format!(
+        "{architecture}  true accuracy {test_accuracy:.2}%, rank {rank} of {cells}, regret {regret:.2}"
+    )
+}
