@@ -7,13 +7,15 @@
 //! Activations have the shape [batch, height, width, channels]: depthwise convolutions vectorise
 //! over channels, 1×1 convolutions are matrix products and batch-norm sums are column sums.
 
+mod kinks;
 mod layer;
 mod layout;
 mod pass;
 
+pub use kinks::{Kinks, Pattern};
 pub use layer::{Layer, Sequence};
 pub use layout::{Builder, Init, Layout, NormId, NormSlot, WeightId, WeightSlot};
-pub use pass::{Pass, Statistics, Wanted};
+pub use pass::{Pass, Randomness, Statistics, Wanted, drop_path};
 
 use burn::tensor::{Int, Tensor, activation};
 

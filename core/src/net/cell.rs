@@ -106,7 +106,7 @@ impl Cell {
         for node in 2..2 + self.nodes {
             let incoming = self.edges.iter().zip(rows).filter(|(edge, _)| edge.node == node);
             let sum = incoming.fold(None, |sum, (edge, row)| {
-                edge.forward(&mut states[edge.source], row, sum, pass)
+                edge.add_to(sum, &mut states[edge.source], row, pass)
             });
             states.extend(sum.map(State::new));
         }
@@ -121,6 +121,21 @@ impl MixedEdge {
         };
         let candidates = edge.operations.iter().enumerate().map(candidate).collect();
         Self { node: edge.node, source: edge.source, candidates }
+    }
+
+    /// `sum` + the edge, which drop-path may drop; then it is computed by itself.
+    fn add_to(
+        &self,
+        sum: Option<Tensor<4>>,
+        state: &mut State,
+        row: &Tensor<1>,
+        pass: &mut Pass,
+    ) -> Option<Tensor<4>> {
+        if !pass.drops_paths() {
+            return self.forward(state, row, sum, pass);
+        }
+        let own = self.forward(state, row, None, pass).map(|own| pass.drop_path(own));
+        [sum, own].into_iter().flatten().reduce(Tensor::add)
     }
 
     /// `sum` + Σ p·candidate(state) over the candidates that are not zero.
