@@ -12,10 +12,10 @@
 //! caller owns the loop: it writes events, takes checkpoints and stops when it wants to.
 
 mod collapse;
+mod sharpness;
 mod state;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use rand_pcg::Pcg64;
 
 use crate::arch::{derive, parameter_free_share, probabilities};
 use crate::architect::{Unrolling, first_order, second_order};
@@ -24,9 +24,10 @@ use crate::config::{self, Config, ConfigError, Order};
 use crate::data::{Batch, Batches, DataError, ImageShape, StepBatches};
 use crate::event::{Attack, EpochFinished, EpochStarted, Event, Finished, Started, Step};
 use crate::genotype::Genotype;
-use crate::methods::{self, UnknownMethod};
+use crate::hessian::HessianError;
+use crate::methods::{self, Hook, UnknownMethod};
 use crate::net::{Examples, Model, NetShape, Point};
-use crate::nn::{ReadError, read};
+use crate::nn::{Randomness, ReadError, drop_path, read};
 use crate::optim::{adam, clip, cosine, sgd};
 use crate::perturb::{self, Ascent, Attacked, Ball, Objective, Perturbation, epsilon};
 use crate::rng::{Stream, Streams};
@@ -85,12 +86,16 @@ pub enum SearchError {
     /// The device failed.
     #[error(transparent)]
     Device(#[from] ReadError),
+    /// The Hessian could not be measured.
+    #[error(transparent)]
+    Hessian(#[from] HessianError),
 }
 
 /// A search in progress.
 pub struct Search {
     config: Config,
     perturbation: Perturbation,
+    hook: Option<Hook>,
     model: Model,
     streams: Streams,
     device: Device,
@@ -126,8 +131,10 @@ impl Search {
         let network = space::find(&config.search.space)?.supernet(shape)?;
         let streams = Streams::new(config.seed);
         let state = State::initial(network.as_ref(), config.alpha.init_scale, &streams, device);
+        let method = methods::find(&config.search.method)?;
         Ok(Self {
-            perturbation: methods::find(&config.search.method)?.perturbation,
+            perturbation: method.perturbation,
+            hook: method.hook,
             model: Model { network, kernels: kernels(config) },
             config: config.clone(),
             streams,
@@ -166,6 +173,8 @@ impl Search {
                 Phase::EpochStart => Some(self.start_epoch()),
                 Phase::Step => Some(self.step(batches, began).await?),
                 Phase::EpochEnd => Some(self.finish_epoch(batches, began).await?),
+                Phase::Hessian => self.measure(batches).await?,
+                Phase::EarlyStop => self.announce_stop(),
                 Phase::Alarm => self.alarm().await?,
                 Phase::Finish => Some(self.finish().await?),
                 Phase::Done => return Ok(None),
@@ -194,11 +203,19 @@ impl Search {
         self.progress.events
     }
 
-    /// The genotype that would be derived now.
+    /// The genotype that would be derived now, or the one that a search returned to when it stopped
+    /// early.
     ///
     /// # Errors
     /// If the device failed.
     pub async fn genotype(&self) -> Result<Genotype, SearchError> {
+        match self.stopped() {
+            Some(verdict) => Ok(verdict.genotype.clone()),
+            None => self.derived_now().await,
+        }
+    }
+
+    async fn derived_now(&self) -> Result<Genotype, SearchError> {
         let rows = self.state.rows(&probabilities(&self.state.alpha)).await?;
         Ok(derive(self.model.network.architecture(), &rows))
     }
@@ -264,7 +281,7 @@ impl Search {
         &mut self,
         valid: &Examples,
         train: &Examples,
-        noise: &mut impl FnMut() -> Pcg64,
+        mut noise: impl FnMut() -> Randomness,
     ) -> Tensor<1> {
         let unrolling = Unrolling {
             momentum: &self.state.momentum,
@@ -273,10 +290,14 @@ impl Search {
             train,
         };
         let (at, alpha) = (self.state.point(false), &self.state.alpha);
-        let found = match self.config.search.order {
-            Order::First => first_order(&self.model, at, alpha, valid, noise()),
-            Order::Second => second_order(&self.model, at, alpha, valid, &unrolling, noise),
+        let pass = noise();
+        let mut found = match self.config.search.order {
+            Order::First => first_order(&self.model, at, alpha, valid, pass.clone()),
+            Order::Second => second_order(&self.model, at, alpha, valid, &unrolling, &mut noise),
         };
+        if self.hook == Some(Hook::CurvaturePenalty) {
+            self.penalise(&mut found, valid, pass);
+        }
         let step = self.progress.total_steps + 1;
         let tensors = self.state.alpha.iter_mut().zip(&mut self.state.adam);
         for ((alpha, moments), gradient) in tensors.zip(found.gradient) {
@@ -291,7 +312,7 @@ impl Search {
     async fn perturb(
         &self,
         train: &Examples,
-        noise: &mut impl FnMut() -> Pcg64,
+        noise: &mut impl FnMut() -> Randomness,
     ) -> Result<(Vec<Tensor<2>>, Option<Attacked>), SearchError> {
         let p = probabilities(&self.state.alpha);
         let mut rng = self.streams.at(Stream::Perturbation, self.progress.total_steps);
@@ -323,7 +344,7 @@ impl Search {
         &mut self,
         p: &[Tensor<2>],
         train: &Examples,
-        noise: &mut impl FnMut() -> Pcg64,
+        noise: &mut impl FnMut() -> Randomness,
     ) -> (Tensor<1>, Tensor<1>) {
         let at = self.state.point(false);
         let (gradient, outcome) = self.model.weight_gradient(at, p, train, noise());
@@ -361,7 +382,7 @@ impl Search {
         let progress = &mut self.progress;
         progress.seconds += (self.clock)() - began;
         progress.valid_accuracy = valid_accuracy;
-        progress.phase = Phase::Alarm;
+        progress.phase = Phase::Hessian;
         Ok(Event::EpochFinished(EpochFinished {
             epoch: progress.epoch,
             learning_rate,
@@ -414,19 +435,21 @@ impl Search {
         let news = message.filter(|_| !self.progress.alarmed);
         self.progress.alarmed =
             collapse::has_happened(&genotype.normal) && (self.progress.alarmed || news.is_some());
-        let last = epoch + 1 == self.config.search.epochs;
-        self.progress.phase = if last { Phase::Finish } else { Phase::EpochStart };
+        let over = epoch + 1 == self.config.search.epochs || self.stopped().is_some();
+        self.progress.phase = if over { Phase::Finish } else { Phase::EpochStart };
         self.progress.epoch = epoch + 1;
         Ok(news.map(|message| collapse::warning(epoch, message)))
     }
 
     async fn finish(&mut self) -> Result<Event, SearchError> {
         self.progress.phase = Phase::Done;
+        let stopped = self.stopped();
         Ok(Event::Finished(Finished {
             genotype: self.genotype().await?,
-            epochs: self.config.search.epochs,
+            epochs: self.progress.epoch,
             valid_accuracy: self.progress.valid_accuracy,
-            reason: "completed".to_owned(),
+            reason: if stopped.is_some() { "early_stopped" } else { "completed" }.to_owned(),
+            returned_to: stopped.map(|verdict| verdict.epoch),
         }))
     }
 
@@ -450,14 +473,16 @@ impl Search {
         }
     }
 
-    /// Generators for the noise operation, one for each pass of this piece of work.
-    fn noise(&self) -> impl FnMut() -> Pcg64 + use<> {
+    /// What the passes of this piece of work draw from, one after the other.
+    fn noise(&self) -> impl FnMut() -> Randomness + use<> {
+        let config::Search { drop_path: largest, epochs, .. } = self.config.search;
+        let drop_path = drop_path(largest, self.progress.epoch, epochs);
         let streams = self.streams;
         let evaluation = u64::from(self.progress.phase == Phase::EpochEnd);
         let mut position = (2 * self.progress.total_steps + evaluation) * NOISE_PASSES;
         move || {
             position += 1;
-            streams.at(Stream::Noise, position)
+            Randomness { rng: streams.at(Stream::Noise, position), drop_path }
         }
     }
 
@@ -490,7 +515,7 @@ struct TrainingLoss<'a, N> {
     noise: &'a mut N,
 }
 
-impl<N: FnMut() -> Pcg64> Objective for TrainingLoss<'_, N> {
+impl<N: FnMut() -> Randomness> Objective for TrainingLoss<'_, N> {
     fn loss(&mut self, p: &[Tensor<2>]) -> Tensor<1> {
         self.model.loss(self.at, p, self.batch, (self.noise)()).loss
     }

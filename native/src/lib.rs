@@ -36,6 +36,7 @@ pub fn main() -> ExitCode {
         Command::List(args) => commands::list::run(&args),
         Command::Doctor(args) => commands::doctor::run(&args),
         Command::Fetch(args) => commands::fetch::run(&args),
+        Command::Hessian(args) => commands::hessian::run(&args),
         Command::Report(args) => commands::report::run(&args),
         Command::Completions(args) => commands::completions::run(&args),
     };

@@ -115,6 +115,8 @@ fn flags(args: &SearchArgs) -> Vec<(&str, String)> {
         ("search.method", args.method.clone()),
         ("search.space", args.space.clone()),
         ("search.epochs", args.epochs.map(|epochs| epochs.to_string())),
+        ("hessian.every", args.hessian.map(|(every, _)| every.to_string())),
+        ("hessian.dense", args.hessian.map(|(_, dense)| dense.to_string())),
         ("data.name", args.data.clone()),
         ("data.dir", path(&args.data_dir)),
         ("run.device", args.device.clone()),
