@@ -4,9 +4,11 @@
 
 mod cnn_search;
 mod fixture;
+mod hessian;
 
 use std::path::PathBuf;
 
+use burn::tensor::Device;
 use fixture::Fixture;
 use shaders::Kernels;
 
@@ -27,13 +29,17 @@ fn fixtures() -> Vec<Fixture> {
 }
 
 fn check_search(device: &str, kernels: Kernels) {
+    for_every_search(device, |fixture, device| cnn_search::check(fixture, device, kernels));
+}
+
+fn for_every_search(device: &str, check: impl Fn(&Fixture, &Device)) {
     let Some((_, device)) = crate::devices::all().into_iter().find(|(name, _)| *name == device)
     else {
         return;
     };
     for fixture in fixtures() {
         match fixture.kind() {
-            "cnn-search" | "nb201-search" => cnn_search::check(&fixture, &device, kernels),
+            "cnn-search" | "nb201-search" => check(&fixture, &device),
             kind => println!("{}: kind {kind} is not supported yet", fixture.name),
         }
     }
@@ -52,4 +58,18 @@ fn golden_search_on_the_cpu_with_plain_ops() {
 #[test]
 fn golden_search_on_wgpu_with_our_kernels() {
     check_search("wgpu", Kernels::Fused);
+}
+
+#[test]
+fn golden_hessian_on_the_cpu() {
+    for_every_search("cpu", |fixture, device| {
+        hessian::check_matrix(fixture, device);
+        hessian::check_extremes(fixture, device, 3);
+    });
+}
+
+/// The matrix takes 392 gradients, which on a software adapter are many minutes.
+#[test]
+fn golden_extreme_eigenvalues_on_wgpu() {
+    for_every_search("wgpu", |fixture, device| hessian::check_extremes(fixture, device, 1));
 }

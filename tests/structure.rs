@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The modules of core in the order of the tour in core/src/lib.rs.
-const ORDER: [&str; 18] = [
+const ORDER: [&str; 20] = [
     "config",
     "genotype",
     "event",
@@ -19,6 +19,8 @@ const ORDER: [&str; 18] = [
     "space",
     "perturb",
     "architect",
+    "hessian",
+    "early_stop",
     "methods",
     "checkpoint",
     "tabular",

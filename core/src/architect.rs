@@ -1,11 +1,12 @@
-//! The gradient of the validation loss with respect to α (spec §2.2 and §2.3).
+//! The gradient of the validation loss with respect to α (spec §2.2 and §2.3), and of a penalty on
+//! its curvature (spec §4).
 
 use burn::tensor::Tensor;
-use rand_pcg::Pcg64;
 
 use crate::arch::probabilities;
 use crate::config::WeightsOptimiser;
 use crate::net::{Examples, Model, Outcome, Point};
+use crate::nn::Randomness;
 use crate::optim::norm;
 
 /// Length of the finite-difference step along the validation gradient (DARTS, eq. 8).
@@ -39,7 +40,7 @@ pub fn first_order(
     at: Point,
     alpha: &[Tensor<2>],
     valid: &Examples,
-    noise: Pcg64,
+    noise: impl Into<Randomness>,
 ) -> AlphaGradient {
     let (gradient, Outcome { loss, statistics, .. }) =
         model.alpha_gradient(at, alpha, valid, noise);
@@ -52,13 +53,13 @@ pub fn first_order(
 ///
 /// The running statistics see the passes at w, w₊ and w₋; the pass at w′ belongs to a copy of the
 /// network in the reference and leaves none.
-pub fn second_order(
+pub fn second_order<R: Into<Randomness>>(
     model: &Model,
     at: Point,
     alpha: &[Tensor<2>],
     valid: &Examples,
     unrolling: &Unrolling,
-    mut noise: impl FnMut() -> Pcg64,
+    mut noise: impl FnMut() -> R,
 ) -> AlphaGradient {
     let Unrolling { momentum, learning_rate, optimiser, train } = *unrolling;
     let p = probabilities(alpha);
@@ -89,4 +90,49 @@ pub fn second_order(
     let gradient =
         gradient.into_iter().zip(implicit).map(|(explicit, implicit)| explicit - implicit);
     AlphaGradient { gradient: gradient.collect(), loss, statistics }
+}
+
+/// The curvature of a loss along a direction, and how it changes with α.
+pub struct Curvature {
+    /// c, [1].
+    pub value: Tensor<1>,
+    /// ∇_α c, one for every architecture tensor.
+    pub gradient: Vec<Tensor<2>>,
+}
+
+/// The curvature of a loss at α along v: c = (L(α + εv) + L(α − εv) − 2·L(α)) / ε² ≈ vᵀHv. Value
+/// and gradient need first derivatives only; for a quadratic loss c is exact for every ε and its
+/// gradient is 0.
+///
+/// `evaluate` gives the gradient and the loss, `centre` is what it gives at α.
+pub fn curvature(
+    alpha: &[Tensor<2>],
+    direction: &[Tensor<2>],
+    radius: f64,
+    centre: (Vec<Tensor<2>>, Tensor<1>),
+    evaluate: impl Fn(&[Tensor<2>]) -> (Vec<Tensor<2>>, Tensor<1>),
+) -> Curvature {
+    let side = |step: f64| {
+        let pairs = alpha.iter().zip(direction);
+        let moved = pairs.map(|(alpha, v)| alpha.clone() + v.clone().mul_scalar(step));
+        evaluate(&moved.collect::<Vec<_>>())
+    };
+    let ((above, loss_above), (below, loss_below)) = (side(radius), side(-radius));
+    let (gradient, loss) = centre;
+    // Differences of neighbours are exact in f32, the sum of two losses is not.
+    let scale = 1.0 / (radius * radius);
+    let value = ((loss_above - loss.clone()) + (loss_below - loss)).mul_scalar(scale);
+    let sides = above.into_iter().zip(below).zip(gradient);
+    let gradient = sides.map(|((above, below), centre)| {
+        ((above - centre.clone()) + (below - centre)).mul_scalar(scale)
+    });
+    Curvature { value, gradient: gradient.collect() }
+}
+
+impl Curvature {
+    /// The gradient of the penalty strength·max(c, 0).
+    pub fn penalty(self, strength: f64) -> Vec<Tensor<2>> {
+        let weight = self.value.greater_elem(0.0).float().mul_scalar(strength).reshape([1, 1]);
+        self.gradient.into_iter().map(|gradient| gradient * weight.clone()).collect()
+    }
 }

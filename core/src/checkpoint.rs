@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::arch::{derive, softmax_rows};
 use crate::config::Config;
+use crate::early_stop::Watch;
 use crate::event::{Architecture, Rows};
 use crate::genotype::Derived;
 
@@ -33,6 +34,10 @@ pub enum Phase {
     EpochEnd,
     /// Look what was derived up in the table, if there is one.
     Anytime,
+    /// Measure the Hessian, if it is due.
+    Hessian,
+    /// Say that the landscape has become too sharp to go on.
+    EarlyStop,
     /// Warn of a collapse, if there is one.
     Alarm,
     /// Say what was found.
@@ -66,6 +71,9 @@ pub struct Progress {
     pub valid_accuracy: f64,
     /// Whether a collapse was announced.
     pub alarmed: bool,
+    /// What DARTS-ES has seen.
+    #[serde(default)]
+    pub watch: Watch,
 }
 
 /// A tensor on the host.
@@ -186,11 +194,15 @@ impl Checkpoint {
             .ok_or_else(|| CheckpointError::Tensor { name: name.to_owned(), shape: shape.to_vec() })
     }
 
-    /// What this state derives.
+    /// What this state derives, or returned to when it stopped early.
     ///
     /// # Errors
     /// [`CheckpointError::Tensor`] if an architecture tensor is missing.
     pub fn genotype(&self) -> Result<Derived, CheckpointError> {
+        let verdict = self.progress.watch.verdict();
+        if let Some(verdict) = verdict.filter(|_| !self.config.early_stop.simulate) {
+            return Ok(verdict.genotype.clone());
+        }
         let rows = |tensor: &Architecture| {
             let columns = tensor.edges.first().map_or(0, |edge| edge.operations.len());
             let shape = [tensor.edges.len(), columns];

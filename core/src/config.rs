@@ -163,6 +163,8 @@ section! {
         channels: usize = 16,
         /// Channels of the stem, as a multiple of `channels`; nasbench201 always has 1.
         stem_multiplier: usize = 3,
+        /// Probability of drop-path on every edge in the last epoch, growing linearly from 0 (R-DARTS(DP)).
+        drop_path: f64 = 0.0,
     }
 }
 
@@ -215,6 +217,42 @@ section! {
         random_start: bool = true,
         /// Ball of the adversarial perturbation: linf or l2.
         norm: Norm = Norm::Linf,
+    }
+}
+
+section! {
+    /// The Hessian of the validation loss with respect to α: how sharp the landscape is.
+    HESSIAN = "hessian", Hessian {
+        /// Epochs between two measurements, with one after the last epoch; 0 takes none (darts-es: every second epoch).
+        every: usize = 0,
+        /// Compute all eigenvalues, at 2 gradients for each α, instead of the extreme ones at 30 in all.
+        dense: bool = false,
+    }
+}
+
+section! {
+    /// When darts-es stops a search.
+    EARLY_STOP = "early_stop", EarlyStop {
+        /// Measurements of the largest eigenvalue in a moving average.
+        window: usize = 5,
+        /// Measurements between the two averages that are compared.
+        delta: usize = 4,
+        /// Growth of the average that stops the search.
+        factor: f64 = 1.3,
+        /// First epoch that the search may return to.
+        start_epoch: usize = 10,
+        /// Only say when the search would stop, and go on.
+        simulate: bool = false,
+    }
+}
+
+section! {
+    /// The explicit penalty of darts-hessian on the curvature of the validation loss along a random direction.
+    PENALTY = "penalty", Penalty {
+        /// Weight of the penalty in the loss of α.
+        strength: f64 = 1.0,
+        /// Length of the finite-difference step.
+        radius: f64 = 0.1,
     }
 }
 
@@ -301,6 +339,12 @@ section! {
         alpha: AlphaOptimiser = AlphaOptimiser::default(),
         /// See [`Perturbation`].
         perturbation: Perturbation = Perturbation::default(),
+        /// See [`Hessian`].
+        hessian: Hessian = Hessian::default(),
+        /// See [`EarlyStop`].
+        early_stop: EarlyStop = EarlyStop::default(),
+        /// See [`Penalty`].
+        penalty: Penalty = Penalty::default(),
         /// See [`Data`].
         data: Data = Data::default(),
         /// See [`Table`].
@@ -313,8 +357,20 @@ section! {
 }
 
 /// The rows of every section, in the order of the file config.toml.
-pub const SETTINGS: &[&[Setting]] =
-    &[TOP, SEARCH, WEIGHTS, ALPHA, PERTURBATION, DATA, TABLE, QUIRKS, RUN];
+pub const SETTINGS: &[&[Setting]] = &[
+    TOP,
+    SEARCH,
+    WEIGHTS,
+    ALPHA,
+    PERTURBATION,
+    HESSIAN,
+    EARLY_STOP,
+    PENALTY,
+    DATA,
+    TABLE,
+    QUIRKS,
+    RUN,
+];
 
 /// A setting that no search can run with.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -356,6 +412,7 @@ impl Config {
             search.channels >= 2 && search.channels.is_multiple_of(2),
             "must be even and at least 2",
         )?;
+        fraction("search.drop_path", search.drop_path)?;
         non_negative("weights.learning_rate", weights.learning_rate)?;
         non_negative("weights.learning_rate_min", weights.learning_rate_min)?;
         fraction("weights.momentum", weights.momentum)?;
@@ -371,6 +428,11 @@ impl Config {
         non_negative("perturbation.epsilon_max", perturbation.epsilon_max)?;
         at_least_one("perturbation.steps", perturbation.steps)?;
         non_negative("perturbation.step_scale", perturbation.step_scale)?;
+        at_least_one("early_stop.window", self.early_stop.window)?;
+        at_least_one("early_stop.delta", self.early_stop.delta)?;
+        positive("early_stop.factor", self.early_stop.factor)?;
+        non_negative("penalty.strength", self.penalty.strength)?;
+        positive("penalty.radius", self.penalty.radius)?;
         let portion = data.train_portion;
         rule(
             "data.train_portion",
@@ -396,6 +458,10 @@ fn at_least_one(setting: &'static str, value: usize) -> Result<(), ConfigError> 
 
 fn non_negative(setting: &'static str, value: f64) -> Result<(), ConfigError> {
     rule(setting, value, value.is_finite() && value >= 0.0, "must be a finite number of at least 0")
+}
+
+fn positive(setting: &'static str, value: f64) -> Result<(), ConfigError> {
+    rule(setting, value, value.is_finite() && value > 0.0, "must be a finite number above 0")
 }
 
 fn fraction(setting: &'static str, value: f64) -> Result<(), ConfigError> {

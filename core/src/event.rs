@@ -208,6 +208,9 @@ pub struct Finished {
     pub epochs: usize,
     /// Validation accuracy of the supernet after the last epoch.
     pub valid_accuracy: f64,
-    /// Why it ended: `completed`.
+    /// Why it ended: `completed` or `early_stopped`.
     pub reason: String,
+    /// 0-based epoch whose cell is the result, where that is not the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub returned_to: Option<usize>,
 }

@@ -20,11 +20,12 @@
 //! 9. [`net`], [`space`]: the supernet, and the spaces that it can search.
 //! 10. [`perturb`]: the perturbations of the architecture.
 //! 11. [`architect`]: the gradient of the validation loss with respect to the architecture.
-//! 12. [`methods`]: the named methods.
-//! 13. [`checkpoint`]: the whole state of a search as bytes.
-//! 14. [`tabular`]: tables of trained networks, which tell the true accuracy of a cell.
-//! 15. [`search`]: the loop; it reads like Algorithm 1 of the paper.
-//! 16. [`draw`]: pictures of cells, curves and heatmaps as SVG.
+//! 12. [`hessian`], [`early_stop`]: how sharp the landscape is, and when that ends a search.
+//! 13. [`methods`]: the named methods.
+//! 14. [`checkpoint`]: the whole state of a search as bytes.
+//! 15. [`tabular`]: tables of trained networks, which tell the true accuracy of a cell.
+//! 16. [`search`]: the loop; it reads like Algorithm 1 of the paper.
+//! 17. [`draw`]: pictures of cells, curves and heatmaps as SVG.
 //!
 //! A module imports only modules that stand before it in this list; a test holds it to that.
 
@@ -34,8 +35,10 @@ pub mod checkpoint;
 pub mod config;
 pub mod data;
 pub mod draw;
+pub mod early_stop;
 pub mod event;
 pub mod genotype;
+pub mod hessian;
 pub mod methods;
 pub mod net;
 pub mod nn;

@@ -1,4 +1,5 @@
-//! The named methods: what each does to the architecture during the w-step.
+//! The named methods: what each does to the architecture during the w-step, and what else it adds
+//! to the loop.
 
 use crate::perturb::{self, Perturbation};
 
@@ -10,6 +11,18 @@ pub struct Method {
     pub help: &'static str,
     /// Perturbation of the architecture during the w-step.
     pub perturbation: Perturbation,
+    /// What else it adds to the loop.
+    pub hook: Option<Hook>,
+}
+
+/// What a method adds to the loop besides a perturbation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hook {
+    /// Stop where the landscape becomes sharp ([`crate::early_stop`]).
+    EarlyStop,
+    /// Penalise the curvature of the validation loss in the α-step
+    /// ([`crate::architect::curvature`]).
+    CurvaturePenalty,
 }
 
 /// All methods.
@@ -18,16 +31,33 @@ pub static ALL: &[Method] = &[
         name: "darts",
         help: "DARTS (Liu et al. 2019): no perturbation; search.order picks first or second order",
         perturbation: Perturbation::None,
+        hook: None,
     },
     Method {
         name: "sdarts-rs",
         help: "SmoothDARTS, random smoothing: weights are trained under uniform noise on p",
         perturbation: Perturbation::Random,
+        hook: None,
     },
     Method {
         name: "sdarts-adv",
         help: "SmoothDARTS, adversarial: weights are trained at the worst p nearby (PGD)",
         perturbation: Perturbation::Adversarial,
+        hook: None,
+    },
+    Method {
+        name: "darts-es",
+        help: "DARTS-ES (Zela et al. 2020): stops where the Hessian's largest eigenvalue grows, and \
+               returns to the cell before",
+        perturbation: Perturbation::None,
+        hook: Some(Hook::EarlyStop),
+    },
+    Method {
+        name: "darts-hessian",
+        help: "explicit Hessian regularisation: α also descends the curvature of the validation \
+               loss along random directions",
+        perturbation: Perturbation::None,
+        hook: Some(Hook::CurvaturePenalty),
     },
 ];
 

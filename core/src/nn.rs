@@ -8,14 +8,16 @@
 //! over channels, 1×1 convolutions are matrix products and batch-norm sums are column sums.
 
 mod arithmetic;
+mod kinks;
 mod layer;
 mod layout;
 mod pass;
 
 pub use arithmetic::Flow;
+pub use kinks::{Kinks, Pattern};
 pub use layer::{Layer, Sequence};
 pub use layout::{Builder, Init, Layout, NormId, NormSlot, WeightId, WeightSlot};
-pub use pass::{Pass, Statistics, Wanted};
+pub use pass::{Pass, Randomness, Statistics, Wanted, drop_path};
 
 use burn::tensor::{Int, Tensor, activation};
 

@@ -188,7 +188,7 @@ impl Candidate {
     pub fn forward(&self, state: &mut State, pass: &mut Pass) -> Normed {
         match self.layers.0.as_slice() {
             [Layer::Relu, rest @ ..] => {
-                rest.iter().fold(state.rectified().into(), |x, layer| layer.forward(x, pass))
+                rest.iter().fold(state.rectified(pass).into(), |x, layer| layer.forward(x, pass))
             }
             &[Layer::Pool { kind, stride }, Layer::Norm { id, .. }] => {
                 state.pooled(kind, stride, Some(id), pass, &self.layers)
@@ -222,9 +222,9 @@ impl State {
         Self { value, rectified: None, pooled: Vec::new() }
     }
 
-    fn rectified(&mut self) -> Tensor<4> {
+    fn rectified(&mut self, pass: &mut Pass) -> Tensor<4> {
         let value = &self.value;
-        self.rectified.get_or_insert_with(|| burn::tensor::activation::relu(value.clone())).clone()
+        self.rectified.get_or_insert_with(|| pass.kinks.rectify(value.clone())).clone()
     }
 
     fn pooled(

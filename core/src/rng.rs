@@ -32,6 +32,10 @@ pub enum Stream {
     Noise = 9,
     /// The split of the training set where it is shuffled; position = 0.
     Split = 10,
+    /// Start of the method of Lanczos; position = steps taken.
+    Lanczos = 11,
+    /// Direction of the curvature penalty; position = step.
+    Penalty = 12,
 }
 
 /// All streams of one run.

@@ -13,10 +13,10 @@
 
 mod arithmetic;
 mod collapse;
+mod sharpness;
 mod state;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use rand_pcg::Pcg64;
 
 use crate::arch::{derive, parameter_free_share, probabilities};
 use crate::architect::{Unrolling, first_order, second_order};
@@ -25,9 +25,10 @@ use crate::config::{self, Config, ConfigError, Order};
 use crate::data::{Batch, Batches, DataError, ImageShape, StepBatches};
 use crate::event::{Anytime, Attack, EpochFinished, EpochStarted, Event, Finished, Started, Step};
 use crate::genotype::Derived;
-use crate::methods::{self, UnknownMethod};
+use crate::hessian::HessianError;
+use crate::methods::{self, Hook, UnknownMethod};
 use crate::net::{Examples, Model, NetShape, Point};
-use crate::nn::{ReadError, read};
+use crate::nn::{Randomness, ReadError, drop_path, read};
 use crate::optim::{adam, clip, cosine, sgd};
 use crate::perturb::{self, Ascent, Attacked, Ball, Objective, Perturbation, epsilon};
 use crate::rng::{Stream, Streams};
@@ -88,12 +89,16 @@ pub enum SearchError {
     /// The device failed.
     #[error(transparent)]
     Device(#[from] ReadError),
+    /// The Hessian could not be measured.
+    #[error(transparent)]
+    Hessian(#[from] HessianError),
 }
 
 /// A search in progress.
 pub struct Search {
     config: Config,
     perturbation: Perturbation,
+    hook: Option<Hook>,
     model: Model,
     streams: Streams,
     device: Device,
@@ -131,8 +136,10 @@ impl Search {
         let network = space::find(&config.search.space)?.supernet(shape)?;
         let streams = Streams::new(config.seed);
         let state = State::initial(network.as_ref(), config.alpha.init_scale, &streams, device);
+        let method = methods::find(&config.search.method)?;
         Ok(Self {
-            perturbation: methods::find(&config.search.method)?.perturbation,
+            perturbation: method.perturbation,
+            hook: method.hook,
             model: Model { network, kernels: kernels(config) },
             config: config.clone(),
             streams,
@@ -185,6 +192,8 @@ impl Search {
                 Phase::Step => Some(self.step(batches, began).await?),
                 Phase::EpochEnd => Some(self.finish_epoch(batches, began).await?),
                 Phase::Anytime => self.anytime().await?,
+                Phase::Hessian => self.measure(batches).await?,
+                Phase::EarlyStop => self.announce_stop(),
                 Phase::Alarm => self.alarm().await?,
                 Phase::Finish => Some(self.finish().await?),
                 Phase::Done => return Ok(None),
@@ -213,13 +222,40 @@ impl Search {
         self.progress.events
     }
 
-    /// What would be derived now.
+    /// What would be derived now, or what a search returned to when it stopped early.
     ///
     /// # Errors
     /// If the device failed.
     pub async fn genotype(&self) -> Result<Derived, SearchError> {
+        match self.stopped() {
+            Some(verdict) => Ok(verdict.genotype.clone()),
+            None => self.derived_now().await,
+        }
+    }
+
+    async fn derived_now(&self) -> Result<Derived, SearchError> {
         let rows = self.state.rows(&probabilities(&self.state.alpha)).await?;
         Ok(derive(self.model.network.architecture(), &rows))
+    }
+
+    /// The network, as a function of weights and architecture.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// Raw α where the search stands, [edges, operations] for every architecture tensor.
+    pub fn alpha(&self) -> &[Tensor<2>] {
+        &self.state.alpha
+    }
+
+    /// The weights and statistics where the search stands.
+    pub fn point(&self, eval: bool) -> Point<'_> {
+        self.state.point(eval)
+    }
+
+    /// Where the search stands: epoch and step, both counted from 0.
+    pub fn position(&self) -> (usize, usize) {
+        (self.progress.epoch, self.progress.step)
     }
 
     fn start(&mut self) -> Event {
@@ -263,7 +299,7 @@ impl Search {
         &mut self,
         valid: &Examples,
         train: &Examples,
-        noise: &mut impl FnMut() -> Pcg64,
+        mut noise: impl FnMut() -> Randomness,
     ) -> Tensor<1> {
         let unrolling = Unrolling {
             momentum: &self.state.momentum,
@@ -272,10 +308,14 @@ impl Search {
             train,
         };
         let (at, alpha) = (self.state.point(false), &self.state.alpha);
-        let found = match self.config.search.order {
-            Order::First => first_order(&self.model, at, alpha, valid, noise()),
-            Order::Second => second_order(&self.model, at, alpha, valid, &unrolling, noise),
+        let pass = noise();
+        let mut found = match self.config.search.order {
+            Order::First => first_order(&self.model, at, alpha, valid, pass.clone()),
+            Order::Second => second_order(&self.model, at, alpha, valid, &unrolling, &mut noise),
         };
+        if self.hook == Some(Hook::CurvaturePenalty) {
+            self.penalise(&mut found, valid, pass);
+        }
         let step = self.progress.total_steps + 1;
         let tensors = self.state.alpha.iter_mut().zip(&mut self.state.adam);
         for ((alpha, moments), gradient) in tensors.zip(found.gradient) {
@@ -290,7 +330,7 @@ impl Search {
     async fn perturb(
         &self,
         train: &Examples,
-        noise: &mut impl FnMut() -> Pcg64,
+        noise: &mut impl FnMut() -> Randomness,
     ) -> Result<(Vec<Tensor<2>>, Option<Attacked>), SearchError> {
         let p = probabilities(&self.state.alpha);
         let mut rng = self.streams.at(Stream::Perturbation, self.progress.total_steps);
@@ -322,7 +362,7 @@ impl Search {
         &mut self,
         p: &[Tensor<2>],
         train: &Examples,
-        noise: &mut impl FnMut() -> Pcg64,
+        noise: &mut impl FnMut() -> Randomness,
     ) -> (Tensor<1>, Tensor<1>) {
         let at = self.state.point(false);
         let (gradient, outcome) = self.model.weight_gradient(at, p, train, noise());
@@ -399,7 +439,7 @@ impl Search {
 
     /// What the table says of the cell that would be derived now.
     async fn anytime(&mut self) -> Result<Option<Event>, SearchError> {
-        self.progress.phase = Phase::Alarm;
+        self.progress.phase = Phase::Hessian;
         let Some(table) = &self.table else { return Ok(None) };
         let architecture = self.genotype().await?.to_python();
         let (epoch, standing) = (self.progress.epoch, table.find(&architecture));
@@ -423,19 +463,21 @@ impl Search {
         let news = message.filter(|_| !self.progress.alarmed);
         self.progress.alarmed =
             collapse::has_happened(genes) && (self.progress.alarmed || news.is_some());
-        let last = epoch + 1 == self.config.search.epochs;
-        self.progress.phase = if last { Phase::Finish } else { Phase::EpochStart };
+        let over = epoch + 1 == self.config.search.epochs || self.stopped().is_some();
+        self.progress.phase = if over { Phase::Finish } else { Phase::EpochStart };
         self.progress.epoch = epoch + 1;
         Ok(news.map(|message| collapse::warning(epoch, message)))
     }
 
     async fn finish(&mut self) -> Result<Event, SearchError> {
         self.progress.phase = Phase::Done;
+        let stopped = self.stopped();
         Ok(Event::Finished(Finished {
             genotype: self.genotype().await?,
-            epochs: self.config.search.epochs,
+            epochs: self.progress.epoch,
             valid_accuracy: self.progress.valid_accuracy,
-            reason: "completed".to_owned(),
+            reason: if stopped.is_some() { "early_stopped" } else { "completed" }.to_owned(),
+            returned_to: stopped.map(|verdict| verdict.epoch),
         }))
     }
 
@@ -459,18 +501,21 @@ impl Search {
         }
     }
 
-    /// Generators for the noise operation, one for each pass of this piece of work.
-    fn noise(&self) -> impl FnMut() -> Pcg64 + use<> {
+    /// What the passes of this piece of work draw from, one after the other.
+    fn noise(&self) -> impl FnMut() -> Randomness + use<> {
+        let config::Search { drop_path: largest, epochs, .. } = self.config.search;
+        let drop_path = drop_path(largest, self.progress.epoch, epochs);
         let streams = self.streams;
         let evaluation = u64::from(self.progress.phase == Phase::EpochEnd);
         let mut position = (2 * self.progress.total_steps + evaluation) * NOISE_PASSES;
         move || {
             position += 1;
-            streams.at(Stream::Noise, position)
+            Randomness { rng: streams.at(Stream::Noise, position), drop_path }
         }
     }
 
-    fn upload(&self, batch: &Batch) -> Examples {
+    /// A batch on the device of the search.
+    pub fn upload(&self, batch: &Batch) -> Examples {
         let labels: Vec<i32> = batch.labels.iter().map(|&label| i32::from(label)).collect();
         let count = labels.len();
         Examples {
@@ -498,7 +543,7 @@ struct TrainingLoss<'a, N> {
     noise: &'a mut N,
 }
 
-impl<N: FnMut() -> Pcg64> Objective for TrainingLoss<'_, N> {
+impl<N: FnMut() -> Randomness> Objective for TrainingLoss<'_, N> {
     fn loss(&mut self, p: &[Tensor<2>]) -> Tensor<1> {
         self.model.loss(self.at, p, self.batch, (self.noise)()).loss
     }

@@ -31,6 +31,8 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Download a data set.
     Fetch(FetchArgs),
+    /// Measure how sharp the validation loss of a run is: the Hessian with respect to alpha.
+    Hessian(HessianArgs),
     /// Write report.html of a run again.
     Report(ReportArgs),
     /// Print the completion script of a shell.
@@ -104,6 +106,10 @@ pub struct SearchArgs {
     /// Epochs of the search [the paper's: 50].
     #[arg(long, value_name = "N")]
     pub epochs: Option<usize>,
+
+    /// Measure the Hessian every K epochs and after the last; with `,dense` all its eigenvalues.
+    #[arg(long, value_name = "every=K[,dense]", value_parser = hessian)]
+    pub hessian: Option<(usize, bool)>,
 
     /// Data set (`sdarts list data`) [the paper's main one: cifar10].
     #[arg(long, value_name = "NAME")]
@@ -262,6 +268,30 @@ pub struct FetchArgs {
     pub url_base: Option<String>,
 }
 
+/// Flags of `sdarts hessian`.
+#[derive(Debug, Args)]
+pub struct HessianArgs {
+    /// A run directory, also of a search that still runs, or a checkpoint file.
+    pub source: PathBuf,
+
+    /// Compute the whole matrix and all eigenvalues: 2 gradients for each alpha, where the extreme
+    /// eigenvalues alone take at most 30.
+    #[arg(long)]
+    pub dense: bool,
+
+    /// Write all eigenvalues to this file.
+    #[arg(long, value_name = "FILE", requires = "dense")]
+    pub csv: Option<PathBuf>,
+
+    /// As one JSON object.
+    #[arg(long)]
+    pub json: bool,
+
+    /// What computes: auto, wgpu or cpu [default: as the run].
+    #[arg(long, value_name = "DEVICE")]
+    pub device: Option<String>,
+}
+
 /// Flags of `sdarts report`.
 #[derive(Debug, Args)]
 pub struct ReportArgs {
@@ -279,4 +309,15 @@ pub struct CompletionsArgs {
 fn assignment(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("write section.key=value")?;
     Ok((key.trim().to_owned(), value.trim().to_owned()))
+}
+
+fn hessian(text: &str) -> Result<(usize, bool), String> {
+    let (every, dense) = match text.split_once(',') {
+        None => (text, false),
+        Some((every, "dense")) => (every, true),
+        Some((_, other)) => return Err(format!("`{other}` is not `dense`")),
+    };
+    let every = every.strip_prefix("every=").ok_or("write every=K or every=K,dense")?;
+    let every = every.parse().map_err(|_| format!("`{every}` is not a number of epochs"))?;
+    Ok((every, dense))
 }

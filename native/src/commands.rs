@@ -6,6 +6,7 @@ pub mod derive;
 pub mod doctor;
 pub mod dry_run;
 pub mod fetch;
+pub mod hessian;
 pub mod list;
 pub mod report;
 pub mod search;

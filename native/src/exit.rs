@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use smoothdarts::config::ConfigError;
 use smoothdarts::config::layers::LayerError;
 use smoothdarts::data::DataError;
+use smoothdarts::hessian::HessianError;
 use smoothdarts::methods::UnknownMethod;
 use smoothdarts::search::SearchError;
 use smoothdarts::space::SpaceError;
@@ -123,7 +124,11 @@ fn classify_search(error: &SearchError) -> Option<Exit> {
         | SearchError::ImageSize { .. }
         | SearchError::OtherConfig { .. } => Some(Exit::Usage),
         SearchError::Data(error) => classify_data(error),
-        SearchError::Device(_) => Some(Exit::Device),
+        SearchError::Device(_) | SearchError::Hessian(HessianError::Device(_)) => {
+            Some(Exit::Device)
+        }
+        SearchError::Hessian(HessianError::NotFinite) => Some(Exit::Diverged),
+        SearchError::Hessian(HessianError::Decomposition(_)) => None,
         SearchError::Checkpoint(_) => None,
     }
 }

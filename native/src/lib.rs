@@ -13,6 +13,7 @@ pub mod events;
 pub mod exit;
 pub mod fetch;
 pub mod manifest;
+pub mod open_run;
 pub mod output;
 pub mod progress;
 pub mod report;
@@ -43,6 +44,7 @@ pub fn main() -> ExitCode {
         Command::List(args) => commands::list::run(&args),
         Command::Doctor(args) => commands::doctor::run(&args),
         Command::Fetch(args) => commands::fetch::run(&args),
+        Command::Hessian(args) => commands::hessian::run(&args),
         Command::Report(args) => commands::report::run(&args),
         Command::Completions(args) => commands::completions::run(&args),
     };

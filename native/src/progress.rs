@@ -85,8 +85,16 @@ impl Progress {
             Event::Step(step) => self.step(step),
             Event::EpochFinished(epoch) => self.epoch_finished(epoch),
             Event::Warning(warning) => self.alarm(&format!("warning: {}", warning.message)),
+            Event::Hessian(found) => self.say(&format!(
+                "epoch {}  Hessian: spectral norm {:.4} (paper), |largest + 1e-3| {:.4} (code), {} \
+                 gradients",
+                found.epoch + 1,
+                found.spectral_norm(),
+                found.code_measure(),
+                found.gradients,
+            )),
             Event::Anytime(anytime) => self.anytime(anytime),
-            Event::Started(_) | Event::Hessian(_) | Event::Finished(_) => {}
+            Event::Started(_) | Event::Finished(_) => {}
         }
     }
 

@@ -25,6 +25,8 @@ pub fn resolve(args: &SearchArgs) -> anyhow::Result<Resolved> {
         ("search.epochs", args.epochs.map(|epochs| epochs.to_string())),
         ("data.name", args.data.clone()),
         ("data.dir", dir),
+        ("hessian.every", args.hessian.map(|(every, _)| every.to_string())),
+        ("hessian.dense", args.hessian.map(|(_, dense)| dense.to_string())),
         ("table.path", table.map(|(path, _)| path.to_owned())),
         ("table.column", table.map(|(_, column)| column.to_owned())),
     ];

@@ -50,6 +50,7 @@ pub fn events_with(epochs: usize, operations: &[&str]) -> Vec<Event> {
             epochs,
             valid_accuracy: last.valid_accuracy,
             reason: "completed".to_owned(),
+            returned_to: None,
         })
     }));
     events

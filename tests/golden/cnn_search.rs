@@ -23,15 +23,15 @@ use super::fixture::{Fixture, Report};
 const STARTS: u64 = 12;
 const ROUNDING: f32 = 3e-7;
 
-struct Case<'a> {
-    fixture: &'a Fixture,
+pub struct Case<'a> {
+    pub fixture: &'a Fixture,
     device: Device,
-    model: Model,
-    weights: Tensor<1>,
+    pub model: Model,
+    pub weights: Tensor<1>,
     fresh: Tensor<2>,
-    alpha: Vec<Tensor<2>>,
+    pub alpha: Vec<Tensor<2>>,
     train: Examples,
-    valid: Examples,
+    pub valid: Examples,
     report: Report,
 }
 
@@ -50,7 +50,7 @@ pub fn check(fixture: &Fixture, device: &Device, kernels: Kernels) {
 }
 
 /// The noise operation is not in the golden files, so its generator never matters.
-fn rng() -> Pcg64 {
+pub fn rng() -> Pcg64 {
     Pcg64::seed_from_u64(0)
 }
 
@@ -59,7 +59,7 @@ fn host<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
 }
 
 impl<'a> Case<'a> {
-    fn new(fixture: &'a Fixture, device: &Device, kernels: Kernels) -> Self {
+    pub fn new(fixture: &'a Fixture, device: &Device, kernels: Kernels) -> Self {
         let (space, cells) = match fixture.kind() {
             "nb201-search" => ("nasbench201", 3 * fixture.number::<usize>("cells_per_stage") + 2),
             _ => (fixture.text("space"), fixture.number("cells")),
@@ -99,7 +99,7 @@ impl<'a> Case<'a> {
         }
     }
 
-    fn at<'b>(&'b self, weights: &'b Tensor<1>) -> Point<'b> {
+    pub fn at<'b>(&'b self, weights: &'b Tensor<1>) -> Point<'b> {
         Point { weights, statistics: &self.fresh, eval: false }
     }
 

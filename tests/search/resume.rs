@@ -16,8 +16,18 @@ fn configs() -> Vec<Config> {
     bench.search.cells = 5;
     let mut pass = tiny::config("darts", "sdarts-rs");
     pass.quirks.alpha_batches = AlphaBatches::Pass;
+    let mut sharp = tiny::config("s2", "darts-es");
+    sharp.search.epochs = 4;
+    sharp.hessian.every = 1;
+    sharp.early_stop.window = 1;
+    sharp.early_stop.delta = 1;
+    sharp.early_stop.factor = 1e-6;
+    sharp.early_stop.start_epoch = 1;
+    let mut smooth = tiny::config("s4", "darts-hessian");
+    smooth.search.drop_path = 0.3;
+    smooth.hessian.every = 1;
     let (s5, s4) = (tiny::config("s5", "sdarts-adv"), tiny::config("s4", "sdarts-rs"));
-    vec![s5, s4, second, pass, bench]
+    vec![s5, s4, second, pass, bench, sharp, smooth]
 }
 
 #[test]

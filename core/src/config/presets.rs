@@ -81,6 +81,39 @@ pub static ALL: &[Preset] = &[
         "search.order" = "second"
     ),
     search!(
+        "cifar10-s5-darts-es",
+        "baseline DARTS-ES: stops where the landscape becomes sharp (Zela et al. 2020)",
+        "s5",
+        "darts-es",
+        "cifar10"
+    ),
+    search!(
+        "cifar10-s5-darts-hessian",
+        "baseline: DARTS with an explicit penalty on the Hessian (Fig. 3)",
+        "s5",
+        "darts-hessian",
+        "cifar10"
+    ),
+    search!(
+        "cifar10-s5-rdarts-l2",
+        "baseline R-DARTS(L2): DARTS with 27 times its weight decay (Zela et al. 2020; they try 1, \
+         3, 9, 27 and 81 times 3e-4)",
+        "s5",
+        "darts",
+        "cifar10",
+        "weights.weight_decay" = "0.0081"
+    ),
+    search!(
+        "cifar10-s5-rdarts-dp",
+        "baseline R-DARTS(DP): DARTS with scheduled drop-path and cutout (Zela et al. 2020; they \
+         try 0, 0.2, 0.4 and 0.6)",
+        "s5",
+        "darts",
+        "cifar10",
+        "search.drop_path" = "0.2",
+        "data.cutout" = "16"
+    ),
+    search!(
         "darts-original",
         "the space of the DARTS paper, 8 operations with `none`, first order, on CIFAR-10",
         "darts",

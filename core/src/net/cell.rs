@@ -144,6 +144,21 @@ impl MixedEdge {
         self.candidates.iter().map(|candidate| candidate.multiply_adds(from)).sum()
     }
 
+    /// `sum` + the edge, which drop-path may drop; then it is computed by itself.
+    fn add_to(
+        &self,
+        sum: Option<Tensor<4>>,
+        state: &mut State,
+        row: &Tensor<1>,
+        pass: &mut Pass,
+    ) -> Option<Tensor<4>> {
+        if !pass.drops_paths() {
+            return self.forward(state, row, sum, pass);
+        }
+        let own = self.forward(state, row, None, pass).map(|own| pass.drop_path(own));
+        [sum, own].into_iter().flatten().reduce(Tensor::add)
+    }
+
     /// `sum` + Σ p·candidate(state) over the candidates that are not zero.
     fn forward(
         &self,
@@ -179,5 +194,5 @@ pub(super) fn sum_into(
     pass: &mut Pass,
 ) -> Option<Tensor<4>> {
     let incoming = edges.iter().zip(rows).filter(|(edge, _)| edge.node == node);
-    incoming.fold(None, |sum, (edge, row)| edge.forward(&mut states[edge.source], row, sum, pass))
+    incoming.fold(None, |sum, (edge, row)| edge.add_to(sum, &mut states[edge.source], row, pass))
 }

@@ -1,13 +1,14 @@
 //! A network as a function: the loss of a batch at given weights and architecture, and its
 //! gradients.
 
+use std::sync::Arc;
+
 use burn::tensor::{Int, Tensor};
-use rand_pcg::Pcg64;
 use shaders::Kernels;
 
 use super::Supernet;
 use crate::arch::probabilities;
-use crate::nn::{Pass, Statistics, Wanted, correct, cross_entropy};
+use crate::nn::{Kinks, Pass, Pattern, Randomness, Statistics, Wanted, correct, cross_entropy};
 
 /// A batch on the device.
 #[derive(Clone, Debug)]
@@ -51,7 +52,13 @@ pub struct Point<'a> {
 
 impl Model {
     /// The loss alone.
-    pub fn loss(&self, at: Point, p: &[Tensor<2>], batch: &Examples, noise: Pcg64) -> Outcome {
+    pub fn loss(
+        &self,
+        at: Point,
+        p: &[Tensor<2>],
+        batch: &Examples,
+        noise: impl Into<Randomness>,
+    ) -> Outcome {
         let mut pass = self.pass(at, Wanted::Nothing, noise);
         let logits = self.network.forward(batch.images.clone(), p, &mut pass);
         finish(at, logits, batch, pass)
@@ -66,7 +73,7 @@ impl Model {
         at: Point,
         p: &[Tensor<2>],
         batch: &Examples,
-        noise: Pcg64,
+        noise: impl Into<Randomness>,
     ) -> (Tensor<1>, Outcome) {
         let mut pass = self.pass(at, Wanted::Weights, noise);
         let p: Vec<_> = p.iter().map(|p| p.clone().autodiff()).collect();
@@ -83,9 +90,9 @@ impl Model {
         at: Point,
         alpha: &[Tensor<2>],
         batch: &Examples,
-        noise: Pcg64,
+        noise: impl Into<Randomness>,
     ) -> (Vec<Tensor<2>>, Outcome) {
-        self.architecture_gradient(at, alpha, probabilities, batch, noise)
+        self.architecture_gradient(at, alpha, probabilities, batch, noise, Kinks::Free)
     }
 
     /// The loss and its gradient with respect to p itself.
@@ -94,9 +101,37 @@ impl Model {
         at: Point,
         p: &[Tensor<2>],
         batch: &Examples,
-        noise: Pcg64,
+        noise: impl Into<Randomness>,
     ) -> (Vec<Tensor<2>>, Outcome) {
-        self.architecture_gradient(at, p, <[_]>::to_vec, batch, noise)
+        self.architecture_gradient(at, p, <[_]>::to_vec, batch, noise, Kinks::Free)
+    }
+
+    /// The gradient with respect to raw α of the smooth piece of the loss that a pattern belongs
+    /// to.
+    pub fn alpha_gradient_within(
+        &self,
+        pattern: &Arc<Pattern>,
+        at: Point,
+        alpha: &[Tensor<2>],
+        batch: &Examples,
+        noise: impl Into<Randomness>,
+    ) -> Vec<Tensor<2>> {
+        let kinks = Kinks::Held(pattern.clone(), 0, 0);
+        self.architecture_gradient(at, alpha, probabilities, batch, noise, kinks).0
+    }
+
+    /// The smooth piece of the loss around α.
+    pub fn pattern(
+        &self,
+        at: Point,
+        alpha: &[Tensor<2>],
+        batch: &Examples,
+        noise: impl Into<Randomness>,
+    ) -> Arc<Pattern> {
+        let mut pass = self.pass(at, Wanted::Nothing, noise);
+        pass.kinks = Kinks::Recorded(Pattern::default());
+        let _logits = self.network.forward(batch.images.clone(), &probabilities(alpha), &mut pass);
+        Arc::new(pass.kinks.into_pattern())
     }
 
     fn architecture_gradient(
@@ -105,9 +140,11 @@ impl Model {
         leaves: &[Tensor<2>],
         relax: impl Fn(&[Tensor<2>]) -> Vec<Tensor<2>>,
         batch: &Examples,
-        noise: Pcg64,
+        noise: impl Into<Randomness>,
+        kinks: Kinks,
     ) -> (Vec<Tensor<2>>, Outcome) {
         let mut pass = self.pass(at, Wanted::Architecture, noise);
+        pass.kinks = kinks;
         let leaves: Vec<_> =
             leaves.iter().map(|leaf| leaf.clone().autodiff().require_grad()).collect();
         let images = batch.images.clone().autodiff();
@@ -120,10 +157,15 @@ impl Model {
         (gradient.collect(), finish(at, logits.inner(), batch, pass))
     }
 
-    fn pass(&self, at: Point, wanted: Wanted, noise: Pcg64) -> Pass {
+    fn pass(&self, at: Point, wanted: Wanted, noise: impl Into<Randomness>) -> Pass {
         let statistics =
             if at.eval { Statistics::Running(at.statistics.clone()) } else { Statistics::Batch };
-        Pass::new(self.network.layout(), at.weights, statistics, wanted, self.kernels, noise)
+        let mut randomness = noise.into();
+        if at.eval {
+            randomness.drop_path = 0.0;
+        }
+        let layout = self.network.layout();
+        Pass::new(layout, at.weights, statistics, wanted, self.kernels, randomness)
     }
 }
 

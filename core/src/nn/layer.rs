@@ -2,7 +2,7 @@
 
 use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
-use burn::tensor::{Tensor, TensorData, activation};
+use burn::tensor::{Tensor, TensorData};
 use shaders::{Normed, Pool, Unit};
 
 use super::layout::{Builder, Init, NormId, WeightId};
@@ -146,7 +146,9 @@ impl Layer {
             } => {
                 let depthwise = pass.weight(depthwise, [channels, 1, kernel, kernel]);
                 let pointwise = pass.weight(pointwise, [channels, channels]);
-                let unit = Unit { relu: true, stride, dilation, moments: pass.is_training() };
+                let relu = pass.kinks.are_free();
+                let x = if relu { x } else { pass.kinks.rectify(pass.apply(x)).into() };
+                let unit = Unit { relu, stride, dilation, moments: pass.is_training() };
                 let (x, moments) = unit.forward(pass.kernels, x, depthwise, pointwise);
                 scale(Normed { norm: Some(pass.norm(norm, &x, moments)), x }, affine, pass)
             }
@@ -165,7 +167,7 @@ impl Layer {
             Self::Pointwise { weight, inputs, outputs } => {
                 pointwise(x, pass.weight(weight, [outputs, inputs]))
             }
-            Self::Pool { kind, stride } => shaders::pool(pass.kernels, x, kind, stride),
+            Self::Pool { kind, stride } => pass.kinks.pool(pass.kernels, x, kind, stride),
             Self::FactorizedReduce { weights: [first, second], inputs, outputs } => {
                 let half = [outputs / 2, inputs];
                 let even = subsample(x.clone(), 0);
@@ -175,7 +177,7 @@ impl Layer {
                 Tensor::cat(vec![left, right], 3)
             }
             Self::Noise { stride } => noise(x, stride, pass),
-            Self::Relu => activation::relu(x),
+            Self::Relu => pass.kinks.rectify(x),
             Self::Unit { .. } | Self::Norm { .. } => x,
         }
     }
@@ -232,7 +234,7 @@ fn subsample(x: Tensor<4>, offset: usize) -> Tensor<4> {
 fn noise(x: Tensor<4>, stride: usize, pass: &mut Pass) -> Tensor<4> {
     let [batch, height, width, channels] = x.dims();
     let shape = [batch, height.div_ceil(stride), width.div_ceil(stride), channels];
-    let values = normal(&mut pass.noise, shape.iter().product());
+    let values = normal(&mut pass.randomness.rng, shape.iter().product());
     let noise = Tensor::from_data(TensorData::new(values, shape), &x.device().inner());
     if x.is_autodiff() { noise.autodiff() } else { noise }
 }

@@ -4,8 +4,10 @@ use burn::tensor::{Gradients, Tensor, TensorData};
 use rand_pcg::Pcg64;
 use shaders::{Kernels, Norm, Normed};
 
+use super::kinks::Kinks;
 use super::layout::{Layout, NormId, WeightId};
 use super::{NORM_EPS, NORM_MOMENTUM};
+use crate::rng::uniform;
 
 /// Which gradients a pass is for. What is not wanted is not computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,12 +30,36 @@ pub enum Statistics {
     Running(Tensor<2>),
 }
 
+/// What one pass draws from: a generator, for the noise operation and for drop-path. A generator
+/// alone means that nothing is dropped.
+#[derive(Clone, Debug)]
+pub struct Randomness {
+    /// The generator.
+    pub rng: Pcg64,
+    /// Probability that drop-path drops an edge, for every image by itself; only in train mode.
+    pub drop_path: f64,
+}
+
+impl From<Pcg64> for Randomness {
+    fn from(rng: Pcg64) -> Self {
+        Self { rng, drop_path: 0.0 }
+    }
+}
+
+/// Probability of drop-path in an epoch: linear from 0 in the first to `largest` in the last
+/// (spec §5.3).
+pub fn drop_path(largest: f64, epoch: usize, epochs: usize) -> f64 {
+    largest * epoch as f64 / (epochs.max(2) - 1) as f64
+}
+
 /// What one forward pass reads and what it leaves behind.
 pub struct Pass {
     /// Whether plain burn ops or our kernels compute.
     pub kernels: Kernels,
-    /// Source of the noise operation.
-    pub noise: Pcg64,
+    /// What the noise operation and drop-path draw from.
+    pub randomness: Randomness,
+    /// Whether it may cross the kinks of the network.
+    pub kinks: Kinks,
     weights: Vec<Tensor<1>>,
     running: Option<Vec<Tensor<2>>>,
     observed: Vec<Option<Observation>>,
@@ -56,7 +82,7 @@ impl Pass {
         statistics: Statistics,
         wanted: Wanted,
         kernels: Kernels,
-        noise: Pcg64,
+        randomness: Randomness,
     ) -> Self {
         let leaf = |range: std::ops::Range<usize>| {
             let view = weights.clone().slice([range]);
@@ -75,7 +101,8 @@ impl Pass {
         };
         Self {
             kernels,
-            noise,
+            randomness,
+            kinks: Kinks::Free,
             weights: layout.weights().iter().map(|slot| leaf(slot.range.clone())).collect(),
             running,
             observed: layout.norms().iter().map(|_| None).collect(),
@@ -107,6 +134,24 @@ impl Pass {
     /// The activation after its pending batch norm.
     pub fn apply(&self, normed: Normed) -> Tensor<4> {
         shaders::normalise(self.kernels, normed)
+    }
+
+    /// Whether drop-path is on.
+    pub fn drops_paths(&self) -> bool {
+        self.randomness.drop_path > 0.0
+    }
+
+    /// Drop-path: sets an image to zero with the probability of this pass, and scales the others so
+    /// that the mean stays (spec §1.2).
+    pub fn drop_path(&mut self, x: Tensor<4>) -> Tensor<4> {
+        let Randomness { rng, drop_path } = &mut self.randomness;
+        let keep = (1.0 - *drop_path) as f32;
+        let [batch, ..] = x.dims();
+        let draws = uniform(rng, batch, 0.0, 1.0).into_iter();
+        let mask: Vec<f32> = draws.map(|draw| if draw < keep { 1.0 / keep } else { 0.0 }).collect();
+        let mask = TensorData::new(mask, [batch, 1, 1, 1]);
+        let mask = Tensor::from_data(mask, &x.device().inner());
+        if x.is_autodiff() { x * mask.autodiff() } else { x * mask }
     }
 
     /// Records that layer `other` saw the same input as layer `id`: candidates without parameters

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use burn::tensor::{Device, Tensor, TensorData};
+use rand_pcg::Pcg64;
 
 use super::{Search, SearchError};
 use crate::arch::initial_alpha;
@@ -12,7 +13,7 @@ use crate::event::{Architecture, Rows};
 use crate::net::{Point, Supernet};
 use crate::nn::{Layout, ReadError, read};
 use crate::optim::Moments;
-use crate::rng::Streams;
+use crate::rng::{Streams, normal};
 
 /// The tensors of a search.
 pub(super) struct State {
@@ -53,6 +54,17 @@ impl State {
     /// Where losses are taken.
     pub fn point(&self, eval: bool) -> Point<'_> {
         Point { weights: &self.weights, statistics: &self.statistics, eval }
+    }
+
+    /// A random direction of unit length in the space of α.
+    pub fn direction(&self, mut rng: Pcg64) -> Vec<Tensor<2>> {
+        let sizes = self.alpha.iter().map(|alpha| alpha.shape().num_elements());
+        let parts: Vec<Vec<f32>> = sizes.map(|size| normal(&mut rng, size)).collect();
+        let square: f64 = parts.iter().flatten().map(|&value| f64::from(value).powi(2)).sum();
+        let unit = |(alpha, part): (&Tensor<2>, Vec<f32>)| {
+            flat(part, &alpha.device()).reshape(alpha.dims()).div_scalar(square.sqrt())
+        };
+        self.alpha.iter().zip(parts).map(unit).collect()
     }
 
     /// Matrices on the host.

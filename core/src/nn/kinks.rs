@@ -1,0 +1,104 @@
+//! The kinks of a network: where a ReLU or a maximum changes sides.
+//!
+//! Between its kinks a network is smooth, and its Hessian is that of the piece on which it stands:
+//! that is what automatic differentiation takes. A finite difference across a kink measures the
+//! jump of the gradient instead, which can be a hundred times as large. So a pass can record which
+//! side of every kink it is on, and later passes can be held to that side.
+
+use std::sync::Arc;
+
+use burn::tensor::module::max_pool2d_with_indices;
+use burn::tensor::ops::MaxPoolOptions;
+use burn::tensor::{Bool, Int, Tensor, activation};
+use shaders::{Kernels, Pool, pool};
+
+/// The sides that a pass took, in the order in which it came to the kinks.
+#[derive(Clone, Debug, Default)]
+pub struct Pattern {
+    /// Where the input of a ReLU is not above 0, [batch, height, width, channels].
+    dead: Vec<Tensor<4, Bool>>,
+    /// Pixel of every maximum of a pooling, [batch, channels, pixels of the output].
+    maxima: Vec<Tensor<3, Int>>,
+}
+
+/// What a pass does at kinks.
+#[derive(Clone, Debug)]
+pub enum Kinks {
+    /// Takes the side of its input.
+    Free,
+    /// The same, and records it.
+    Recorded(Pattern),
+    /// Takes the recorded sides; the numbers count the ReLUs and maxima so far.
+    Held(Arc<Pattern>, usize, usize),
+}
+
+impl Kinks {
+    /// Whether kernels that hide a kink may be used.
+    pub fn are_free(&self) -> bool {
+        matches!(self, Self::Free)
+    }
+
+    /// The recorded pattern; an empty one if nothing was recorded.
+    pub fn into_pattern(self) -> Pattern {
+        match self {
+            Self::Recorded(pattern) => pattern,
+            Self::Free | Self::Held(..) => Pattern::default(),
+        }
+    }
+
+    /// max(x, 0).
+    pub fn rectify(&mut self, x: Tensor<4>) -> Tensor<4> {
+        match self {
+            Self::Free => activation::relu(x),
+            Self::Recorded(pattern) => {
+                pattern.dead.push(x.clone().lower_equal_elem(0.0));
+                activation::relu(x)
+            }
+            Self::Held(pattern, next, _) => {
+                let dead = pattern.dead.get(*next).cloned();
+                *next += 1;
+                match dead {
+                    Some(dead) if x.is_autodiff() => x.mask_fill(dead.autodiff(), 0.0),
+                    Some(dead) => x.mask_fill(dead, 0.0),
+                    None => activation::relu(x),
+                }
+            }
+        }
+    }
+
+    /// 3×3 pooling with padding 1, as [`pool`].
+    pub fn pool(&mut self, kernels: Kernels, x: Tensor<4>, kind: Pool, stride: usize) -> Tensor<4> {
+        match self {
+            _ if kind == Pool::Average => pool(kernels, x, kind, stride),
+            Self::Free => pool(kernels, x, kind, stride),
+            Self::Recorded(pattern) => {
+                let options =
+                    MaxPoolOptions::new([3; 2]).with_stride([stride; 2]).with_padding([1; 2]);
+                let planes = x.clone().permute([0, 3, 1, 2]);
+                let (_, places) = max_pool2d_with_indices(planes, options);
+                let [batch, channels, height, width] = places.dims();
+                pattern.maxima.push(places.reshape([batch, channels, height * width]));
+                pool(kernels, x, kind, stride)
+            }
+            Self::Held(pattern, _, next) => {
+                let places = pattern.maxima.get(*next).cloned();
+                *next += 1;
+                match places {
+                    Some(places) => picked(x, places, stride),
+                    None => pool(kernels, x, kind, stride),
+                }
+            }
+        }
+    }
+}
+
+/// The pixels of `x` at `places`.
+fn picked(x: Tensor<4>, places: Tensor<3, Int>, stride: usize) -> Tensor<4> {
+    let [batch, height, width, channels] = x.dims();
+    let places = if x.is_autodiff() { places.autodiff() } else { places };
+    let planes = x.permute([0, 3, 1, 2]).reshape([batch, channels, height * width]);
+    planes
+        .gather(2, places)
+        .reshape([batch, channels, height.div_ceil(stride), width.div_ceil(stride)])
+        .permute([0, 2, 3, 1])
+}
