@@ -203,6 +203,26 @@ impl Search {
         Ok(derive(self.model.network.architecture(), &rows))
     }
 
+    /// The network, as a function of weights and architecture.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// Raw α where the search stands, [edges, operations] for every architecture tensor.
+    pub fn alpha(&self) -> &[Tensor<2>] {
+        &self.state.alpha
+    }
+
+    /// The weights and statistics where the search stands.
+    pub fn point(&self, eval: bool) -> Point<'_> {
+        self.state.point(eval)
+    }
+
+    /// Where the search stands: epoch and step, both counted from 0.
+    pub fn position(&self) -> (usize, usize) {
+        (self.progress.epoch, self.progress.step)
+    }
+
     fn start(&mut self) -> Event {
         self.progress.phase = Phase::EpochStart;
         Event::Started(self.started())
@@ -441,7 +461,8 @@ impl Search {
         }
     }
 
-    fn upload(&self, batch: &Batch) -> Examples {
+    /// A batch on the device of the search.
+    pub fn upload(&self, batch: &Batch) -> Examples {
         let labels: Vec<i32> = batch.labels.iter().map(|&label| i32::from(label)).collect();
         let count = labels.len();
         Examples {

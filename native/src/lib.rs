@@ -12,6 +12,7 @@ pub mod events;
 pub mod exit;
 pub mod fetch;
 pub mod manifest;
+pub mod open_run;
 pub mod output;
 pub mod progress;
 pub mod report;

@@ -4,14 +4,14 @@ use smoothdarts::genotype::{Gene, Genotype};
 
 use crate::cli::DeriveArgs;
 use crate::exit::Exit;
-use crate::{output, run_dir};
+use crate::{open_run, output};
 
 /// Prints the genotype that the architecture parameters derive.
 ///
 /// # Errors
 /// If there is no checkpoint that can be read.
 pub fn run(args: &DeriveArgs) -> anyhow::Result<Exit> {
-    let genotype = genotype(args)?;
+    let genotype = open_run::checkpoint(&args.source)?.genotype()?;
     let text = if args.json {
         serde_json::to_string(&genotype)?
     } else if args.python {
@@ -21,20 +21,6 @@ pub fn run(args: &DeriveArgs) -> anyhow::Result<Exit> {
     };
     output::line(&text)?;
     Ok(Exit::Done)
-}
-
-fn genotype(args: &DeriveArgs) -> anyhow::Result<Genotype> {
-    if !args.source.is_dir() {
-        return Ok(run_dir::read_checkpoint(&args.source)?.genotype()?);
-    }
-    run_dir::must_be_run(&args.source)?;
-    let Some((checkpoint, warning)) = run_dir::newest_checkpoint(&args.source)? else {
-        anyhow::bail!("{} has no checkpoint yet", args.source.display());
-    };
-    if let Some(warning) = warning {
-        output::note(&format!("warning: {warning}"));
-    }
-    Ok(checkpoint.genotype()?)
 }
 
 /// Both cells, a line for each gene.

@@ -1,0 +1,54 @@
+//! A run opened to be measured: a checkpoint on a device, with the data that it was searched on.
+//! Nothing here writes to the run directory, so a run can be measured while it searches.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use burn::tensor::Device;
+use smoothdarts::checkpoint::Checkpoint;
+use smoothdarts::data::Loader;
+use smoothdarts::search::Search;
+
+use crate::{datasets, output, run_dir};
+
+/// A search that stands where its checkpoint was taken, and its images.
+pub struct OpenRun {
+    /// The search; [`Search::model`], [`Search::alpha`] and [`Search::point`] are what
+    /// measurements need.
+    pub search: Search,
+    /// The batches of the search.
+    pub loader: Loader,
+}
+
+impl OpenRun {
+    /// Brings a checkpoint to `device` and opens its data set.
+    ///
+    /// # Errors
+    /// If the data set is not there any more, or the checkpoint does not fit its own settings.
+    pub fn new(checkpoint: &Checkpoint, device: &Device) -> anyhow::Result<Self> {
+        let config = checkpoint.config();
+        let loader = Loader::new(datasets::open(config)?, config)
+            .context("cannot open the data of this run")?;
+        let mut search = Search::new(config, loader.shape(), loader.steps_per_epoch(), device)?;
+        search.restore(checkpoint)?;
+        Ok(Self { search, loader })
+    }
+}
+
+/// The newest checkpoint of a run directory, or the checkpoint in a file.
+///
+/// # Errors
+/// If `source` is neither, or holds no checkpoint that can be read.
+pub fn checkpoint(source: &Path) -> anyhow::Result<Checkpoint> {
+    if !source.is_dir() {
+        return run_dir::read_checkpoint(source);
+    }
+    run_dir::must_be_run(source)?;
+    let Some((checkpoint, warning)) = run_dir::newest_checkpoint(source)? else {
+        anyhow::bail!("{} has no checkpoint yet", source.display());
+    };
+    if let Some(warning) = warning {
+        output::note(&format!("warning: {warning}"));
+    }
+    Ok(checkpoint)
+}
