@@ -6,9 +6,12 @@ use std::path::Path;
 use anyhow::Context as _;
 use burn::tensor::Device;
 use smoothdarts::checkpoint::Checkpoint;
+use smoothdarts::config::Config;
+use smoothdarts::config::layers::{Origin, Resolver};
 use smoothdarts::data::Loader;
 use smoothdarts::search::Search;
 
+use crate::device::{self, Selected};
 use crate::{datasets, output, run_dir};
 
 /// A search that stands where its checkpoint was taken, and its images.
@@ -33,6 +36,19 @@ impl OpenRun {
         search.restore(checkpoint)?;
         Ok(Self { search, loader })
     }
+}
+
+/// The device that a flag names, or else the settings of the run. It starts the threads of the run,
+/// so it must come before any tensor, and once.
+///
+/// # Errors
+/// If there is no such device.
+pub fn device(flag: Option<&str>, config: &Config) -> anyhow::Result<Selected> {
+    let mut layers = Resolver::default();
+    layers.texts(flag.map(|name| ("run.device", name)), &Origin::Flag)?;
+    let wanted = layers.finish()?.config.run.device;
+    device::set_threads(config.run.threads)?;
+    device::select(if flag.is_some() { wanted } else { config.run.device })
 }
 
 /// The newest checkpoint of a run directory, or the checkpoint in a file.
