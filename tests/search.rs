@@ -2,5 +2,5 @@
 
 mod perturbation;
 mod resume;
-mod tiny;
+pub mod tiny;
 mod unrolled;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The modules of core in the order of the tour in core/src/lib.rs.
-const ORDER: [&str; 17] = [
+const ORDER: [&str; 19] = [
     "config",
     "genotype",
     "event",
@@ -15,10 +15,12 @@ const ORDER: [&str; 17] = [
     "optim",
     "ops",
     "arch",
+    "statistics",
     "net",
     "space",
     "perturb",
     "architect",
+    "landscape",
     "methods",
     "checkpoint",
     "search",

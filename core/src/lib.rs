@@ -17,9 +17,11 @@
 //! 6. [`nn`], [`optim`]: layers and optimisers with the semantics of PyTorch.
 //! 7. [`ops`]: the catalogue of candidate operations.
 //! 8. [`arch`]: the architecture parameters and the derivation of a genotype.
+//!    [`statistics`]: width, depth and parameter-free share of a cell.
 //! 9. [`net`], [`space`]: the supernet, and the spaces that it can search.
 //! 10. [`perturb`]: the perturbations of the architecture.
 //! 11. [`architect`]: the gradient of the validation loss with respect to the architecture.
+//!     [`landscape`]: the validation accuracy around the architecture.
 //! 12. [`methods`]: the named methods.
 //! 13. [`checkpoint`]: the whole state of a search as bytes.
 //! 14. [`search`]: the loop; it reads like Algorithm 1 of the paper.
@@ -35,6 +37,7 @@ pub mod data;
 pub mod draw;
 pub mod event;
 pub mod genotype;
+pub mod landscape;
 pub mod methods;
 pub mod net;
 pub mod nn;
@@ -44,3 +47,4 @@ pub mod perturb;
 pub mod rng;
 pub mod search;
 pub mod space;
+pub mod statistics;

@@ -32,6 +32,8 @@ pub enum Stream {
     Noise = 9,
     /// The split of the training set where it is shuffled; position = 0.
     Split = 10,
+    /// The random direction of a landscape; position = architecture tensor.
+    Landscape = 13,
 }
 
 /// All streams of one run.
