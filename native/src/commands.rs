@@ -5,6 +5,8 @@ pub mod derive;
 pub mod doctor;
 pub mod dry_run;
 pub mod fetch;
+pub mod landscape;
 pub mod list;
 pub mod report;
 pub mod search;
+pub mod stats;

@@ -37,6 +37,8 @@ pub fn main() -> ExitCode {
         Command::Doctor(args) => commands::doctor::run(&args),
         Command::Fetch(args) => commands::fetch::run(&args),
         Command::Report(args) => commands::report::run(&args),
+        Command::Landscape(args) => commands::landscape::run(&args),
+        Command::Stats(args) => commands::stats::run(&args),
         Command::Completions(args) => commands::completions::run(&args),
     };
     let exit = outcome.unwrap_or_else(|error| {
