@@ -1,6 +1,7 @@
 //! Pictures: what they look like (snapshots), and the laws that hold for every one of them.
 
 mod cells;
+mod landscapes;
 mod path;
 mod report;
 mod story;

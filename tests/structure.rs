@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The modules of core in the order of the tour in core/src/lib.rs.
-const ORDER: [&str; 20] = [
+const ORDER: [&str; 22] = [
     "config",
     "genotype",
     "event",
@@ -15,12 +15,14 @@ const ORDER: [&str; 20] = [
     "optim",
     "ops",
     "arch",
+    "statistics",
     "net",
     "space",
     "perturb",
     "architect",
     "hessian",
     "early_stop",
+    "landscape",
     "methods",
     "checkpoint",
     "tabular",

@@ -9,6 +9,7 @@
 //! - [`chart`]: lines, bands and marks over two axes.
 //! - [`heatmap`]: the probabilities of every edge over the epochs.
 //! - [`cell`]: a derived cell.
+//! - [`landscape`]: the accuracy around an architecture, from above and from the side.
 //! - [`csv`]: the numbers behind all of them.
 //! - [`colour`]: which operation has which colour, everywhere.
 
@@ -19,4 +20,5 @@ pub mod csv;
 pub mod figures;
 pub mod heatmap;
 pub mod history;
+pub mod landscape;
 mod svg;

@@ -4,6 +4,7 @@
 //! pictures can carry it. A NAS-Bench-201 cell is a [`Structure`]; [`Derived`] is either.
 
 pub mod published;
+mod python;
 mod structure;
 
 pub use structure::{Structure, StructureError};
@@ -133,6 +134,12 @@ pub enum GenotypeError {
         source_state: usize,
         /// The last state that it may name.
         last: usize,
+    },
+    /// The text is not the tuple of the Python code bases.
+    #[error("this is not a genotype: {what}")]
+    Text {
+        /// What is wrong.
+        what: String,
     },
     /// Only states of the cell can be concatenated.
     #[error("the {cell} cell concatenates state {state}, which it does not have")]

@@ -17,10 +17,12 @@
 //! 6. [`nn`], [`optim`]: layers and optimisers with the semantics of PyTorch.
 //! 7. [`ops`]: the catalogue of candidate operations.
 //! 8. [`arch`]: the architecture parameters and the derivation of a genotype.
+//!    [`statistics`]: width, depth and parameter-free share of a cell.
 //! 9. [`net`], [`space`]: the supernet, and the spaces that it can search.
 //! 10. [`perturb`]: the perturbations of the architecture.
 //! 11. [`architect`]: the gradient of the validation loss with respect to the architecture.
-//! 12. [`hessian`], [`early_stop`]: how sharp the landscape is, and when that ends a search.
+//! 12. [`hessian`], [`early_stop`]: how sharp the validation loss is around the architecture, and
+//!     when that ends a search; [`landscape`]: the validation accuracy around it.
 //! 13. [`methods`]: the named methods.
 //! 14. [`checkpoint`]: the whole state of a search as bytes.
 //! 15. [`tabular`]: tables of trained networks, which tell the true accuracy of a cell.
@@ -39,6 +41,7 @@ pub mod early_stop;
 pub mod event;
 pub mod genotype;
 pub mod hessian;
+pub mod landscape;
 pub mod methods;
 pub mod net;
 pub mod nn;
@@ -48,4 +51,5 @@ pub mod perturb;
 pub mod rng;
 pub mod search;
 pub mod space;
+pub mod statistics;
 pub mod tabular;

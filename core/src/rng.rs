@@ -36,6 +36,8 @@ pub enum Stream {
     Lanczos = 11,
     /// Direction of the curvature penalty; position = step.
     Penalty = 12,
+    /// The random direction of a landscape; position = architecture tensor.
+    Landscape = 13,
 }
 
 /// All streams of one run.

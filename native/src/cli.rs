@@ -35,6 +35,10 @@ pub enum Command {
     Hessian(HessianArgs),
     /// Write report.html of a run again.
     Report(ReportArgs),
+    /// Measure the validation accuracy around the architectures of runs, and draw it.
+    Landscape(LandscapeArgs),
+    /// Width, depth and parameter-free share of cells.
+    Stats(StatsArgs),
     /// Print the completion script of a shell.
     Completions(CompletionsArgs),
 }
@@ -297,6 +301,67 @@ pub struct HessianArgs {
 pub struct ReportArgs {
     /// The run directory.
     pub run: PathBuf,
+}
+
+/// Flags of `sdarts landscape`.
+#[derive(Debug, Args)]
+pub struct LandscapeArgs {
+    /// Run directories. The pictures of all of them get one scale.
+    #[arg(required = true)]
+    pub runs: Vec<PathBuf>,
+
+    /// What moves: raw alpha, or p = softmax(alpha) with the row clip.
+    #[arg(long, value_name = "SPACE", default_value = "logits")]
+    pub space: LandscapeSpace,
+
+    /// How far to go to each side; 1 moves every row by 1 in the root mean square.
+    #[arg(long, value_name = "LENGTH", default_value_t = 1.0)]
+    pub range: f64,
+
+    /// Points along each axis, odd.
+    #[arg(long, value_name = "N", default_value_t = 21)]
+    pub grid: usize,
+
+    /// Validation images for every point; 0 takes all.
+    #[arg(long, value_name = "N", default_value_t = 500)]
+    pub images: usize,
+
+    /// Seed of the random direction.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+
+    /// auto, wgpu or cpu [default: as the first run].
+    #[arg(long, value_name = "DEVICE")]
+    pub device: Option<String>,
+
+    /// Print the result as JSON, an object for each run.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What moves in a landscape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LandscapeSpace {
+    /// Raw alpha.
+    Logits,
+    /// softmax(alpha), clipped to the simplex.
+    Probabilities,
+}
+
+/// Flags of `sdarts stats`.
+#[derive(Debug, Args)]
+pub struct StatsArgs {
+    /// A run directory, a file with a genotype, or the text of one (JSON or the Python tuple);
+    /// without it, the published genotypes with the paper's figures beside ours.
+    pub source: Option<String>,
+
+    /// Print a JSON array of objects.
+    #[arg(long, conflicts_with = "csv")]
+    pub json: bool,
+
+    /// Print CSV.
+    #[arg(long)]
+    pub csv: bool,
 }
 
 /// Flags of `sdarts completions`.

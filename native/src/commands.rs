@@ -7,6 +7,8 @@ pub mod doctor;
 pub mod dry_run;
 pub mod fetch;
 pub mod hessian;
+pub mod landscape;
 pub mod list;
 pub mod report;
 pub mod search;
+pub mod stats;

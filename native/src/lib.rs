@@ -46,6 +46,8 @@ pub fn main() -> ExitCode {
         Command::Fetch(args) => commands::fetch::run(&args),
         Command::Hessian(args) => commands::hessian::run(&args),
         Command::Report(args) => commands::report::run(&args),
+        Command::Landscape(args) => commands::landscape::run(&args),
+        Command::Stats(args) => commands::stats::run(&args),
         Command::Completions(args) => commands::completions::run(&args),
     };
     let exit = outcome.unwrap_or_else(|error| {

@@ -1,6 +1,6 @@
 //! A line chart: several lines over two axes, bands around them, marks at places on the x axis.
 
-mod axis;
+pub(super) mod axis;
 
 use self::axis::{Scale, exact};
 use super::colour::{self, Palette};

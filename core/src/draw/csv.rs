@@ -7,6 +7,7 @@ use super::heatmap;
 use super::history::History;
 use crate::event::{Anytime, EpochFinished};
 use crate::genotype::{Derived, Gene};
+use crate::landscape::Landscape;
 
 /// The columns of [`curves`] that every search has.
 const CURVES: [&str; 7] = [
@@ -109,6 +110,15 @@ pub fn chart(chart: &Chart) -> String {
             }
             row
         })
+    });
+    table([header].into_iter().chain(rows))
+}
+
+/// The points of a landscape: x along the gradient, y along the random direction.
+pub fn landscape(landscape: &Landscape) -> String {
+    let header = ["x", "y", "accuracy", "loss"].map(str::to_owned).to_vec();
+    let rows = landscape.samples.iter().map(|sample| {
+        [sample.x, sample.y, sample.accuracy, sample.loss].map(|number| number.to_string()).to_vec()
     });
     table([header].into_iter().chain(rows))
 }

@@ -3,17 +3,21 @@
 use super::{Axis, Unit};
 
 /// An axis with its range fixed.
-pub(super) struct Scale {
-    pub(super) low: f64,
-    pub(super) high: f64,
-    pub(super) ticks: Vec<f64>,
+pub(in crate::draw) struct Scale {
+    pub(in crate::draw) low: f64,
+    pub(in crate::draw) high: f64,
+    pub(in crate::draw) ticks: Vec<f64>,
     step: f64,
     unit: Unit,
 }
 
 impl Scale {
     /// A scale over `values`, widened to the next ticks unless the axis fixes its range.
-    pub(super) fn new(axis: &Axis, values: impl Iterator<Item = f64>, most: usize) -> Self {
+    pub(in crate::draw) fn new(
+        axis: &Axis,
+        values: impl Iterator<Item = f64>,
+        most: usize,
+    ) -> Self {
         let fixed = axis.range.filter(|(low, high)| low.is_finite() && low < high);
         let (low, high) = fixed.unwrap_or_else(|| extent(values, axis.unit));
         let step = nice_step(high - low, most, axis.unit);
@@ -30,12 +34,12 @@ impl Scale {
     }
 
     /// Place of a value between the ends of the axis, 0 to 1.
-    pub(super) fn place(&self, value: f64) -> f64 {
+    pub(in crate::draw) fn place(&self, value: f64) -> f64 {
         (value - self.low) / (self.high - self.low)
     }
 
     /// The label of a tick, with the digits that tell it from the next one.
-    pub(super) fn label(&self, tick: f64) -> String {
+    pub(in crate::draw) fn label(&self, tick: f64) -> String {
         let tick = if tick.abs() < 1e-9 * self.step { 0.0 } else { tick };
         match self.unit {
             Unit::Count => format!("{tick:.0}"),
@@ -49,7 +53,7 @@ impl Scale {
 }
 
 /// A value in words, for the text on hover.
-pub(super) fn exact(value: f64, unit: Unit) -> String {
+pub(in crate::draw) fn exact(value: f64, unit: Unit) -> String {
     match unit {
         Unit::Percent => format!("{:.2} %", 100.0 * value),
         Unit::Count => format!("{value}"),

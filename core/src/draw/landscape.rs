@@ -1,0 +1,187 @@
+//! A landscape in two pictures: seen from above ([`contour()`]) and from the side ([`surface()`]).
+//!
+//! Colours stand for bands between round numbers. Pictures that are to be compared take one
+//! [`Range`] over all their landscapes, and then equal colours and heights mean equal numbers.
+
+mod contour;
+mod surface;
+
+pub use contour::draw as contour;
+pub use surface::draw as surface;
+
+use super::chart::axis::Scale;
+use super::chart::{Axis, Unit};
+use super::colour;
+use super::svg::{Anchor, Rect, Svg};
+use crate::landscape::{Landscape, Sample, Space};
+
+/// Bands of colour, at most.
+const BANDS: usize = 12;
+
+/// Which number of every point is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quantity {
+    /// Validation accuracy.
+    Accuracy,
+    /// Validation loss.
+    Loss,
+}
+
+impl Quantity {
+    fn of(self, sample: &Sample) -> f64 {
+        match self {
+            Self::Accuracy => sample.accuracy,
+            Self::Loss => sample.loss,
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::Accuracy => "validation accuracy",
+            Self::Loss => "validation loss",
+        }
+    }
+
+    fn unit(self) -> Unit {
+        match self {
+            Self::Accuracy => Unit::Percent,
+            Self::Loss => Unit::Number,
+        }
+    }
+}
+
+/// Smallest and largest number that the colours stand for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Range(pub f64, pub f64);
+
+impl Range {
+    /// The range of all finite numbers of these landscapes; from 0 to 1 where there is none.
+    pub fn over<'a>(
+        landscapes: impl IntoIterator<Item = &'a Landscape>,
+        quantity: Quantity,
+    ) -> Self {
+        let samples = landscapes.into_iter().flat_map(|landscape| &landscape.samples);
+        let finite = samples.map(|sample| quantity.of(sample)).filter(|value| value.is_finite());
+        let (low, high) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
+            (low.min(value), high.max(value))
+        });
+        if low <= high { Self(low, high) } else { Self(0.0, 1.0) }
+    }
+}
+
+/// A landscape, and how it is shown.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    /// What is shown.
+    pub landscape: &'a Landscape,
+    /// Name of the run, for the title; may be empty.
+    pub name: &'a str,
+    /// Which number of every point.
+    pub quantity: Quantity,
+    /// What colours and heights stand for.
+    pub range: Range,
+}
+
+/// The samples as a square of numbers, with the scale of their colours.
+struct Field<'a> {
+    view: View<'a>,
+    scale: Scale,
+    size: usize,
+}
+
+impl<'a> Field<'a> {
+    fn new(view: View<'a>) -> Self {
+        let Range(low, high) = view.range;
+        let axis = Axis::new(view.quantity.words(), view.quantity.unit());
+        let scale = Scale::new(&axis, [low, high].into_iter(), BANDS);
+        Self { view, scale, size: view.landscape.settings.grid }
+    }
+
+    /// The number at a column (along x) and a row (along y), if it is one. An infinite loss is as
+    /// far as the scale goes.
+    fn value(&self, column: usize, row: usize) -> Option<f64> {
+        let sample = self.view.landscape.samples.get(row * self.size + column)?;
+        let value = self.view.quantity.of(sample);
+        (!value.is_nan()).then(|| value.clamp(self.scale.low, self.scale.high))
+    }
+
+    fn bands(&self) -> usize {
+        self.scale.ticks.len().saturating_sub(1).max(1)
+    }
+
+    /// Class of the colour of band `band`, counted from below.
+    fn band_class(&self, band: usize) -> String {
+        colour::level((band as f64 + 0.5) / self.bands() as f64)
+    }
+
+    /// The band that a number lies in.
+    fn band(&self, value: f64) -> usize {
+        let share = self.scale.place(value) * self.bands() as f64;
+        (share.max(0.0) as usize).min(self.bands() - 1)
+    }
+
+    fn title(&self) -> String {
+        let words = self.view.quantity.words();
+        let mut characters = words.chars();
+        let first: String = characters.next().into_iter().flat_map(char::to_uppercase).collect();
+        let name =
+            if self.view.name.is_empty() { String::new() } else { format!(": {}", self.view.name) };
+        format!("{first}{} around the architecture{name}", characters.as_str())
+    }
+
+    fn about(&self) -> String {
+        let Landscape { settings, images, .. } = self.view.landscape;
+        format!(
+            "The {} of the supernet on {images} images, with its weights frozen, where {} moves by \
+             x along the gradient of the validation loss and by y along a random direction at a \
+             right angle, both from -{range} to {range}.",
+            self.view.quantity.words(),
+            self.moved(),
+            range = settings.range,
+        )
+    }
+
+    fn moved(&self) -> &'static str {
+        match self.view.landscape.settings.space {
+            Space::Logits => "alpha",
+            Space::Probabilities => "p = softmax(alpha)",
+        }
+    }
+
+    /// Title, what moves, and the numbers of flatness.
+    fn head(&self, svg: &mut Svg) {
+        let flatness = self.view.landscape.flatness();
+        svg.text("sd-ink sd-large sd-strong", (16.0, 24.0), Anchor::Start, &self.title());
+        let range = self.view.landscape.settings.range;
+        let lines = [
+            format!(
+                "{} moves; accuracy in the middle {:.1} %",
+                self.moved(),
+                100.0 * flatness.centre
+            ),
+            format!(
+                "drop within distance {range}: {:.1} points on average, {:.1} at worst",
+                100.0 * flatness.mean_drop,
+                100.0 * flatness.largest_drop,
+            ),
+        ];
+        for (y, line) in [44.0, 61.0].into_iter().zip(&lines) {
+            svg.text("sd-muted", (16.0, y), Anchor::Start, line);
+        }
+    }
+
+    /// The bands of colour, one on top of the other, with the numbers between them.
+    fn legend(&self, svg: &mut Svg, (x, top): (f64, f64), height: f64) {
+        let step = height / self.bands() as f64;
+        for band in 0..self.bands() {
+            let y = top + height - (band as f64 + 1.0) * step;
+            let class = format!("sd-fill {}", self.band_class(band));
+            svg.rect(&class, Rect { x, y, width: 16.0, height: step }, 0.0, "");
+        }
+        for &tick in &self.scale.ticks {
+            let y = top + height * (1.0 - self.scale.place(tick));
+            svg.line("sd-axis", (x + 16.0, y), (x + 20.0, y));
+            svg.text("sd-muted", (x + 24.0, y + 4.0), Anchor::Start, &self.scale.label(tick));
+        }
+    }
+}

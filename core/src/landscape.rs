@@ -1,0 +1,346 @@
+//! The landscape of the validation accuracy around an architecture (Fig. 1 of the paper; spec
+//! §11.1): accuracy and loss at A + x·g + y·o with the weights frozen and batch norm in eval mode.
+//!
+//! g is the direction of the gradient of the validation loss, uphill; o is a random one at a right
+//! angle to it. The paper does not say how long they are, nor whether A is α or p = softmax(α):
+//!
+//! - Both directions keep the sum of every row. In logit space that is no restriction (a softmax
+//!   does not see what all of its row have in common); in probability space it keeps rows on the
+//!   plane of the simplex, and the row clip does the rest.
+//! - Both have the 2-norm √rows, so a distance of 1 moves a row by 1 in the root mean square,
+//!   whatever the number of edges, and landscapes of different spaces compare.
+//!
+//! [`Scan`] does one point at a time; the caller owns the loop.
+
+mod directions;
+
+use burn::tensor::{Device, Tensor, TensorData};
+use rand_pcg::Pcg64;
+use serde::Serialize;
+
+use crate::arch::probabilities;
+use crate::data::{Batches, DataError};
+use crate::net::{Examples, Model, Point};
+use crate::nn::{ReadError, read};
+use crate::perturb::row_clip;
+use crate::rng::{Stream, Streams};
+pub use directions::Directions;
+use directions::directions;
+
+/// Where the architecture moves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Space {
+    /// Raw α, before the softmax.
+    #[default]
+    Logits,
+    /// p = softmax(α), each row clipped to the simplex after the move.
+    Probabilities,
+}
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Settings {
+    /// Where the architecture moves.
+    pub space: Space,
+    /// Largest |x| and |y|.
+    pub range: f64,
+    /// Points along each axis: odd, so that the middle one is the architecture itself.
+    pub grid: usize,
+    /// Seed of the random direction.
+    pub seed: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { space: Space::Logits, range: 1.0, grid: 21, seed: 0 }
+    }
+}
+
+impl Settings {
+    /// The coordinates along one axis, ascending and symmetric around 0 to the last bit.
+    pub fn axis(&self) -> Vec<f64> {
+        let half = (self.grid / 2) as f64;
+        (0..self.grid).map(|index| self.range * ((index as f64 - half) / half)).collect()
+    }
+
+    fn check(&self) -> Result<(), LandscapeError> {
+        let grid_is_good = (3..=101).contains(&self.grid) && self.grid % 2 == 1;
+        match (grid_is_good, self.range.is_finite() && self.range > 0.0) {
+            (false, _) => Err(LandscapeError::Grid { grid: self.grid }),
+            (_, false) => Err(LandscapeError::Range { range: self.range }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Why there is no landscape.
+#[derive(Debug, thiserror::Error)]
+pub enum LandscapeError {
+    /// The grid has no middle, or is too large to be meant.
+    #[error(
+        "a landscape of {grid} points a side cannot be; use an odd number from 3 to 101, so that the middle is the architecture itself"
+    )]
+    Grid {
+        /// Points along each axis.
+        grid: usize,
+    },
+    /// The range is not a length.
+    #[error("the range of a landscape must be positive and finite, not {range}")]
+    Range {
+        /// Largest |x| and |y|.
+        range: f64,
+    },
+    /// There are no images to measure on.
+    #[error("a landscape needs at least one validation image")]
+    NoImages,
+    /// There is no direction of ascent.
+    #[error(
+        "the gradient of the validation loss is {what}, so the landscape has no direction; train for longer, or take an earlier checkpoint if the search diverged"
+    )]
+    NoDirection {
+        /// `zero` or `not finite`.
+        what: &'static str,
+    },
+    /// A batch could not be had.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The device failed.
+    #[error(transparent)]
+    Device(#[from] ReadError),
+}
+
+/// One point of a landscape. Numbers that are not finite stay so: they belong to the picture.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Sample {
+    /// Way along the gradient.
+    pub x: f64,
+    /// Way along the random direction.
+    pub y: f64,
+    /// Share of right answers.
+    pub accuracy: f64,
+    /// Mean cross-entropy.
+    pub loss: f64,
+}
+
+/// How flat a landscape is.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Flatness {
+    /// Accuracy at the architecture itself.
+    pub centre: f64,
+    /// Mean of centre − accuracy over the points of the disc x² + y² ≤ range², the centre left out.
+    pub mean_drop: f64,
+    /// The largest centre − accuracy on that disc.
+    pub largest_drop: f64,
+    /// Share of all points of the grid whose accuracy is at least 0.9 of the centre's.
+    pub flat_share: f64,
+}
+
+/// A measured landscape.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Landscape {
+    /// How it was measured.
+    pub settings: Settings,
+    /// Images that every point was measured on.
+    pub images: usize,
+    /// The points, row by row: y ascending, and in each row x ascending.
+    pub samples: Vec<Sample>,
+}
+
+impl Landscape {
+    /// How flat it is. A point whose accuracy is not a number counts as accuracy 0.
+    pub fn flatness(&self) -> Flatness {
+        let accuracy =
+            |sample: &Sample| if sample.accuracy.is_finite() { sample.accuracy } else { 0.0 };
+        let centre = self.samples.get(self.samples.len() / 2).map_or(f64::NAN, accuracy);
+        // The slack keeps the four ends of the axes in the disc whatever their rounding.
+        let radius = self.settings.range * self.settings.range * (1.0 + 1e-9);
+        let inside = |sample: &&Sample| {
+            let distance = sample.x * sample.x + sample.y * sample.y;
+            distance > 0.0 && distance <= radius
+        };
+        let drops: Vec<f64> =
+            self.samples.iter().filter(inside).map(|sample| centre - accuracy(sample)).collect();
+        let flat = self.samples.iter().filter(|sample| accuracy(sample) >= 0.9 * centre).count();
+        Flatness {
+            centre,
+            mean_drop: drops.iter().sum::<f64>() / drops.len() as f64,
+            largest_drop: drops.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+            flat_share: flat as f64 / self.samples.len() as f64,
+        }
+    }
+}
+
+/// The first `images` validation images (0: all), as batches on the device.
+///
+/// # Errors
+/// If there are none, or what the data say.
+pub fn validation(
+    batches: &mut dyn Batches,
+    epoch: usize,
+    images: usize,
+    device: &Device,
+) -> Result<Vec<Examples>, LandscapeError> {
+    let mut left = if images == 0 { usize::MAX } else { images };
+    let mut examples = Vec::new();
+    for index in 0..batches.evaluation_batches() {
+        let batch = batches.evaluation(epoch, index)?;
+        let [count, height, width, channels] = batch.shape;
+        let count = count.min(left);
+        if count == 0 {
+            break;
+        }
+        left -= count;
+        let pixels = batch.images[..count * height * width * channels].to_vec();
+        let labels: Vec<i32> =
+            batch.labels[..count].iter().map(|&label| i32::from(label)).collect();
+        let shape = [count, height, width, channels];
+        examples.push(Examples {
+            images: Tensor::from_data(TensorData::new(pixels, shape), device),
+            labels: Tensor::from_data(TensorData::new(labels, [count]), device),
+        });
+    }
+    if examples.is_empty() { Err(LandscapeError::NoImages) } else { Ok(examples) }
+}
+
+/// A landscape that is being measured, point by point. It owns what it needs of the search but the
+/// model, so that it can wait between two points for as long as it likes.
+pub struct Scan {
+    settings: Settings,
+    weights: Tensor<1>,
+    statistics: Tensor<2>,
+    /// α or p, as the space says.
+    centre: Vec<Tensor<2>>,
+    directions: Directions,
+    examples: Vec<Examples>,
+    samples: Vec<Sample>,
+}
+
+impl Scan {
+    /// Finds the two directions at `alpha`: one gradient for every batch.
+    ///
+    /// # Errors
+    /// Settings that mean nothing, no image, no gradient, or what the device says.
+    pub async fn new(
+        model: &Model,
+        at: Point<'_>,
+        alpha: &[Tensor<2>],
+        examples: Vec<Examples>,
+        settings: Settings,
+    ) -> Result<Self, LandscapeError> {
+        settings.check()?;
+        if examples.is_empty() {
+            return Err(LandscapeError::NoImages);
+        }
+        let at = Point { eval: true, ..at };
+        let centre = match settings.space {
+            Space::Logits => alpha.to_vec(),
+            Space::Probabilities => probabilities(alpha),
+        };
+        let gradient = gradient(model, at, &centre, &examples, settings.space);
+        Ok(Self {
+            settings,
+            weights: at.weights.clone(),
+            statistics: at.statistics.clone(),
+            directions: directions(gradient, settings.seed).await?,
+            centre,
+            examples,
+            samples: Vec::new(),
+        })
+    }
+
+    /// Measures the next point; `None` when all are measured.
+    ///
+    /// # Errors
+    /// If the device failed.
+    pub async fn advance(&mut self, model: &Model) -> Result<Option<Sample>, LandscapeError> {
+        let (axis, index) = (self.settings.axis(), self.samples.len());
+        let (Some(&y), Some(&x)) = (axis.get(index / axis.len()), axis.get(index % axis.len()))
+        else {
+            return Ok(None);
+        };
+        let sample = self.measure(model, x, y).await?;
+        self.samples.push(sample);
+        Ok(Some(sample))
+    }
+
+    /// Points measured so far, and points in all.
+    pub fn progress(&self) -> (usize, usize) {
+        (self.samples.len(), self.settings.grid * self.settings.grid)
+    }
+
+    /// The directions.
+    pub fn directions(&self) -> &Directions {
+        &self.directions
+    }
+
+    /// The probabilities at a point, [edges, operations] for every architecture tensor.
+    pub fn probabilities(&self, x: f64, y: f64) -> Vec<Tensor<2>> {
+        let Directions { gradient, orthogonal } = &self.directions;
+        let directions = gradient.iter().zip(orthogonal);
+        let moved: Vec<Tensor<2>> = self
+            .centre
+            .iter()
+            .zip(directions)
+            .map(|(centre, (g, o))| {
+                centre.clone() + g.clone().mul_scalar(x) + o.clone().mul_scalar(y)
+            })
+            .collect();
+        match self.settings.space {
+            Space::Logits => probabilities(&moved),
+            Space::Probabilities => moved.into_iter().map(row_clip).collect(),
+        }
+    }
+
+    /// What was measured so far.
+    pub fn landscape(self) -> Landscape {
+        let images = self.examples.iter().map(|batch| batch.labels.dims()[0]).sum();
+        Landscape { settings: self.settings, images, samples: self.samples }
+    }
+
+    async fn measure(&self, model: &Model, x: f64, y: f64) -> Result<Sample, LandscapeError> {
+        let p = self.probabilities(x, y);
+        let at = Point { weights: &self.weights, statistics: &self.statistics, eval: true };
+        let (mut sums, mut images) = (Tensor::<1>::zeros([2], &self.weights.device()), 0.0);
+        for (index, batch) in self.examples.iter().enumerate() {
+            let count = batch.labels.dims()[0] as f64;
+            let outcome = model.loss(at, &p, batch, noise(index));
+            sums = sums + Tensor::cat(vec![outcome.loss.mul_scalar(count), outcome.correct], 0);
+            images += count;
+        }
+        let sums = read(sums).await?;
+        let mean = |sum: Option<&f32>| sum.map_or(f64::NAN, |&sum| f64::from(sum) / images);
+        let (loss, accuracy) = (mean(sums.first()), mean(sums.last()));
+        // A loss that is not a number has no right answers: argmax of NaN is any class.
+        let accuracy = if loss.is_nan() { f64::NAN } else { accuracy };
+        Ok(Sample { x, y, accuracy, loss })
+    }
+}
+
+/// The draws of the noise operation: the same ones for a batch at every point, or the landscape
+/// would have waves of its own.
+fn noise(batch: usize) -> Pcg64 {
+    Streams::new(0).at(Stream::Landscape, u64::MAX - batch as u64)
+}
+
+/// The mean gradient of the validation loss with respect to α or p.
+fn gradient(
+    model: &Model,
+    at: Point,
+    centre: &[Tensor<2>],
+    examples: &[Examples],
+    space: Space,
+) -> Vec<Tensor<2>> {
+    let mut sum: Vec<Tensor<2>> = centre.iter().map(Tensor::zeros_like).collect();
+    for (index, batch) in examples.iter().enumerate() {
+        let (gradient, _) = match space {
+            Space::Logits => model.alpha_gradient(at, centre, batch, noise(index)),
+            Space::Probabilities => model.probability_gradient(at, centre, batch, noise(index)),
+        };
+        let count = batch.labels.dims()[0] as f64;
+        for (sum, gradient) in sum.iter_mut().zip(gradient) {
+            *sum = sum.clone() + gradient.mul_scalar(count);
+        }
+    }
+    sum
+}

@@ -1,0 +1,52 @@
+//! What the paper says of published genotypes, to set beside what is computed here.
+
+/// The paper's figures of one genotype; `None` where it gives none.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Figures {
+    /// Name in [`crate::genotype::published`].
+    pub name: &'static str,
+    /// Width of the normal cell in units of c, and its depth (§7.4).
+    pub shape: Option<(f64, usize)>,
+    /// Parameter-free share of the normal cell (Table 5).
+    pub parameter_free: Option<f64>,
+    /// Millions of weights of the CIFAR-10 network, to one digit (Table 1).
+    pub millions: Option<f64>,
+}
+
+/// All of them. The entry of SDARTS-RS in Table 1 does not agree with the cell that was released
+/// under its name, so that is probably not the cell of the table.
+pub static ALL: &[Figures] = &[
+    Figures { shape: Some((3.5, 3)), ..named("DARTS_V1") },
+    Figures { shape: Some((3.5, 3)), millions: Some(3.3), ..named("DARTS_V2") },
+    Figures { millions: Some(3.4), ..named("PDARTS") },
+    Figures { shape: Some((4.0, 2)), millions: Some(3.6), ..named("PC_DARTS_cifar") },
+    Figures { millions: Some(2.8), ..named("SNAS_moderate") },
+    Figures { millions: Some(3.4), ..named("GDAS_V1") },
+    Figures { millions: Some(3.4), ..named("c10_s5_random") },
+    Figures { shape: Some((3.0, 4)), millions: Some(3.3), ..named("c10_s5_pgd") },
+    share("c10_s1_pcdarts", 0.5),
+    share("c10_s2_pcdarts", 0.75),
+    share("c10_s3_pcdarts", 0.125),
+    share("c10_s4_pcdarts", 0.125),
+    share("c10_s1_random", 0.125),
+    share("c10_s2_random", 0.375),
+    share("c10_s3_random", 0.125),
+    share("c10_s4_random", 0.0),
+    share("c10_s1_pgd", 0.125),
+    share("c10_s2_pgd", 0.125),
+    share("c10_s3_pgd", 0.125),
+    share("c10_s4_pgd", 0.0),
+];
+
+/// The paper's figures of a published genotype; empty ones where it gives none.
+pub fn find(name: &'static str) -> Figures {
+    *ALL.iter().find(|figures| figures.name == name).unwrap_or(&named(name))
+}
+
+const fn named(name: &'static str) -> Figures {
+    Figures { name, shape: None, parameter_free: None, millions: None }
+}
+
+const fn share(name: &'static str, share: f64) -> Figures {
+    Figures { parameter_free: Some(share), ..named(name) }
+}

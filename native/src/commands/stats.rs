@@ -1,0 +1,202 @@
+//! `sdarts stats`: width, depth and parameter-free share of cells, over the epochs of a run, of the
+//! published genotypes, or of any genotype.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use serde_json::{Map, Value, json};
+use smoothdarts::draw::history::History;
+use smoothdarts::event::EpochFinished;
+use smoothdarts::genotype::{Genotype, published};
+use smoothdarts::statistics::{CellStatistics, Evaluation, paper};
+
+use crate::cli::StatsArgs;
+use crate::exit::Exit;
+use crate::{events, output, run_dir};
+
+/// Prints the statistics of what the flags name.
+///
+/// # Errors
+/// If the source is neither a run nor a genotype, or cannot be read.
+pub fn run(args: &StatsArgs) -> anyhow::Result<Exit> {
+    let table = match args.source.as_deref() {
+        None => published_table(),
+        Some(source) if Path::new(source).is_dir() => epochs(Path::new(source))?,
+        Some(source) => single(source)?,
+    };
+    output::line(&if args.json {
+        table.json()
+    } else if args.csv {
+        table.csv()
+    } else {
+        table.text()
+    })?;
+    Ok(Exit::Done)
+}
+
+/// Named columns of numbers, texts and gaps.
+struct Table {
+    columns: Vec<&'static str>,
+    rows: Vec<Vec<Value>>,
+}
+
+/// Columns of the two cells, in the order of [`cells`].
+const CELLS: [&str; 6] = [
+    "normal_width",
+    "normal_depth",
+    "normal_parameter_free",
+    "reduce_width",
+    "reduce_depth",
+    "reduce_parameter_free",
+];
+
+fn cells(genotype: &Genotype) -> impl Iterator<Item = Value> {
+    CellStatistics::both(genotype)
+        .into_iter()
+        .flat_map(|cell| [json!(cell.width), json!(cell.depth), json!(cell.parameter_free)])
+}
+
+/// A row for each epoch of a run.
+fn epochs(run: &Path) -> anyhow::Result<Table> {
+    run_dir::must_be_run(run)?;
+    let history = History::from_events(events::read(&run.join("events.jsonl"))?);
+    let row = |epoch: &EpochFinished| {
+        let genotype = epoch.genotype.cells()?;
+        Some(std::iter::once(json!(epoch.epoch + 1)).chain(cells(genotype)).collect())
+    };
+    let rows = history.epochs.iter().map(row).collect::<Option<Vec<_>>>();
+    let rows = rows.with_context(|| {
+        let run = run.display();
+        format!("{run} searched NAS-Bench-201, whose cells have no width and depth: see its report")
+    })?;
+    Ok(Table { columns: ["epoch"].into_iter().chain(CELLS).collect(), rows })
+}
+
+/// One row, with the sizes of the networks that would be trained.
+fn single(source: &str) -> anyhow::Result<Table> {
+    let genotype = genotype(source)?;
+    let sizes = [Evaluation::CIFAR10, Evaluation::IMAGENET]
+        .map(|network| network.parameters(&genotype).map_or(Value::Null, Value::from));
+    Ok(Table {
+        columns: CELLS.into_iter().chain(["cifar10_parameters", "imagenet_parameters"]).collect(),
+        rows: vec![cells(&genotype).chain(sizes).collect()],
+    })
+}
+
+/// A genotype from a file or from the argument itself.
+fn genotype(source: &str) -> anyhow::Result<Genotype> {
+    let read = || {
+        let text = if Path::new(source).is_file() {
+            std::fs::read_to_string(source).with_context(|| format!("cannot read {source}"))?
+        } else {
+            source.to_owned()
+        };
+        if text.contains("Genotype(") {
+            return Ok(Genotype::from_python(&text)?);
+        }
+        if !text.trim_start().starts_with('{') {
+            anyhow::bail!(
+                "{source:?} is no run directory, no file and no genotype; give one of them, or \
+                 nothing for the published genotypes"
+            );
+        }
+        let genotype: Genotype = serde_json::from_str(&text).context("this is not a genotype")?;
+        genotype.validate()?;
+        Ok(genotype)
+    };
+    read().context(Exit::Usage)
+}
+
+/// The published genotypes, our figures beside the paper's.
+fn published_table() -> Table {
+    let columns = vec![
+        "genotype",
+        "width",
+        "paper_width",
+        "depth",
+        "paper_depth",
+        "parameter_free",
+        "paper_parameter_free",
+        "reduce_parameter_free",
+        "cifar10_parameters",
+        "paper_millions",
+        "equal",
+    ];
+    Table { columns, rows: published::ALL.iter().map(published_row).collect() }
+}
+
+fn published_row(row: &published::Published) -> Vec<Value> {
+    let genotype = row.genotype();
+    let [normal, reduce] = CellStatistics::both(&genotype);
+    let figures = paper::find(row.name);
+    let parameters = Evaluation::CIFAR10.parameters(&genotype);
+    let millions = parameters.map(|count| (count as f64 / 1e5).round() / 10.0);
+    let checks = [
+        figures.shape.map(|shape| shape == (normal.width, normal.depth)),
+        figures.parameter_free.map(|share| share == normal.parameter_free),
+        figures.millions.map(|paper| Some(paper) == millions),
+    ];
+    let known: Vec<bool> = checks.into_iter().flatten().collect();
+    vec![
+        json!(row.name),
+        json!(normal.width),
+        json!(figures.shape.map(|shape| shape.0)),
+        json!(normal.depth),
+        json!(figures.shape.map(|shape| shape.1)),
+        json!(normal.parameter_free),
+        json!(figures.parameter_free),
+        json!(reduce.parameter_free),
+        json!(parameters),
+        json!(figures.millions),
+        json!((!known.is_empty()).then(|| known.iter().all(|equal| *equal))),
+    ]
+}
+
+impl Table {
+    fn json(&self) -> String {
+        let object = |row: &Vec<Value>| {
+            let entries = self.columns.iter().zip(row);
+            entries.map(|(name, value)| ((*name).to_owned(), value.clone())).collect::<Map<_, _>>()
+        };
+        json!(self.rows.iter().map(object).collect::<Vec<_>>()).to_string()
+    }
+
+    /// No field holds a comma or a quote: names of genotypes and numbers.
+    fn csv(&self) -> String {
+        let line = |row: &Vec<Value>| {
+            row.iter().map(|value| plain(value, "")).collect::<Vec<_>>().join(",")
+        };
+        let header = self.columns.join(",");
+        std::iter::once(header).chain(self.rows.iter().map(line)).collect::<Vec<_>>().join("\n")
+    }
+
+    fn text(&self) -> String {
+        let tick = |value: &Value| match value {
+            Value::Bool(true) => "✓".to_owned(),
+            Value::Bool(false) => "✗ differs".to_owned(),
+            value => plain(value, "-"),
+        };
+        let header = self.columns.iter().map(|name| name.replace('_', " ")).collect();
+        let mut lines: Vec<Vec<String>> = vec![header];
+        lines.extend(self.rows.iter().map(|row| row.iter().map(tick).collect()));
+        let width = |column: usize| {
+            lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0)
+        };
+        let widths: Vec<usize> = (0..self.columns.len()).map(width).collect();
+        let join = |line: &Vec<String>| {
+            let cells = line.iter().zip(&widths);
+            let cells: Vec<String> =
+                cells.map(|(text, &width)| format!("{text:<width$}")).collect();
+            cells.join("  ").trim_end().to_owned()
+        };
+        lines.iter().map(join).collect::<Vec<_>>().join("\n")
+    }
+}
+
+fn plain(value: &Value, gap: &str) -> String {
+    match value {
+        Value::Null => gap.to_owned(),
+        Value::String(text) => text.clone(),
+        value => value.to_string(),
+    }
+}

@@ -1,0 +1,97 @@
+//! Landscapes from above and from the side.
+
+use smoothdarts::draw::csv;
+use smoothdarts::draw::landscape::{Quantity, Range, View, contour, surface};
+use smoothdarts::landscape::{Landscape, Sample, Settings};
+
+use super::{HOSTILE, sound};
+
+/// A hill that falls more steeply on one side; `grid` points a side.
+fn hill(grid: usize) -> Landscape {
+    let settings = Settings { grid, ..Settings::default() };
+    let axis = settings.axis();
+    let height = |x: f64, y: f64| 0.1 + 0.82 * (-(x + 0.2).powi(2) * 1.6 - (y * y) * 0.7).exp();
+    let sample = |(x, y): (f64, f64)| Sample {
+        x,
+        y,
+        accuracy: height(x, y),
+        loss: 3.0 - 2.8 * height(x, y),
+    };
+    let points = axis.iter().flat_map(|&y| axis.iter().map(move |&x| (x, y)));
+    Landscape { settings, images: 500, samples: points.map(sample).collect() }
+}
+
+fn view(landscape: &Landscape, quantity: Quantity) -> View<'_> {
+    View { landscape, name: "hill", quantity, range: Range::over([landscape], quantity) }
+}
+
+#[test]
+fn a_landscape_looks_as_it_did() {
+    let hill = hill(5);
+    let snapshot = |name: &str, picture: String| {
+        insta::with_settings!({ snapshot_path => "../snapshots" }, {
+            insta::assert_snapshot!(name, picture);
+        });
+    };
+    snapshot("landscape_contour", contour(view(&hill, Quantity::Accuracy)));
+    snapshot("landscape_surface", surface(view(&hill, Quantity::Accuracy)));
+    snapshot("landscape_csv", csv::landscape(&hill));
+}
+
+#[test]
+fn every_landscape_is_a_sound_picture() {
+    let mut broken = hill(5);
+    broken.samples[7].accuracy = f64::NAN;
+    broken.samples[8].loss = f64::INFINITY;
+    let mut nothing = hill(3);
+    for sample in &mut nothing.samples {
+        (sample.accuracy, sample.loss) = (f64::NAN, f64::NAN);
+    }
+    let mut level = hill(3);
+    for sample in &mut level.samples {
+        (sample.accuracy, sample.loss) = (0.1, 2.3);
+    }
+    let empty = Landscape { samples: Vec::new(), ..hill(3) };
+    for landscape in [hill(21), broken, nothing, level, empty] {
+        for quantity in [Quantity::Accuracy, Quantity::Loss] {
+            let view = View { name: HOSTILE, ..view(&landscape, quantity) };
+            for picture in [contour(view), surface(view)] {
+                sound(&picture);
+                assert!(!picture.contains("<script>"));
+            }
+        }
+    }
+}
+
+#[test]
+fn the_side_view_has_one_patch_for_each_square_that_is_whole() {
+    let mut hill = hill(5);
+    let patches = |hill: &Landscape| {
+        let picture = surface(view(hill, Quantity::Accuracy));
+        picture.matches("class=\"sd-casing sd-fill").count()
+    };
+    assert_eq!(patches(&hill), 16);
+    hill.samples[12].accuracy = f64::NAN;
+    assert_eq!(patches(&hill), 12, "the middle point belongs to four squares");
+}
+
+#[test]
+fn a_plane_has_straight_contours_at_the_ticks() {
+    let mut plane = hill(5);
+    for sample in &mut plane.samples {
+        sample.accuracy = 0.5 + 0.5 * sample.x;
+    }
+    let picture = contour(view(&plane, Quantity::Accuracy));
+    // 380 pixels from x = 64 stand for 0 to 100 %: 50 % lies at 254, on every line segment.
+    assert!(picture.contains("M254 367L254 462"), "{picture}");
+}
+
+#[test]
+fn one_range_over_two_landscapes_holds_both() {
+    let (mut low, high) = (hill(3), hill(3));
+    low.samples[0].accuracy = 0.01;
+    low.samples[1].accuracy = f64::NAN;
+    let Range(from, to) = Range::over([&low, &high], Quantity::Accuracy);
+    assert_eq!(from, 0.01);
+    assert!(to > 0.8);
+}
