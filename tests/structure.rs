@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The modules of core in the order of the tour in core/src/lib.rs.
-const ORDER: [&str; 17] = [
+const ORDER: [&str; 18] = [
     "config",
     "genotype",
     "event",
@@ -22,6 +22,7 @@ const ORDER: [&str; 17] = [
     "methods",
     "checkpoint",
     "search",
+    "paper",
     "draw",
 ];
 

@@ -9,12 +9,14 @@
 //! - [`chart`]: lines, bands and marks over two axes.
 //! - [`heatmap`]: the probabilities of every edge over the epochs.
 //! - [`cell`]: a derived cell.
+//! - [`compare`]: several runs beside each other.
 //! - [`csv`]: the numbers behind all of them.
 //! - [`colour`]: which operation has which colour, everywhere.
 
 pub mod cell;
 pub mod chart;
 pub mod colour;
+pub mod compare;
 pub mod csv;
 pub mod figures;
 pub mod heatmap;

@@ -23,7 +23,8 @@
 //! 12. [`methods`]: the named methods.
 //! 13. [`checkpoint`]: the whole state of a search as bytes.
 //! 14. [`search`]: the loop; it reads like Algorithm 1 of the paper.
-//! 15. [`draw`]: pictures of cells, curves and heatmaps as SVG.
+//! 15. [`paper`]: what the paper reports.
+//! 16. [`draw`]: pictures of cells, curves and heatmaps as SVG.
 //!
 //! A module imports only modules that stand before it in this list; a test holds it to that.
 
@@ -40,6 +41,7 @@ pub mod net;
 pub mod nn;
 pub mod ops;
 pub mod optim;
+pub mod paper;
 pub mod perturb;
 pub mod rng;
 pub mod search;
