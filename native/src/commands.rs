@@ -1,5 +1,6 @@
 //! The commands, one module each; each has a `run` that takes its flags.
 
+pub mod compare;
 pub mod completions;
 pub mod derive;
 pub mod doctor;

@@ -6,6 +6,7 @@
 
 pub mod cli;
 pub mod commands;
+pub mod compare;
 pub mod datasets;
 pub mod device;
 pub mod events;
@@ -18,6 +19,7 @@ pub mod report;
 pub mod run_dir;
 pub mod settings;
 pub mod signals;
+pub mod tensorboard;
 
 use std::process::ExitCode;
 
@@ -36,6 +38,7 @@ pub fn main() -> ExitCode {
         Command::Doctor(args) => commands::doctor::run(&args),
         Command::Fetch(args) => commands::fetch::run(&args),
         Command::Report(args) => commands::report::run(&args),
+        Command::Compare(args) => commands::compare::run(&args),
         Command::Completions(args) => commands::completions::run(&args),
     };
     let exit = outcome.unwrap_or_else(|error| {
