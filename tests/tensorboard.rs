@@ -15,8 +15,7 @@ fn crc(data: &[u8]) -> u32 {
 }
 
 fn masked(data: &[u8]) -> u32 {
-    let crc = crc(data);
-    (crc >> 15 | crc << 17).wrapping_add(0xa282_ead8)
+    crc(data).rotate_right(15).wrapping_add(0xa282_ead8)
 }
 
 /// The data of every record.
