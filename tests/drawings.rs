@@ -1,10 +1,11 @@
 //! Pictures: what they look like (snapshots), and the laws that hold for every one of them.
 
 mod cells;
+mod compare;
 mod landscapes;
 mod path;
 mod report;
-mod story;
+pub mod story;
 mod xml;
 
 use std::collections::BTreeSet;
@@ -21,7 +22,7 @@ const HOSTILE: &str = "\"/></text></svg><script>alert(1)</script>&'\u{1}";
 
 /// Every chart of a run.
 fn charts(history: &History) -> Vec<Chart> {
-    vec![
+    [
         figures::accuracy(history),
         figures::loss(history),
         figures::steps(history),
@@ -29,6 +30,10 @@ fn charts(history: &History) -> Vec<Chart> {
         figures::learning_rate(history),
         figures::parameter_free(history),
     ]
+    .into_iter()
+    .chain(figures::hessian(history))
+    .chain(figures::anytime(history))
+    .collect()
 }
 
 /// Every picture of a run.

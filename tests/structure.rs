@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The modules of core in the order of the tour in core/src/lib.rs.
-const ORDER: [&str; 22] = [
+const ORDER: [&str; 23] = [
     "config",
     "genotype",
     "event",
@@ -27,6 +27,7 @@ const ORDER: [&str; 22] = [
     "checkpoint",
     "tabular",
     "search",
+    "paper",
     "draw",
 ];
 

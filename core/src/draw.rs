@@ -10,12 +10,14 @@
 //! - [`heatmap`]: the probabilities of every edge over the epochs.
 //! - [`cell`]: a derived cell.
 //! - [`landscape`]: the accuracy around an architecture, from above and from the side.
+//! - [`compare`]: several runs beside each other.
 //! - [`csv`]: the numbers behind all of them.
 //! - [`colour`]: which operation has which colour, everywhere.
 
 pub mod cell;
 pub mod chart;
 pub mod colour;
+pub mod compare;
 pub mod csv;
 pub mod figures;
 pub mod heatmap;

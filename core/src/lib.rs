@@ -27,7 +27,8 @@
 //! 14. [`checkpoint`]: the whole state of a search as bytes.
 //! 15. [`tabular`]: tables of trained networks, which tell the true accuracy of a cell.
 //! 16. [`search`]: the loop; it reads like Algorithm 1 of the paper.
-//! 17. [`draw`]: pictures of cells, curves and heatmaps as SVG.
+//! 17. [`paper`]: what the paper reports.
+//! 18. [`draw`]: pictures of cells, curves and heatmaps as SVG.
 //!
 //! A module imports only modules that stand before it in this list; a test holds it to that.
 
@@ -47,6 +48,7 @@ pub mod net;
 pub mod nn;
 pub mod ops;
 pub mod optim;
+pub mod paper;
 pub mod perturb;
 pub mod rng;
 pub mod search;

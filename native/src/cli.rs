@@ -39,6 +39,8 @@ pub enum Command {
     Landscape(LandscapeArgs),
     /// Width, depth and parameter-free share of cells.
     Stats(StatsArgs),
+    /// Put runs beside each other: curves over seeds, cells, settings, the paper's numbers.
+    Compare(CompareArgs),
     /// Print the completion script of a shell.
     Completions(CompletionsArgs),
 }
@@ -301,6 +303,26 @@ pub struct HessianArgs {
 pub struct ReportArgs {
     /// The run directory.
     pub run: PathBuf,
+
+    /// Write an event file for TensorBoard instead, into RUN/tensorboard.
+    #[arg(long)]
+    pub tensorboard: bool,
+}
+
+/// Flags of `sdarts compare`.
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    /// The run directories; those that differ in nothing but the seed count as one group.
+    #[arg(value_name = "RUN", num_args = 2.., required = true)]
+    pub runs: Vec<PathBuf>,
+
+    /// Folder of compare.html and of each figure as SVG and CSV.
+    #[arg(long, value_name = "DIR", default_value = "compare")]
+    pub out: PathBuf,
+
+    /// Print the summary as one JSON object.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Flags of `sdarts landscape`.

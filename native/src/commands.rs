@@ -1,6 +1,7 @@
 //! The commands, one module each; each has a `run` that takes its flags.
 
 pub mod bench;
+pub mod compare;
 pub mod completions;
 pub mod derive;
 pub mod doctor;

@@ -7,6 +7,7 @@
 pub mod bench;
 pub mod cli;
 pub mod commands;
+pub mod compare;
 pub mod datasets;
 pub mod device;
 pub mod events;
@@ -21,6 +22,7 @@ pub mod run_dir;
 pub mod settings;
 pub mod signals;
 mod table;
+pub mod tensorboard;
 
 use std::process::ExitCode;
 
@@ -48,6 +50,7 @@ pub fn main() -> ExitCode {
         Command::Report(args) => commands::report::run(&args),
         Command::Landscape(args) => commands::landscape::run(&args),
         Command::Stats(args) => commands::stats::run(&args),
+        Command::Compare(args) => commands::compare::run(&args),
         Command::Completions(args) => commands::completions::run(&args),
     };
     let exit = outcome.unwrap_or_else(|error| {

@@ -3,20 +3,24 @@
 //! The page is a template that the compiler checks (`templates/report.html`). It escapes all text;
 //! only the pictures go in as they are, and they escape theirs ([`smoothdarts::draw`]).
 
+pub(crate) mod figure;
+pub(crate) mod landscape;
 mod read;
-mod words;
+pub(crate) mod words;
 
 use std::path::Path;
 
 use anyhow::Context as _;
 use askama::Template;
 use smoothdarts::draw::cell::{self, Kind};
-use smoothdarts::draw::chart::{self, Chart};
+use smoothdarts::draw::chart::Chart;
 use smoothdarts::draw::heatmap::{self, Scale};
 use smoothdarts::draw::history::History;
 use smoothdarts::draw::{csv, figures};
 use smoothdarts::genotype::Derived;
 
+use self::figure::{Figure, Picture, data_uri};
+pub use self::landscape::Landscape;
 use self::words::{Tile, quoted};
 use crate::run_dir;
 
@@ -29,9 +33,16 @@ pub struct ReportInput {
     pub settings: Vec<(String, String, String)>,
     /// What else made the result: versions, adapter, times.
     pub facts: Vec<(String, String)>,
+    /// The validation landscape, where it was computed.
+    pub landscape: Landscape,
     /// The run directory, as the user names it.
     pub run: String,
 }
+
+/// What the pictures of cells mean.
+pub(crate) const CELL: &str = "c_{k-2} and c_{k-1} are the outputs of the two cells before; every \
+                               node adds its two inputs. Thicker: more probable. Dashed: without \
+                               weights.";
 
 /// Writes report.html of a run, also of one that still runs.
 ///
@@ -49,6 +60,7 @@ pub fn write(run: &Path) -> anyhow::Result<()> {
 pub fn render(run: &ReportInput) -> anyhow::Result<String> {
     let history = &run.history;
     let config = history.started.as_ref().map(|started| &started.config);
+    let report = format!("sdarts report {}", quoted(&run.run));
     let page = Page {
         title: words::title(history),
         lead: words::lead(history),
@@ -58,14 +70,19 @@ pub fn render(run: &ReportInput) -> anyhow::Result<String> {
         alarm: words::needs_a_second_look(history),
         mode: config.map(|config| words::mode(config.mode)),
         warnings: words::warnings(history),
-        cells: cells(history),
-        curves: charts(history),
-        heatmaps: heatmaps(history),
+        cells: cells(history, &report),
+        curves: charts(history, &report),
+        landscape: landscape::figures(
+            &run.landscape,
+            None,
+            &format!("sdarts landscape {}", quoted(&run.run)),
+        ),
+        heatmaps: heatmaps(history, &report),
         texts: texts(history.derived())?,
-        curves_csv: data_uri(&csv::curves(history)),
+        curves_csv: data_uri("text/csv", &csv::curves(history)),
         settings: &run.settings,
         facts: &run.facts,
-        report: format!("sdarts report {}", quoted(&run.run)),
+        report: &report,
         repeat: format!("sdarts search --config {}", quoted(&format!("{}/config.toml", run.run))),
         run: &run.run,
     };
@@ -86,24 +103,16 @@ struct Page<'a> {
     warnings: Vec<String>,
     cells: Vec<Figure>,
     curves: Vec<Figure>,
+    landscape: Vec<Figure>,
     heatmaps: Vec<Figure>,
     texts: Vec<CopyBox>,
     curves_csv: String,
     settings: &'a [(String, String, String)],
     facts: &'a [(String, String)],
     /// Commands that write this page again, and that repeat the run.
-    report: String,
+    report: &'a str,
     repeat: String,
     run: &'a str,
-}
-
-/// A picture with its data.
-struct Figure {
-    svg: String,
-    caption: String,
-    /// Name of the file that its data is saved as, and the data.
-    file: String,
-    data: String,
 }
 
 /// A text to copy.
@@ -112,47 +121,50 @@ struct CopyBox {
     text: String,
 }
 
-fn cells(history: &History) -> Vec<Figure> {
+fn cells(history: &History, command: &str) -> Vec<Figure> {
     let Some(genotype) = history.genotype() else { return Vec::new() };
-    let figure = |kind: Kind| Figure {
-        svg: cell::draw(genotype, kind, history.probabilities(kind.name())),
-        caption: "c_{k-2} and c_{k-1} are the outputs of the two cells before; every node adds \
-                  its two inputs. Thicker: more probable. Dashed: without weights."
-            .to_owned(),
-        file: format!("cell-{}.csv", kind.name()),
-        data: data_uri(&csv::cell(kind.of(genotype).0)),
+    let figure = |kind: Kind| {
+        let (genes, p) = (kind.of(genotype).0, history.probabilities(kind.name()));
+        Figure {
+            picture: Picture::Inline(cell::draw(genotype, kind, p)),
+            caption: CELL.to_owned(),
+            file: format!("cell-{}.csv", kind.name()),
+            data: data_uri("text/csv", &csv::cell(genes)),
+            table: Some(figure::cell_table(genes, p)),
+            command: command.to_owned(),
+        }
     };
     Kind::ALL.map(figure).into()
 }
 
-fn charts(history: &History) -> Vec<Figure> {
-    let figure = |(name, chart): (&str, Chart)| Figure {
-        svg: chart::draw(&chart),
-        file: format!("{name}.csv"),
-        data: data_uri(&csv::chart(&chart)),
-        caption: chart.description,
-    };
+fn charts(history: &History, command: &str) -> Vec<Figure> {
     let charts = [
-        ("accuracy", figures::accuracy(history)),
-        ("loss", figures::loss(history)),
-        ("parameter-free", figures::parameter_free(history)),
-        ("steps", figures::steps(history)),
-        ("epsilon", figures::epsilon(history)),
-        ("learning-rate", figures::learning_rate(history)),
+        ("anytime", figures::anytime(history)),
+        ("accuracy", Some(figures::accuracy(history))),
+        ("loss", Some(figures::loss(history))),
+        ("parameter-free", Some(figures::parameter_free(history))),
+        ("hessian", figures::hessian(history)),
+        ("steps", Some(figures::steps(history))),
+        ("epsilon", Some(figures::epsilon(history))),
+        ("learning-rate", Some(figures::learning_rate(history))),
     ];
-    charts.into_iter().map(figure).collect()
+    let figure = |(name, chart): (&str, Option<Chart>)| Some(Figure::chart(name, &chart?, command));
+    charts.into_iter().filter_map(figure).collect()
 }
 
-fn heatmaps(history: &History) -> Vec<Figure> {
+fn heatmaps(history: &History, command: &str) -> Vec<Figure> {
     let figure = |cell: &str| {
+        let last = history.probabilities(cell);
         Some(Figure {
-            svg: heatmap::draw(history, cell, Scale::Fitted)?,
+            picture: Picture::Inline(heatmap::draw(history, cell, Scale::Fitted)?),
             caption: "Softmax of α on every edge, epoch by epoch, before any perturbation. Names \
                       are node←source, counted as states: 0 and 1 are c_{k-2} and c_{k-1}, state 2 \
                       is node 0. The colours go from the smallest p of both cells to the largest."
                 .to_owned(),
             file: format!("probabilities-{cell}.csv"),
-            data: data_uri(&csv::probabilities(history, cell)?),
+            data: data_uri("text/csv", &csv::probabilities(history, cell)?),
+            table: last.map(|(shape, rows)| figure::last_probabilities(shape, rows)),
+            command: command.to_owned(),
         })
     };
     let names = history.architecture().iter().map(|architecture| architecture.name.as_str());
@@ -165,19 +177,4 @@ fn texts(genotype: Option<&Derived>) -> anyhow::Result<Vec<CopyBox>> {
         CopyBox { name: "JSON (genotype.json)", text: serde_json::to_string(genotype)? },
         CopyBox { name: "Python (for the code bases of the field)", text: genotype.to_python() },
     ])
-}
-
-/// A text as the address of a file to save. What RFC 3986 reserves is written as %XX, except the
-/// commas, which are half of a CSV and allowed in the data of such an address.
-fn data_uri(csv: &str) -> String {
-    let mut address = String::from("data:text/csv;charset=utf-8,");
-    for byte in csv.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b',' => {
-                address.push(char::from(byte));
-            }
-            _ => address.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    address
 }

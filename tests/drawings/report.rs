@@ -1,6 +1,6 @@
 //! report.html.
 
-use native::report::{ReportInput, render};
+use native::report::{Landscape, ReportInput, render};
 use smoothdarts::draw::csv;
 use smoothdarts::draw::history::History;
 use smoothdarts::event::Event;
@@ -23,6 +23,7 @@ fn input(events: Vec<Event>) -> ReportInput {
         history: History::from_events(events),
         settings: vec![("search.epochs".to_owned(), "6".to_owned(), "flag".to_owned())],
         facts: vec![("burn".to_owned(), "0.22.1".to_owned())],
+        landscape: Landscape::default(),
         run: "runs/quick-2".to_owned(),
     }
 }
@@ -33,12 +34,15 @@ fn count(elements: &[xml::Element], name: &str) -> usize {
 
 #[test]
 fn a_report_needs_nothing_but_itself() {
-    let page = render(&input(story::events(6))).unwrap();
+    let mut input = input(story::measured(6));
+    input.landscape.pictures = vec![story::LANDSCAPE.to_owned(); 2];
+    let page = render(&input).unwrap();
     let elements = xml::elements(&page);
-    assert_eq!(count(&elements, "svg"), 10);
+    assert_eq!((count(&elements, "svg"), count(&elements, "img")), (12, 2));
     for element in &elements {
-        assert!(!["script", "link", "img", "iframe", "object"].contains(&element.name.as_str()));
-        assert_eq!(element.get("src"), "");
+        assert!(!["script", "link", "iframe", "object"].contains(&element.name.as_str()));
+        let source = element.get("src");
+        assert!(source.is_empty() || source.starts_with("data:image/svg+xml"), "{source}");
         let address = element.get("href");
         assert!(address.is_empty() || address.starts_with("data:text/csv"), "{address}");
     }
@@ -56,6 +60,41 @@ fn a_report_of_a_search_of_the_paper_stays_below_a_megabyte() {
         let page = render(&input(story::events_with(epochs, &ALL_OPERATIONS))).unwrap();
         assert!(page.len() < 1_000_000, "{epochs} epochs: {} bytes", page.len());
     }
+}
+
+#[test]
+fn a_report_with_every_measure_and_a_landscape_stays_below_a_megabyte() {
+    let mut input = input(story::measured(50));
+    // A surface of 21 by 21 tiles, as SVG and as CSV.
+    input.landscape.pictures = vec![story::LANDSCAPE.repeat(441 / 3); 2];
+    input.landscape.numbers = "0.5,0.5,0.8312345,0.7712345\n".repeat(441);
+    let page = render(&input).unwrap();
+    assert!(page.len() < 1_000_000, "{} bytes", page.len());
+}
+
+#[test]
+fn every_figure_of_a_report_has_its_numbers_and_its_command() {
+    let mut input = input(story::measured(6));
+    input.landscape.pictures = vec![story::LANDSCAPE.to_owned()];
+    let elements = xml::elements(&render(&input).unwrap());
+    let figures = count(&elements, "figure");
+    let commands = elements.iter().filter(|it| it.name == "code" && it.text.starts_with("sdarts "));
+    assert_eq!((figures, commands.count()), (13, figures));
+    assert_eq!(count(&elements, "details"), figures - 1, "all but the landscape have a table");
+    let hessian = elements.iter().find(|link| link.get("download") == "hessian.csv").unwrap();
+    let largest = input.history.hessians[5].spectral_norm();
+    let line = format!("spectral norm max |λ| (paper),6,{largest}\n");
+    assert!(decode(hessian.get("href")).contains(&line));
+    let marks = elements.iter().filter(|element| element.text.contains("has grown by more than"));
+    assert!(marks.count() > 0, "the early stop is marked");
+}
+
+#[test]
+fn a_landscape_that_is_no_picture_of_ours_stays_an_image() {
+    let mut input = input(story::events(2));
+    input.landscape.pictures = vec![format!("<svg><title>{HOSTILE}</title>{HOSTILE}</svg>")];
+    let elements = xml::elements(&render(&input).unwrap());
+    assert_eq!((count(&elements, "img"), count(&elements, "script")), (1, 0));
 }
 
 #[test]

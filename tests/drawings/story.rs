@@ -2,7 +2,8 @@
 
 use smoothdarts::config::Config;
 use smoothdarts::event::{
-    Architecture, Edge, EpochFinished, EpochStarted, Event, Finished, Rows, Started, Step, Warning,
+    Anytime, Architecture, Edge, EpochFinished, EpochStarted, Event, Finished, Hessian, Rows,
+    Started, Step, Warning,
 };
 use smoothdarts::genotype::{Gene, Genotype};
 
@@ -17,6 +18,11 @@ const OPERATIONS: [&str; 7] = [
 ];
 
 const STEPS: usize = 8;
+
+/// A picture as `sdarts landscape` leaves it.
+pub const LANDSCAPE: &str = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 9 9\">\
+    <title>Landscape</title><desc>Accuracy around α.</desc>\
+    <path class=\"sd-h12\" d=\"M140.25 103.5L151.5 98.75L160.5 101.25L149.25 106Z\"/></svg>\n";
 
 /// The events of a search of `epochs` epochs; the last third warns of a collapse.
 pub fn events(epochs: usize) -> Vec<Event> {
@@ -54,6 +60,45 @@ pub fn events_with(epochs: usize, operations: &[&str]) -> Vec<Event> {
         })
     }));
     events
+}
+
+/// The same with a Hessian and a look into a table of trained networks after every epoch; the
+/// search would have stopped early in the last but one.
+pub fn measured(epochs: usize) -> Vec<Event> {
+    let mut measured = Vec::new();
+    for event in events(epochs) {
+        let ended = match &event {
+            Event::EpochFinished(epoch) => Some(epoch.epoch),
+            _ => None,
+        };
+        measured.push(event);
+        let Some(epoch) = ended else { continue };
+        let at = epoch as f64 / epochs as f64;
+        let largest = 0.1 + 0.6 * at * at;
+        measured.push(Event::Hessian(Hessian {
+            epoch,
+            smallest: -1.2 * largest,
+            largest,
+            gradients: 30,
+        }));
+        let regret = 0.5 + 8.0 * at * at;
+        measured.push(Event::Anytime(Anytime {
+            epoch,
+            architecture: "|nor_conv_3x3~0|".to_owned(),
+            test_accuracy: 94.37 - regret,
+            rank: 1 + (1000.0 * at) as usize,
+            cells: 15_625,
+            regret,
+        }));
+        if epoch + 2 == epochs {
+            measured.push(Event::Warning(Warning {
+                epoch,
+                code: "early_stop".to_owned(),
+                message: "the largest eigenvalue has grown by more than 1.3".to_owned(),
+            }));
+        }
+    }
+    measured
 }
 
 fn epoch_events(

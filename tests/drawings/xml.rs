@@ -22,7 +22,7 @@ impl Element {
 }
 
 /// HTML elements without an end.
-const VOID: [&str; 1] = ["meta"];
+const VOID: [&str; 2] = ["img", "meta"];
 
 /// All elements in the order of their starts.
 ///

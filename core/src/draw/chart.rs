@@ -4,7 +4,7 @@ pub(super) mod axis;
 
 use self::axis::{Scale, exact};
 use super::colour::{self, Palette};
-use super::svg::{Anchor, Rect, Svg, number, point};
+use super::svg::{Anchor, Rect, Svg, number, point, shorten};
 
 const SIZE: (f64, f64) = (520.0, 290.0);
 
@@ -87,10 +87,19 @@ pub struct Chart {
 /// Draws a chart. One without any point has its axes and says that there is nothing yet.
 pub fn draw(chart: &Chart) -> String {
     let style = colour::style(Palette::Lines);
-    let mut svg = Svg::new(SIZE, &chart.title, &chart.description, &style);
+    let names = legend(chart);
+    let further = names.last().map_or(0.0, |name| name.1.1);
+    let mut svg = Svg::new((SIZE.0, SIZE.1 + further), &chart.title, &chart.description, &style);
     let frame = Frame::new(chart);
     svg.text("sd-ink sd-large sd-strong", (16.0, 24.0), Anchor::Start, &chart.title);
-    legend(&mut svg, chart);
+    for (index, (name, (x, y))) in names.iter().enumerate() {
+        let swatch = Rect { x: *x, y: 38.0 + y, width: 16.0, height: 4.0 };
+        svg.rect(&format!("sd-fill {}", colour::line(index)), swatch, 2.0, "");
+        svg.text("sd-ink", (x + 22.0, 44.0 + y), Anchor::Start, name);
+    }
+    if further > 0.0 {
+        svg.open(&format!("transform=\"translate(0 {})\"", number(further)));
+    }
     frame.axes(&mut svg);
     for mark in chart.marks.iter().filter(|mark| mark.x.is_finite()) {
         frame.mark(&mut svg, mark);
@@ -105,22 +114,32 @@ pub fn draw(chart: &Chart) -> String {
         let middle = (PLOT.x + PLOT.width / 2.0, PLOT.y + PLOT.height / 2.0);
         svg.text("sd-muted", middle, Anchor::Middle, "nothing to show yet");
     }
+    if further > 0.0 {
+        svg.close();
+    }
     svg.finish()
 }
 
-/// The names of the lines, where there is more than one, in a row under the title.
-fn legend(svg: &mut Svg, chart: &Chart) {
-    if chart.series.len() < 2 {
-        return;
-    }
-    let mut x = 16.0;
-    for (index, series) in chart.series.iter().enumerate() {
-        let swatch = Rect { x, y: 38.0, width: 16.0, height: 4.0 };
-        svg.rect(&format!("sd-fill {}", colour::line(index)), swatch, 2.0, "");
-        svg.text("sd-ink", (x + 22.0, 44.0), Anchor::Start, &series.name);
+/// Height of a row of the legend.
+const LEGEND_ROW: f64 = 18.0;
+
+/// The names of the lines, where there is more than one, in rows under the title: each with its
+/// left end, and how far its row lies below the first one.
+fn legend(chart: &Chart) -> Vec<(String, (f64, f64))> {
+    let (mut x, mut y) = (16.0, 0.0);
+    let place = |series: &Series| {
+        let name = shorten(&series.name, 66);
         // Widths of text are unknown here; 6.8 px is a wide average of the usual fonts at 12 px.
-        x += 22.0 + 6.8 * series.name.chars().count() as f64 + 18.0;
-    }
+        let width = 22.0 + 6.8 * name.chars().count() as f64;
+        if x > 16.0 && x + width > SIZE.0 {
+            (x, y) = (16.0, y + LEGEND_ROW);
+        }
+        let place = (x, y);
+        x += width + 18.0;
+        (name, place)
+    };
+    let several = chart.series.len() > 1;
+    chart.series.iter().filter(|_| several).map(place).collect()
 }
 
 /// The two scales, and what is drawn on them.

@@ -138,7 +138,7 @@ fn genes(genes: &[Gene]) -> String {
     genes.join("; ")
 }
 
-fn table(rows: impl Iterator<Item = Vec<String>>) -> String {
+pub(super) fn table(rows: impl Iterator<Item = Vec<String>>) -> String {
     let line = |row: Vec<String>| {
         let fields: Vec<String> = row.iter().map(|field| quote(field)).collect();
         fields.join(",") + "\n"

@@ -1,5 +1,9 @@
 //! The charts of a run: which numbers of its history belong together.
 
+mod measures;
+
+pub use self::measures::{anytime, hessian};
+
 use super::chart::{Axis, Chart, Mark, Series, Unit};
 use super::history::History;
 use crate::event::EpochFinished;

@@ -8,7 +8,7 @@ use serde_json::Value;
 use smoothdarts::config::layers::settings;
 use smoothdarts::draw::history::History;
 
-use super::ReportInput;
+use super::{ReportInput, landscape};
 use crate::events;
 
 /// Reads a run. Files that a young run does not have yet are no error.
@@ -25,11 +25,12 @@ pub(super) fn input(run: &Path) -> anyhow::Result<ReportInput> {
         settings,
         history,
         facts: facts(&run.join("manifest.json"))?,
+        landscape: landscape::read(run)?,
         run: run.display().to_string(),
     })
 }
 
-fn text(path: &Path) -> anyhow::Result<Option<String>> {
+pub(super) fn text(path: &Path) -> anyhow::Result<Option<String>> {
     if !path.exists() {
         return Ok(None);
     }

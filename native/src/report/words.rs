@@ -198,7 +198,7 @@ fn normal_share(history: &History) -> Option<f32> {
 }
 
 /// A word for a shell, in quotes where it needs them.
-pub(super) fn quoted(word: &str) -> String {
+pub(crate) fn quoted(word: &str) -> String {
     let plain =
         |character: char| character.is_ascii_alphanumeric() || "-_./:@%+=".contains(character);
     if !word.is_empty() && word.chars().all(plain) {

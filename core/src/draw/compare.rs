@@ -1,0 +1,272 @@
+//! Several runs beside each other: which settings differ, runs of equal settings as one group over
+//! its seeds, mean ± standard deviation of what they measured.
+
+mod tables;
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+pub use self::tables::{differences_csv, summaries_csv};
+use super::chart::{Axis, Chart, Series, Unit};
+use super::history::History;
+use crate::config::layers::settings;
+use crate::config::{Config, Order, Setting};
+use crate::event::Hessian;
+use crate::paper;
+
+/// A run to compare.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// What the user calls it.
+    pub name: String,
+    /// What it said.
+    pub history: History,
+}
+
+impl Run {
+    fn config(&self) -> Option<&Config> {
+        self.history.started.as_ref().map(|started| &started.config)
+    }
+}
+
+/// A setting that differs between runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// `section.key`.
+    pub setting: String,
+    /// Its value in every run; empty where a run does not say.
+    pub values: Vec<String>,
+}
+
+/// Runs whose settings differ in the seed and in nothing else that changes the result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// The method, and what else tells it from the other groups.
+    pub name: String,
+    /// Indices of its runs.
+    pub runs: Vec<usize>,
+}
+
+/// A mean over runs.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Spread {
+    /// The mean.
+    pub mean: f64,
+    /// The sample standard deviation (n − 1); `None` of a single run.
+    pub deviation: Option<f64>,
+}
+
+impl Spread {
+    /// Of these values; `None` where there are none.
+    pub fn of(values: &[f64]) -> Option<Self> {
+        let count = values.len() as f64;
+        let mean = values.iter().sum::<f64>() / count;
+        let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+        let deviation = (values.len() > 1).then(|| (squares / (count - 1.0)).sqrt());
+        (!values.is_empty()).then_some(Self { mean, deviation })
+    }
+}
+
+/// The last numbers of a group.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Summary {
+    /// Name of the group.
+    pub group: String,
+    /// Seeds of its runs, in their order.
+    pub seeds: Vec<u64>,
+    /// Validation accuracy of the supernet, a share.
+    pub valid_accuracy: Option<Spread>,
+    /// The best of them.
+    pub best_valid_accuracy: Option<f64>,
+    /// True test accuracy of the derived cell, a share, where a table of trained networks was given.
+    pub test_accuracy: Option<Spread>,
+    /// Share of parameter-free operations in the first cell (the normal one).
+    pub parameter_free: Option<Spread>,
+    /// Spectral norm of the last Hessian.
+    pub spectral_norm: Option<Spread>,
+    /// What the paper reports of this method, space and data set.
+    pub published: Option<paper::Published>,
+    /// The parameter-free share that the paper reports (Table 5).
+    pub published_parameter_free: Option<f64>,
+}
+
+/// Every setting that has different values in the runs.
+pub fn differences(runs: &[Run]) -> Vec<Difference> {
+    let row = |setting: &Setting| {
+        let of = |run: &Run| run.config().map_or(String::new(), |config| text(setting, config));
+        Difference { setting: setting.name(), values: runs.iter().map(of).collect() }
+    };
+    let differs = |row: &Difference| row.values.iter().any(|value| *value != row.values[0]);
+    settings().map(row).filter(differs).collect()
+}
+
+fn text(setting: &Setting, config: &Config) -> String {
+    let value = setting.value(config);
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// Whether a setting makes a run another experiment: the seed, the folder of the data and how the
+/// run is carried out do not.
+fn matters(setting: &str) -> bool {
+    !["seed", "data.dir"].contains(&setting) && !setting.starts_with("run.")
+}
+
+/// The runs as groups, in the order of their first runs.
+pub fn groups(runs: &[Run]) -> Vec<Group> {
+    let differences: Vec<Difference> =
+        differences(runs).into_iter().filter(|row| matters(&row.setting)).collect();
+    let key = |run: usize| -> Vec<&str> {
+        differences.iter().filter_map(|row| row.values.get(run)).map(String::as_str).collect()
+    };
+    let mut groups: Vec<Group> = Vec::new();
+    for (run, first) in runs.iter().enumerate() {
+        match groups.iter_mut().find(|group| key(group.runs[0]) == key(run)) {
+            Some(group) => group.runs.push(run),
+            None => groups.push(Group { name: method(first), runs: vec![run] }),
+        }
+    }
+    // Names become longer only where they would be equal: first by space and data set, then by
+    // every setting that differs.
+    let catalogued = |row: &&Difference| ["search.space", "data.name"].contains(&&*row.setting);
+    let short: Vec<&Difference> = differences.iter().filter(catalogued).collect();
+    let rest: Vec<&Difference> = differences
+        .iter()
+        .filter(|row| !catalogued(row) && row.setting != "search.method")
+        .collect();
+    lengthen(&mut groups, |run| short.iter().map(|row| row.values[run].clone()).collect());
+    lengthen(&mut groups, |run| {
+        rest.iter().map(|row| format!("{}={}", row.setting, row.values[run])).collect()
+    });
+    groups
+}
+
+fn method(run: &Run) -> String {
+    run.config().map_or_else(|| run.name.clone(), |config| config.search.method.clone())
+}
+
+fn lengthen(groups: &mut [Group], words: impl Fn(usize) -> Vec<String>) {
+    let names: BTreeSet<&str> = groups.iter().map(|group| group.name.as_str()).collect();
+    if names.len() < groups.len() {
+        for group in groups {
+            let parts = [vec![group.name.clone()], words(group.runs[0])].concat();
+            group.name = parts.join(", ");
+        }
+    }
+}
+
+/// The run of a group with the best validation accuracy at its end: the one to train.
+pub fn best(group: &Group, runs: &[Run]) -> Option<usize> {
+    let accuracy = |run: &usize| runs[*run].history.epochs.last().map(|it| it.valid_accuracy);
+    let known = group.runs.iter().filter_map(|run| Some((*run, accuracy(run)?)));
+    known.max_by(|one, other| one.1.total_cmp(&other.1)).map(|(run, _)| run)
+}
+
+/// The last numbers of every group.
+pub fn summaries(groups: &[Group], runs: &[Run]) -> Vec<Summary> {
+    groups.iter().map(|group| summary(group, runs)).collect()
+}
+
+fn summary(group: &Group, runs: &[Run]) -> Summary {
+    let histories = || group.runs.iter().map(|&run| &runs[run].history);
+    let last = |value: fn(&History) -> Option<f64>| -> Vec<f64> {
+        histories().filter_map(value).collect()
+    };
+    let accuracies = last(|it| it.epochs.last().map(|epoch| epoch.valid_accuracy));
+    let config = group.runs.first().and_then(|&run| runs[run].config());
+    let published = config.map(|config| {
+        let second_order = config.search.method == "darts" && config.search.order == Order::Second;
+        let method = if second_order { "darts-2nd" } else { &config.search.method };
+        let (data, space) = (&config.data.name, &config.search.space);
+        (paper::test_error(data, space, method), paper::parameter_free(data, space, method))
+    });
+    Summary {
+        group: group.name.clone(),
+        seeds: group.runs.iter().filter_map(|&run| runs[run].config()).map(|it| it.seed).collect(),
+        valid_accuracy: Spread::of(&accuracies),
+        best_valid_accuracy: accuracies.iter().copied().reduce(f64::max),
+        test_accuracy: Spread::of(&last(|it| it.anytime.last().map(|it| it.test_accuracy / 100.0))),
+        parameter_free: Spread::of(&last(|it| {
+            it.epochs.last()?.parameter_free.first().map(|&share| f64::from(share))
+        })),
+        spectral_norm: Spread::of(&last(|it| it.hessians.last().map(Hessian::spectral_norm))),
+        published: published.and_then(|it| it.0),
+        published_parameter_free: published.and_then(|it| it.1),
+    }
+}
+
+/// A chart of [`charts`] and the name of its files.
+#[derive(Clone, Debug)]
+pub struct Figure {
+    /// E.g. `accuracy`.
+    pub name: &'static str,
+    /// The picture.
+    pub chart: Chart,
+}
+
+/// One chart for each thing that the runs measured, a line for every group.
+pub fn charts(groups: &[Group], runs: &[Run]) -> Vec<Figure> {
+    let all = [
+        ("accuracy", "Validation accuracy of the supernet", "accuracy", Unit::Percent),
+        ("anytime", "Anytime test accuracy of the derived cell", "test accuracy", Unit::Percent),
+        ("hessian", "Spectral norm of the Hessian", "max |λ|", Unit::Number),
+        ("parameter-free", "Parameter-free operations", "share", Unit::Percent),
+    ];
+    let figure = |(name, title, label, unit)| {
+        let line = |group: &Group| band(group, runs, name);
+        let series: Vec<Series> = groups.iter().map(line).collect();
+        let measured = series.iter().any(|series| !series.points.is_empty());
+        measured.then(|| Figure { name, chart: chart(title, Axis::new(label, unit), series) })
+    };
+    all.into_iter().filter_map(figure).collect()
+}
+
+fn chart(title: &str, y: Axis, series: Vec<Series>) -> Chart {
+    Chart {
+        title: title.to_owned(),
+        description: format!(
+            "{title}, epoch by epoch: the mean over the seeds of a group, and one standard \
+             deviation (n − 1) around it where there are two or more. Where some runs of a group \
+             ended earlier, the mean is over those that go on."
+        ),
+        x: Axis::new("epochs trained", Unit::Count),
+        y,
+        series,
+        marks: Vec::new(),
+    }
+}
+
+/// What a run measured: (epochs trained, value).
+fn measured(history: &History, figure: &str) -> Vec<(f64, f64)> {
+    let at = |epoch: usize, value: f64| (epoch as f64 + 1.0, value);
+    let epochs = history.epochs.iter();
+    match figure {
+        "accuracy" => epochs.map(|it| at(it.epoch, it.valid_accuracy)).collect(),
+        "anytime" => {
+            history.anytime.iter().map(|it| at(it.epoch, it.test_accuracy / 100.0)).collect()
+        }
+        "hessian" => history.hessians.iter().map(|it| at(it.epoch, it.spectral_norm())).collect(),
+        _ => epochs
+            .filter_map(|it| Some(at(it.epoch, f64::from(*it.parameter_free.first()?))))
+            .collect(),
+    }
+}
+
+fn band(group: &Group, runs: &[Run], figure: &str) -> Series {
+    let curves: Vec<Vec<(f64, f64)>> =
+        group.runs.iter().map(|&run| measured(&runs[run].history, figure)).collect();
+    let mut places: Vec<f64> = curves.iter().flatten().map(|point| point.0).collect();
+    places.sort_by(f64::total_cmp);
+    places.dedup();
+    let mut series = Series { name: group.name.clone(), ..Series::default() };
+    for x in places {
+        let here = curves.iter().flatten().filter(|point| point.0 == x && point.1.is_finite());
+        let values: Vec<f64> = here.map(|point| point.1).collect();
+        let Some(spread) = Spread::of(&values) else { continue };
+        series.points.push((x, spread.mean));
+        if let Some(deviation) = spread.deviation {
+            series.band.push((x, spread.mean - deviation, spread.mean + deviation));
+        }
+    }
+    series
+}

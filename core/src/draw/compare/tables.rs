@@ -1,0 +1,45 @@
+//! The tables of a comparison as CSV.
+
+use super::{Difference, Run, Spread, Summary};
+use crate::draw::csv;
+
+/// One record for each group: the numbers of [`Summary`], shares from 0 to 1, empty where a run
+/// measured nothing; then what the paper reports, the test error in percent.
+pub fn summaries_csv(summaries: &[Summary]) -> String {
+    let spreads = ["valid_accuracy", "test_accuracy", "parameter_free", "spectral_norm"];
+    let pair = |name: &str| [format!("{name}_mean"), format!("{name}_std")];
+    let mut header = vec!["group".to_owned(), "seeds".to_owned()];
+    header.extend(spreads.iter().flat_map(|name| pair(name)));
+    header.push("best_valid_accuracy".to_owned());
+    let paper = ["paper_test_error", "paper_test_error_std", "paper_parameter_free"];
+    header.extend(paper.map(str::to_owned));
+    let rows = summaries.iter().map(record);
+    csv::table([header].into_iter().chain(rows))
+}
+
+fn record(summary: &Summary) -> Vec<String> {
+    let number = |value: Option<f64>| value.map_or(String::new(), |value| value.to_string());
+    let spread =
+        |it: Option<Spread>| [number(it.map(|it| it.mean)), number(it.and_then(|it| it.deviation))];
+    let seeds: Vec<String> = summary.seeds.iter().map(u64::to_string).collect();
+    let mut record = vec![summary.group.clone(), seeds.join(" ")];
+    record.extend(spread(summary.valid_accuracy));
+    record.extend(spread(summary.test_accuracy));
+    record.extend(spread(summary.parameter_free));
+    record.extend(spread(summary.spectral_norm));
+    record.push(number(summary.best_valid_accuracy));
+    record.push(number(summary.published.map(|it| it.test_error)));
+    record.push(number(summary.published.and_then(|it| it.deviation)));
+    record.push(number(summary.published_parameter_free));
+    record
+}
+
+/// One record for each setting that differs, a column for every run.
+pub fn differences_csv(differences: &[Difference], runs: &[Run]) -> String {
+    let names = runs.iter().map(|run| run.name.clone());
+    let header = ["setting".to_owned()].into_iter().chain(names).collect();
+    let rows = differences
+        .iter()
+        .map(|row| [row.setting.clone()].into_iter().chain(row.values.iter().cloned()).collect());
+    csv::table([header].into_iter().chain(rows))
+}

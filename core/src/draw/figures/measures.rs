@@ -1,0 +1,68 @@
+//! The charts of what is measured beside the search: sharpness, and a table of trained networks.
+
+use super::trained;
+use crate::draw::chart::{Axis, Chart, Mark, Series, Unit};
+use crate::draw::history::History;
+use crate::event::{Anytime, Hessian, Warning};
+
+/// Code of the warning that marks where an early stop rule stopped, or would have.
+const EARLY_STOP: &str = "early_stop";
+
+/// How sharp the validation loss is around α, in both measures of the field; `None` where no
+/// Hessian was taken. The point of an early stop is marked.
+pub fn hessian(history: &History) -> Option<Chart> {
+    let line = |name: &str, value: fn(&Hessian) -> f64| Series {
+        name: name.to_owned(),
+        points: history.hessians.iter().map(|it| (trained(it.epoch), value(it))).collect(),
+        band: Vec::new(),
+    };
+    let stops = history.warnings.iter().filter(|warning| warning.code == EARLY_STOP);
+    (!history.hessians.is_empty()).then(|| Chart {
+        title: "Sharpness of the validation loss".to_owned(),
+        description: "Hessian of the validation loss with respect to α. Spectral norm: max |λ|, \
+                      the measure of the paper. Code's measure: |largest λ + 1e-3|, what the \
+                      authors' code prints; 1e-3 is the weight decay of α. It rises where the \
+                      search falls into a sharp minimum. Red marks: an early stop."
+            .to_owned(),
+        x: Axis::new("epochs trained", Unit::Count),
+        y: Axis::new("λ", Unit::Number),
+        series: vec![
+            line("spectral norm max |λ| (paper)", Hessian::spectral_norm),
+            line("|λ_max + 1e-3| (code)", Hessian::code_measure),
+        ],
+        marks: stops.map(mark).collect(),
+    })
+}
+
+fn mark(warning: &Warning) -> Mark {
+    Mark {
+        x: trained(warning.epoch),
+        message: format!("epoch {}: {}", warning.epoch + 1, warning.message),
+    }
+}
+
+/// True test accuracy of the cell that would be derived after every epoch; `None` without a table
+/// of trained networks.
+pub fn anytime(history: &History) -> Option<Chart> {
+    let points = |value: fn(&Anytime) -> f64| {
+        history.anytime.iter().map(|it| (trained(it.epoch), value(it))).collect()
+    };
+    let best = history.anytime.last()?;
+    let line = |name: &str, points| Series { name: name.to_owned(), points, band: Vec::new() };
+    Some(Chart {
+        title: "Anytime test accuracy".to_owned(),
+        description: format!(
+            "Test accuracy, from a table of trained networks, of the cell that would be derived \
+             after every epoch; the last one is place {} of {}. The other line is the best cell \
+             of the table; the distance between both is the regret.",
+            best.rank, best.cells,
+        ),
+        x: Axis::new("epochs trained", Unit::Count),
+        y: Axis::new("test accuracy", Unit::Percent),
+        series: vec![
+            line("derived cell", points(|it| it.test_accuracy / 100.0)),
+            line("best of the table", points(|it| (it.test_accuracy + it.regret) / 100.0)),
+        ],
+        marks: Vec::new(),
+    })
+}

@@ -1,0 +1,271 @@
+//! Several runs beside each other: compare.html, and every figure of it as SVG and CSV.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use askama::Template;
+use serde::Serialize;
+use smoothdarts::draw::cell::{self, Kind};
+use smoothdarts::draw::compare::{self, Difference, Group, Run, Spread, Summary};
+use smoothdarts::draw::history::History;
+use smoothdarts::draw::{chart, csv};
+
+use crate::report::figure::{self, Figure, Picture, Table, data_uri};
+use crate::report::landscape::{self, Landscape};
+use crate::report::{CELL, words};
+use crate::{events, run_dir};
+
+/// Runs, and what their comparison says.
+#[derive(Debug, Serialize)]
+pub struct Comparison {
+    /// The runs, as the user names them.
+    #[serde(serialize_with = "names")]
+    pub runs: Vec<Run>,
+    /// Settings that differ.
+    pub differences: Vec<Difference>,
+    /// Runs of equal settings.
+    #[serde(skip)]
+    pub groups: Vec<Group>,
+    /// Their last numbers, in the order of the groups.
+    pub groups_summary: Vec<Summary>,
+    #[serde(skip)]
+    landscapes: Vec<Landscape>,
+}
+
+fn names<S: serde::Serializer>(runs: &[Run], to: S) -> Result<S::Ok, S::Error> {
+    to.collect_seq(runs.iter().map(|run| &run.name))
+}
+
+impl Comparison {
+    /// Reads the runs.
+    ///
+    /// # Errors
+    /// If one is no run directory, cannot be read or has not begun.
+    pub fn read(paths: &[PathBuf]) -> anyhow::Result<Self> {
+        let mut runs = Vec::new();
+        let mut landscapes = Vec::new();
+        for path in paths {
+            run_dir::must_be_run(path)?;
+            let name = path.display().to_string();
+            let file = path.join("events.jsonl");
+            let events = if file.exists() { events::read(&file)? } else { Vec::new() };
+            let history = History::from_events(events);
+            if history.started.is_none() {
+                bail!("{name} has said nothing yet: wait for its first epoch, or leave it out");
+            }
+            runs.push(Run { name, history });
+            landscapes.push(landscape::read(path)?);
+        }
+        Ok(Self { landscapes, ..Self::of(runs) })
+    }
+
+    /// Of runs without files.
+    pub fn of(runs: Vec<Run>) -> Self {
+        let groups = compare::groups(&runs);
+        Self {
+            differences: compare::differences(&runs),
+            groups_summary: compare::summaries(&groups, &runs),
+            landscapes: vec![Landscape::default(); runs.len()],
+            groups,
+            runs,
+        }
+    }
+
+    /// Writes compare.html and the files of its figures to `out`; returns the path of the page.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn write(&self, out: &Path) -> anyhow::Result<PathBuf> {
+        std::fs::create_dir_all(out)
+            .with_context(|| format!("cannot create the folder {}", out.display()))?;
+        let page = out.join("compare.html");
+        run_dir::replace(&page, self.render(out)?.as_bytes())?;
+        for (name, text) in self.files() {
+            run_dir::replace(&out.join(name), text.as_bytes())?;
+        }
+        Ok(page)
+    }
+
+    /// The figures and tables: name of the file and its text.
+    pub fn files(&self) -> Vec<(String, String)> {
+        let mut files = vec![
+            ("summary.csv".to_owned(), compare::summaries_csv(&self.groups_summary)),
+            ("settings.csv".to_owned(), compare::differences_csv(&self.differences, &self.runs)),
+        ];
+        for figure in compare::charts(&self.groups, &self.runs) {
+            files.push((format!("{}.svg", figure.name), chart::draw(&figure.chart)));
+            files.push((format!("{}.csv", figure.name), csv::chart(&figure.chart)));
+        }
+        for cell in self.cells() {
+            files.push((format!("{}.svg", cell.file), cell.svg));
+            files.push((format!("{}.csv", cell.file), cell.csv));
+        }
+        files
+    }
+
+    /// The text of compare.html, which lies in `out`.
+    ///
+    /// # Errors
+    /// If the template cannot be filled, which no input should bring about.
+    pub fn render(&self, out: &Path) -> anyhow::Result<String> {
+        let names: Vec<String> = self.runs.iter().map(|run| words::quoted(&run.name)).collect();
+        let names = names.join(" ");
+        let out = words::quoted(&out.display().to_string());
+        let command = format!("sdarts compare {names} --out {out}");
+        let landscape = format!("sdarts landscape {names}");
+        let chart = |it: &compare::Figure| Figure::chart(it.name, &it.chart, &command);
+        let landscapes = self.runs.iter().zip(&self.landscapes);
+        let page = Page {
+            runs: self.runs.len(),
+            summary: self.summary(),
+            summary_csv: data_uri("text/csv", &compare::summaries_csv(&self.groups_summary)),
+            charts: compare::charts(&self.groups, &self.runs).iter().map(chart).collect(),
+            cells: self.cells().into_iter().map(|cell| cell.figure(&command)).collect(),
+            landscapes: landscapes
+                .flat_map(|(run, it)| landscape::figures(it, Some(&run.name), &landscape))
+                .collect(),
+            landscape: &landscape,
+            settings: self.settings(),
+            settings_csv: data_uri(
+                "text/csv",
+                &compare::differences_csv(&self.differences, &self.runs),
+            ),
+            command: &command,
+        };
+        page.render().context("the page cannot be written from its template")
+    }
+
+    /// The summary for people: on the page and in the terminal.
+    pub(crate) fn summary(&self) -> Table {
+        let header = [
+            "group",
+            "seeds",
+            "valid. accuracy",
+            "best",
+            "true test accuracy",
+            "parameter-free",
+            "paper (Table 5)",
+            "max |λ|",
+            "paper: test error",
+        ];
+        Table {
+            header: header.map(str::to_owned).into(),
+            rows: self.groups_summary.iter().map(summary_row).collect(),
+        }
+    }
+
+    fn settings(&self) -> Table {
+        let names = self.runs.iter().map(|run| run.name.clone());
+        let row = |row: &Difference| {
+            [row.setting.clone()].into_iter().chain(row.values.iter().cloned()).collect()
+        };
+        Table {
+            header: ["setting".to_owned()].into_iter().chain(names).collect(),
+            rows: self.differences.iter().map(row).collect(),
+        }
+    }
+
+    /// Both cells of the best run of every group: a row of the page for each group.
+    fn cells(&self) -> Vec<Cell> {
+        let cell = |kind: Kind, index: usize, group: &Group| {
+            let run = self.runs.get(compare::best(group, &self.runs)?)?;
+            let genotype = run.history.genotype()?;
+            let (genes, p) = (kind.of(genotype).0, run.history.probabilities(kind.name()));
+            Some(Cell {
+                svg: cell::draw(genotype, kind, p),
+                csv: csv::cell(genes),
+                table: figure::cell_table(genes, p),
+                file: format!("cell-{}-{}", index + 1, kind.name()),
+                caption: format!("{}: {} cell of {}. {CELL}", group.name, kind.name(), run.name),
+            })
+        };
+        let of =
+            |(index, group)| Kind::ALL.into_iter().filter_map(move |it| cell(it, index, group));
+        self.groups.iter().enumerate().flat_map(of).collect()
+    }
+}
+
+struct Cell {
+    svg: String,
+    csv: String,
+    table: Table,
+    file: String,
+    caption: String,
+}
+
+impl Cell {
+    fn figure(self, command: &str) -> Figure {
+        Figure {
+            picture: Picture::Inline(self.svg),
+            caption: self.caption,
+            file: format!("{}.csv", self.file),
+            data: data_uri("text/csv", &self.csv),
+            table: Some(self.table),
+            command: command.to_owned(),
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "compare.html")]
+struct Page<'a> {
+    runs: usize,
+    summary: Table,
+    summary_csv: String,
+    charts: Vec<Figure>,
+    cells: Vec<Figure>,
+    landscapes: Vec<Figure>,
+    landscape: &'a str,
+    settings: Table,
+    settings_csv: String,
+    command: &'a str,
+}
+
+/// What stands where nothing was measured or reported.
+const NOTHING: &str = "–";
+
+fn summary_row(summary: &Summary) -> Vec<String> {
+    let seeds: Vec<String> = summary.seeds.iter().map(u64::to_string).collect();
+    let nothing = || NOTHING.to_owned();
+    let free = summary.parameter_free.map(|it| it.mean);
+    let paper_free = summary.published_parameter_free.map(|paper| {
+        // Shares are eighths, exact in binary: a tick means the same number of operations.
+        let tick = if free == Some(paper) { " ✓" } else { "" };
+        format!("{:.1} %{tick}", 100.0 * paper)
+    });
+    let error = summary.published.map(|it| match it.deviation {
+        Some(deviation) => format!("{:.2} ± {deviation:.2} %", it.test_error),
+        None => format!("{:.2} %", it.test_error),
+    });
+    vec![
+        summary.group.clone(),
+        seeds.join(", "),
+        percent(summary.valid_accuracy),
+        summary.best_valid_accuracy.map_or_else(nothing, |best| format!("{:.2} %", 100.0 * best)),
+        percent(summary.test_accuracy),
+        percent(summary.parameter_free),
+        paper_free.unwrap_or_else(nothing),
+        plain(summary.spectral_norm),
+        error.unwrap_or_else(nothing),
+    ]
+}
+
+fn percent(spread: Option<Spread>) -> String {
+    match spread {
+        None => NOTHING.to_owned(),
+        Some(Spread { mean, deviation: None }) => format!("{:.2} %", 100.0 * mean),
+        Some(Spread { mean, deviation: Some(deviation) }) => {
+            format!("{:.2} ± {:.2} %", 100.0 * mean, 100.0 * deviation)
+        }
+    }
+}
+
+fn plain(spread: Option<Spread>) -> String {
+    match spread {
+        None => NOTHING.to_owned(),
+        Some(Spread { mean, deviation: None }) => format!("{mean:.4}"),
+        Some(Spread { mean, deviation: Some(deviation) }) => {
+            format!("{mean:.4} ± {deviation:.4}")
+        }
+    }
+}
