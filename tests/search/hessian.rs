@@ -177,7 +177,7 @@ fn a_search_measures_every_so_many_epochs_and_after_the_last() {
 /// Genotypes that tell epochs apart.
 fn genotype(epoch: usize) -> Genotype {
     let normal = vec![Gene { operation: "skip_connect".to_owned(), source: epoch }];
-    Genotype { normal, ..Genotype::default() }
+    Genotype { normal, normal_concat: vec![2], reduce: Vec::new(), reduce_concat: Vec::new() }
 }
 
 /// When a series of measurements, one in every second epoch, stops a search.
