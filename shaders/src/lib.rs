@@ -6,10 +6,12 @@
 //!
 //! | function | computes | why stock ops are not enough |
 //! |---|---|---|
-//! | [`depthwise`] | a convolution of every channel by itself | Flex computes its weight gradient channel by channel, wgpu with one thread for each weight |
-//! | [`moments`], [`normalise`], [`standardise`] | batch norm without affine part | about ten passes over memory instead of two |
-//! | [`mix`] | Σ p·candidate of an edge | two passes for each candidate, and as many again backward |
+//! | [`Unit::forward`] | \[batch norm\] → \[ReLU\] → depthwise → pointwise, and the moments of the output | a pass over memory for each, and Flex computes the depthwise weight gradient channel by channel |
+//! | [`moments`], [`normalise`] | batch norm without affine part | about ten passes over memory instead of two |
+//! | [`mix`] | Σ p·candidate of an edge, batch norm included | four passes for each candidate, and twice as many backward |
 //! | [`pool`] | 3×3 pooling | layout changes around each call, indices kept for the way back |
+//!
+//! A batch norm can be left to the kernel that reads the activation: [`Normed`].
 //!
 //! All tensors have the logical shape [batch, height, width, channels]: depthwise convolutions
 //! vectorise over channels, 1×1 convolutions are matrix products and batch-norm sums are column
