@@ -9,6 +9,8 @@
 //! - [`chart`]: lines, bands and marks over two axes.
 //! - [`heatmap`]: the probabilities of every edge over the epochs.
 //! - [`cell`]: a derived cell.
+//! - [`mixture`]: the cell while it is searched, with all candidates of every edge.
+//! - [`perturbation`]: one perturbation of the architecture, stage by stage.
 //! - [`csv`]: the numbers behind all of them.
 //! - [`colour`]: which operation has which colour, everywhere.
 
@@ -19,4 +21,6 @@ pub mod csv;
 pub mod figures;
 pub mod heatmap;
 pub mod history;
+pub mod mixture;
+pub mod perturbation;
 mod svg;
