@@ -208,3 +208,29 @@ fn the_doctor_checks_the_cpu_against_the_reference() {
     assert!(cpu["error"].as_f64().unwrap() < 1e-3);
     assert!(["cpu", "wgpu"].contains(&found["auto"].as_str().unwrap()));
 }
+
+#[test]
+fn the_hessian_of_a_checkpoint_is_what_the_search_said_and_agrees_with_the_matrix() {
+    let folder = folder();
+    let path = folder.path();
+    run(path, &[TINY, &["--out=run", "--hessian=every=1"]].concat()).done();
+    let last = |name: &str| {
+        let events = std::fs::read_to_string(path.join("run/events.jsonl")).unwrap();
+        let mut events = events.lines().rev().map(json);
+        events.find(|event| event["type"] == name).unwrap()
+    };
+    let found = json(&run(path, &["hessian", "run", "--json"]).done().stdout);
+    let said = last("hessian");
+    for key in ["smallest", "largest", "gradients"] {
+        assert_eq!(found[key], said[key], "{key}");
+    }
+    assert_eq!((found["epochs"].as_u64(), found["steps"].as_u64()), (Some(2), Some(0)));
+    let dense = ["hessian", "run", "--dense", "--csv=spectrum.csv", "--json"];
+    let all = json(&run(path, &dense).done().stdout);
+    let norm = |of: &Value| of["spectral_norm"].as_f64().unwrap();
+    assert!((norm(&all) / norm(&found) - 1.0).abs() < 0.02, "{all}, {found}");
+    let csv = std::fs::read_to_string(path.join("spectrum.csv")).unwrap();
+    assert_eq!(csv.lines().count(), 1 + 56, "a line for each alpha of s2");
+    fails(&run(path, &["hessian", "nowhere"]), 1, "nowhere");
+    fails(&run(path, &["search", "--hessian=evry=1"]), 2, "every=K");
+}

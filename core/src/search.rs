@@ -262,9 +262,10 @@ impl Search {
         self.state.point(eval)
     }
 
-    /// Where the search stands: epoch and step, both counted from 0.
+    /// Where the search stands: epochs whose steps are all taken, and steps of the next one.
     pub fn position(&self) -> (usize, usize) {
-        (self.progress.epoch, self.progress.step)
+        let (taken, steps) = (self.progress.total_steps as usize, self.steps_per_epoch);
+        (taken / steps, taken % steps)
     }
 
     fn start(&mut self) -> Event {
