@@ -11,6 +11,8 @@
 //! - [`cell`]: a derived cell.
 //! - [`landscape`]: the accuracy around an architecture, from above and from the side.
 //! - [`compare`]: several runs beside each other.
+//! - [`mixture`]: the cell while it is searched, with all candidates of every edge.
+//! - [`perturbation`]: one perturbation of the architecture, stage by stage.
 //! - [`csv`]: the numbers behind all of them.
 //! - [`colour`]: which operation has which colour, everywhere.
 
@@ -23,4 +25,6 @@ pub mod figures;
 pub mod heatmap;
 pub mod history;
 pub mod landscape;
+pub mod mixture;
+pub mod perturbation;
 mod svg;

@@ -98,6 +98,8 @@ pub struct Ascent {
 pub struct Attacked {
     /// The perturbed p.
     pub p: Vec<Tensor<2>>,
+    /// p + δ of the last ascent step: inside the ball, before the projection of its rows.
+    pub displaced: Vec<Tensor<2>>,
     /// Loss at the original p, [1].
     pub loss_before: Tensor<1>,
     /// Loss at the end of the ascent, [1], before a revert.
@@ -129,11 +131,15 @@ pub async fn random(
     rng: &mut Pcg64,
 ) -> Result<Vec<Tensor<2>>, ReadError> {
     let mut perturbed = Vec::with_capacity(p.len());
-    for p in p {
-        let moved = p.clone() + noise_like(p, ball.epsilon, rng);
+    for (p, moved) in p.iter().zip(displaced(p, ball.epsilon, rng)) {
         perturbed.push(into_simplex(p, moved, Ball { norm: Norm::Linf, ..ball }).await?);
     }
     Ok(perturbed)
+}
+
+/// p + U(−ε, ε), before anything makes its rows probability vectors again.
+pub fn displaced(p: &[Tensor<2>], epsilon: f64, rng: &mut Pcg64) -> Vec<Tensor<2>> {
+    p.iter().map(|p| p.clone() + noise_like(p, epsilon, rng)).collect()
 }
 
 /// Projected gradient ascent on the loss: steps of `step_scale`·ε/steps along the sign of the
@@ -150,13 +156,15 @@ pub async fn adversarial(
 ) -> Result<Attacked, ReadError> {
     let loss_before = objective.loss(p);
     let mut current = if ascent.random_start { random(p, ball, rng).await? } else { p.to_vec() };
+    let mut displaced = p.to_vec();
     let step = ascent.step_scale * ball.epsilon / ascent.steps as f64;
     for _ in 0..ascent.steps {
         let gradient = objective.gradient(&current);
-        for ((current, gradient), p) in current.iter_mut().zip(gradient).zip(p) {
+        let tensors = current.iter_mut().zip(&mut displaced).zip(gradient).zip(p);
+        for (((current, displaced), gradient), p) in tensors {
             let moved = current.clone() + direction(gradient, ball.norm).mul_scalar(step);
-            let inside = p.clone() + into_ball(moved - p.clone(), ball);
-            *current = into_simplex(p, inside, ball).await?;
+            *displaced = p.clone() + into_ball(moved - p.clone(), ball);
+            *current = into_simplex(p, displaced.clone(), ball).await?;
         }
     }
     let loss_after = objective.loss(&current);
@@ -166,7 +174,7 @@ pub async fn adversarial(
             *current = select(&worse, p.clone(), current.clone());
         }
     }
-    Ok(Attacked { p: current, loss_before, loss_after })
+    Ok(Attacked { p: current, displaced, loss_before, loss_after })
 }
 
 /// `yes` where `condition` is 1, `no` where it is 0, bit for bit.

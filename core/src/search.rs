@@ -13,6 +13,7 @@
 
 mod arithmetic;
 mod collapse;
+mod parts;
 mod sharpness;
 mod state;
 
@@ -22,7 +23,7 @@ use crate::arch::{derive, parameter_free_share, probabilities};
 use crate::architect::{Unrolling, first_order, second_order};
 use crate::checkpoint::{CheckpointError, Phase, Progress};
 use crate::config::{self, Config, ConfigError, Order};
-use crate::data::{Batch, Batches, DataError, ImageShape, StepBatches};
+use crate::data::{Batch, Batches, DataError, ImageShape};
 use crate::event::{Anytime, Attack, EpochFinished, EpochStarted, Event, Finished, Started, Step};
 use crate::genotype::Derived;
 use crate::hessian::HessianError;
@@ -34,8 +35,11 @@ use crate::perturb::{self, Ascent, Attacked, Ball, Objective, Perturbation, epsi
 use crate::rng::{Stream, Streams};
 use crate::space::{self, SpaceError};
 use crate::tabular::{Standing, Table, TableError};
-pub use arithmetic::StepArithmetic;
+use parts::{Perturbed, Work};
 use state::State;
+
+pub use arithmetic::StepArithmetic;
+pub use parts::Part;
 
 /// Room for the forward passes of one step in the noise stream.
 const NOISE_PASSES: u64 = 1 << 20;
@@ -86,6 +90,9 @@ pub enum SearchError {
         /// One line for each setting that differs.
         differences: Vec<String>,
     },
+    /// A step is under way.
+    #[error("a step was begun and not ended; advance to its end before saving the search")]
+    InStep,
     /// The device failed.
     #[error(transparent)]
     Device(#[from] ReadError),
@@ -109,6 +116,7 @@ pub struct Search {
     image_size: usize,
     state: State,
     progress: Progress,
+    work: Option<Work>,
 }
 
 impl Search {
@@ -151,6 +159,7 @@ impl Search {
             image_size: images.size,
             state,
             progress: Progress::default(),
+            work: None,
         })
     }
 
@@ -280,12 +289,16 @@ impl Search {
 
     async fn step(&mut self, batches: &mut dyn Batches, began: f64) -> Result<Event, SearchError> {
         let Progress { epoch, step, .. } = self.progress;
-        let StepBatches { train, valid } = batches.step(epoch, step)?;
-        let (train, valid) = (self.upload(&train), self.upload(&valid));
-
-        let mut noise = self.noise();
-        let valid_loss = self.alpha_step(&valid, &train, &mut noise);
-        let (p, attacked) = self.perturb(&train, &mut noise).await?;
+        let mut work = self.work(batches)?;
+        let valid_loss = match work.valid_loss.take() {
+            Some(loss) => loss,
+            None => self.alpha_step(&work.valid, &work.train, &mut work.noise),
+        };
+        let Perturbed { p, attacked } = match work.perturbed.take() {
+            Some(perturbed) => perturbed,
+            None => self.perturb(&work.train, &mut work.noise).await?,
+        };
+        let Work { train, mut noise, .. } = work;
         let (train_loss, correct) = self.weight_step(&p, &train, &mut noise);
 
         let report = StepReport::read(train_loss, correct, valid_loss, attacked).await?;
@@ -331,7 +344,7 @@ impl Search {
         &self,
         train: &Examples,
         noise: &mut impl FnMut() -> Randomness,
-    ) -> Result<(Vec<Tensor<2>>, Option<Attacked>), SearchError> {
+    ) -> Result<Perturbed, SearchError> {
         let p = probabilities(&self.state.alpha);
         let mut rng = self.streams.at(Stream::Perturbation, self.progress.total_steps);
         let config::Perturbation { steps, step_scale, random_start, norm, .. } =
@@ -339,8 +352,11 @@ impl Search {
         let quirks = &self.config.quirks;
         let ball = Ball { epsilon: self.epsilon(), norm, projection: quirks.projection };
         match self.perturbation {
-            Perturbation::None => Ok((p, None)),
-            Perturbation::Random => Ok((perturb::random(&p, ball, &mut rng).await?, None)),
+            Perturbation::None => Ok(Perturbed { p, attacked: None }),
+            Perturbation::Random => {
+                let p = perturb::random(&p, ball, &mut rng).await?;
+                Ok(Perturbed { p, attacked: None })
+            }
             Perturbation::Adversarial => {
                 let revert = quirks.revert_failed_attack;
                 let ascent = Ascent { steps, step_scale, random_start, revert };
@@ -352,7 +368,7 @@ impl Search {
                 };
                 let attacked =
                     perturb::adversarial(&p, ball, ascent, &mut objective, &mut rng).await?;
-                Ok((attacked.p.clone(), Some(attacked)))
+                Ok(Perturbed { p: attacked.p.clone(), attacked: Some(attacked) })
             }
         }
     }

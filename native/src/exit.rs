@@ -129,7 +129,7 @@ fn classify_search(error: &SearchError) -> Option<Exit> {
         }
         SearchError::Hessian(HessianError::NotFinite) => Some(Exit::Diverged),
         SearchError::Hessian(HessianError::Decomposition(_)) => None,
-        SearchError::Checkpoint(_) => None,
+        SearchError::Checkpoint(_) | SearchError::InStep => None,
     }
 }
 

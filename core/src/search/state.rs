@@ -83,8 +83,12 @@ impl Search {
     /// The whole state.
     ///
     /// # Errors
-    /// [`SearchError::Diverged`] if a number is not finite, or if the device failed.
+    /// [`SearchError::Diverged`] if a number is not finite, [`SearchError::InStep`] between the
+    /// parts of a step, or if the device failed.
     pub async fn checkpoint(&self) -> Result<Checkpoint, SearchError> {
+        if self.in_step() {
+            return Err(SearchError::InStep);
+        }
         let State { weights, momentum, statistics, alpha, adam } = &self.state;
         let architecture = self.model.network.architecture().to_vec();
         let mut arrays = BTreeMap::new();
@@ -132,6 +136,7 @@ impl Search {
         }
         self.state = restored(checkpoint, self.model.network.as_ref(), &self.device)?;
         self.progress = checkpoint.progress.clone();
+        self.work = None;
         Ok(())
     }
 

@@ -1,0 +1,202 @@
+//! The cell while it is searched: every edge with all of its candidate operations. An edge is a
+//! bundle of strands, as wide as the probabilities of the operations; nothing moves but widths.
+//!
+//! States stand in a row and edges are arcs above them, nested so that only edges that interleave
+//! cross. The edges that would be kept now are strong, the others pale.
+
+use std::fmt::Write as _;
+
+use super::colour::{self, Palette};
+use super::svg::{Anchor, Rect, Svg, number};
+use crate::arch::derive_cell;
+use crate::event::{Architecture, Edge, Rows};
+
+const MARGIN: f64 = 16.0;
+/// Size of a state, and the way from one to the next.
+const STATE: (f64, f64) = (80.0, 26.0);
+const STEP: f64 = 92.0;
+/// Room above the arcs.
+const TOP: f64 = 40.0;
+/// Rise of an arc to the next state, and for every state that it passes over.
+const RISE: (f64, f64) = (24.0, 25.0);
+/// Width of a bundle. Five of them meet at each state of a cell of four nodes: 75 of 80 pixels.
+const BUNDLE: f64 = 12.0;
+const LEGEND: f64 = 20.0;
+
+/// Draws the architecture tensor `cell` with these probabilities.
+pub fn draw(cell: &Architecture, probabilities: &Rows) -> String {
+    let states = cell.edges.iter().map(|edge| edge.node + 1).max().unwrap_or(2);
+    let width = 2.0 * MARGIN + STATE.0 + STEP * (states - 1) as f64;
+    let longest = cell.edges.iter().map(|edge| edge.node - edge.source).max().unwrap_or(1);
+    let base = TOP + RISE.0 + RISE.1 * longest as f64;
+    let places = legend(cell, width);
+    let rows = places.iter().map(|place| place.row + 1).max().unwrap_or(0);
+    let height = base + STATE.1 + 18.0 + LEGEND * rows as f64;
+    let title = match cell.name.as_str() {
+        "reduce" => "Reduction cell, all candidates".to_owned(),
+        name => format!("{}{} cell, all candidates", name[..1].to_uppercase(), &name[1..]),
+    };
+    let about = describe(cell, probabilities);
+    let mut svg = Svg::new((width, height), &title, &about, &colour::style(Palette::Operations));
+    svg.text("sd-ink sd-large sd-strong", (MARGIN, 24.0), Anchor::Start, &title);
+    bundles(&mut svg, cell, probabilities, base);
+    for state in 0..states {
+        let place = Rect { x: left(state), y: base, width: STATE.0, height: STATE.1 };
+        svg.rect("sd-box", place, 6.0, "");
+        let middle = (place.x + STATE.0 / 2.0, base + 17.0);
+        match state {
+            0 => svg.indexed("sd-ink", middle, "c", "k−2"),
+            1 => svg.indexed("sd-ink", middle, "c", "k−1"),
+            node => svg.text("sd-ink", middle, Anchor::Middle, &format!("node {}", node - 2)),
+        }
+    }
+    for place in &places {
+        place.draw(&mut svg, base + STATE.1 + 24.0);
+    }
+    svg.finish()
+}
+
+fn left(state: usize) -> f64 {
+    MARGIN + STEP * state as f64
+}
+
+fn bundles(svg: &mut Svg, cell: &Architecture, probabilities: &Rows, base: f64) {
+    let kept = derive_cell(&cell.edges, probabilities);
+    let is_kept = |edge: &Edge| {
+        let genes = kept.iter().skip(2 * (edge.node - 2)).take(2);
+        genes.into_iter().any(|gene| gene.source == edge.source)
+    };
+    for (edge, row) in cell.edges.iter().zip(probabilities) {
+        let strength = if is_kept(edge) { "1" } else { "0.35" };
+        svg.open(&format!("opacity=\"{strength}\""));
+        svg.title(&words(edge, row));
+        let from =
+            slot(cell, edge.source, |other| other.source == edge.source && other.node > edge.node);
+        let to =
+            slot(cell, edge.node, |other| other.node == edge.node && other.source > edge.source);
+        let incoming = cell.edges.iter().filter(|other| other.node == edge.source).count();
+        let shift = incoming as f64 * width_of_slot(cell, edge.source);
+        let rise = RISE.0 + RISE.1 * (edge.node - edge.source - 1) as f64;
+        let arc = Arc { from: from + shift, to, base, rise };
+        arc.strands(svg, edge, row);
+        svg.close();
+    }
+}
+
+/// Every edge at a state has a slot of its upper side: first those that come in, the nearest source
+/// first, then those that go out, the farthest target first. So nested arcs do not cross.
+fn slot(cell: &Architecture, state: usize, is_before: impl Fn(&Edge) -> bool) -> f64 {
+    let before = cell.edges.iter().filter(|edge| is_before(edge)).count();
+    left(state) + (before as f64 + 0.5) * width_of_slot(cell, state)
+}
+
+fn width_of_slot(cell: &Architecture, state: usize) -> f64 {
+    let edges = cell.edges.iter().filter(|edge| edge.node == state || edge.source == state);
+    STATE.0 / edges.count().max(1) as f64
+}
+
+/// Half of an ellipse over the states.
+struct Arc {
+    from: f64,
+    to: f64,
+    base: f64,
+    rise: f64,
+}
+
+impl Arc {
+    /// The strands from the innermost to the outermost.
+    fn strands(&self, svg: &mut Svg, edge: &Edge, row: &[f32]) {
+        let mut inner = -BUNDLE / 2.0;
+        for (operation, &p) in edge.operations.iter().zip(row) {
+            let width = BUNDLE * f64::from(p).clamp(0.0, 1.0);
+            let look = colour::of(operation);
+            let dashes = if look.dashed { " stroke-dasharray=\"7 2\"" } else { "" };
+            let stroke = format!(
+                "fill=\"none\" stroke=\"currentColor\" stroke-width=\"{}\"{dashes}",
+                number(width)
+            );
+            svg.path(look.class, &self.path(inner + width / 2.0), &stroke);
+            inner += width;
+        }
+    }
+
+    /// The ellipse that lies `outwards` of the middle one.
+    fn path(&self, outwards: f64) -> String {
+        let (from, to) = (self.from - outwards, self.to + outwards);
+        let (rx, ry) = ((to - from) / 2.0, self.rise + outwards);
+        format!(
+            "M{} {y}A{} {} 0 0 1 {} {y}",
+            number(from),
+            number(rx),
+            number(ry),
+            number(to),
+            y = number(self.base)
+        )
+    }
+}
+
+/// The name of an operation in the legend.
+struct Place {
+    operation: String,
+    x: f64,
+    row: usize,
+}
+
+impl Place {
+    fn draw(&self, svg: &mut Svg, top: f64) {
+        let look = colour::of(&self.operation);
+        let y = top + LEGEND * self.row as f64;
+        let dashes = if look.dashed { " stroke-dasharray=\"7 2\"" } else { "" };
+        let stroke = format!("fill=\"none\" stroke=\"currentColor\" stroke-width=\"5\"{dashes}");
+        svg.path(look.class, &format!("M{} {}h18", number(self.x), number(y)), &stroke);
+        svg.text("sd-ink", (self.x + 24.0, y + 4.0), Anchor::Start, &self.operation);
+    }
+}
+
+/// Every operation of the cell once, in rows.
+fn legend(cell: &Architecture, width: f64) -> Vec<Place> {
+    let mut places: Vec<Place> = Vec::new();
+    let (mut x, mut row) = (MARGIN, 0);
+    for operation in cell.edges.iter().flat_map(|edge| &edge.operations) {
+        if places.iter().any(|place| place.operation == *operation) {
+            continue;
+        }
+        // Widths of text are unknown here; 6.8 px is a wide average of the usual fonts at 12 px.
+        let needed = 24.0 + 6.8 * operation.chars().count() as f64 + 16.0;
+        if x > MARGIN && x + needed > width {
+            (x, row) = (MARGIN, row + 1);
+        }
+        places.push(Place { operation: operation.clone(), x, row });
+        x += needed;
+    }
+    places
+}
+
+fn name(state: usize) -> String {
+    match state {
+        0 => "c_{k-2}".to_owned(),
+        1 => "c_{k-1}".to_owned(),
+        node => format!("node {}", node - 2),
+    }
+}
+
+fn words(edge: &Edge, row: &[f32]) -> String {
+    let mut text = format!("{} → {}:", name(edge.source), name(edge.node));
+    for (operation, p) in edge.operations.iter().zip(row) {
+        let _ = write!(text, " {operation} {p:.3}");
+    }
+    text
+}
+
+fn describe(cell: &Architecture, probabilities: &Rows) -> String {
+    let genes = derive_cell(&cell.edges, probabilities);
+    let node = |(index, pair): (usize, &[crate::genotype::Gene])| {
+        let terms: Vec<String> = pair
+            .iter()
+            .map(|gene| format!("{} of {}", gene.operation, name(gene.source)))
+            .collect();
+        format!("Node {index} would add {}.", terms.join(" and "))
+    };
+    let kept = genes.chunks(2).enumerate().map(node).collect::<Vec<_>>().join(" ");
+    format!("{} edges, each a mixture of its candidate operations. {kept}", cell.edges.len())
+}

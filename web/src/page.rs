@@ -1,0 +1,269 @@
+//! What JavaScript calls. Errors become `Error` objects with the message of the Rust error; numbers
+//! that a figure needs cross as JSON. The worker (www/js/worker.js) is the only caller.
+
+use burn::tensor::Device;
+use js_sys::{Array, Uint8Array};
+use smoothdarts::data::Dataset;
+use wasm_bindgen::prelude::{JsError, wasm_bindgen};
+
+use crate::data;
+use crate::session::Session;
+use crate::settings::{self, Request};
+use crate::story::{Story, figure};
+
+#[wasm_bindgen]
+extern "C" {
+    /// The worker's function that tells the page of a panic.
+    #[wasm_bindgen(js_name = smoothdartsPanicked)]
+    fn panicked(message: &str);
+
+    /// The worker's function that tells the page of a lost GPU.
+    #[wasm_bindgen(js_name = smoothdartsDeviceLost)]
+    fn device_lost(message: &str);
+
+    #[wasm_bindgen(js_namespace = performance)]
+    fn now() -> f64;
+}
+
+/// Runs when the module is instantiated.
+#[wasm_bindgen(start)]
+pub fn start() {
+    std::panic::set_hook(Box::new(|info| panicked(&info.to_string())));
+}
+
+/// The names that the controls offer, as JSON ([`settings::Choices`]).
+///
+/// # Errors
+/// None in practice.
+#[wasm_bindgen]
+pub fn choices() -> Result<String, JsError> {
+    Ok(serde_json::to_string(&settings::choices())?)
+}
+
+/// The whole config that a request stands for, as JSON.
+///
+/// # Errors
+/// The first setting that is wrong.
+#[wasm_bindgen]
+pub fn resolve(request: &str) -> Result<String, JsError> {
+    Ok(serde_json::to_string(&Request::from_json(request)?.config()?)?)
+}
+
+/// A data set.
+#[wasm_bindgen]
+pub struct Images(Dataset);
+
+#[wasm_bindgen]
+impl Images {
+    /// From official files: their names, and a `Uint8Array` for each.
+    ///
+    /// # Errors
+    /// A damaged or missing file.
+    #[wasm_bindgen(js_name = fromFiles)]
+    pub fn from_files(
+        dataset: &str,
+        names: Vec<String>,
+        contents: &Array,
+    ) -> Result<Self, JsError> {
+        let bytes = contents.iter().map(|content| Uint8Array::new(&content).to_vec());
+        Ok(Self(data::official(dataset, &names.into_iter().zip(bytes).collect())?))
+    }
+
+    /// From RGB pixels of the user's own images.
+    ///
+    /// # Errors
+    /// Parts that do not fit together.
+    #[wasm_bindgen(js_name = fromPixels)]
+    pub fn from_pixels(
+        pixels: Vec<u8>,
+        labels: Vec<u16>,
+        size: usize,
+        classes: Vec<String>,
+    ) -> Result<Self, JsError> {
+        Ok(Self(data::own(pixels, labels, size, classes)?))
+    }
+}
+
+/// A device, ready to compute.
+#[wasm_bindgen]
+pub struct Compute {
+    device: Device,
+    label: String,
+}
+
+#[wasm_bindgen]
+impl Compute {
+    /// The CPU: one thread with 128-bit vectors.
+    pub fn cpu() -> Self {
+        Self { device: Device::flex(), label: "cpu (WebAssembly)".to_owned() }
+    }
+
+    /// WebGPU; `label` says which adapter. Works once in a worker.
+    ///
+    /// # Errors
+    /// If the browser gives no device.
+    pub async fn webgpu(label: String) -> Result<Self, JsError> {
+        let (device, setup) = Device::wgpu_options().init_with_setup_async().await?;
+        setup.device.set_device_lost_callback(|_, message| device_lost(&message));
+        Ok(Self { device, label })
+    }
+}
+
+/// A search. After an error or a panic it must not be used any more.
+#[wasm_bindgen]
+pub struct Search {
+    session: Session,
+    /// The figures that were sent last, by name.
+    sent: Vec<(String, String)>,
+}
+
+#[wasm_bindgen]
+impl Search {
+    /// A search from its start; `request` as in [`Request`].
+    ///
+    /// # Errors
+    /// A wrong setting, or images that do not fit it.
+    pub fn create(request: &str, images: &Images, compute: &Compute) -> Result<Self, JsError> {
+        let config = Request::from_json(request)?.config()?;
+        let Compute { device, label } = compute;
+        let clock = || now() / 1000.0;
+        let session = Session::new(&config, images.0.clone(), device, label.clone(), clock)?;
+        Ok(Self { session, sent: Vec::new() })
+    }
+
+    /// The next event as a line of events.jsonl; `undefined` when the search is over.
+    ///
+    /// # Errors
+    /// What the search says.
+    pub async fn advance(&mut self) -> Result<Option<String>, JsError> {
+        let event = self.session.advance().await?;
+        Ok(event.map(|event| serde_json::to_string(&event)).transpose()?)
+    }
+
+    /// The next part of a step as JSON ([`smoothdarts::search::Part`]).
+    ///
+    /// # Errors
+    /// What the search says.
+    #[wasm_bindgen(js_name = advancePart)]
+    pub async fn advance_part(&mut self) -> Result<Option<String>, JsError> {
+        let part = self.session.advance_part().await?;
+        Ok(part.map(|part| serde_json::to_string(&part)).transpose()?)
+    }
+
+    /// Where the search stands, and those of the figures in `wanted` that changed since the last
+    /// call: `{"status": …, "figures": {name: svg}}`.
+    ///
+    /// # Errors
+    /// If the device failed.
+    pub async fn frame(&mut self, wanted: Vec<String>) -> Result<String, JsError> {
+        let story = self.session.story().await?;
+        frame(story, &wanted, &mut self.sent)
+    }
+
+    /// The numbers of a figure as CSV.
+    ///
+    /// # Errors
+    /// If the device failed.
+    pub async fn table(&mut self, name: &str) -> Result<Option<String>, JsError> {
+        Ok(table(self.session.story().await?, name))
+    }
+
+    /// The genotype as the file genotype.json holds it; `undefined` before the first epoch ends.
+    ///
+    /// # Errors
+    /// If the device failed.
+    pub async fn genotype(&mut self) -> Result<Option<String>, JsError> {
+        Ok(self.session.story().await?.genotype())
+    }
+
+    /// Whether a snapshot can be taken now.
+    #[wasm_bindgen(getter, js_name = canSave)]
+    pub fn can_save(&self) -> bool {
+        self.session.can_save()
+    }
+
+    /// How many events the search has said.
+    #[wasm_bindgen(getter)]
+    pub fn events(&self) -> f64 {
+        self.session.events() as f64
+    }
+
+    /// The whole state, as a checkpoint that `sdarts` opens.
+    ///
+    /// # Errors
+    /// If the search diverged or the device failed.
+    pub async fn snapshot(&self) -> Result<Vec<u8>, JsError> {
+        Ok(self.session.snapshot().await?)
+    }
+
+    /// Goes back to a snapshot; `events` is the text of the events said so far.
+    ///
+    /// # Errors
+    /// If one of them is damaged or of another search.
+    pub fn restore(&mut self, snapshot: &[u8], events: &str) -> Result<(), JsError> {
+        self.sent.clear();
+        Ok(self.session.restore(snapshot, events)?)
+    }
+}
+
+/// A search that ran elsewhere: its file events.jsonl.
+#[wasm_bindgen]
+pub struct Viewer {
+    story: Story,
+    sent: Vec<(String, String)>,
+}
+
+#[wasm_bindgen]
+impl Viewer {
+    /// Reads the text of events.jsonl.
+    ///
+    /// # Errors
+    /// The first line that is no event.
+    pub fn open(text: &str) -> Result<Self, JsError> {
+        Ok(Self { story: Story::from_text(text)?, sent: Vec::new() })
+    }
+
+    /// As [`Search::frame`].
+    ///
+    /// # Errors
+    /// None in practice.
+    pub fn frame(&mut self, wanted: Vec<String>) -> Result<String, JsError> {
+        frame(&self.story, &wanted, &mut self.sent)
+    }
+
+    /// As [`Search::table`].
+    pub fn table(&self, name: &str) -> Option<String> {
+        table(&self.story, name)
+    }
+
+    /// As [`Search::genotype`].
+    pub fn genotype(&self) -> Option<String> {
+        self.story.genotype()
+    }
+}
+
+fn frame(
+    story: &Story,
+    wanted: &[String],
+    sent: &mut Vec<(String, String)>,
+) -> Result<String, JsError> {
+    let mut figures = serde_json::Map::new();
+    for name in wanted {
+        let Some(picture) = figure(name).and_then(|figure| (figure.draw)(story)) else { continue };
+        let place = sent.iter().position(|(other, _)| other == name);
+        if place.is_some_and(|place| sent[place].1 == picture) {
+            continue;
+        }
+        match place {
+            Some(place) => sent[place].1.clone_from(&picture),
+            None => sent.push((name.clone(), picture.clone())),
+        }
+        figures.insert(name.clone(), picture.into());
+    }
+    let status = serde_json::to_value(story.status())?;
+    Ok(serde_json::json!({ "status": status, "figures": figures }).to_string())
+}
+
+fn table(story: &Story, name: &str) -> Option<String> {
+    figure(name).and_then(|figure| (figure.table)(story))
+}

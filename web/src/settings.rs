@@ -1,0 +1,127 @@
+//! From a preset and the controls of the page to a config.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use smoothdarts::config::layers::{LayerError, Origin, Resolver};
+use smoothdarts::config::{Config, presets};
+use smoothdarts::{methods, space};
+
+/// What the page asks for. `settings` is a table like the file config.toml, e.g.
+/// `{"search": {"space": "s2"}}`; it lies on top of the preset, and the preset on the defaults.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Request {
+    /// Name of a preset.
+    pub preset: Option<String>,
+    /// Settings on top of it.
+    pub settings: Option<Value>,
+}
+
+/// Why a request makes no config.
+#[derive(Debug, thiserror::Error)]
+pub enum RequestError {
+    /// Not JSON, or not a request.
+    #[error("the request is not understood: {0}")]
+    Json(#[from] serde_json::Error),
+    /// A setting is wrong.
+    #[error(transparent)]
+    Settings(#[from] LayerError),
+}
+
+impl Request {
+    /// Reads a request.
+    ///
+    /// # Errors
+    /// [`RequestError::Json`].
+    pub fn from_json(text: &str) -> Result<Self, RequestError> {
+        Ok(serde_json::from_str(text)?)
+    }
+
+    /// Every setting of the search.
+    ///
+    /// # Errors
+    /// The first name or value that is wrong, with the nearest right one.
+    pub fn config(&self) -> Result<Config, RequestError> {
+        let mut layers = Resolver::default();
+        if let Some(name) = &self.preset {
+            layers.preset(name)?;
+        }
+        if let Some(settings) = &self.settings {
+            layers.table(settings, &Origin::Flag)?;
+        }
+        Ok(layers.finish()?.config)
+    }
+}
+
+/// A name that a control offers, and what it means.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Choice {
+    /// The name.
+    pub name: &'static str,
+    /// What it means.
+    pub help: &'static str,
+}
+
+/// Everything that the controls of the page offer.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Choices {
+    /// Named settings.
+    pub presets: Vec<Choice>,
+    /// Search spaces.
+    pub spaces: Vec<Choice>,
+    /// Search methods.
+    pub methods: Vec<Choice>,
+}
+
+/// The catalogues of core.
+pub fn choices() -> Choices {
+    let choice = |(name, help)| Choice { name, help };
+    Choices {
+        presets: presets::ALL.iter().map(|row| choice((row.name, row.help))).collect(),
+        spaces: space::ALL.iter().map(|row| choice((row.name, row.help))).collect(),
+        methods: methods::ALL.iter().map(|row| choice((row.name, row.help))).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(request: &str) -> Result<Config, RequestError> {
+        Request::from_json(request)?.config()
+    }
+
+    #[test]
+    fn settings_lie_on_top_of_the_preset() -> Result<(), RequestError> {
+        let found = config(r#"{"preset": "quick", "settings": {"search": {"space": "s2"}}}"#)?;
+        assert_eq!((found.search.space.as_str(), found.search.channels), ("s2", 4));
+        Ok(())
+    }
+
+    #[test]
+    fn an_empty_request_is_the_default_config() -> Result<(), RequestError> {
+        assert_eq!(config("{}")?, Config::default());
+        Ok(())
+    }
+
+    #[test]
+    fn a_misspelt_setting_is_refused_with_the_nearest_name() {
+        let error = config(r#"{"settings": {"search": {"chanels": 8}}}"#);
+        let error = error.map_or_else(|error| error.to_string(), |_| String::new());
+        assert!(error.contains("search.channels"), "{error}");
+    }
+
+    #[test]
+    fn what_is_no_request_is_refused_as_such() {
+        for text in ["{", "[]", r#"{"pre": "quick"}"#] {
+            assert!(matches!(config(text), Err(RequestError::Json(_))), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_controls_offer_every_method() {
+        let found = choices();
+        assert_eq!(found.methods.len(), methods::ALL.len());
+        assert!(found.presets.iter().any(|choice| choice.name == "quick"));
+    }
+}

@@ -1,0 +1,274 @@
+//! What a search has said, and the pictures of it: of a search that runs here, or of the file
+//! events.jsonl of one that ran elsewhere.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+use smoothdarts::arch::{derive, parameter_free_share};
+use smoothdarts::draw::history::History;
+use smoothdarts::draw::{cell, chart, csv, figures, heatmap, mixture, perturbation};
+use smoothdarts::event::{Event, Rows};
+use smoothdarts::search::Part;
+
+/// The cell that is watched: it decides the fate of a search.
+const CELL: &str = "normal";
+
+/// A search as far as it went.
+#[derive(Clone, Debug, Default)]
+pub struct Story {
+    history: History,
+    /// Epoch that started last, and its ε.
+    epoch: (usize, f64),
+    /// p now; between the ends of epochs no event tells it.
+    live: Option<Vec<Rows>>,
+    /// The perturbation that was watched last.
+    perturbed: Option<Part>,
+}
+
+/// One figure of the page.
+pub struct Figure {
+    /// Its name in messages and in the page.
+    pub name: &'static str,
+    /// Draws it as SVG; `None` while there is nothing to draw.
+    pub draw: fn(&Story) -> Option<String>,
+    /// Its numbers as CSV.
+    pub table: fn(&Story) -> Option<String>,
+}
+
+/// All figures.
+pub static FIGURES: &[Figure] = &[
+    Figure { name: "cell", draw: Story::draw_mixture, table: Story::table_of_mixture },
+    Figure {
+        name: "share",
+        draw: |story| story.chart(figures::parameter_free),
+        table: |story| story.numbers(figures::parameter_free),
+    },
+    Figure {
+        name: "loss",
+        draw: |story| story.chart(figures::steps),
+        table: |story| story.numbers(figures::steps),
+    },
+    Figure {
+        name: "accuracy",
+        draw: |story| story.chart(figures::accuracy),
+        table: |story| story.numbers(figures::accuracy),
+    },
+    Figure {
+        name: "heatmap",
+        draw: |story| heatmap::draw(&story.history, CELL, heatmap::Scale::One),
+        table: |story| csv::probabilities(&story.history, CELL),
+    },
+    Figure {
+        name: "epsilon",
+        draw: |story| story.chart(figures::epsilon),
+        table: |story| story.numbers(figures::epsilon),
+    },
+    Figure {
+        name: "derived",
+        draw: Story::draw_derived,
+        table: |story| Some(csv::cell(&story.history.genotype()?.normal)),
+    },
+    Figure {
+        name: "perturbation",
+        draw: Story::draw_perturbation,
+        table: Story::table_of_perturbation,
+    },
+];
+
+/// Where a search stands, in numbers.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Status {
+    /// Method and space.
+    pub method: String,
+    /// Space.
+    pub space: String,
+    /// The device in words.
+    pub device: String,
+    /// 0-based epoch.
+    pub epoch: usize,
+    /// Epochs in all.
+    pub epochs: usize,
+    /// Steps done in this epoch.
+    pub step: usize,
+    /// Steps of an epoch.
+    pub steps_per_epoch: usize,
+    /// Weights of the supernet.
+    pub parameters: usize,
+    /// Radius of the perturbation.
+    pub epsilon: f64,
+    /// Share of parameter-free operations in the normal cell that would be derived now.
+    pub parameter_free: Option<f32>,
+    /// Skip connections of that cell, and all of its operations.
+    pub skips: Option<(usize, usize)>,
+    /// Validation accuracy after the last epoch.
+    pub valid_accuracy: Option<f64>,
+    /// The last alarm.
+    pub warning: Option<String>,
+    /// Whether the search is over.
+    pub finished: bool,
+}
+
+/// Why a text is not a stream of events.
+#[derive(Debug, thiserror::Error)]
+pub enum StoryError {
+    /// A line is no event.
+    #[error("line {line} is no event of a search ({reason}); drop the file events.jsonl of a run")]
+    Line {
+        /// Counts from 1.
+        line: usize,
+        /// What the parser says.
+        reason: serde_json::Error,
+    },
+    /// There is no first event.
+    #[error("this file does not begin with the start of a search; drop a whole events.jsonl")]
+    NoStart,
+}
+
+impl Story {
+    /// Reads the text of events.jsonl. A last line without an end is what a running process has not
+    /// finished, and is left out.
+    ///
+    /// # Errors
+    /// [`StoryError`].
+    pub fn from_text(text: &str) -> Result<Self, StoryError> {
+        let complete = text.rfind('\n').map_or("", |end| &text[..end]);
+        let mut story = Self::default();
+        for (index, line) in complete.lines().enumerate() {
+            let event = serde_json::from_str(line)
+                .map_err(|reason| StoryError::Line { line: index + 1, reason })?;
+            story.push(event);
+        }
+        match story.history.started {
+            Some(_) => Ok(story),
+            None => Err(StoryError::NoStart),
+        }
+    }
+
+    /// Adds the next event.
+    pub fn push(&mut self, event: Event) {
+        if let Event::EpochStarted(epoch) = &event {
+            self.epoch = (epoch.epoch, epoch.epsilon);
+        }
+        self.history.push(event);
+    }
+
+    /// Tells p as it is now.
+    pub fn set_live(&mut self, probabilities: Vec<Rows>) {
+        self.live = Some(probabilities);
+    }
+
+    /// Keeps a perturbation for its figure.
+    pub fn set_perturbed(&mut self, part: Part) {
+        self.perturbed = Some(part);
+    }
+
+    /// Numbers for the page.
+    pub fn status(&self) -> Status {
+        let Some(started) = &self.history.started else { return Status::default() };
+        let genotype = self.probabilities().map(|rows| derive(&started.architecture, rows));
+        let skips = genotype.as_ref().map(|genotype| {
+            let is_skip = |gene: &&smoothdarts::genotype::Gene| gene.operation == "skip_connect";
+            (genotype.normal.iter().filter(is_skip).count(), genotype.normal.len())
+        });
+        let (epoch, epsilon) = self.epoch;
+        let last = self.history.steps.last().filter(|step| step.epoch == epoch);
+        Status {
+            method: started.config.search.method.clone(),
+            space: started.config.search.space.clone(),
+            device: started.device.clone(),
+            epoch,
+            epochs: started.config.search.epochs,
+            step: last.map_or(0, |step| step.step + 1),
+            steps_per_epoch: started.steps_per_epoch,
+            parameters: started.parameters,
+            epsilon,
+            parameter_free: genotype.map(|genotype| parameter_free_share(&genotype.normal)),
+            skips,
+            valid_accuracy: self.history.epochs.last().map(|epoch| epoch.valid_accuracy),
+            warning: self.history.warnings.last().map(|warning| warning.message.clone()),
+            finished: self.history.finished.is_some(),
+        }
+    }
+
+    /// The genotype as the file genotype.json holds it.
+    pub fn genotype(&self) -> Option<String> {
+        let genotype = self.history.genotype()?;
+        serde_json::to_string_pretty(genotype).ok()
+    }
+
+    /// p of all tensors: now, or after the last epoch.
+    fn probabilities(&self) -> Option<&Vec<Rows>> {
+        self.live.as_ref().or_else(|| Some(&self.history.epochs.last()?.probabilities))
+    }
+
+    fn chart(&self, figure: fn(&History) -> chart::Chart) -> Option<String> {
+        self.history.started.as_ref().map(|_| chart::draw(&figure(&self.history)))
+    }
+
+    fn numbers(&self, figure: fn(&History) -> chart::Chart) -> Option<String> {
+        self.history.started.as_ref().map(|_| csv::chart(&figure(&self.history)))
+    }
+
+    fn draw_mixture(&self) -> Option<String> {
+        let index = self.history.index(CELL)?;
+        let rows = self.probabilities()?.get(index)?;
+        Some(mixture::draw(&self.history.architecture()[index], rows))
+    }
+
+    fn table_of_mixture(&self) -> Option<String> {
+        let index = self.history.index(CELL)?;
+        let rows = self.probabilities()?.get(index)?;
+        let mut table = String::from("node,source,operation,p\n");
+        for (edge, row) in self.history.architecture()[index].edges.iter().zip(rows) {
+            for (operation, p) in edge.operations.iter().zip(row) {
+                let _ = writeln!(table, "{},{},{operation},{p}", edge.node, edge.source);
+            }
+        }
+        Some(table)
+    }
+
+    fn draw_derived(&self) -> Option<String> {
+        let genotype = self.history.genotype()?;
+        let probabilities = self.history.probabilities(CELL);
+        Some(cell::draw(genotype, cell::Kind::Normal, probabilities))
+    }
+
+    fn draw_perturbation(&self) -> Option<String> {
+        let index = self.history.index(CELL)?;
+        let Some(Part::Perturb { epsilon, p, displaced, perturbed, loss_before, loss_after }) =
+            &self.perturbed
+        else {
+            return None;
+        };
+        perturbation::draw(&perturbation::Perturbed {
+            cell: self.history.architecture().get(index)?,
+            p: p.get(index)?,
+            displaced: displaced.get(index)?,
+            perturbed: perturbed.get(index)?,
+            epsilon: *epsilon,
+            losses: (*loss_before, *loss_after),
+        })
+    }
+
+    fn table_of_perturbation(&self) -> Option<String> {
+        let index = self.history.index(CELL)?;
+        let Some(Part::Perturb { p, displaced, perturbed, .. }) = &self.perturbed else {
+            return None;
+        };
+        let mut table = String::from("node,source,operation,p,displaced,perturbed\n");
+        for (row, edge) in self.history.architecture().get(index)?.edges.iter().enumerate() {
+            for (column, operation) in edge.operations.iter().enumerate() {
+                let at = |rows: &Vec<Rows>| rows.get(index)?.get(row)?.get(column).copied();
+                let (p, displaced, perturbed) = (at(p)?, at(displaced)?, at(perturbed)?);
+                let (node, source) = (edge.node, edge.source);
+                let _ = writeln!(table, "{node},{source},{operation},{p},{displaced},{perturbed}");
+            }
+        }
+        Some(table)
+    }
+}
+
+/// The figure of this name.
+pub fn figure(name: &str) -> Option<&'static Figure> {
+    FIGURES.iter().find(|figure| figure.name == name)
+}
