@@ -2,6 +2,7 @@
 
 mod arithmetic;
 mod bench;
+mod browser;
 mod cli;
 mod command;
 mod config;

@@ -1,10 +1,48 @@
-//! `cargo run -p web`: says what the browser part can do so far.
+//! `cargo run -p web`: builds the page and serves it on this machine.
 
-use std::io::Write as _;
+#[cfg(not(target_family = "wasm"))]
+mod server;
+#[cfg(not(target_family = "wasm"))]
+mod site;
 
-fn main() -> std::io::Result<()> {
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "The page is not there yet. What there is: the library that it will call,")?;
-    writeln!(out, "the same search compiled to WebAssembly:")?;
-    writeln!(out, "    cargo build -p web --target wasm32-unknown-unknown --release")
+/// Builds the page: the library compiled to WebAssembly, the files of www, and the images.
+#[cfg(not(target_family = "wasm"))]
+#[derive(clap::Parser)]
+#[command(about = "Builds the page and serves it on this machine")]
+struct Args {
+    /// Write a static site into this folder, for any file host under any path, and end.
+    #[arg(long, value_name = "DIR")]
+    out: Option<std::path::PathBuf>,
+    /// Port of the server; 0 takes a free one.
+    #[arg(long, default_value_t = 8080)]
+    port: u16,
+    /// Serve a folder that --out wrote, without building.
+    #[arg(long, value_name = "DIR", conflicts_with = "out")]
+    serve: Option<std::path::PathBuf>,
 }
+
+#[cfg(not(target_family = "wasm"))]
+fn main() -> anyhow::Result<()> {
+    use std::io::Write as _;
+    let args: Args = clap::Parser::parse();
+    if let Some(out) = &args.out {
+        let size = site::build(out)?;
+        writeln!(std::io::stdout(), "{} ({size})", out.display())?;
+        return Ok(());
+    }
+    let folder = match args.serve {
+        Some(folder) => folder,
+        None => {
+            let folder = site::default_folder()?;
+            site::build(&folder)?;
+            folder
+        }
+    };
+    let server = server::Server::bind(&folder, args.port)?;
+    writeln!(std::io::stdout(), "http://{}/ (Ctrl-C ends it)", server.address())?;
+    server.run();
+    Ok(())
+}
+
+#[cfg(target_family = "wasm")]
+fn main() {}

@@ -51,6 +51,25 @@ pub static ALL: &[Preset] = &[
             ("data.crop_padding", "2"),
         ],
     },
+    Preset {
+        name: "browser",
+        help: "what the page searches (cargo run -p web): as small as a search can be, with a fast \
+               alpha, so that half a minute of one core shows its course",
+        settings: &[
+            ("search.space", "s2"),
+            ("search.method", "sdarts-rs"),
+            ("search.epochs", "12"),
+            ("search.batch_size", "16"),
+            ("search.cells", "3"),
+            ("search.channels", "4"),
+            ("alpha.learning_rate", "0.05"),
+            ("perturbation.steps", "1"),
+            ("data.name", "fashion-mnist"),
+            ("data.image_size", "8"),
+            ("data.train_images", "480"),
+            ("data.crop_padding", "1"),
+        ],
+    },
     search!(
         "cifar10-s5-sdarts-adv",
         "the paper's main search: SDARTS-ADV on CIFAR-10, 7 operations (Table 1)",

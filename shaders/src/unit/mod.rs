@@ -13,6 +13,7 @@ mod autodiff;
 mod cpu;
 mod wgpu;
 
+#[cfg(not(target_family = "wasm"))]
 use burn::backend::fusion::custom::TensorSpec;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, backend_extension};
@@ -157,6 +158,7 @@ pub(crate) trait UnitGradients: Backend {
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 }
 
+#[cfg(not(target_family = "wasm"))]
 fn moments_spec(
     x: &TensorSpec,
     _norm: &TensorSpec,
@@ -168,6 +170,7 @@ fn moments_spec(
     (TensorSpec::new(sizes.output_shape(), x.dtype), TensorSpec::new(moments, x.dtype))
 }
 
+#[cfg(not(target_family = "wasm"))]
 fn weights_spec(
     _x: &TensorSpec,
     _norm: &TensorSpec,
@@ -179,6 +182,7 @@ fn weights_spec(
     (depthwise.clone(), pointwise.clone())
 }
 
+#[cfg(not(target_family = "wasm"))]
 fn gradients_spec(
     x: &TensorSpec,
     _norm: &TensorSpec,

@@ -1,0 +1,118 @@
+//! The page as a folder of files: the library compiled to WebAssembly, its JavaScript, the files of
+//! www and the images. All links are relative, and what is large is stored as gzip and unpacked by
+//! the page, so any plain file host serves it, under any path.
+
+use std::fmt;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, bail};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+/// 128-bit vectors; every browser with WebGPU has them, and the CPU path needs them.
+const RUSTFLAGS: &str = "-C target-feature=+simd128";
+const TARGET: &str = "wasm32-unknown-unknown";
+
+/// Bytes of the WebAssembly module.
+#[derive(Clone, Copy, Debug)]
+pub struct Size {
+    plain: usize,
+    packed: usize,
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mb = |bytes: usize| bytes as f64 / 1e6;
+        write!(out, "wasm {:.2} MB, {:.2} MB gzipped", mb(self.plain), mb(self.packed))
+    }
+}
+
+/// Where the page is built when nobody names a folder: beside the other build results.
+pub fn default_folder() -> anyhow::Result<PathBuf> {
+    let program = std::env::current_exe().context("where this program lies")?;
+    let profile = program.parent().context("this program lies in no folder")?;
+    Ok(profile.join("smoothdarts-web"))
+}
+
+/// Builds the page into a folder.
+pub fn build(out: &Path) -> anyhow::Result<Size> {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let wasm = compile(package)?;
+    fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
+    copy(&package.join("www"), out)?;
+    let images = package.join("../core/src/data/fashion-mnist");
+    copy(&images, &out.join("data/fashion-mnist"))?;
+    bind(&wasm, &out.join("pkg"))
+}
+
+/// Runs cargo for the library; its progress goes to the terminal.
+fn compile(package: &Path) -> anyhow::Result<PathBuf> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args(["build", "--lib", "--profile", "wasm", "--target", TARGET])
+        .arg("--message-format=json-render-diagnostics")
+        .current_dir(package)
+        .env("RUSTFLAGS", RUSTFLAGS)
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cannot run cargo")?;
+    if !output.status.success() {
+        bail!(
+            "the library did not compile for {TARGET}; if the target is missing: `rustup target \
+             add {TARGET}`"
+        );
+    }
+    let lines = String::from_utf8(output.stdout).context("cargo's messages")?;
+    let artifacts = lines.lines().filter_map(|line| serde_json::from_str(line).ok());
+    let files = artifacts.flat_map(|message: serde_json::Value| {
+        let names = message["filenames"].as_array().cloned().unwrap_or_default();
+        names.into_iter().filter_map(|name| name.as_str().map(PathBuf::from))
+    });
+    let is_ours = |path: &PathBuf| path.file_name().is_some_and(|name| name == "web.wasm");
+    files.filter(is_ours).last().context("cargo names no web.wasm among its artifacts")
+}
+
+/// Writes the JavaScript that calls the module, and the module as gzip.
+fn bind(wasm: &Path, out: &Path) -> anyhow::Result<Size> {
+    let mut output = wasm_bindgen_cli_support::Bindgen::new()
+        .input_path(wasm)
+        .out_name("smoothdarts")
+        .web(true)?
+        .typescript(false)
+        .omit_default_module_path(true)
+        .remove_name_section(true)
+        .remove_producers_section(true)
+        .generate_output()?;
+    fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
+    write(&out.join("smoothdarts.js"), output.js().as_bytes())?;
+    let module = output.wasm_mut().emit_wasm();
+    let mut packer = GzEncoder::new(Vec::new(), Compression::best());
+    packer.write_all(&module)?;
+    let packed = packer.finish()?;
+    write(&out.join("smoothdarts.wasm.gz"), &packed)?;
+    Ok(Size { plain: module.len(), packed: packed.len() })
+}
+
+/// Copies a folder with everything in it.
+fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(to).with_context(|| format!("cannot make {}", to.display()))?;
+    for entry in fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))? {
+        let path = entry?.path();
+        let Some(name) = path.file_name() else { continue };
+        if path.is_dir() {
+            copy(&path, &to.join(name))?;
+        } else {
+            let bytes =
+                fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+            write(&to.join(name), &bytes)?;
+        }
+    }
+    Ok(())
+}
+
+fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    fs::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))
+}

@@ -1,0 +1,46 @@
+// The explanations. Each names the figure that it is about and what the page does for it.
+
+export const CARDS = [
+  {
+    title: 'The supernet',
+    text: 'Every edge of the cell is a mixture of all candidate operations. The strands are as wide as their share p = softmax(α). The search ends when two edges of every node, with their strongest operation each, are kept.',
+    figure: 'cell', button: 'Show the cell',
+  },
+  {
+    title: 'Two games at once',
+    text: 'The α-step moves the shares to lower the loss on validation images. The w-step trains the weights on training images. Press it repeatedly: one part of a step at a time.',
+    figure: 'cell', button: 'Do the next part', act: page => page.part(),
+  },
+  {
+    title: 'The collapse',
+    text: 'A skip connection has no weights and helps half-trained networks at once, so its share grows before the convolutions are any good. When most of the cell is parameter-free, the search has collapsed.',
+    figure: 'share', button: 'Run into it', act: page => page.preset('darts', 'none'),
+  },
+  {
+    title: 'Random smoothing',
+    text: 'SDARTS-RS trains the weights at p + δ with δ drawn from [−ε, ε], its rows clipped to probability vectors again. Weights that are good all around p make the validation loss smooth in α.',
+    figure: 'perturbation', button: 'In slow motion', act: page => page.preset('darts', 'sdarts-rs', 'parts'),
+  },
+  {
+    title: 'The adversary',
+    text: 'SDARTS-ADV trains at the worst p nearby: a few steps of gradient ascent on the training loss. It is dearer than noise, and holds better.',
+    figure: 'perturbation', button: 'In slow motion', act: page => page.preset('darts', 'sdarts-adv', 'parts'),
+  },
+];
+
+export function show(list, page) {
+  CARDS.forEach((card, index) => {
+    const item = document.createElement('li');
+    const title = document.createElement('h3');
+    title.textContent = `${index + 1}. ${card.title}`;
+    const text = document.createElement('p');
+    text.textContent = card.text;
+    const button = document.createElement('button');
+    button.type = 'button';
+    button.textContent = card.button;
+    button.setAttribute('aria-label', `${card.title}: ${card.button}`);
+    button.addEventListener('click', () => { page.light(card.figure); card.act?.(page); });
+    item.append(title, text, button);
+    list.append(item);
+  });
+}

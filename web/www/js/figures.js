@@ -1,0 +1,51 @@
+// Figures come as SVG texts and tables as CSV; here they become elements.
+
+/** Styles by their text. Style elements and attributes are forbidden by the page's policy. */
+const styles = new Map();
+
+function adopt(text) {
+  if (styles.has(text)) return;
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(text);
+  styles.set(text, sheet);
+  document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
+}
+
+/** Puts an SVG text into an element. */
+export function draw(element, svg) {
+  const picture = new DOMParser().parseFromString(svg, 'image/svg+xml').documentElement;
+  const style = picture.querySelector('style');
+  if (style) {
+    adopt(style.textContent);
+    style.remove();
+  }
+  element.replaceChildren(document.importNode(picture, true));
+}
+
+const TABLE_ROWS = 200;
+
+/** Puts a CSV text into an element as a table; of a long one the last rows. */
+export function tabulate(element, csv, caption) {
+  const [head, ...all] = csv.trim().split('\n').map(line => line.split(','));
+  const rows = all.slice(-TABLE_ROWS);
+  const table = document.createElement('table');
+  table.createCaption().textContent =
+    rows.length < all.length ? `${caption} (the last ${rows.length} of ${all.length} rows)` : caption;
+  const header = table.createTHead().insertRow();
+  for (const name of head) {
+    const cell = document.createElement('th');
+    cell.scope = 'col';
+    cell.textContent = name;
+    header.append(cell);
+  }
+  const body = table.createTBody();
+  for (const row of rows) {
+    const line = body.insertRow();
+    for (const value of row) line.insertCell().textContent = short(value);
+  }
+  element.replaceChildren(table);
+}
+
+function short(value) {
+  return /^-?\d+\.\d{5,}$/.test(value) ? Number(value).toPrecision(4) : value;
+}

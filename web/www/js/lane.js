@@ -1,0 +1,194 @@
+// One search on the page: its column, its worker, its pictures.
+
+import { Client, ignoreStopped } from './client.js';
+import { draw, tabulate } from './figures.js';
+
+const TITLES = { darts: 'DARTS', 'sdarts-rs': 'SDARTS-RS', 'sdarts-adv': 'SDARTS-ADV' };
+
+/** The figures in their order; those that are open at the start. */
+const FIGURES = [
+  ['cell', 'The cell, live', true],
+  ['perturbation', 'The perturbation, in slow motion', false],
+  ['share', 'Parameter-free operations', true],
+  ['heatmap', 'Every edge over the epochs', true],
+  ['loss', 'Loss', false],
+  ['accuracy', 'Accuracy', false],
+  ['epsilon', 'Radius ε', false],
+  ['derived', 'The cell that would be derived', false],
+];
+
+/** Time between two stages of the slow motion, in ms. */
+const STAGE = 700;
+
+export class Lane {
+  client = new Client();
+  status = null;
+  #figures = new Map();
+  #stages = 0;
+
+  constructor(parent, report) {
+    this.report = report;
+    this.element = document.getElementById('lane').content.firstElementChild.cloneNode(true);
+    parent.append(this.element);
+    this.#makeFigures();
+    for (const button of this.element.querySelectorAll('[data-save]')) {
+      button.addEventListener('click', () => this.#save(button.dataset.save).catch(report));
+    }
+    this.client.addEventListener('frame', ({ detail }) => this.show(detail.frame));
+    this.client.addEventListener('part', ({ detail }) => this.#part(detail.part));
+  }
+
+  #find(selector) { return this.element.querySelector(selector); }
+
+  #makeFigures() {
+    for (const [name, title, open] of FIGURES) {
+      const figure = document.getElementById('figure').content.firstElementChild.cloneNode(true);
+      figure.dataset.figure = name;
+      figure.open = open;
+      figure.querySelector('summary').textContent = title;
+      const table = figure.querySelector('.table');
+      table.setAttribute('aria-label', title);
+      table.setAttribute('role', 'region');
+      figure.addEventListener('toggle', () => this.#want());
+      const button = figure.querySelector('.as-table');
+      button.setAttribute('aria-label', `${title} as a table`);
+      button.addEventListener('click', () => this.#toggleTable(name).catch(this.report));
+      this.#find('.figures').append(figure);
+      this.#figures.set(name, { element: figure, title, table, button, picture: figure.querySelector('.picture') });
+    }
+    this.#want();
+  }
+
+  #want() {
+    this.client.want([...this.#figures].filter(([, figure]) => figure.element.open).map(([name]) => name));
+  }
+
+  async #toggleTable(name) {
+    const { table, button, picture, title } = this.#figures.get(name);
+    const on = table.hidden;
+    if (on) {
+      const csv = this.client.isOpen ? await this.client.table(name) : undefined;
+      if (csv) tabulate(table, csv, title);
+      else table.textContent = 'No numbers yet.';
+    }
+    table.hidden = !on;
+    picture.hidden = on;
+    button.setAttribute('aria-pressed', String(on));
+  }
+
+  /** Opens the figure of this name and marks it for a while. */
+  light(name) {
+    const { element } = this.#figures.get(name);
+    element.open = true;
+    element.classList.add('lit');
+    setTimeout(() => element.classList.remove('lit'), 4000);
+    return element;
+  }
+
+  set title(method) { this.#find('h2').textContent = TITLES[method] ?? method; }
+  set badge(text) { this.#find('.badge').textContent = text; }
+  set visible(on) { this.element.hidden = !on; }
+  get visible() { return !this.element.hidden; }
+
+  /** Files can be saved of what this browser computed or was given. */
+  set saves(names) {
+    for (const button of this.element.querySelectorAll('[data-save]')) button.disabled = !names.includes(button.dataset.save);
+  }
+
+  /** Forgets the pictures of the search before. */
+  clear() {
+    this.status = null;
+    this.#stages++;
+    for (const { picture, table, button } of this.#figures.values()) {
+      picture.replaceChildren();
+      picture.hidden = false;
+      table.hidden = true;
+      button.setAttribute('aria-pressed', 'false');
+    }
+    this.#find('.status').textContent = '';
+    this.#find('.alarm').hidden = true;
+    this.element.classList.remove('collapsed');
+  }
+
+  /** Shows a frame: {status, figures}. */
+  show({ status, figures }) {
+    for (const [name, svg] of Object.entries(figures)) {
+      const figure = this.#figures.get(name);
+      if (figure) draw(figure.picture, svg);
+    }
+    this.#tell(status);
+  }
+
+  #tell(status) {
+    if (!status.method) return;
+    const before = this.status;
+    this.status = status;
+    this.title = status.method;
+    const percent = value => `${Math.round(100 * value)} %`;
+    const at = status.finished ? 'finished' :
+      `epoch ${status.epoch + 1} of ${status.epochs}, step ${status.step} of ${status.steps_per_epoch}`;
+    const accuracy = status.valid_accuracy === null ? '' : `, validation accuracy ${percent(status.valid_accuracy)}`;
+    this.#find('.status').textContent =
+      `${at}${accuracy}, ε ${status.epsilon.toFixed(3)}, space ${status.space}, ${status.parameters.toLocaleString('en')} weights`;
+    this.#find('progress').value = status.parameter_free ?? 0;
+    this.#find('progress').setAttribute('aria-label', `${status.method}: share of parameter-free operations`);
+    this.#find('.share-value').textContent = status.parameter_free === null ? '–' : percent(status.parameter_free);
+    const [skips, genes] = status.skips ?? [0, 0];
+    const collapsed = Boolean(status.warning) && skips > genes / 2;
+    this.element.classList.toggle('collapsed', collapsed);
+    const alarm = this.#find('.alarm');
+    alarm.hidden = !collapsed;
+    if (collapsed) alarm.textContent = `Collapse: ${skips} of ${genes} operations of the cell are skip connections. ${explain(status.method)}`;
+    if (before && (status.epoch > before.epoch || status.finished && !before.finished)) {
+      this.element.dispatchEvent(new CustomEvent('epoch', { bubbles: true }));
+    }
+  }
+
+  /** One line for those who listen. */
+  get summary() {
+    if (!this.status?.method) return '';
+    const { method, epoch, epochs, parameter_free: free, valid_accuracy: accuracy, finished } = this.status;
+    const percent = value => value === null ? 'unknown' : `${Math.round(100 * value)} %`;
+    return `${TITLES[method]}: ${finished ? 'finished' : `epoch ${epoch + 1} of ${epochs}`}, parameter-free ${percent(free)}, accuracy ${percent(accuracy)}.`;
+  }
+
+  /** Reveals the stages of a perturbation one after another. */
+  async #part(part) {
+    if (part.part !== 'perturb') return;
+    const { picture } = this.light('perturbation') && this.#figures.get('perturbation');
+    const run = ++this.#stages;
+    if (matchMedia('(prefers-reduced-motion: reduce)').matches) return;
+    for (const stage of ['1', '2', '3', '4']) {
+      if (run !== this.#stages) return;
+      picture.dataset.shown = stage;
+      await new Promise(done => setTimeout(done, STAGE));
+    }
+  }
+
+  async #save(what) {
+    if (what === 'events') return download('events.jsonl', this.client.lines.map(line => `${line}\n`).join(''));
+    await this.client.ensure();
+    if (what === 'genotype') {
+      const text = await this.client.genotype();
+      if (!text) throw new Error('There is no genotype before the first epoch has ended.');
+      return download('genotype.json', text);
+    }
+    await this.client.save().catch(ignoreStopped);
+    if (!this.client.snapshot) throw new Error('There is no checkpoint between the parts of a step: finish it first.');
+    return download('checkpoint.safetensors', this.client.snapshot.bytes);
+  }
+}
+
+function explain(method) {
+  return method === 'darts'
+    ? 'Skip connections crowd out everything that has weights, and the derived network will be poor.'
+    : 'Even the perturbation does not hold at this ε: a larger one may.';
+}
+
+function download(name, content) {
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(new Blob([content]));
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+}

@@ -1,0 +1,46 @@
+// Settings ↔ the part of the address behind #, so that a link repeats the run.
+
+/** What an address may name besides `section.key` settings. */
+const NAMES = ['preset', 'left', 'right', 'device'];
+const METHODS = ['darts', 'sdarts-rs', 'sdarts-adv'];
+const DEVICES = ['auto', 'wgpu', 'cpu'];
+
+export const DEFAULTS = { preset: 'browser', left: 'darts', right: 'sdarts-rs', device: 'auto', settings: {} };
+
+/** Reads an address; throws an error that says what is wrong with it. */
+export function read(hash) {
+  const state = { ...DEFAULTS, settings: {} };
+  for (const [name, value] of new URLSearchParams(hash.replace(/^#/, ''))) {
+    if (NAMES.includes(name)) state[name] = value;
+    else if (/^([a-z_]+\.)?[a-z_0-9]+$/.test(name)) state.settings[name] = number(value);
+    else throw new Error(`The link has a setting that cannot be read: ${name}`);
+  }
+  if (!METHODS.includes(state.left)) throw new Error(`The link names an unknown method: ${state.left}. There are: ${METHODS.join(', ')}.`);
+  if (state.right !== 'none' && !METHODS.includes(state.right)) throw new Error(`The link names an unknown method: ${state.right}. There are: ${METHODS.join(', ')}, none.`);
+  if (!DEVICES.includes(state.device)) throw new Error(`The link names an unknown device: ${state.device}. There are: ${DEVICES.join(', ')}.`);
+  return state;
+}
+
+/** The address of these settings. */
+export function write(state) {
+  const parameters = new URLSearchParams();
+  for (const name of NAMES) parameters.set(name, state[name]);
+  for (const [name, value] of Object.entries(state.settings)) parameters.set(name, value);
+  return `#${parameters}`;
+}
+
+/** The request of one of the two searches, as the worker takes it. */
+export function request(state, method) {
+  const settings = { search: { method } };
+  for (const [name, value] of Object.entries(state.settings)) {
+    const [section, key] = name.split('.');
+    if (key === undefined) settings[section] = value;
+    else settings[section] = { ...settings[section], [key]: value };
+  }
+  return JSON.stringify({ preset: state.preset, settings });
+}
+
+function number(text) {
+  if (text === 'true' || text === 'false') return text === 'true';
+  return text.trim() !== '' && Number.isFinite(Number(text)) ? Number(text) : text;
+}

@@ -1,0 +1,276 @@
+// The page: two lanes, one set of controls, and the address that repeats the run.
+
+import { show as showCards, CARDS } from './cards.js';
+import { Client, ignoreStopped } from './client.js';
+import { byClass } from './images.js';
+import { Lane } from './lane.js';
+import * as link from './link.js';
+import { play as playRecorded } from './recorded.js';
+import { keep, kept, forget } from './store.js';
+
+const find = id => document.getElementById(id);
+const controls = ['play', 'step', 'part', 'stop', 'restart'].map(find);
+
+class Page {
+  state = { ...link.DEFAULTS, settings: {} };
+  images = null;
+  /** Whether there are searches, and whether a file is shown in their place. */
+  live = false;
+  viewing = false;
+
+  constructor() {
+    const report = error => this.report(error);
+    this.lanes = [0, 1].map(() => new Lane(find('lanes'), report));
+    this.lanes.forEach(lane => {
+      lane.client.addEventListener('failed', ({ detail }) => this.#failed(lane, detail.message));
+      lane.client.addEventListener('finished', () => this.#buttons());
+    });
+    find('lanes').addEventListener('epoch', () => {
+      find('live').textContent = this.#shown().map(lane => lane.summary).join(' ');
+    });
+    this.#bind();
+    showCards(find('cards'), this);
+  }
+
+  #shown() { return this.lanes.filter(lane => lane.visible); }
+  get #playing() { return this.#shown().some(lane => lane.client.playing); }
+
+  #bind() {
+    const on = (id, act) => find(id).addEventListener('click', () => this.#try(act));
+    on('play', () => this.toggle());
+    on('step', () => this.#each(lane => lane.client.step(false)));
+    on('part', () => this.part());
+    on('stop', () => this.stop());
+    on('restart', () => this.open(true));
+    on('copy', () => navigator.clipboard.writeText(location.href));
+    find('speed').addEventListener('change', () => this.#try(() => this.#playing && this.play()));
+    find('form').addEventListener('submit', event => { event.preventDefault(); this.#try(() => this.#apply()); });
+    for (const button of document.querySelectorAll('[data-preset]')) {
+      button.addEventListener('click', () => this.#try(() => this.preset(...button.dataset.preset.split(' '))));
+    }
+    addEventListener('keydown', event => this.#key(event));
+    addEventListener('hashchange', () => this.#try(() => this.load()));
+    document.addEventListener('visibilitychange', () => document.hidden && this.#keep());
+    find('open-events').addEventListener('change', event => this.#try(() => this.#files([...event.target.files])));
+    find('open-folder').addEventListener('change', event => this.#try(() => this.#files([...event.target.files])));
+    addEventListener('dragover', event => { event.preventDefault(); document.body.classList.add('dropping'); });
+    addEventListener('dragleave', () => document.body.classList.remove('dropping'));
+    addEventListener('drop', event => {
+      event.preventDefault();
+      document.body.classList.remove('dropping');
+      const entries = [...event.dataTransfer.items].map(item => item.webkitGetAsEntry()).filter(Boolean);
+      this.#try(async () => this.#files((await Promise.all(entries.map(walk))).flat()));
+    });
+  }
+
+  async #try(act) {
+    try {
+      await act();
+    } catch (error) {
+      this.report(error);
+    }
+    this.#buttons();
+  }
+
+  report(error) {
+    try {
+      ignoreStopped(error);
+    } catch {
+      this.tell(error.message ?? String(error));
+    }
+  }
+
+  tell(text) {
+    find('message').textContent = text;
+    find('message').hidden = !text;
+  }
+
+  #buttons() {
+    for (const button of controls) button.disabled = !this.live || this.viewing && button.id !== 'restart';
+    find('play').textContent = this.#playing ? 'Pause' : 'Play';
+    const chosen = `${this.state.left} ${this.state.right}`;
+    for (const button of document.querySelectorAll('[data-preset]')) {
+      button.setAttribute('aria-pressed', String(button.dataset.preset === chosen));
+    }
+  }
+
+  #key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest('input, select, textarea')) return;
+    const press = id => { event.preventDefault(); find(id).click(); };
+    const onButton = event.target.closest('button, summary, a');
+    if (event.key === ' ' && !onButton) press('play');
+    else if (event.key === '.') press('step');
+    else if (event.key === ',') press('part');
+    else if (event.key === 'Escape') press('stop');
+    else if (event.key >= '1' && event.key <= String(CARDS.length)) {
+      find('cards').children[Number(event.key) - 1].querySelector('button').focus();
+    }
+  }
+
+  #each(act) { return Promise.all(this.#shown().map(act)); }
+
+  get #how() {
+    const speed = find('speed').value;
+    return speed === 'parts' ? { delay: 3200, parts: true } : { delay: Number(speed), parts: false };
+  }
+
+  async play() {
+    await this.#each(lane => lane.status?.finished || lane.client.play(this.#how));
+  }
+
+  toggle() { return this.#playing ? this.#each(lane => lane.client.pause()) : this.play(); }
+  part() { return this.#try(() => this.#each(lane => lane.client.step(true))); }
+
+  /** Ends the workers at once; Play goes on from their last snapshots. */
+  stop() {
+    this.lanes.forEach(lane => lane.client.terminate());
+    find('live').textContent = 'Stopped. Play goes on from the last snapshot.';
+  }
+
+  preset(left, right, speed) {
+    if (speed) find('speed').value = speed;
+    this.state = { ...this.state, left, right };
+    return this.#try(() => this.open(true));
+  }
+
+  /** Marks a figure in the last visible lane. */
+  light(name) {
+    this.#shown().forEach(lane => lane.light(name));
+    const calm = matchMedia('(prefers-reduced-motion: reduce)').matches;
+    this.#shown().at(-1).light(name).scrollIntoView({ block: 'center', behavior: calm ? 'auto' : 'smooth' });
+  }
+
+  #apply() {
+    const settings = { ...this.state.settings };
+    for (const [name, value] of new FormData(find('form'))) {
+      if (name === 'seed' || name.includes('.')) {
+        if (value === '') delete settings[name];
+        else settings[name] = Number.isFinite(Number(value)) ? Number(value) : value;
+      } else {
+        this.state[name] = value;
+      }
+    }
+    this.state.settings = settings;
+    return this.open(true);
+  }
+
+  /** Shows the settings of a search in the form. */
+  #fill(config) {
+    const form = find('form');
+    for (const name of ['left', 'right', 'device']) form.elements[name].value = this.state[name];
+    for (const input of form.elements) {
+      const [section, key] = (input.name ?? '').split('.');
+      const value = key ? config[section]?.[key] : config[section];
+      if (input.name && value !== undefined && !link.DEFAULTS[input.name]) input.value = value;
+    }
+  }
+
+  #failed(lane, message) {
+    const at = lane.client.snapshot ? 'goes on from the last snapshot' : 'starts again';
+    this.tell(`${message}. Play ${at}.`);
+    this.#buttons();
+  }
+
+  /** Reads the address and opens its searches; those that were kept for it go on. */
+  async load() {
+    let problem = null;
+    try {
+      this.state = link.read(location.hash);
+    } catch (error) {
+      this.state = { ...link.DEFAULTS, settings: {} };
+      problem = error;
+    }
+    const record = problem ? null : await kept().catch(() => null);
+    await this.open(false, record?.address === link.write(this.state) ? record.lanes : null);
+    if (problem) this.report(problem);
+  }
+
+  /** Opens the searches of the state, and plays them. */
+  async open(fresh, saved = null) {
+    if (fresh) await forget().catch(() => {});
+    this.viewing = false;
+    const address = link.write(this.state);
+    history.replaceState(null, '', address);
+    this.tell('');
+    const { left, right, device } = this.state;
+    await Promise.all([left, right].map(async (method, index) => {
+      const lane = this.lanes[index];
+      lane.visible = method !== 'none';
+      lane.client.terminate();
+      if (method === 'none') return;
+      const request = link.request(this.state, method);
+      const answer = await lane.client.open({ request, device, images: this.images }, saved?.[index]);
+      if (!saved) lane.clear();
+      lane.title = method;
+      lane.badge = answer.kind === 'webgpu' ? 'live on WebGPU' : `live on the CPU (${answer.why})`;
+      lane.saves = ['genotype', 'events', 'checkpoint'];
+      if (index === 0) this.#fill(answer.config);
+    }));
+    this.live = true;
+    if (saved) find('live').textContent = 'Goes on where you left it. "Start over" begins again.';
+    if (!matchMedia('(prefers-reduced-motion: reduce)').matches || fresh) await this.play();
+    this.#buttons();
+  }
+
+  #keep() {
+    if (!this.live || this.viewing || this.images || !this.lanes[0].client.snapshot) return;
+    const lanes = this.lanes.map(({ client }) => ({ snapshot: client.snapshot, lines: client.lines }));
+    keep({ address: link.write(this.state), lanes }).catch(() => {});
+  }
+
+  /** Files from a drop or a dialog: events of a run, or a folder of images. */
+  async #files(files) {
+    const events = files.find(file => file.name.endsWith('.jsonl'));
+    if (events) return this.#view(events);
+    const listed = files.map(file => ({ path: file.path ?? file.webkitRelativePath, file: file.file ?? file }));
+    this.images = byClass(listed);
+    const { labelled, classes } = this.images;
+    this.state.settings = { ...this.state.settings, 'data.name': 'folder', 'data.train_images': 0 };
+    await this.open(true);
+    find('live').textContent = `Searching on ${labelled.length} images of ${classes.length} classes. They stay in this browser.`;
+  }
+
+  async #view(file) {
+    const [lane, other] = this.lanes;
+    const text = await (file.file ?? file).text();
+    // A file that cannot be read must not cost the searches that run.
+    const probe = new Client();
+    try {
+      await probe.view(text);
+    } catch (error) {
+      throw new Error(`${file.name}: ${error.message}`);
+    } finally {
+      probe.terminate();
+    }
+    this.lanes.forEach(({ client }) => client.terminate());
+    lane.clear();
+    await lane.client.view(text);
+    this.viewing = true;
+    other.visible = false;
+    lane.badge = `recorded: ${file.name}`;
+    lane.saves = ['genotype', 'events'];
+    this.tell('');
+  }
+}
+
+/** The files of a dropped folder. */
+async function walk(entry) {
+  if (entry.isFile) {
+    const file = await new Promise((resolve, reject) => entry.file(resolve, reject));
+    return [{ name: file.name, path: entry.fullPath, file, text: () => file.text() }];
+  }
+  const reader = entry.createReader();
+  const found = [];
+  for (;;) {
+    const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+    if (!some.length) return found;
+    found.push(...(await Promise.all(some.map(walk))).flat());
+  }
+}
+
+const page = new Page();
+page.lanes.forEach(lane => { lane.badge = 'recorded run; the search is loading'; });
+playRecorded(page.lanes, () => page.live).catch(() => {});
+page.load().catch(error => {
+  page.tell(`The search cannot run in this browser: ${error.message ?? error}. Below is a recorded run.`);
+});

@@ -1,0 +1,21 @@
+// The recorded run: plays at once, while the search itself is loading.
+
+import { bytes } from './fetch.js';
+
+/** Time between two frames, in ms. */
+const FRAME = 250;
+
+/** Plays into the lanes until `until` says so. Under reduced motion only the last frame shows. */
+export async function play(lanes, until) {
+  const text = new TextDecoder().decode(await bytes(new URL('../recorded.json.gz', import.meta.url), true));
+  const tracks = JSON.parse(text);
+  const length = Math.max(...tracks.map(track => track.length));
+  const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
+  for (let frame = still ? length - 1 : 0; frame < length && !until(); frame++) {
+    lanes.forEach((lane, index) => {
+      const track = tracks[index];
+      if (lane.visible && track?.[frame]) lane.show(track[frame]);
+    });
+    await new Promise(done => setTimeout(done, FRAME));
+  }
+}
