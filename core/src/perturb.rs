@@ -3,7 +3,7 @@
 
 pub mod project;
 
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Int, Tensor, TensorData};
 use rand_pcg::Pcg64;
 
 use crate::config::{self, Norm, Projection};
@@ -112,10 +112,13 @@ pub struct Attacked {
 /// # Shapes
 /// - [edges, operations] in and out
 pub fn row_clip(p: Tensor<2>) -> Tensor<2> {
-    let [_, operations] = p.dims();
+    let shape @ [_, operations] = p.dims();
     let clipped = p.clone().clamp(0.0, 1.0);
     let empty = clipped.clone().sum_dim(1).equal_scalar(0.0).float();
-    let largest = p.argmax(1).squeeze_dim::<1>(1).one_hot::<2>(operations).float();
+    // burn's one_hot reads its indices back from the device, which a browser cannot wait for.
+    let columns = Tensor::<1, Int>::arange(0..operations as i64, &p.device());
+    let columns = columns.reshape([1, operations]).expand(shape);
+    let largest = columns.equal(p.argmax(1).expand(shape)).float();
     let filled = clipped + largest * empty;
     let sum = filled.clone().sum_dim(1);
     filled / sum

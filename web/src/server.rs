@@ -5,21 +5,25 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::io::{self, Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use anyhow::{Context as _, anyhow};
-use tiny_http::{Header, Method, Request, Response};
+use anyhow::Context as _;
 
-/// Threads that answer; a browser opens up to six connections.
-const THREADS: usize = 4;
+/// Most bytes of a request; those of browsers have less than 2,000.
+const MAX_REQUEST: usize = 16 * 1024;
+const MAX_HEADERS: usize = 64;
+
+/// How long a client may take to send or receive.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What a page of ours may load: its own files, and WebAssembly.
 const POLICY: &str = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; \
                       style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; \
-                      manifest-src 'self'; base-uri 'none'; form-action 'none'; \
-                      frame-ancestors 'none'";
+                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// Content types by extension.
 const TYPES: &[(&str, &str)] = &[
@@ -34,7 +38,7 @@ const TYPES: &[(&str, &str)] = &[
 
 /// A server with its files.
 pub struct Server {
-    http: Arc<tiny_http::Server>,
+    listener: TcpListener,
     files: Arc<HashMap<String, Vec<u8>>>,
     address: SocketAddr,
 }
@@ -44,11 +48,10 @@ impl Server {
     pub fn bind(folder: &Path, port: u16) -> anyhow::Result<Self> {
         let mut files = HashMap::new();
         read(folder, "", &mut files)?;
-        let http = tiny_http::Server::http((Ipv4Addr::LOCALHOST, port))
-            .map_err(|error| anyhow!("{error}"))
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
             .with_context(|| format!("cannot listen on port {port}; take another with --port"))?;
-        let address = http.server_addr().to_ip().context("the server has no address")?;
-        Ok(Self { http: Arc::new(http), files: Arc::new(files), address })
+        let address = listener.local_addr().context("the server has no address")?;
+        Ok(Self { listener, files: Arc::new(files), address })
     }
 
     /// Where it listens.
@@ -56,22 +59,14 @@ impl Server {
         self.address
     }
 
-    /// Answers for ever.
+    /// Answers for ever, every connection on its own thread.
     pub fn run(self) {
-        let threads: Vec<_> = (0..THREADS)
-            .map(|_| {
-                let (http, files, address) =
-                    (Arc::clone(&self.http), Arc::clone(&self.files), self.address);
-                std::thread::spawn(move || {
-                    for request in http.incoming_requests() {
-                        answer(request, &files, address);
-                    }
-                })
-            })
-            .collect();
-        for thread in threads {
-            // A thread ends only when the server is dropped, and nothing waits for its result.
-            let _ = thread.join();
+        for stream in self.listener.incoming().flatten() {
+            let (files, address) = (Arc::clone(&self.files), self.address);
+            std::thread::spawn(move || {
+                // Whoever asked may be gone already.
+                let _ = serve(stream, &files, address);
+            });
         }
     }
 }
@@ -93,44 +88,84 @@ fn read(folder: &Path, prefix: &str, files: &mut HashMap<String, Vec<u8>>) -> an
     Ok(())
 }
 
-fn answer(request: Request, files: &HashMap<String, Vec<u8>>, address: SocketAddr) {
-    let (status, kind, body) = respond(&request, files, address);
-    let mut response = Response::from_data(body).with_status_code(status);
-    for (name, value) in [
-        ("Content-Type", kind),
-        ("Content-Security-Policy", POLICY),
-        ("X-Content-Type-Options", "nosniff"),
-        ("Referrer-Policy", "no-referrer"),
-        ("Cross-Origin-Resource-Policy", "same-origin"),
-        ("Cache-Control", "no-cache"),
-    ] {
-        if let Ok(header) = Header::from_bytes(name, value) {
-            response.add_header(header);
-        }
+/// Answers one request and closes the connection.
+fn serve(
+    mut stream: TcpStream,
+    files: &HashMap<String, Vec<u8>>,
+    address: SocketAddr,
+) -> io::Result<()> {
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    let head = receive(&mut stream)?;
+    let answer = respond(&head, files, address);
+    let Answer { status, kind, body, with_body } = &answer;
+    let header = format!(
+        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\
+         Content-Security-Policy: {POLICY}\r\nX-Content-Type-Options: nosniff\r\n\
+         Referrer-Policy: no-referrer\r\nCross-Origin-Resource-Policy: same-origin\r\n\
+         Cache-Control: no-cache\r\nConnection: close\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(header.as_bytes())?;
+    if *with_body {
+        stream.write_all(body)?;
     }
-    // Whoever asked may be gone already.
-    let _ = request.respond(response);
+    stream.flush()
 }
 
-type Answer = (u16, &'static str, Vec<u8>);
+/// The request up to its empty line; what does not end within the limit is cut there.
+fn receive(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
+    let (mut head, mut part) = (Vec::new(), [0; 2048]);
+    while head.len() < MAX_REQUEST && !head.windows(4).any(|end| end == b"\r\n\r\n") {
+        match stream.read(&mut part)? {
+            0 => break,
+            count => head.extend_from_slice(&part[..count]),
+        }
+    }
+    Ok(head)
+}
 
-fn respond(request: &Request, files: &HashMap<String, Vec<u8>>, address: SocketAddr) -> Answer {
-    let refuse = |status, text: &str| (status, "text/plain; charset=utf-8", text.into());
-    if !matches!(request.method(), Method::Get | Method::Head) {
-        return refuse(405, "only GET and HEAD\n");
+struct Answer<'a> {
+    status: &'static str,
+    kind: &'static str,
+    body: &'a [u8],
+    with_body: bool,
+}
+
+fn refuse(status: &'static str, text: &'static str) -> Answer<'static> {
+    Answer { status, kind: "text/plain; charset=utf-8", body: text.as_bytes(), with_body: true }
+}
+
+fn respond<'a>(
+    head: &[u8],
+    files: &'a HashMap<String, Vec<u8>>,
+    address: SocketAddr,
+) -> Answer<'a> {
+    let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+    let mut request = httparse::Request::new(&mut headers);
+    if !request.parse(head).is_ok_and(|status| status.is_complete()) {
+        return refuse("400 Bad Request", "this is no request\n");
+    }
+    let method = request.method.unwrap_or_default();
+    if !["GET", "HEAD"].contains(&method) {
+        return refuse("405 Method Not Allowed", "only GET and HEAD\n");
     }
     // A foreign name that resolves to this machine would let another site read the page.
-    let host = request.headers().iter().find(|header| header.field.equiv("Host"));
-    let host = host.map_or("", |header| header.value.as_str());
+    let host = request.headers.iter().find(|header| header.name.eq_ignore_ascii_case("host"));
+    let host = host.map_or(&b""[..], |header| header.value);
     let port = address.port();
-    if ![format!("127.0.0.1:{port}"), format!("localhost:{port}")].iter().any(|own| own == host) {
-        return refuse(403, "this server answers as 127.0.0.1 only\n");
+    let own = [format!("127.0.0.1:{port}"), format!("localhost:{port}")];
+    if !own.iter().any(|own| own.as_bytes() == host) {
+        return refuse("403 Forbidden", "this server answers as 127.0.0.1 only\n");
     }
-    let path = request.url().split(['?', '#']).next().unwrap_or_default();
+    let path = request.path.unwrap_or_default().split(['?', '#']).next().unwrap_or_default();
     let path = if path == "/" { "/index.html" } else { path };
     match files.get(path) {
-        Some(bytes) => (200, content_type(path), bytes.clone()),
-        None => refuse(404, "no such file\n"),
+        Some(body) => {
+            let with_body = method == "GET";
+            Answer { status: "200 OK", kind: content_type(path), body, with_body }
+        }
+        None => refuse("404 Not Found", "no such file\n"),
     }
 }
 
@@ -143,13 +178,11 @@ fn content_type(path: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::{Read as _, Write as _};
-    use std::net::TcpStream;
 
     type Outcome = anyhow::Result<()>;
 
     /// A server of a folder with one page, beside a secret that a link in the folder points to.
-    fn serve() -> anyhow::Result<(SocketAddr, tempfile::TempDir)> {
+    fn start() -> anyhow::Result<(SocketAddr, tempfile::TempDir)> {
         let root = tempfile::tempdir()?;
         let folder = root.path().join("site");
         fs::create_dir_all(folder.join("js"))?;
@@ -176,7 +209,7 @@ mod tests {
 
     #[test]
     fn files_come_with_their_type_and_the_policy() -> Outcome {
-        let (address, _root) = serve()?;
+        let (address, _root) = start()?;
         let host = address.to_string();
         for (path, kind) in [
             ("/", "text/html"),
@@ -195,7 +228,7 @@ mod tests {
 
     #[test]
     fn nothing_outside_of_the_folder_is_served() -> Outcome {
-        let (address, _root) = serve()?;
+        let (address, _root) = start()?;
         for path in [
             "/../secret",
             "/js/../../secret",
@@ -213,7 +246,8 @@ mod tests {
             "/file:///etc/passwd",
         ] {
             let answer = ask(address, &format!("GET {path}"), &address.to_string())?;
-            assert!(answer.starts_with("HTTP/1.1 404"), "{path}: {answer}");
+            let refused = ["HTTP/1.1 404", "HTTP/1.1 400"];
+            assert!(refused.iter().any(|start| answer.starts_with(start)), "{path}: {answer}");
             assert!(!answer.contains("secret\n") && !answer.contains("root:"), "{path}: {answer}");
         }
         Ok(())
@@ -221,16 +255,17 @@ mod tests {
 
     #[test]
     fn other_methods_and_other_hosts_are_refused() -> Outcome {
-        let (address, _root) = serve()?;
+        let (address, _root) = start()?;
         let host = address.to_string();
         assert!(ask(address, "POST /", &host)?.starts_with("HTTP/1.1 405"));
         assert!(ask(address, "GET /", "attacker.example")?.starts_with("HTTP/1.1 403"));
+        assert!(ask(address, "GET", &host)?.starts_with("HTTP/1.1 400"));
         Ok(())
     }
 
     #[test]
     fn it_listens_on_loopback_only() -> Outcome {
-        let (address, _root) = serve()?;
+        let (address, _root) = start()?;
         assert!(address.ip().is_loopback());
         Ok(())
     }

@@ -45,13 +45,12 @@ pub fn build(out: &Path) -> anyhow::Result<Size> {
     copy(&package.join("www"), out)?;
     let images = package.join("../core/src/data/fashion-mnist");
     copy(&images, &out.join("data/fashion-mnist"))?;
-    bind(&wasm, &out.join("pkg"))
+    bind(package, &wasm, &out.join("pkg"))
 }
 
 /// Runs cargo for the library; its progress goes to the terminal.
 fn compile(package: &Path) -> anyhow::Result<PathBuf> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
+    let output = cargo()
         .args(["build", "--lib", "--profile", "wasm", "--target", TARGET])
         .arg("--message-format=json-render-diagnostics")
         .current_dir(package)
@@ -76,24 +75,31 @@ fn compile(package: &Path) -> anyhow::Result<PathBuf> {
 }
 
 /// Writes the JavaScript that calls the module, and the module as gzip.
-fn bind(wasm: &Path, out: &Path) -> anyhow::Result<Size> {
-    let mut output = wasm_bindgen_cli_support::Bindgen::new()
-        .input_path(wasm)
-        .out_name("smoothdarts")
-        .web(true)?
-        .typescript(false)
-        .omit_default_module_path(true)
-        .remove_name_section(true)
-        .remove_producers_section(true)
-        .generate_output()?;
+fn bind(package: &Path, wasm: &Path, out: &Path) -> anyhow::Result<Size> {
     fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
-    write(&out.join("smoothdarts.js"), output.js().as_bytes())?;
-    let module = output.wasm_mut().emit_wasm();
+    let bound = out.join("smoothdarts.wasm");
+    let status = cargo()
+        .args(["run", "--quiet", "--locked", "--manifest-path"])
+        .arg(package.join("bindgen/Cargo.toml"))
+        .arg("--")
+        .args([wasm, &out.join("smoothdarts.js"), &bound])
+        .status()
+        .context("cannot run cargo")?;
+    if !status.success() {
+        bail!("wasm-bindgen failed on {}", wasm.display());
+    }
+    let module = fs::read(&bound).with_context(|| format!("cannot read {}", bound.display()))?;
+    fs::remove_file(&bound).with_context(|| format!("cannot remove {}", bound.display()))?;
     let mut packer = GzEncoder::new(Vec::new(), Compression::best());
     packer.write_all(&module)?;
     let packed = packer.finish()?;
     write(&out.join("smoothdarts.wasm.gz"), &packed)?;
     Ok(Size { plain: module.len(), packed: packed.len() })
+}
+
+/// The cargo that runs this program.
+fn cargo() -> Command {
+    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }
 
 /// Copies a folder with everything in it.

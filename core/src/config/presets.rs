@@ -53,16 +53,17 @@ pub static ALL: &[Preset] = &[
     },
     Preset {
         name: "browser",
-        help: "what the page searches (cargo run -p web): as small as a search can be, with a fast \
-               alpha, so that half a minute of one core shows its course",
+        help: "what the page searches (cargo run -p web): as small as a search can be, with high \
+               learning rates, so that half a minute of one core shows its course",
         settings: &[
             ("search.space", "s2"),
             ("search.method", "sdarts-rs"),
-            ("search.epochs", "12"),
+            ("search.epochs", "10"),
             ("search.batch_size", "16"),
             ("search.cells", "3"),
             ("search.channels", "4"),
-            ("alpha.learning_rate", "0.05"),
+            ("weights.learning_rate", "0.1"),
+            ("alpha.learning_rate", "0.03"),
             ("perturbation.steps", "1"),
             ("data.name", "fashion-mnist"),
             ("data.image_size", "8"),

@@ -1,0 +1,375 @@
+// The page in a real Chromium. Usage:
+//   node page.mjs --modules DIR --program FILE --site DIR --sdarts FILE [--screenshots DIR] [--only WORD]
+// DIR of --modules holds playwright-core and axe-core; FILE of --program is the program of this
+// package, which serves the site; FILE of --sdarts is the command line, whose numbers the page must
+// give. Every test prints its figures.
+
+import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, statSync, writeFileSync, mkdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+
+const text = { type: 'string' };
+const { values: given } = parseArgs({ options: { modules: text, program: text, site: text, sdarts: text, screenshots: text, only: text } });
+const require = createRequire(`${resolve(given.modules)}/`);
+const { chromium } = require('playwright-core');
+const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
+
+/** A search of ten steps: settings of the page's preset made smaller. */
+const TINY = { 'search.epochs': 2, 'data.train_images': 80, 'search.batch_size': 8 };
+/** The same for WebGPU in software, which compiles and runs every kernel on the CPU. */
+const TINIER = { 'search.epochs': 2, 'data.train_images': 40, 'search.batch_size': 4, 'search.cells': 2, 'search.channels': 2 };
+/** Largest difference of a loss, and of α, from the native run after ten steps. */
+const TOLERANCE = { loss: 2e-3, alpha: 2e-3 };
+const MAX_WASM = 4e6;
+const MAX_TASK = 50;
+
+const server = spawn(given.program, ['--serve', given.site, '--port', '0']);
+const url = await new Promise((found, failed) => {
+  server.stdout.on('data', line => found(String(line).match(/http:\S+/)[0]));
+  server.on('exit', () => failed(new Error('the server ended')));
+});
+const browser = await chromium.launch({
+  executablePath: '/usr/bin/chromium', headless: true,
+  args: ['--no-sandbox', '--headless=new', '--enable-unsafe-webgpu', '--enable-features=Vulkan', '--enable-unsafe-swiftshader',
+    '--use-webgpu-adapter=swiftshader', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run'],
+});
+
+/** A fresh browser profile with the page open; collects errors and long tasks. */
+async function open(hash = '', options = {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, acceptDownloads: true, ...options });
+  const page = await context.newPage();
+  page.errors = [];
+  page.on('console', message => message.type() === 'error' && page.errors.push(message.text()));
+  page.on('pageerror', error => page.errors.push(error.message));
+  await page.addInitScript(() => {
+    window.longTasks = [];
+    new PerformanceObserver(list => window.longTasks.push(...list.getEntries().map(entry => entry.duration)))
+      .observe({ type: 'longtask', buffered: true });
+  });
+  if (options.worker) {
+    await page.route('**/worker.js', async route => {
+      const answer = await route.fetch();
+      await route.fulfill({ response: answer, body: options.worker + await answer.text() });
+    });
+  }
+  await page.goto(url + hash);
+  return page;
+}
+
+const address = (left, right, device, settings = {}) => `#${new URLSearchParams({ preset: 'browser', left, right, device, ...settings })}`;
+const lane = (page, index = 0) => page.locator('.lane').nth(index);
+const isLive = page => page.locator('#play:enabled').waitFor({ timeout: 60_000 });
+const status = (page, index = 0) => lane(page, index).locator('.status').textContent();
+const says = (page, pattern, timeout = 60_000) =>
+  page.waitForFunction(source => new RegExp(source).test(document.querySelector('.lane .status').textContent), pattern.source, { timeout });
+const steps = async page => {
+  const found = (await status(page)).match(/epoch (\d+) of \d+, step (\d+) of (\d+)/);
+  return found ? (found[1] - 1) * found[3] + Number(found[2]) : 0;
+};
+/** Plays on until some more steps are done. */
+async function advances(page, timeout = 60_000) {
+  const before = await steps(page);
+  await page.waitForFunction(from => {
+    const found = document.querySelector('.lane .status').textContent.match(/epoch (\d+) of \d+, step (\d+) of (\d+)/);
+    return found && (found[1] - 1) * found[3] + Number(found[2]) > from;
+  }, before, { timeout });
+}
+async function saved(page, name) {
+  const [download] = await Promise.all([page.waitForEvent('download'), lane(page).locator(`[data-save=${name}]`).click()]);
+  return download.path();
+}
+const events = file => readFileSync(file, 'utf8').trim().split('\n').map(line => JSON.parse(line));
+
+/** The events of the native search, on one thread. */
+function native(method, settings) {
+  const out = join(mkdtempSync(join(tmpdir(), 'sdarts-')), 'run');
+  const sets = Object.entries({ ...settings, 'run.threads': 1 }).flatMap(([name, value]) => ['--set', `${name}=${value}`]);
+  execFileSync(given.sdarts, ['search', '--preset', 'browser', '--method', method, '--device', 'cpu', '--out', out, ...sets], { stdio: 'pipe' });
+  return events(join(out, 'events.jsonl'));
+}
+
+/** Largest differences of two searches. */
+function compare(page, reference) {
+  const numbers = (all, type, read) => all.filter(event => event.type === type).flatMap(read);
+  const largest = (type, read) => {
+    const [found, wanted] = [numbers(page, type, read), numbers(reference, type, read)];
+    assert.equal(found.length, wanted.length, `${type}: as many numbers`);
+    assert.ok(wanted.length > 0);
+    return Math.max(...found.map((value, index) => Math.abs(value - wanted[index])));
+  };
+  return {
+    loss: largest('step', event => [event.train_loss, event.valid_loss]),
+    alpha: largest('epoch_finished', event => event.alpha.flat(2)),
+  };
+}
+
+async function equalsNative(device, method, settings, timeout) {
+  const reference = native(method, settings);
+  const page = await open(address(method, 'none', device, settings));
+  await isLive(page);
+  const badge = await lane(page).locator('.badge').textContent();
+  assert.match(badge, device === 'cpu' ? /CPU/ : /WebGPU/);
+  await says(page, /finished/, timeout);
+  const found = events(await saved(page, 'events'));
+  assert.equal(found.filter(event => event.type === 'step').length, 10);
+  const { loss, alpha } = compare(found, reference);
+  console.log(`   largest difference on ${device}, ${method}: loss ${loss.toExponential(1)}, alpha ${alpha.toExponential(1)}`);
+  assert.ok(loss < TOLERANCE.loss && alpha < TOLERANCE.alpha, 'within the tolerance');
+  return page;
+}
+
+const seconds = all => all.filter(event => event.type === 'epoch_finished').reduce((sum, event) => sum + event.seconds, 0);
+
+const tests = {
+  'the module is small and the first paint early': async () => {
+    const { size } = statSync(join(given.site, 'pkg/smoothdarts.wasm.gz'));
+    const page = await open();
+    const paint = await page.evaluate(() => new Promise(done => new PerformanceObserver(list => done(list.getEntries()[0].startTime))
+      .observe({ type: 'paint', buffered: true })));
+    console.log(`   wasm ${(size / 1e6).toFixed(2)} MB gzipped, first paint after ${Math.round(paint)} ms`);
+    assert.ok(size <= MAX_WASM);
+    assert.ok(paint < 1000);
+    return page;
+  },
+
+  'ten steps on the CPU give the numbers of the native search': async () => {
+    for (const method of ['darts', 'sdarts-adv']) await (await equalsNative('cpu', method, TINY, 120_000)).context().close();
+    return equalsNative('cpu', 'sdarts-rs', TINY, 120_000);
+  },
+
+  'ten steps on WebGPU give the numbers of the native search': () => equalsNative('wgpu', 'sdarts-rs', TINIER, 900_000),
+
+  'the CPU path is not far from native': async () => {
+    const settings = { 'search.epochs': 2 };
+    const reference = seconds(native('darts', settings));
+    const page = await open(address('darts', 'none', 'cpu', settings));
+    await isLive(page);
+    await says(page, /finished/, 120_000);
+    const found = seconds(events(await saved(page, 'events')));
+    console.log(`   30 steps: ${found.toFixed(2)} s here, ${reference.toFixed(2)} s native on one thread: ratio ${(found / reference).toFixed(1)}`);
+    return page;
+  },
+
+  'the story works by mouse': async () => {
+    const page = await open(address('darts', 'sdarts-rs', 'cpu'));
+    await isLive(page);
+    await advances(page);
+    await page.click('#play');
+    const paused = await steps(page);
+    await page.click('#step');
+    await advances(page);
+    assert.ok(await steps(page) > paused);
+    await page.getByRole('button', { name: 'Adversarial', exact: true }).click();
+    await advances(page);
+    assert.equal(await lane(page, 1).locator('h2').textContent(), 'SDARTS-ADV');
+    await page.selectOption('#speed', 'parts');
+    await page.locator('.lane').nth(1).locator('[data-figure=perturbation] .picture[data-shown="4"]').waitFor({ timeout: 60_000 });
+    await page.selectOption('#speed', '0');
+    await lane(page).locator('[data-figure=cell] .as-table').click();
+    assert.ok(await lane(page).locator('[data-figure=cell] td').count() > 20);
+    await page.click('summary:has-text("Settings")');
+    await page.fill('[name=seed]', '5');
+    await page.click('button:has-text("Search with these")');
+    await page.waitForURL(/seed=5/);
+    await advances(page);
+    const checkpoint = await saved(page, 'checkpoint');
+    assert.ok(statSync(checkpoint).size > 50_000);
+    return page;
+  },
+
+  'the story works by keyboard alone': async () => {
+    const page = await open(address('darts', 'sdarts-rs', 'cpu'));
+    await isLive(page);
+    await advances(page);
+    await page.keyboard.press('Space');
+    await page.locator('#play:has-text("Play")').waitFor();
+    const paused = await steps(page);
+    await page.keyboard.press('.');
+    await page.waitForTimeout(1500);
+    assert.equal(await steps(page), paused + 1);
+    for (let part = 0; part < 3; part++) {
+      await page.keyboard.press(',');
+      await page.waitForTimeout(1500);
+    }
+    assert.equal(await steps(page), paused + 2);
+    await page.keyboard.press('3');
+    assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Run into it');
+    await page.keyboard.press('Enter');
+    await lane(page, 1).waitFor({ state: 'hidden' });
+    await advances(page);
+    await page.keyboard.press('Escape');
+    await page.locator('#play:has-text("Play")').waitFor();
+    const reached = new Set();
+    await page.evaluate(() => document.activeElement.blur());
+    for (let press = 0; press < 60; press++) {
+      await page.keyboard.press('Tab');
+      reached.add(await page.evaluate(() => document.activeElement.id || document.activeElement.textContent.trim().slice(0, 30)));
+    }
+    for (const name of ['play', 'step', 'part', 'stop', 'restart', 'speed', 'events.jsonl', 'open-events']) assert.ok(reached.has(name), `Tab reaches ${name}`);
+    return page;
+  },
+
+  'nobody is shut out (axe)': async () => {
+    for (const colorScheme of ['light', 'dark']) {
+      const page = await open(address('darts', 'sdarts-rs', 'cpu'), { colorScheme });
+      await isLive(page);
+      await advances(page);
+      await page.click('#play');
+      await page.click('summary:has-text("Settings")');
+      await page.waitForTimeout(300);
+      // The page's own policy forbids axe as a script element; evaluate is outside of it.
+      await page.evaluate(axe);
+      const { violations } = await page.evaluate(() => window.axe.run());
+      const serious = violations.filter(({ impact }) => ['serious', 'critical'].includes(impact));
+      console.log(`   ${colorScheme}: ${violations.length} issues, ${serious.length} serious`);
+      assert.deepEqual(serious.map(({ id, nodes }) => `${id}: ${nodes[0].html.slice(0, 120)}`), []);
+      await page.context().close();
+    }
+  },
+
+  'the main thread is free during a search': async () => {
+    const page = await open(address('darts', 'sdarts-rs', 'cpu'));
+    await isLive(page);
+    await advances(page);
+    await page.evaluate(() => { window.longTasks.length = 0; });
+    await page.waitForTimeout(8000);
+    const tasks = await page.evaluate(() => window.longTasks);
+    console.log(`   tasks over ${MAX_TASK} ms in 8 s of search: ${tasks.length}, longest ${Math.round(Math.max(0, ...tasks))} ms`);
+    assert.deepEqual(tasks, []);
+    return page;
+  },
+
+  'Stop answers at once and Play goes on from the snapshot': async () => {
+    const page = await open(address('sdarts-adv', 'none', 'cpu'));
+    await isLive(page);
+    await page.waitForTimeout(6000);
+    const took = await page.evaluate(() => {
+      const began = performance.now();
+      document.getElementById('stop').click();
+      return new Promise(done => {
+        const look = () => document.getElementById('play').textContent === 'Play' ? done(performance.now() - began) : setTimeout(look);
+        look();
+      });
+    });
+    const at = await steps(page);
+    console.log(`   stopped after ${took.toFixed(1)} ms`);
+    assert.ok(took < 100);
+    await page.click('#play');
+    await page.waitForTimeout(4000);
+    assert.ok(await steps(page) > Math.max(1, at - 30), 'it did not start again');
+    return page;
+  },
+
+  'a dead worker is a message, and Play goes on': async () => {
+    const page = await open(address('sdarts-rs', 'none', 'cpu'));
+    await isLive(page);
+    await page.waitForTimeout(4000);
+    await page.workers()[0].evaluate(() => { setTimeout(() => { throw new Error('killed by the test'); }); });
+    await page.locator('#message:has-text("killed by the test")').waitFor();
+    page.errors.length = 0;
+    await page.click('#play');
+    await advances(page);
+    return page;
+  },
+
+  'a lost device is a message, and Play goes on': async () => {
+    const worker = `const request = GPUAdapter.prototype.requestDevice;
+      GPUAdapter.prototype.requestDevice = async function (...asked) { return self.lost = await request.apply(this, asked); };`;
+    const page = await open(address('darts', 'none', 'wgpu', TINIER), { worker });
+    await isLive(page);
+    await page.workers()[0].evaluate(() => self.lost.destroy());
+    await page.locator('#message:has-text("Play")').waitFor({ timeout: 60_000 });
+    console.log(`   ${await page.locator('#message').textContent()}`);
+    await page.click('summary:has-text("Settings")');
+    await page.selectOption('[name=device]', 'cpu');
+    await page.click('button:has-text("Search with these")');
+    page.errors.length = 0;
+    await advances(page);
+    return page;
+  },
+
+  'the link repeats the run, and what ran goes on': async () => {
+    const page = await open(address('sdarts-rs', 'none', 'cpu', { seed: 7 }));
+    await isLive(page);
+    await page.waitForTimeout(5000);
+    await page.click('#play');
+    await page.locator('#play:has-text("Play")').waitFor();
+    await page.waitForTimeout(500);
+    const before = await steps(page);
+    await page.evaluate(() => {
+      Object.defineProperty(document, 'hidden', { value: true });
+      document.dispatchEvent(new Event('visibilitychange'));
+    });
+    await page.waitForTimeout(500);
+    const link = page.url();
+    await page.reload();
+    await isLive(page);
+    assert.equal(page.url(), link);
+    assert.ok(await steps(page) >= before && before > 0, 'it goes on');
+    await page.click('summary:has-text("Settings")');
+    assert.equal(await page.inputValue('[name=seed]'), '7');
+    return page;
+  },
+
+  'a broken link and a broken file are messages, and the page works': async () => {
+    const page = await open('#left=dart&right=none');
+    await page.locator('#message:has-text("unknown method")').waitFor({ timeout: 60_000 });
+    await isLive(page);
+    const file = join(mkdtempSync(join(tmpdir(), 'broken-')), 'events.jsonl');
+    writeFileSync(file, '{"type":"started"\nnonsense\n');
+    await page.setInputFiles('#open-events', file);
+    await page.locator('#message:has-text("line 1")').waitFor();
+    await advances(page);
+    return page;
+  },
+
+  'the events of a native run are shown': async () => {
+    const out = join(mkdtempSync(join(tmpdir(), 'events-')), 'events.jsonl');
+    writeFileSync(out, native('darts', TINY).map(event => `${JSON.stringify(event)}\n`).join(''));
+    const page = await open(address('darts', 'sdarts-rs', 'cpu'));
+    await isLive(page);
+    await page.setInputFiles('#open-events', out);
+    await says(page, /finished/);
+    assert.match(await lane(page).locator('.badge').textContent(), /events.jsonl/);
+    await page.click('#restart');
+    await advances(page);
+    return page;
+  },
+
+  'screenshots': async () => {
+    if (!given.screenshots) return;
+    mkdirSync(given.screenshots, { recursive: true });
+    for (const [name, options] of [['light', {}], ['dark', { colorScheme: 'dark' }], ['phone', { viewport: { width: 390, height: 844 } }]]) {
+      const page = await open(address('darts', 'sdarts-rs', 'cpu'), options);
+      await isLive(page);
+      await page.locator('#lanes .status:has-text("epoch 5")').first().waitFor({ timeout: 120_000 });
+      await page.click('#play');
+      await page.screenshot({ path: join(given.screenshots, `${name}.png`) });
+      await page.context().close();
+    }
+  },
+};
+
+let failures = 0;
+for (const [name, test] of Object.entries(tests)) {
+  if (given.only && !name.includes(given.only)) continue;
+  try {
+    const page = await test();
+    if (page) {
+      assert.deepEqual(page.errors, [], 'no console error');
+      await page.context().close();
+    }
+    console.log(`ok ${name}`);
+  } catch (error) {
+    failures++;
+    console.log(`FAILED ${name}\n   ${error.message}`);
+  }
+}
+await browser.close();
+server.removeAllListeners('exit');
+server.kill();
+process.exit(failures ? 1 : 0);
