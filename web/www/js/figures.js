@@ -13,12 +13,11 @@ function adopt(text) {
 
 /** Puts an SVG text into an element. */
 export function draw(element, svg) {
-  const picture = new DOMParser().parseFromString(svg, 'image/svg+xml').documentElement;
-  const style = picture.querySelector('style');
-  if (style) {
-    adopt(style.textContent);
-    style.remove();
-  }
+  const plain = svg.replace(/<style>([^<]*)<\/style>/, (_, text) => {
+    adopt(text);
+    return '';
+  });
+  const picture = new DOMParser().parseFromString(plain, 'image/svg+xml').documentElement;
   element.replaceChildren(document.importNode(picture, true));
 }
 
