@@ -32,7 +32,10 @@ let lastSnapshot = 0;
 let tail = Promise.resolve();
 
 const note = (kind, more = {}, transfer = []) => postMessage({ note: kind, ...more }, transfer);
-const failed = message => { playing = null; note('failed', { message }); };
+const failed = message => {
+  playing = null;
+  note('failed', { message: message.replace(/\s*Backtrace:\s*No backtrace available/g, '') });
+};
 
 self.smoothdartsPanicked = message => failed(`The search crashed: ${message}`);
 self.smoothdartsDeviceLost = message => failed(`The GPU is gone: ${message || 'the browser lost the device'}`);
