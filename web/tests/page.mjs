@@ -116,10 +116,29 @@ async function equalsNative(device, method, settings, timeout) {
   await says(page, /finished/, timeout);
   const found = events(await saved(page, 'events'));
   assert.equal(found.filter(event => event.type === 'step').length, 10);
+  const genotype = JSON.parse(readFileSync(await saved(page, 'genotype'), 'utf8'));
+  const derived = execFileSync(given.sdarts, ['derive', '--json', await saved(page, 'checkpoint')]);
+  assert.deepEqual(JSON.parse(derived), genotype, 'sdarts opens the checkpoint');
   const { loss, alpha } = compare(found, reference);
   console.log(`   largest difference on ${device}, ${method}: loss ${loss.toExponential(1)}, alpha ${alpha.toExponential(1)}`);
   assert.ok(loss < TOLERANCE.loss && alpha < TOLERANCE.alpha, 'within the tolerance');
   return page;
+}
+
+/** An image of 12×12 pixels with a gradient that starts at `shade`, as BMP. */
+function bitmap(shade) {
+  const side = 12;
+  const bytes = Buffer.alloc(54 + 3 * side * side);
+  bytes.write('BM');
+  bytes.writeUInt32LE(bytes.length, 2);
+  bytes.writeUInt32LE(54, 10);
+  bytes.writeUInt32LE(40, 14);
+  bytes.writeInt32LE(side, 18);
+  bytes.writeInt32LE(side, 22);
+  bytes.writeUInt16LE(1, 26);
+  bytes.writeUInt16LE(24, 28);
+  for (let index = 54; index < bytes.length; index++) bytes[index] = shade + index % 90;
+  return bytes;
 }
 
 const seconds = all => all.filter(event => event.type === 'epoch_finished').reduce((sum, event) => sum + event.seconds, 0);
@@ -324,6 +343,30 @@ const tests = {
     await page.setInputFiles('#open-events', file);
     await page.locator('#message:has-text("line 1")').waitFor();
     await advances(page);
+    return page;
+  },
+
+  'a link to other data is a message, and the page works': async () => {
+    const page = await open('#preset=cifar10-s5-darts&device=cpu');
+    await page.locator('#message:has-text("fashion-mnist only")').waitFor({ timeout: 60_000 });
+    await advances(page);
+    return page;
+  },
+
+  'a folder of images by class is searched on': async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'images-'));
+    for (const [shade, name] of ['dark', 'light'].entries()) {
+      mkdirSync(join(folder, name));
+      for (let index = 0; index < 40; index++) writeFileSync(join(folder, name, `${index}.bmp`), bitmap(100 * shade + index));
+    }
+    const page = await open(address('darts', 'none', 'cpu'));
+    await isLive(page);
+    await page.setInputFiles('#open-folder', folder);
+    await page.locator('#live:has-text("80 images of 2 classes")').waitFor();
+    await advances(page);
+    writeFileSync(join(folder, 'dark', '0.bmp'), 'no image');
+    await page.setInputFiles('#open-folder', folder);
+    await page.locator('#message:has-text("0.bmp is no image")').waitFor();
     return page;
   },
 

@@ -15,9 +15,9 @@ export function read(hash) {
     else if (/^([a-z_]+\.)?[a-z_0-9]+$/.test(name)) state.settings[name] = number(value);
     else throw new Error(`The link has a setting that cannot be read: ${name}`);
   }
-  if (!METHODS.includes(state.left)) throw new Error(`The link names an unknown method: ${state.left}. There are: ${METHODS.join(', ')}.`);
-  if (state.right !== 'none' && !METHODS.includes(state.right)) throw new Error(`The link names an unknown method: ${state.right}. There are: ${METHODS.join(', ')}, none.`);
-  if (!DEVICES.includes(state.device)) throw new Error(`The link names an unknown device: ${state.device}. There are: ${DEVICES.join(', ')}.`);
+  if (!METHODS.includes(state.left)) throw new Error(`The link names an unknown method: ${state.left}. There are: ${METHODS.join(', ')}`);
+  if (state.right !== 'none' && !METHODS.includes(state.right)) throw new Error(`The link names an unknown method: ${state.right}. There are: ${METHODS.join(', ')}, none`);
+  if (!DEVICES.includes(state.device)) throw new Error(`The link names an unknown device: ${state.device}. There are: ${DEVICES.join(', ')}`);
   return state;
 }
 

@@ -173,16 +173,18 @@ class Page {
 
   /** Reads the address and opens its searches; those that were kept for it go on. */
   async load() {
-    let problem = null;
     try {
       this.state = link.read(location.hash);
-    } catch (error) {
+      if (this.state.settings['data.name'] === 'folder' && !this.images) {
+        throw new Error('This link searches on a folder of images, which is not part of it: choose the folder below');
+      }
+      const record = await kept().catch(() => null);
+      await this.open(false, record?.address === link.write(this.state) ? record.lanes : null);
+    } catch (problem) {
       this.state = { ...link.DEFAULTS, settings: {} };
-      problem = error;
+      await this.open(false);
+      this.tell(`${problem.message ?? problem}. Below is the search that the page starts with.`);
     }
-    const record = problem ? null : await kept().catch(() => null);
-    await this.open(false, record?.address === link.write(this.state) ? record.lanes : null);
-    if (problem) this.report(problem);
   }
 
   /** Opens the searches of the state, and plays them. */

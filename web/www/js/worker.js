@@ -20,6 +20,7 @@ import { decode } from './images.js';
 const FRAME = 150;
 const SNAPSHOT = 2000;
 
+const DATASET = 'fashion-mnist';
 const FILES = ['train-images-idx3-ubyte.gz', 'train-labels-idx1-ubyte.gz',
   't10k-images-idx3-ubyte.gz', 't10k-labels-idx1-ubyte.gz'];
 
@@ -67,13 +68,16 @@ async function compute(asked) {
 }
 
 async function embedded() {
-  const contents = await Promise.all(FILES.map(file => bytes(new URL(`../data/fashion-mnist/${file}`, import.meta.url))));
-  return Images.fromFiles('fashion-mnist', FILES, contents);
+  const contents = await Promise.all(FILES.map(file => bytes(new URL(`../data/${DATASET}/${file}`, import.meta.url))));
+  return Images.fromFiles(DATASET, FILES, contents);
 }
 
 async function open({ request, device, images, snapshot, events }) {
   await ready;
   const config = JSON.parse(resolve(request));
+  if (!images && config.data.name !== DATASET) {
+    throw new Error(`The page has the images of ${DATASET} only, not of ${config.data.name}`);
+  }
   const data = images ? await own(images, config.data.image_size || 32) : await embedded();
   const found = await compute(device);
   search = Search.create(request, data, found.compute);
