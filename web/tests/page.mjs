@@ -38,18 +38,13 @@ const browser = await chromium.launch({
     '--use-webgpu-adapter=swiftshader', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run'],
 });
 
-/** A fresh browser profile with the page open; collects errors and long tasks. */
+/** A fresh browser profile with the page open; collects errors. */
 async function open(hash = '', options = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, acceptDownloads: true, ...options });
   const page = await context.newPage();
   page.errors = [];
   page.on('console', message => message.type() === 'error' && page.errors.push(message.text()));
   page.on('pageerror', error => page.errors.push(error.message));
-  await page.addInitScript(() => {
-    window.longTasks = [];
-    new PerformanceObserver(list => window.longTasks.push(...list.getEntries().map(entry => entry.duration)))
-      .observe({ type: 'longtask', buffered: true });
-  });
   if (options.worker) {
     await page.route('**/worker.js', async route => {
       const answer = await route.fetch();
@@ -254,11 +249,18 @@ const tests = {
     const page = await open(address('darts', 'sdarts-rs', 'cpu'));
     await isLive(page);
     await advances(page);
-    await page.evaluate(() => { window.longTasks.length = 0; });
+    await browser.startTracing(page, { categories: ['toplevel'] });
     await page.waitForTimeout(8000);
-    const tasks = await page.evaluate(() => window.longTasks);
-    console.log(`   tasks over ${MAX_TASK} ms in 8 s of search: ${tasks.length}, longest ${Math.round(Math.max(0, ...tasks))} ms`);
-    assert.deepEqual(tasks, []);
+    const { traceEvents } = JSON.parse(String(await browser.stopTracing()));
+    const thread = event => `${event.pid}:${event.tid}`;
+    const named = traceEvents.filter(({ name, args }) => name === 'thread_name' && args.name === 'CrRendererMain');
+    const mains = named.map(thread);
+    // Time of the processor, not of the wall: a machine that is busy with other things is no fault of the page.
+    const tasks = traceEvents.filter(event => event.name.includes('RunTask') && event.tdur && mains.includes(thread(event)));
+    const longest = Math.max(...tasks.map(task => task.tdur)) / 1000;
+    console.log(`   ${tasks.length} tasks of the main thread in 8 s of search, the longest ${longest.toFixed(1)} ms`);
+    assert.ok(tasks.length > 100, 'the trace holds tasks');
+    assert.ok(longest <= MAX_TASK);
     return page;
   },
 

@@ -11,14 +11,33 @@ function adopt(text) {
   document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
 }
 
-/** Puts an SVG text into an element. */
+/** Pictures to draw by their element; only the latest of an element counts. */
+const waiting = new Map();
+
+/** Puts an SVG text into an element, soon: one picture a frame, so that no task grows long. */
 export function draw(element, svg) {
+  if (!waiting.size) requestAnimationFrame(drawNext);
+  waiting.set(element, svg);
+}
+
+/** Empties an element, also of a picture that waits. */
+export function erase(element) {
+  waiting.delete(element);
+  element.replaceChildren();
+}
+
+function drawNext() {
+  const [next] = waiting;
+  if (!next) return;
+  const [element, svg] = next;
+  waiting.delete(element);
   const plain = svg.replace(/<style>([^<]*)<\/style>/, (_, text) => {
     adopt(text);
     return '';
   });
   const picture = new DOMParser().parseFromString(plain, 'image/svg+xml').documentElement;
   element.replaceChildren(document.importNode(picture, true));
+  if (waiting.size) requestAnimationFrame(drawNext);
 }
 
 const TABLE_ROWS = 200;

@@ -1,7 +1,7 @@
 // One search on the page: its column, its worker, its pictures.
 
 import { Client, ignoreStopped } from './client.js';
-import { draw, tabulate } from './figures.js';
+import { draw, erase, tabulate } from './figures.js';
 
 const TITLES = { darts: 'DARTS', 'sdarts-rs': 'SDARTS-RS', 'sdarts-adv': 'SDARTS-ADV' };
 
@@ -100,7 +100,7 @@ export class Lane {
     this.status = null;
     this.#stages++;
     for (const { picture, table, button } of this.#figures.values()) {
-      picture.replaceChildren();
+      erase(picture);
       picture.hidden = false;
       table.hidden = true;
       button.setAttribute('aria-pressed', 'false');
