@@ -166,9 +166,9 @@ impl Story {
     pub fn status(&self) -> Status {
         let Some(started) = &self.history.started else { return Status::default() };
         let genotype = self.probabilities().map(|rows| derive(&started.architecture, rows));
-        let skips = genotype.as_ref().map(|genotype| {
-            let is_skip = |gene: &&smoothdarts::genotype::Gene| gene.operation == "skip_connect";
-            (genotype.normal.iter().filter(is_skip).count(), genotype.normal.len())
+        let genes = genotype.as_ref().and_then(|genotype| genotype.genes().first().copied());
+        let skips = genes.map(|genes| {
+            (genes.iter().filter(|gene| gene.operation == "skip_connect").count(), genes.len())
         });
         let (epoch, epsilon) = self.epoch;
         let last = self.history.steps.last().filter(|step| step.epoch == epoch);
@@ -182,7 +182,7 @@ impl Story {
             steps_per_epoch: started.steps_per_epoch,
             parameters: started.parameters,
             epsilon,
-            parameter_free: genotype.map(|genotype| parameter_free_share(&genotype.normal)),
+            parameter_free: genes.map(parameter_free_share),
             skips,
             valid_accuracy: self.history.epochs.last().map(|epoch| epoch.valid_accuracy),
             warning: self.history.warnings.last().map(|warning| warning.message.clone()),
@@ -192,8 +192,7 @@ impl Story {
 
     /// The genotype as the file genotype.json holds it.
     pub fn genotype(&self) -> Option<String> {
-        let genotype = self.history.genotype()?;
-        serde_json::to_string_pretty(genotype).ok()
+        serde_json::to_string_pretty(self.history.derived()?).ok()
     }
 
     /// p of all tensors: now, or after the last epoch.
