@@ -85,7 +85,7 @@ fn fused(base: Option<Tensor<4>>, candidates: &[Normed], weights: Tensor<1>) -> 
         m6: moments(6),
         m7: moments(7),
     };
-    let base = base.map_or_else(|| candidates[0].x.clone().inner(), |base| base).into_dispatch();
+    let base = base.unwrap_or_else(|| candidates[0].x.clone().inner()).into_dispatch();
     Tensor::from_dispatch(Dispatch::mix(base, slots, weights.into_dispatch(), mixture))
 }
 
