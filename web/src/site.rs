@@ -66,12 +66,12 @@ fn compile(package: &Path) -> anyhow::Result<PathBuf> {
     }
     let lines = String::from_utf8(output.stdout).context("cargo's messages")?;
     let artifacts = lines.lines().filter_map(|line| serde_json::from_str(line).ok());
-    let files = artifacts.flat_map(|message: serde_json::Value| {
+    let mut files = artifacts.flat_map(|message: serde_json::Value| {
         let names = message["filenames"].as_array().cloned().unwrap_or_default();
         names.into_iter().filter_map(|name| name.as_str().map(PathBuf::from))
     });
     let is_ours = |path: &PathBuf| path.file_name().is_some_and(|name| name == "web.wasm");
-    files.filter(is_ours).last().context("cargo names no web.wasm among its artifacts")
+    files.rfind(is_ours).context("cargo names no web.wasm among its artifacts")
 }
 
 /// Writes the JavaScript that calls the module, and the module as gzip.
