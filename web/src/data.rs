@@ -26,7 +26,8 @@ pub fn own(
     size: usize,
     class_names: Vec<String>,
 ) -> Result<Dataset, DataError> {
-    let gray = pixels.chunks_exact(3).all(|pixel| pixel[0] == pixel[1] && pixel[1] == pixel[2]);
+    let is_gray = |pixel: &[u8]| pixel[0] == pixel[1] && pixel[1] == pixel[2];
+    let gray = pixels.len().is_multiple_of(3) && pixels.chunks_exact(3).all(is_gray);
     let (pixels, channels) = match gray {
         true => (pixels.into_iter().step_by(3).collect(), 1),
         false => (pixels, 3),

@@ -8,7 +8,6 @@ use smoothdarts::arch::{derive, parameter_free_share};
 use smoothdarts::draw::history::History;
 use smoothdarts::draw::{cell, chart, csv, figures, heatmap, mixture, perturbation};
 use smoothdarts::event::{Event, Rows};
-use smoothdarts::genotype::{Derived, Gene};
 use smoothdarts::search::Part;
 
 /// The cell that is watched: it decides the fate of a search.
@@ -167,10 +166,9 @@ impl Story {
     pub fn status(&self) -> Status {
         let Some(started) = &self.history.started else { return Status::default() };
         let genotype = self.probabilities().map(|rows| derive(&started.architecture, rows));
-        let skips = genotype.as_ref().map(|genotype| {
-            let is_skip = |gene: &&Gene| gene.operation == "skip_connect";
-            let genes = first_cell(genotype);
-            (genes.iter().filter(is_skip).count(), genes.len())
+        let genes = genotype.as_ref().and_then(|genotype| genotype.genes().first().copied());
+        let skips = genes.map(|genes| {
+            (genes.iter().filter(|gene| gene.operation == "skip_connect").count(), genes.len())
         });
         let (epoch, epsilon) = self.epoch;
         let last = self.history.steps.last().filter(|step| step.epoch == epoch);
@@ -184,7 +182,7 @@ impl Story {
             steps_per_epoch: started.steps_per_epoch,
             parameters: started.parameters,
             epsilon,
-            parameter_free: genotype.map(|genotype| parameter_free_share(first_cell(&genotype))),
+            parameter_free: genes.map(parameter_free_share),
             skips,
             valid_accuracy: self.history.epochs.last().map(|epoch| epoch.valid_accuracy),
             warning: self.history.warnings.last().map(|warning| warning.message.clone()),
@@ -194,8 +192,7 @@ impl Story {
 
     /// The genotype as the file genotype.json holds it.
     pub fn genotype(&self) -> Option<String> {
-        let genotype = self.history.genotype()?;
-        serde_json::to_string_pretty(genotype).ok()
+        serde_json::to_string_pretty(self.history.derived()?).ok()
     }
 
     /// p of all tensors: now, or after the last epoch.
@@ -273,9 +270,4 @@ impl Story {
 /// The figure of this name.
 pub fn figure(name: &str) -> Option<&'static Figure> {
     FIGURES.iter().find(|figure| figure.name == name)
-}
-
-/// Genes of the normal cell, or of the only one.
-fn first_cell(genotype: &Derived) -> &[Gene] {
-    genotype.genes().into_iter().next().unwrap_or_default()
 }

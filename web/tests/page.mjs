@@ -173,6 +173,7 @@ const tests = {
     await isLive(page);
     await advances(page);
     await page.click('#play');
+    await page.locator('#play:has-text("Play")').waitFor();
     const paused = await steps(page);
     await page.click('#step');
     await advances(page);
@@ -184,7 +185,7 @@ const tests = {
     await page.locator('.lane').nth(1).locator('[data-figure=perturbation] .picture[data-shown="4"]').waitFor({ timeout: 60_000 });
     await page.selectOption('#speed', '0');
     await lane(page).locator('[data-figure=cell] .as-table').click();
-    assert.ok(await lane(page).locator('[data-figure=cell] td').count() > 20);
+    await lane(page).locator('[data-figure=cell] td').nth(20).waitFor();
     await page.click('summary:has-text("Settings")');
     await page.fill('[name=seed]', '5');
     await page.click('button:has-text("Search with these")');
