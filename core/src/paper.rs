@@ -1,4 +1,7 @@
-//! What the paper reports (Tables 1, 4 and 5), to set beside what a search finds.
+//! What the paper reports (Tables 1, 4 and 5), to set beside what a search finds; [`genotypes`]:
+//! what it says of published ones.
+
+pub mod genotypes;
 
 use serde::Serialize;
 

@@ -13,93 +13,40 @@
 
 mod arithmetic;
 mod collapse;
+mod epoch;
+mod error;
 mod parts;
+mod report;
 mod sharpness;
 mod state;
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use crate::arch::{derive, parameter_free_share, probabilities};
+use crate::arch::{derive, probabilities};
 use crate::architect::{Unrolling, first_order, second_order};
-use crate::checkpoint::{CheckpointError, Phase, Progress};
-use crate::config::{self, Config, ConfigError, Order};
-use crate::data::{Batch, Batches, DataError, ImageShape};
-use crate::event::{Anytime, Attack, EpochFinished, EpochStarted, Event, Finished, Started, Step};
+use crate::checkpoint::{Phase, Progress};
+use crate::config::{self, Config, Order};
+use crate::data::{Batch, Batches, ImageShape};
+use crate::event::{EpochStarted, Event, Finished, Started};
 use crate::genotype::Derived;
-use crate::hessian::HessianError;
-use crate::methods::{self, Hook, UnknownMethod};
+use crate::methods::{self, Hook};
 use crate::net::{Examples, Model, NetShape, Point};
-use crate::nn::{Randomness, ReadError, drop_path, read};
+use crate::nn::{Randomness, drop_path};
 use crate::optim::{adam, clip, cosine, sgd};
-use crate::perturb::{self, Ascent, Attacked, Ball, Objective, Perturbation, epsilon};
+use crate::perturb::{self, Ascent, Ball, Objective, Perturbation, epsilon};
 use crate::rng::{Stream, Streams};
-use crate::space::{self, SpaceError};
-use crate::tabular::{Standing, Table, TableError};
+use crate::space;
+use crate::tabular::{Table, TableError};
 use parts::{Perturbed, Work};
+use report::StepReport;
 use state::State;
 
 pub use arithmetic::StepArithmetic;
+pub use error::SearchError;
 pub use parts::Part;
 
 /// Room for the forward passes of one step in the noise stream.
 const NOISE_PASSES: u64 = 1 << 20;
-
-/// Why a search could not start, go on or be read.
-#[derive(Debug, thiserror::Error)]
-pub enum SearchError {
-    /// A loss is not a number any more.
-    #[error(
-        "the search diverged in epoch {epoch}, step {step}: {what} is {value}; start again with a lower weights.learning_rate or alpha.learning_rate (the last checkpoint holds the state before it)"
-    )]
-    Diverged {
-        /// 0-based epoch.
-        epoch: usize,
-        /// 0-based step in it.
-        step: usize,
-        /// The loss or the tensor that is not finite.
-        what: String,
-        /// NaN or an infinity.
-        value: f32,
-    },
-    /// A setting is out of its range.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The space is unknown.
-    #[error(transparent)]
-    Space(#[from] SpaceError),
-    /// The method is unknown.
-    #[error(transparent)]
-    Method(#[from] UnknownMethod),
-    /// The images do not fit the network.
-    #[error(
-        "images of {size}×{size} pixels are too small or odd: two reductions need a multiple of 4"
-    )]
-    ImageSize {
-        /// Height and width.
-        size: usize,
-    },
-    /// A batch could not be had.
-    #[error(transparent)]
-    Data(#[from] DataError),
-    /// The checkpoint cannot be read.
-    #[error(transparent)]
-    Checkpoint(#[from] CheckpointError),
-    /// The checkpoint is of another search.
-    #[error("the checkpoint was written with other settings:\n{}", .differences.join("\n"))]
-    OtherConfig {
-        /// One line for each setting that differs.
-        differences: Vec<String>,
-    },
-    /// A step is under way.
-    #[error("a step was begun and not ended; advance to its end before saving the search")]
-    InStep,
-    /// The device failed.
-    #[error(transparent)]
-    Device(#[from] ReadError),
-    /// The Hessian could not be measured.
-    #[error(transparent)]
-    Hessian(#[from] HessianError),
-}
 
 /// A search in progress.
 pub struct Search {
@@ -404,88 +351,6 @@ impl Search {
         }
     }
 
-    async fn finish_epoch(
-        &mut self,
-        batches: &mut dyn Batches,
-        began: f64,
-    ) -> Result<Event, SearchError> {
-        let (valid_loss, valid_accuracy) = self.evaluate(batches).await?;
-        let alpha = self.state.rows(&self.state.alpha).await?;
-        let probabilities = self.state.rows(&probabilities(&self.state.alpha)).await?;
-        let genotype = derive(self.model.network.architecture(), &probabilities);
-        let (learning_rate, epsilon) = (self.learning_rate(), self.epsilon());
-        let progress = &mut self.progress;
-        progress.seconds += (self.clock)() - began;
-        progress.valid_accuracy = valid_accuracy;
-        progress.phase = Phase::Anytime;
-        Ok(Event::EpochFinished(EpochFinished {
-            epoch: progress.epoch,
-            learning_rate,
-            epsilon,
-            train_loss: progress.loss_sum / progress.images,
-            train_accuracy: progress.correct / progress.images,
-            valid_loss,
-            valid_accuracy,
-            alpha,
-            probabilities,
-            parameter_free: genotype.genes().into_iter().map(parameter_free_share).collect(),
-            genotype,
-            seconds: progress.seconds,
-        }))
-    }
-
-    /// Loss and accuracy over the validation half: eval mode, unperturbed.
-    async fn evaluate(&self, batches: &mut dyn Batches) -> Result<(f64, f64), SearchError> {
-        let p = probabilities(&self.state.alpha);
-        let mut noise = self.noise();
-        let (mut sums, mut images) = (Tensor::<1>::zeros([2], &self.device), 0.0);
-        for index in 0..batches.evaluation_batches() {
-            let batch = self.upload(&batches.evaluation(self.progress.epoch, index)?);
-            let count = batch.labels.dims()[0] as f64;
-            let outcome = self.model.loss(self.state.point(true), &p, &batch, noise());
-            sums = sums + Tensor::cat(vec![outcome.loss.mul_scalar(count), outcome.correct], 0);
-            images += count;
-        }
-        let sums = read(sums).await?;
-        let mean = |sum: f32| f64::from(sum) / images;
-        Ok((
-            sums.first().copied().map_or(f64::NAN, mean),
-            sums.last().copied().map_or(f64::NAN, mean),
-        ))
-    }
-
-    /// What the table says of the cell that would be derived now.
-    async fn anytime(&mut self) -> Result<Option<Event>, SearchError> {
-        self.progress.phase = Phase::Hessian;
-        let Some(table) = &self.table else { return Ok(None) };
-        let architecture = self.genotype().await?.to_python();
-        let (epoch, standing) = (self.progress.epoch, table.find(&architecture));
-        let event = |Standing { accuracy: test_accuracy, rank, cells, regret }| {
-            Event::Anytime(Anytime { epoch, architecture, test_accuracy, rank, cells, regret })
-        };
-        Ok(standing.map(event))
-    }
-
-    /// A warning, if skip connections have taken over since the last epoch.
-    async fn alarm(&mut self) -> Result<Option<Event>, SearchError> {
-        let rows = self.state.rows(&probabilities(&self.state.alpha)).await?;
-        let architecture = self.model.network.architecture();
-        let genotype = derive(architecture, &rows);
-        let genes = genotype.genes().first().copied().unwrap_or_default();
-        let message = match (architecture.first(), rows.first()) {
-            (Some(cell), Some(rows)) => collapse::message(genes, cell, rows),
-            _ => None,
-        };
-        let epoch = self.progress.epoch;
-        let news = message.filter(|_| !self.progress.alarmed);
-        self.progress.alarmed =
-            collapse::has_happened(genes) && (self.progress.alarmed || news.is_some());
-        let over = epoch + 1 == self.config.search.epochs || self.stopped().is_some();
-        self.progress.phase = if over { Phase::Finish } else { Phase::EpochStart };
-        self.progress.epoch = epoch + 1;
-        Ok(news.map(|message| collapse::warning(epoch, message)))
-    }
-
     async fn finish(&mut self) -> Result<Event, SearchError> {
         self.progress.phase = Phase::Done;
         let stopped = self.stopped();
@@ -567,59 +432,5 @@ impl<N: FnMut() -> Randomness> Objective for TrainingLoss<'_, N> {
 
     fn gradient(&mut self, p: &[Tensor<2>]) -> Vec<Tensor<2>> {
         self.model.probability_gradient(self.at, p, self.batch, (self.noise)()).0
-    }
-}
-
-/// The numbers of a step, brought back from the device in one read.
-struct StepReport {
-    train_loss: f32,
-    correct: f32,
-    valid_loss: f32,
-    attack: Option<(f32, f32)>,
-}
-
-impl StepReport {
-    async fn read(
-        train_loss: Tensor<1>,
-        correct: Tensor<1>,
-        valid_loss: Tensor<1>,
-        attacked: Option<Attacked>,
-    ) -> Result<Self, ReadError> {
-        let mut parts = vec![train_loss, correct, valid_loss];
-        parts.extend(attacked.into_iter().flat_map(|found| [found.loss_before, found.loss_after]));
-        let numbers = read(Tensor::cat(parts, 0)).await?;
-        let at = |index: usize| numbers.get(index).copied().unwrap_or(f32::NAN);
-        let attack = (numbers.len() > 3).then(|| (at(3), at(4)));
-        Ok(Self { train_loss: at(0), correct: at(1), valid_loss: at(2), attack })
-    }
-
-    fn into_event(
-        self,
-        epoch: usize,
-        step: usize,
-        count: f64,
-        revert: bool,
-    ) -> Result<Event, SearchError> {
-        for (what, value) in
-            [("the training loss", self.train_loss), ("the validation loss", self.valid_loss)]
-        {
-            if !value.is_finite() {
-                let what = what.to_owned();
-                return Err(SearchError::Diverged { epoch, step, what, value });
-            }
-        }
-        let attack = self.attack.map(|(loss_before, loss_after)| Attack {
-            loss_before,
-            loss_after,
-            reverted: revert && loss_before > loss_after,
-        });
-        Ok(Event::Step(Step {
-            epoch,
-            step,
-            train_loss: self.train_loss,
-            train_accuracy: (f64::from(self.correct) / count) as f32,
-            valid_loss: self.valid_loss,
-            attack,
-        }))
     }
 }

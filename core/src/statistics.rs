@@ -1,8 +1,6 @@
 //! Numbers that describe a cell (paper §7.4 and Table 5; spec §11.2 and §11.3) and the size of the
 //! network that is trained from a genotype (spec appendix A).
 
-pub mod paper;
-
 use std::collections::BTreeSet;
 
 use crate::arch::parameter_free_share;

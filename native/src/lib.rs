@@ -31,11 +31,6 @@ use clap::Parser as _;
 use cli::{Cli, Command};
 use exit::Exit;
 
-/// A step allocates gigabytes in blocks of a megabyte. glibc maps each anew, and the kernel clears
-/// its pages: a fifth of the time of a step.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// The program: parse, do, say what went wrong.
 pub fn main() -> ExitCode {
     // clap itself prints help (exit 0) and usage errors (exit 2).

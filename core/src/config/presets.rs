@@ -54,7 +54,7 @@ pub static ALL: &[Preset] = &[
     Preset {
         name: "browser",
         help: "what the page searches (cargo run -p web): as small as a search can be, with high \
-               learning rates, so that half a minute of one core shows its course",
+               learning rates, so that a few seconds of one core show its course",
         settings: &[
             ("search.space", "s2"),
             ("search.method", "sdarts-rs"),

@@ -8,7 +8,8 @@ use serde_json::{Map, Value, json};
 use smoothdarts::draw::history::History;
 use smoothdarts::event::EpochFinished;
 use smoothdarts::genotype::{Genotype, published};
-use smoothdarts::statistics::{CellStatistics, Evaluation, paper};
+use smoothdarts::paper;
+use smoothdarts::statistics::{CellStatistics, Evaluation};
 
 use crate::cli::StatsArgs;
 use crate::exit::Exit;
@@ -128,12 +129,12 @@ fn published_table() -> Table {
 fn published_row(row: &published::Published) -> Vec<Value> {
     let genotype = row.genotype();
     let [normal, reduce] = CellStatistics::both(&genotype);
-    let figures = paper::find(row.name);
+    let figures = paper::genotypes::find(row.name);
     let parameters = Evaluation::CIFAR10.parameters(&genotype);
     let millions = parameters.map(|count| (count as f64 / 1e5).round() / 10.0);
     let checks = [
         figures.shape.map(|shape| shape == (normal.width, normal.depth)),
-        figures.parameter_free.map(|share| share == normal.parameter_free),
+        figures.parameter_free().map(|share| share == normal.parameter_free),
         figures.millions.map(|paper| Some(paper) == millions),
     ];
     let known: Vec<bool> = checks.into_iter().flatten().collect();
@@ -144,7 +145,7 @@ fn published_row(row: &published::Published) -> Vec<Value> {
         json!(normal.depth),
         json!(figures.shape.map(|shape| shape.1)),
         json!(normal.parameter_free),
-        json!(figures.parameter_free),
+        json!(figures.parameter_free()),
         json!(reduce.parameter_free),
         json!(parameters),
         json!(figures.millions),

@@ -143,6 +143,13 @@ pub(crate) fn values(tensor: &FlexTensor) -> &[f32] {
     tensor.as_slice().unwrap_or_default()
 }
 
+/// The same to be written, in place where no other tensor shares them.
+pub(crate) fn values_mut(tensor: &mut FlexTensor) -> &mut [f32] {
+    let range = tensor.layout().contiguous_offsets();
+    let all = tensor.storage_mut();
+    range.and_then(|(start, end)| all.get_mut(start..end)).unwrap_or_default()
+}
+
 /// A tensor of these numbers.
 pub(crate) fn tensor(values: Vec<f32>, shape: impl Into<Shape>) -> FlexTensor {
     FlexTensor::new(Bytes::from_elems(values), Layout::contiguous(shape.into()), DType::F32)

@@ -11,7 +11,7 @@ use macerator::{Simd, with_simd};
 
 use super::{MixGradients, MixOps, Mixture, SLOTS, Slots};
 use crate::cpu::columns::Columns;
-use crate::cpu::{self, contiguous, for_parts, values};
+use crate::cpu::{self, contiguous, for_parts, values, values_mut};
 use crate::meter;
 use crate::norm::Standard;
 use crate::norm::cpu::Scale;
@@ -30,14 +30,17 @@ impl MixOps for Flex {
         let shape = slots.x0.shape();
         let weights = contiguous(weights);
         let candidates = Candidate::list(slots, values(&weights), &mixture);
-        let (chunk, length) = (chunk(mixture.channels), shape.num_elements());
-        let mut out = if mixture.base { start(base) } else { vec![0.0; length] };
-        for_parts([(&mut out, chunk)], |index, [out]| {
+        let chunk = chunk(mixture.channels);
+        let mut sum = match mixture.base {
+            true => contiguous(base),
+            false => cpu::tensor(vec![0.0; shape.num_elements()], shape),
+        };
+        for_parts([(values_mut(&mut sum), chunk)], |index, [out]| {
             for candidate in &candidates {
                 add_scaled(candidate.part(index * chunk, out.len()), &candidate.scale, out);
             }
         });
-        cpu::tensor(out, shape)
+        sum
     }
 }
 
@@ -94,11 +97,6 @@ impl MixGradients for Flex {
         });
         cpu::tensor(out, shape)
     }
-}
-
-/// The base as memory to add to: its own where nobody else reads it.
-fn start(base: FlexTensor) -> Vec<f32> {
-    values(&contiguous(base)).to_vec()
 }
 
 /// Floats of a chunk: whole strips.

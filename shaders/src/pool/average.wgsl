@@ -1,11 +1,4 @@
 // y = the mean of every 3x3 window, over the pixels that lie in the image. One thread for each.
-const HEIGHT: u32 = {{ height }}u;
-const WIDTH: u32 = {{ width }}u;
-const CHANNELS: u32 = {{ channels }}u;
-const OUT_HEIGHT: u32 = {{ out_height }}u;
-const OUT_WIDTH: u32 = {{ out_width }}u;
-const STRIDE: u32 = {{ stride }}u;
-
 @group(0) @binding(0) var<storage, {{ access }}> x: array<f32>;
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;
 

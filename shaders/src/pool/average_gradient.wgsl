@@ -1,19 +1,7 @@
 // out = the sum over all 3x3 windows that hold this pixel of their gradient, divided by their size.
 // One thread for each pixel and channel of the input.
-const HEIGHT: u32 = {{ height }}u;
-const WIDTH: u32 = {{ width }}u;
-const CHANNELS: u32 = {{ channels }}u;
-const OUT_HEIGHT: u32 = {{ out_height }}u;
-const OUT_WIDTH: u32 = {{ out_width }}u;
-const STRIDE: u32 = {{ stride }}u;
-
 @group(0) @binding(0) var<storage, {{ access }}> gradient: array<f32>;
 @group(0) @binding(1) var<storage, read_write> out: array<f32>;
-
-// The first window that reaches this pixel, in one direction.
-fn first_window(pixel: u32) -> u32 {
-    return (max(pixel, 1u) + STRIDE - 2u) / STRIDE;
-}
 
 // Pixels of a window that lie in the image, in one direction.
 fn pixels(window: u32, size: u32) -> u32 {

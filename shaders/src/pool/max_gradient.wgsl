@@ -1,21 +1,9 @@
 // out = the sum of the gradients of all 3x3 windows whose largest number is this pixel, the first
 // one of equals. One thread for each pixel and channel of the input; it looks through up to nine
 // windows again, which is less memory to read than stored places would be.
-const HEIGHT: u32 = {{ height }}u;
-const WIDTH: u32 = {{ width }}u;
-const CHANNELS: u32 = {{ channels }}u;
-const OUT_HEIGHT: u32 = {{ out_height }}u;
-const OUT_WIDTH: u32 = {{ out_width }}u;
-const STRIDE: u32 = {{ stride }}u;
-
 @group(0) @binding(0) var<storage, {{ access }}> gradient: array<f32>;
 @group(0) @binding(1) var<storage, read_write> out: array<f32>;
 @group(0) @binding(2) var<storage, {{ access }}> x: array<f32>;
-
-// The first window that reaches this pixel, in one direction.
-fn first_window(pixel: u32) -> u32 {
-    return (max(pixel, 1u) + STRIDE - 2u) / STRIDE;
-}
 
 // Row-major place in the image of the largest number of a window.
 fn place(image: u32, out_y: u32, out_x: u32, channel: u32) -> u32 {

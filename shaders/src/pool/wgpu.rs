@@ -36,7 +36,7 @@ fn forward(windows: &Windows) -> Program {
         Pool::Average => include_str!("average.wgsl"),
     };
     let threads = windows.output_shape().num_elements();
-    windows.fill(Program::new(windows.name(), source, threads))
+    windows.program(windows.name(), source, threads)
 }
 
 fn backward(windows: &Windows) -> Program {
@@ -44,7 +44,7 @@ fn backward(windows: &Windows) -> Program {
         Pool::Max => ("max_pool_gradient", include_str!("max_gradient.wgsl")),
         Pool::Average => ("average_pool_gradient", include_str!("average_gradient.wgsl")),
     };
-    windows.fill(Program::new(name, source, windows.shape.iter().product()))
+    windows.program(name, source, windows.shape.iter().product())
 }
 
 impl Windows {
@@ -55,7 +55,8 @@ impl Windows {
         }
     }
 
-    fn fill(&self, program: Program) -> Program {
+    fn program(&self, name: &'static str, source: &'static str, threads: usize) -> Program {
+        let program = Program::of_pieces(name, [include_str!("windows.wgsl"), source], threads);
         let ([height, width, channels], [out_height, out_width, _]) = (self.image(), self.output());
         program.sizes([
             ("height", height),

@@ -8,42 +8,26 @@ use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::tensor::FloatTensor;
 
-use super::{Sizes, UnitGradients, UnitOps};
+use super::{Operands, Sizes, UnitGradients, UnitOps};
 
 #[derive(Debug)]
 struct UnitBackward;
 
-/// Inputs of the op.
-#[derive(Clone, Debug)]
-struct State<B: UnitOps> {
-    x: FloatTensor<B>,
-    norm: FloatTensor<B>,
-    depthwise: FloatTensor<B>,
-    pointwise: FloatTensor<B>,
-    sizes: Sizes,
-}
+type State<B> = (Operands<B>, Sizes);
 
 impl<B: UnitOps + UnitGradients> Backward<B, 3> for UnitBackward {
     type State = State<B>;
 
     fn backward(self, ops: Ops<State<B>, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let State { x, norm, depthwise, pointwise, sizes } = ops.state;
+        let (operands, sizes) = ops.state;
         let gradient = grads.consume::<B>(&ops.node);
         let [x_node, depthwise_node, pointwise_node] = ops.parents;
         let weights_wanted = depthwise_node.is_some() || pointwise_node.is_some();
         let (for_x, for_weights) = match (&x_node, weights_wanted) {
-            (None, _) => {
-                let weights =
-                    B::unit_weight_gradients(x, norm, depthwise, pointwise, gradient, sizes);
-                (None, Some(weights))
-            }
-            (Some(_), false) => {
-                let x = B::unit_x_gradient(x, norm, depthwise, pointwise, gradient, sizes);
-                (Some(x), None)
-            }
+            (None, _) => (None, Some(B::unit_weight_gradients(operands, gradient, sizes))),
+            (Some(_), false) => (Some(B::unit_x_gradient(operands, gradient, sizes)), None),
             (Some(_), true) => {
-                let (x, depthwise, pointwise) =
-                    B::unit_gradients(x, norm, depthwise, pointwise, gradient, sizes);
+                let (x, depthwise, pointwise) = B::unit_gradients(operands, gradient, sizes);
                 (Some(x), Some((depthwise, pointwise)))
             }
         };
@@ -59,52 +43,34 @@ impl<B: UnitOps + UnitGradients> Backward<B, 3> for UnitBackward {
 }
 
 impl<B: UnitOps + UnitGradients, C: CheckpointStrategy> UnitOps for Autodiff<B, C> {
-    fn unit(
-        x: FloatTensor<Self>,
-        norm: FloatTensor<Self>,
-        depthwise: FloatTensor<Self>,
-        pointwise: FloatTensor<Self>,
-        sizes: Sizes,
-    ) -> FloatTensor<Self> {
-        let compute = |State { x, norm, depthwise, pointwise, sizes }: State<B>| {
-            (B::unit(x, norm, depthwise, pointwise, sizes), ())
-        };
-        track::<B, C, ()>(x, norm, depthwise, pointwise, sizes, compute).0
+    fn unit(operands: Operands<Self>, sizes: Sizes) -> FloatTensor<Self> {
+        track(operands, sizes, |operands| (B::unit(operands, sizes), ())).0
     }
 
     fn unit_and_moments(
-        x: FloatTensor<Self>,
-        norm: FloatTensor<Self>,
-        depthwise: FloatTensor<Self>,
-        pointwise: FloatTensor<Self>,
+        operands: Operands<Self>,
         sizes: Sizes,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        let compute = |State { x, norm, depthwise, pointwise, sizes }: State<B>| {
-            B::unit_and_moments(x, norm, depthwise, pointwise, sizes)
-        };
-        let (z, moments) =
-            track::<B, C, FloatTensor<B>>(x, norm, depthwise, pointwise, sizes, compute);
+        let compute = |operands| B::unit_and_moments(operands, sizes);
+        let (z, moments) = track(operands, sizes, compute);
         (z, FloatTensor::<Self>::new(moments))
     }
 }
 
 /// Computes the op and puts its output into the graph; what else it gives stays outside.
 fn track<B: UnitOps + UnitGradients, C: CheckpointStrategy, T>(
-    x: FloatTensor<Autodiff<B, C>>,
-    norm: FloatTensor<Autodiff<B, C>>,
-    depthwise: FloatTensor<Autodiff<B, C>>,
-    pointwise: FloatTensor<Autodiff<B, C>>,
+    operands: Operands<Autodiff<B, C>>,
     sizes: Sizes,
-    compute: impl FnOnce(State<B>) -> (FloatTensor<B>, T),
+    compute: impl FnOnce(Operands<B>) -> (FloatTensor<B>, T),
 ) -> (FloatTensor<Autodiff<B, C>>, T) {
-    let (x, x_node) = x.into_parts();
-    let (depthwise, depthwise_node) = depthwise.into_parts();
-    let (pointwise, pointwise_node) = pointwise.into_parts();
-    let state = State { x, norm: norm.into_primitive(), depthwise, pointwise, sizes };
-    let (z, rest) = compute(state.clone());
+    let (x, x_node) = operands.x.into_parts();
+    let (depthwise, depthwise_node) = operands.depthwise.into_parts();
+    let (pointwise, pointwise_node) = operands.pointwise.into_parts();
+    let operands = Operands { x, norm: operands.norm.into_primitive(), depthwise, pointwise };
+    let (z, rest) = compute(operands.clone());
     let nodes = [x_node, depthwise_node, pointwise_node];
     let z = match UnitBackward.prepare::<C>(nodes).compute_bound().stateful() {
-        OpsKind::Tracked(prep) => prep.finish(state, z),
+        OpsKind::Tracked(prep) => prep.finish((operands, sizes), z),
         OpsKind::UnTracked(prep) => prep.finish(z),
     };
     (z, rest)

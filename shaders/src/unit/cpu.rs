@@ -7,7 +7,7 @@ use burn::backend::Flex;
 use burn::backend::flex::FlexTensor;
 use macerator::Simd;
 
-use super::{Prologue, Sizes, UnitGradients, UnitOps};
+use super::{Operands, Prologue, Sizes, UnitGradients, UnitOps};
 use crate::cpu::columns::Columns;
 use crate::cpu::convolve::{Correlation, Plan};
 use crate::cpu::matrix::{Packed, outer};
@@ -19,57 +19,35 @@ use crate::meter;
 use crate::norm::cpu::{Pull, Scale, image_moments, merge};
 
 impl UnitOps for Flex {
-    fn unit(
-        x: FlexTensor,
-        norm: FlexTensor,
-        depthwise: FlexTensor,
-        pointwise: FlexTensor,
-        sizes: Sizes,
-    ) -> FlexTensor {
+    fn unit(operands: Operands<Self>, sizes: Sizes) -> FlexTensor {
         let _span = meter::span("unit");
-        let inputs = Inputs::new(x, norm, depthwise, pointwise, sizes);
+        let inputs = Inputs::new(operands, sizes);
         cpu::tensor(inputs.forward(false).0, sizes.output_shape())
     }
 
-    fn unit_and_moments(
-        x: FlexTensor,
-        norm: FlexTensor,
-        depthwise: FlexTensor,
-        pointwise: FlexTensor,
-        sizes: Sizes,
-    ) -> (FlexTensor, FlexTensor) {
+    fn unit_and_moments(operands: Operands<Self>, sizes: Sizes) -> (FlexTensor, FlexTensor) {
         let _span = meter::span("unit_and_moments");
-        let inputs = Inputs::new(x, norm, depthwise, pointwise, sizes);
+        let inputs = Inputs::new(operands, sizes);
         let (z, moments) = inputs.forward(true);
         (cpu::tensor(z, sizes.output_shape()), cpu::tensor(moments, [2, sizes.outputs]))
     }
 }
 
 impl UnitGradients for Flex {
-    fn unit_x_gradient(
-        x: FlexTensor,
-        norm: FlexTensor,
-        depthwise: FlexTensor,
-        pointwise: FlexTensor,
-        gradient: FlexTensor,
-        sizes: Sizes,
-    ) -> FlexTensor {
+    fn unit_x_gradient(operands: Operands<Self>, gradient: FlexTensor, sizes: Sizes) -> FlexTensor {
         let _span = meter::span("unit_x_gradient");
-        let inputs = Inputs::new(x, norm, depthwise, pointwise, sizes);
+        let inputs = Inputs::new(operands, sizes);
         let [x, _, _] = inputs.backward(gradient, Wanted { x: true, weights: false });
         cpu::tensor(x, sizes.input_shape())
     }
 
     fn unit_weight_gradients(
-        x: FlexTensor,
-        norm: FlexTensor,
-        depthwise: FlexTensor,
-        pointwise: FlexTensor,
+        operands: Operands<Self>,
         gradient: FlexTensor,
         sizes: Sizes,
     ) -> (FlexTensor, FlexTensor) {
         let _span = meter::span("unit_weight_gradients");
-        let inputs = Inputs::new(x, norm, depthwise, pointwise, sizes);
+        let inputs = Inputs::new(operands, sizes);
         let [_, depthwise, pointwise] =
             inputs.backward(gradient, Wanted { x: false, weights: true });
         (
@@ -79,15 +57,12 @@ impl UnitGradients for Flex {
     }
 
     fn unit_gradients(
-        x: FlexTensor,
-        norm: FlexTensor,
-        depthwise: FlexTensor,
-        pointwise: FlexTensor,
+        operands: Operands<Self>,
         gradient: FlexTensor,
         sizes: Sizes,
     ) -> (FlexTensor, FlexTensor, FlexTensor) {
         let _span = meter::span("unit_gradients");
-        let inputs = Inputs::new(x, norm, depthwise, pointwise, sizes);
+        let inputs = Inputs::new(operands, sizes);
         let [x, depthwise, pointwise] =
             inputs.backward(gradient, Wanted { x: true, weights: true });
         (
@@ -116,13 +91,8 @@ struct Inputs {
 }
 
 impl Inputs {
-    fn new(
-        x: FlexTensor,
-        norm: FlexTensor,
-        depthwise: FlexTensor,
-        pointwise: FlexTensor,
-        sizes: Sizes,
-    ) -> Self {
+    fn new(operands: Operands<Flex>, sizes: Sizes) -> Self {
+        let Operands { x, norm, depthwise, pointwise } = operands;
         let moments = sizes.prologue.norm.map(|_| contiguous(norm));
         let scale = match (&moments, sizes.prologue.norm) {
             (Some(moments), Some(standard)) => Scale::new(values(moments), standard.eps),
@@ -190,7 +160,8 @@ impl Inputs {
             if wanted.x && of_batch { 2 * channels } else { 0 },
         ];
         let mut outs = sizes.map(|size| vec![0.0; batch * size]);
-        let forward = self.forward_plan();
+        // Only the weights need a and u again.
+        let forward = wanted.weights.then(|| self.forward_plan());
         let back = Plan::transposed(&windows, values(&self.depthwise), lanes());
         let [x, depthwise, pointwise, sums] = outs.each_mut();
         let parts = [
@@ -201,7 +172,7 @@ impl Inputs {
         ];
         for_parts(parts, |index, outs| {
             let gradient = &values(&gradient)[index * self.output()..][..self.output()];
-            let (x, plans) = (self.image(index), (&forward, &back));
+            let (x, plans) = (self.image(index), (forward.as_ref(), &back));
             with_scratch(|scratch| {
                 dispatch(Back { inputs: self, plans, matrix: &matrix, x, gradient, scratch, outs });
             });
@@ -355,8 +326,8 @@ impl<S: Simd, const L: usize> Rows for Middle<'_, S, L> {
 
 struct Back<'a> {
     inputs: &'a Inputs,
-    /// The convolution and its way back.
-    plans: (&'a Plan, &'a Plan),
+    /// The convolution, where the weights are wanted, and its way back.
+    plans: (Option<&'a Plan>, &'a Plan),
     matrix: &'a Packed,
     x: &'a [f32],
     gradient: &'a [f32],
@@ -379,7 +350,7 @@ impl Kernel for Back<'_> {
         if !x_gradient.is_empty() {
             inputs.x_gradient::<S, L>(back, x, scratch, x_gradient, sums);
         }
-        if !depthwise.is_empty() {
+        if let Some(forward) = forward {
             inputs.fill(forward, x, &mut scratch.x);
             inputs.pointwise_gradient::<S, L>(forward, gradient, scratch, pointwise);
             let (x, gradient) = (&*scratch.x, &*scratch.gradient);

@@ -1,14 +1,5 @@
 // y[n, oy, ox, c] = sum over i, j of weight[c, i, j] * a[n, oy * S + i * D - P, ox * S + j * D - P, c].
 // One thread for each element of y; neighbours differ in the channel, so reads are contiguous.
-const HEIGHT: u32 = {{ height }}u;
-const WIDTH: u32 = {{ width }}u;
-const OUT_HEIGHT: u32 = {{ out_height }}u;
-const OUT_WIDTH: u32 = {{ out_width }}u;
-const SIZE: u32 = {{ size }}u;
-const STRIDE: u32 = {{ stride }}u;
-const DILATION: u32 = {{ dilation }}u;
-const PADDING: u32 = {{ padding }}u;
-
 @group(0) @binding({{ next }}) var<storage, {{ access }}> weight: array<f32>;
 @group(0) @binding({{ second }}) var<storage, read_write> y: array<f32>;
 

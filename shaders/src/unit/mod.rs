@@ -16,7 +16,7 @@ mod wgpu;
 #[cfg(not(target_family = "wasm"))]
 use burn::backend::fusion::custom::TensorSpec;
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Backend, Dispatch, backend_extension};
+use burn::backend::{Backend, Dispatch, ExtensionType, backend_extension};
 use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Shape, Tensor, activation};
@@ -63,15 +63,16 @@ impl Unit {
         let Normed { x, norm } = input;
         // A kernel needs a tensor in every place: without a norm it does not look at this one.
         let norm = norm.map_or_else(|| pointwise.clone().inner(), |norm| norm.moments);
-        let (x, norm) = (x.into_dispatch(), norm.into_dispatch());
-        let (depthwise, pointwise) = (depthwise.into_dispatch(), pointwise.into_dispatch());
+        let operands = Operands {
+            x: x.into_dispatch(),
+            norm: norm.into_dispatch(),
+            depthwise: depthwise.into_dispatch(),
+            pointwise: pointwise.into_dispatch(),
+        };
         if !self.moments {
-            return (
-                Tensor::from_dispatch(Dispatch::unit(x, norm, depthwise, pointwise, sizes)),
-                None,
-            );
+            return (Tensor::from_dispatch(Dispatch::unit(operands, sizes)), None);
         }
-        let (z, moments) = Dispatch::unit_and_moments(x, norm, depthwise, pointwise, sizes);
+        let (z, moments) = Dispatch::unit_and_moments(operands, sizes);
         (Tensor::from_dispatch(z), Some(Tensor::<2>::from_dispatch(moments).inner()))
     }
 
@@ -97,26 +98,31 @@ impl Unit {
     }
 }
 
-/// The op, with and without moments. `norm` are the moments that normalise the input.
+/// What the op works on.
+#[derive(Clone, Debug, ExtensionType)]
+#[extension_type(fusion: cfg(not(target_family = "wasm")))]
+pub(crate) struct Operands<B: Backend> {
+    pub(crate) x: FloatTensor<B>,
+    /// The moments that normalise x, or anything.
+    pub(crate) norm: FloatTensor<B>,
+    pub(crate) depthwise: FloatTensor<B>,
+    pub(crate) pointwise: FloatTensor<B>,
+}
+
+/// The op, with and without moments.
 #[backend_extension(Cube, Flex, Fusion: cfg(not(target_family = "wasm")), Autodiff)]
 pub(crate) trait UnitOps: Backend {
     /// The output.
-    #[fusion(dtype = x, shape = sizes.output_shape())]
-    fn unit(
-        x: FloatTensor<Self>,
-        norm: FloatTensor<Self>,
-        depthwise: FloatTensor<Self>,
-        pointwise: FloatTensor<Self>,
-        sizes: Sizes,
-    ) -> FloatTensor<Self>;
+    #[fusion(meta = |it, sizes| TensorSpec::new(sizes.output_shape(), it.x.dtype))]
+    fn unit(#[extension_type] operands: Operands<Self>, sizes: Sizes) -> FloatTensor<Self>;
 
     /// The output and its moments, which are never tracked.
-    #[fusion(meta = moments_spec)]
+    #[fusion(meta = |it, sizes| {
+        let spec = |shape| TensorSpec::new(shape, it.x.dtype);
+        (spec(sizes.output_shape()), spec(Shape::from([2, sizes.outputs])))
+    })]
     fn unit_and_moments(
-        x: FloatTensor<Self>,
-        norm: FloatTensor<Self>,
-        depthwise: FloatTensor<Self>,
-        pointwise: FloatTensor<Self>,
+        #[extension_type] operands: Operands<Self>,
         sizes: Sizes,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
 }
@@ -125,73 +131,28 @@ pub(crate) trait UnitOps: Backend {
 #[backend_extension(Cube, Flex, Fusion: cfg(not(target_family = "wasm")))]
 pub(crate) trait UnitGradients: Backend {
     /// For x: all that the architecture step needs.
-    #[fusion(dtype = x, shape = x)]
+    #[fusion(meta = |it, _, _| it.x.clone())]
     fn unit_x_gradient(
-        x: FloatTensor<Self>,
-        norm: FloatTensor<Self>,
-        depthwise: FloatTensor<Self>,
-        pointwise: FloatTensor<Self>,
+        #[extension_type] operands: Operands<Self>,
         gradient: FloatTensor<Self>,
         sizes: Sizes,
     ) -> FloatTensor<Self>;
 
     /// For the weights: depthwise, pointwise.
-    #[fusion(meta = weights_spec)]
+    #[fusion(meta = |it, _, _| (it.depthwise.clone(), it.pointwise.clone()))]
     fn unit_weight_gradients(
-        x: FloatTensor<Self>,
-        norm: FloatTensor<Self>,
-        depthwise: FloatTensor<Self>,
-        pointwise: FloatTensor<Self>,
+        #[extension_type] operands: Operands<Self>,
         gradient: FloatTensor<Self>,
         sizes: Sizes,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
 
     /// For x and the weights at once: ∂u is computed once for both.
-    #[fusion(meta = gradients_spec)]
+    #[fusion(meta = |it, _, _| (it.x.clone(), it.depthwise.clone(), it.pointwise.clone()))]
     fn unit_gradients(
-        x: FloatTensor<Self>,
-        norm: FloatTensor<Self>,
-        depthwise: FloatTensor<Self>,
-        pointwise: FloatTensor<Self>,
+        #[extension_type] operands: Operands<Self>,
         gradient: FloatTensor<Self>,
         sizes: Sizes,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
-}
-
-#[cfg(not(target_family = "wasm"))]
-fn moments_spec(
-    x: &TensorSpec,
-    _norm: &TensorSpec,
-    _depthwise: &TensorSpec,
-    _pointwise: &TensorSpec,
-    sizes: &Sizes,
-) -> (TensorSpec, TensorSpec) {
-    let moments = Shape::from([2, sizes.outputs]);
-    (TensorSpec::new(sizes.output_shape(), x.dtype), TensorSpec::new(moments, x.dtype))
-}
-
-#[cfg(not(target_family = "wasm"))]
-fn weights_spec(
-    _x: &TensorSpec,
-    _norm: &TensorSpec,
-    depthwise: &TensorSpec,
-    pointwise: &TensorSpec,
-    _gradient: &TensorSpec,
-    _sizes: &Sizes,
-) -> (TensorSpec, TensorSpec) {
-    (depthwise.clone(), pointwise.clone())
-}
-
-#[cfg(not(target_family = "wasm"))]
-fn gradients_spec(
-    x: &TensorSpec,
-    _norm: &TensorSpec,
-    depthwise: &TensorSpec,
-    pointwise: &TensorSpec,
-    _gradient: &TensorSpec,
-    _sizes: &Sizes,
-) -> (TensorSpec, TensorSpec, TensorSpec) {
-    (x.clone(), depthwise.clone(), pointwise.clone())
 }
 
 /// What stands before the convolutions.

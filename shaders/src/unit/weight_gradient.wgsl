@@ -3,14 +3,6 @@
 // One thread for each weight and chunk; neighbours differ in the channel, so reads are contiguous.
 // The chunks are summed up by another kernel: no atomics, the same result in every run.
 const BATCH: u32 = {{ batch }}u;
-const HEIGHT: u32 = {{ height }}u;
-const WIDTH: u32 = {{ width }}u;
-const OUT_HEIGHT: u32 = {{ out_height }}u;
-const OUT_WIDTH: u32 = {{ out_width }}u;
-const SIZE: u32 = {{ size }}u;
-const STRIDE: u32 = {{ stride }}u;
-const DILATION: u32 = {{ dilation }}u;
-const PADDING: u32 = {{ padding }}u;
 const CHUNK_ROWS: u32 = {{ chunk_rows }}u;
 
 @group(0) @binding({{ next }}) var<storage, {{ access }}> gradient: array<f32>;

@@ -6,7 +6,7 @@ use burn::backend::TensorMetadata;
 use burn::backend::ops::FloatTensorOps;
 use burn::backend::wgpu::{CubeBackend, CubeTensor};
 
-use super::{Prologue, Sizes, UnitGradients, UnitOps};
+use super::{Operands, Prologue, Sizes, UnitGradients, UnitOps};
 use crate::norm::NormGradients;
 use crate::norm::wgpu::{
     STANDARD, channel_chunks, declare, gradient_products, merge_sums, with_standard,
@@ -14,63 +14,38 @@ use crate::norm::wgpu::{
 use crate::wgpu::{Program, chunks, contiguous, empty, fold};
 
 impl UnitOps for CubeBackend {
-    fn unit(
-        x: CubeTensor,
-        norm: CubeTensor,
-        depthwise: CubeTensor,
-        pointwise: CubeTensor,
-        sizes: Sizes,
-    ) -> CubeTensor {
-        Inputs::new(x, norm, depthwise, pointwise, sizes).forward()
+    fn unit(operands: Operands<Self>, sizes: Sizes) -> CubeTensor {
+        Inputs::new(operands, sizes).forward()
     }
 
-    fn unit_and_moments(
-        x: CubeTensor,
-        norm: CubeTensor,
-        depthwise: CubeTensor,
-        pointwise: CubeTensor,
-        sizes: Sizes,
-    ) -> (CubeTensor, CubeTensor) {
-        let z = Inputs::new(x, norm, depthwise, pointwise, sizes).forward();
+    fn unit_and_moments(operands: Operands<Self>, sizes: Sizes) -> (CubeTensor, CubeTensor) {
+        let z = Inputs::new(operands, sizes).forward();
         (z.clone(), Self::moments(z))
     }
 }
 
 impl UnitGradients for CubeBackend {
-    fn unit_x_gradient(
-        x: CubeTensor,
-        norm: CubeTensor,
-        depthwise: CubeTensor,
-        pointwise: CubeTensor,
-        gradient: CubeTensor,
-        sizes: Sizes,
-    ) -> CubeTensor {
-        let inputs = Inputs::new(x, norm, depthwise, pointwise, sizes);
+    fn unit_x_gradient(operands: Operands<Self>, gradient: CubeTensor, sizes: Sizes) -> CubeTensor {
+        let inputs = Inputs::new(operands, sizes);
         inputs.x_gradient(&inputs.middle_gradient(gradient))
     }
 
     fn unit_weight_gradients(
-        x: CubeTensor,
-        norm: CubeTensor,
-        depthwise: CubeTensor,
-        pointwise: CubeTensor,
+        operands: Operands<Self>,
         gradient: CubeTensor,
         sizes: Sizes,
     ) -> (CubeTensor, CubeTensor) {
-        let inputs = Inputs::new(x, norm, depthwise, pointwise, sizes);
+        let inputs = Inputs::new(operands, sizes);
         let middle = inputs.middle_gradient(gradient.clone());
         (inputs.depthwise_gradient(&middle), inputs.pointwise_gradient(gradient))
     }
 
     fn unit_gradients(
-        x: CubeTensor,
-        norm: CubeTensor,
-        depthwise: CubeTensor,
-        pointwise: CubeTensor,
+        operands: Operands<Self>,
         gradient: CubeTensor,
         sizes: Sizes,
     ) -> (CubeTensor, CubeTensor, CubeTensor) {
-        let inputs = Inputs::new(x, norm, depthwise, pointwise, sizes);
+        let inputs = Inputs::new(operands, sizes);
         let middle = inputs.middle_gradient(gradient.clone());
         let for_depthwise = inputs.depthwise_gradient(&middle);
         (inputs.x_gradient(&middle), for_depthwise, inputs.pointwise_gradient(gradient))
@@ -87,13 +62,8 @@ struct Inputs {
 }
 
 impl Inputs {
-    fn new(
-        x: CubeTensor,
-        norm: CubeTensor,
-        depthwise: CubeTensor,
-        pointwise: CubeTensor,
-        sizes: Sizes,
-    ) -> Self {
+    fn new(operands: Operands<CubeBackend>, sizes: Sizes) -> Self {
+        let Operands { x, norm, depthwise, pointwise } = operands;
         let [x, norm, depthwise] = [x, norm, depthwise].map(contiguous);
         Self { x, norm, depthwise, pointwise, sizes }
     }
@@ -197,7 +167,7 @@ impl Sizes {
 
 /// A template that reads x through the prologue.
 fn program(name: &'static str, source: &'static str, sizes: &Sizes, threads: usize) -> Program {
-    let pieces = [STANDARD, include_str!("activation.wgsl"), source];
+    let pieces = [STANDARD, include_str!("activation.wgsl"), include_str!("sizes.wgsl"), source];
     sizes.fill(Program::of_pieces(name, pieces, threads))
 }
 

@@ -1,14 +1,5 @@
 // out[n, y, x, c] = sum over i, j of weight[c, i, j] * gradient[n, (y + P - i * D) / S, (x + P - j * D) / S, c]
 // where these are whole and in the image, and the ReLU let x pass. One thread for each element of the input.
-const HEIGHT: u32 = {{ height }}u;
-const WIDTH: u32 = {{ width }}u;
-const OUT_HEIGHT: u32 = {{ out_height }}u;
-const OUT_WIDTH: u32 = {{ out_width }}u;
-const SIZE: u32 = {{ size }}u;
-const STRIDE: u32 = {{ stride }}u;
-const DILATION: u32 = {{ dilation }}u;
-const PADDING: u32 = {{ padding }}u;
-
 @group(0) @binding({{ next }}) var<storage, {{ access }}> weight: array<f32>;
 @group(0) @binding({{ second }}) var<storage, {{ access }}> gradient: array<f32>;
 @group(0) @binding({{ third }}) var<storage, read_write> out: array<f32>;

@@ -23,7 +23,7 @@ export const CARDS = [
   },
   {
     title: 'The adversary',
-    text: 'SDARTS-ADV trains at the worst p nearby: a few steps of gradient ascent on the training loss. It is dearer than noise, and holds better.',
+    text: 'SDARTS-ADV trains at the worst p nearby: a few steps of gradient ascent on the training loss. It costs several times as much as noise. In the paper it holds best; in this toy it does not at every seed.',
     figure: 'perturbation', button: 'In slow motion', act: page => page.preset('darts', 'sdarts-adv', 'parts'),
   },
 ];

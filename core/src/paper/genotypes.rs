@@ -1,4 +1,4 @@
-//! What the paper says of published genotypes, to set beside what is computed here.
+//! What the paper says of published genotypes, to set beside what is computed of them.
 
 /// The paper's figures of one genotype; `None` where it gives none.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -7,8 +7,8 @@ pub struct Figures {
     pub name: &'static str,
     /// Width of the normal cell in units of c, and its depth (§7.4).
     pub shape: Option<(f64, usize)>,
-    /// Parameter-free share of the normal cell (Table 5).
-    pub parameter_free: Option<f64>,
+    /// Space and method of its entry in Table 5.
+    pub search: Option<(&'static str, &'static str)>,
     /// Millions of weights of the CIFAR-10 network, to one digit (Table 1).
     pub millions: Option<f64>,
 }
@@ -24,18 +24,18 @@ pub static ALL: &[Figures] = &[
     Figures { millions: Some(3.4), ..named("GDAS_V1") },
     Figures { millions: Some(3.4), ..named("c10_s5_random") },
     Figures { shape: Some((3.0, 4)), millions: Some(3.3), ..named("c10_s5_pgd") },
-    share("c10_s1_pcdarts", 0.5),
-    share("c10_s2_pcdarts", 0.75),
-    share("c10_s3_pcdarts", 0.125),
-    share("c10_s4_pcdarts", 0.125),
-    share("c10_s1_random", 0.125),
-    share("c10_s2_random", 0.375),
-    share("c10_s3_random", 0.125),
-    share("c10_s4_random", 0.0),
-    share("c10_s1_pgd", 0.125),
-    share("c10_s2_pgd", 0.125),
-    share("c10_s3_pgd", 0.125),
-    share("c10_s4_pgd", 0.0),
+    found("c10_s1_pcdarts", "s1", "pc-darts"),
+    found("c10_s2_pcdarts", "s2", "pc-darts"),
+    found("c10_s3_pcdarts", "s3", "pc-darts"),
+    found("c10_s4_pcdarts", "s4", "pc-darts"),
+    found("c10_s1_random", "s1", "sdarts-rs"),
+    found("c10_s2_random", "s2", "sdarts-rs"),
+    found("c10_s3_random", "s3", "sdarts-rs"),
+    found("c10_s4_random", "s4", "sdarts-rs"),
+    found("c10_s1_pgd", "s1", "sdarts-adv"),
+    found("c10_s2_pgd", "s2", "sdarts-adv"),
+    found("c10_s3_pgd", "s3", "sdarts-adv"),
+    found("c10_s4_pgd", "s4", "sdarts-adv"),
 ];
 
 /// The paper's figures of a published genotype; empty ones where it gives none.
@@ -44,9 +44,16 @@ pub fn find(name: &'static str) -> Figures {
 }
 
 const fn named(name: &'static str) -> Figures {
-    Figures { name, shape: None, parameter_free: None, millions: None }
+    Figures { name, shape: None, search: None, millions: None }
 }
 
-const fn share(name: &'static str, share: f64) -> Figures {
-    Figures { parameter_free: Some(share), ..named(name) }
+const fn found(name: &'static str, space: &'static str, method: &'static str) -> Figures {
+    Figures { search: Some((space, method)), ..named(name) }
+}
+
+impl Figures {
+    /// Parameter-free share of the normal cell (Table 5).
+    pub fn parameter_free(&self) -> Option<f64> {
+        self.search.and_then(|(space, method)| super::parameter_free("cifar10", space, method))
+    }
 }

@@ -1,0 +1,66 @@
+//! What can go wrong with a search.
+
+use crate::checkpoint::CheckpointError;
+use crate::config::ConfigError;
+use crate::data::DataError;
+use crate::hessian::HessianError;
+use crate::methods::UnknownMethod;
+use crate::nn::ReadError;
+use crate::space::SpaceError;
+
+/// Why a search could not start, go on or be read.
+#[derive(Debug, thiserror::Error)]
+pub enum SearchError {
+    /// A loss is not a number any more.
+    #[error(
+        "the search diverged in epoch {epoch}, step {step}: {what} is {value}; start again with a lower weights.learning_rate or alpha.learning_rate (the last checkpoint holds the state before it)"
+    )]
+    Diverged {
+        /// 0-based epoch.
+        epoch: usize,
+        /// 0-based step in it.
+        step: usize,
+        /// The loss or the tensor that is not finite.
+        what: String,
+        /// NaN or an infinity.
+        value: f32,
+    },
+    /// A setting is out of its range.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The space is unknown.
+    #[error(transparent)]
+    Space(#[from] SpaceError),
+    /// The method is unknown.
+    #[error(transparent)]
+    Method(#[from] UnknownMethod),
+    /// The images do not fit the network.
+    #[error(
+        "images of {size}×{size} pixels are too small or odd: two reductions need a multiple of 4"
+    )]
+    ImageSize {
+        /// Height and width.
+        size: usize,
+    },
+    /// A batch could not be had.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The checkpoint cannot be read.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// The checkpoint is of another search.
+    #[error("the checkpoint was written with other settings:\n{}", .differences.join("\n"))]
+    OtherConfig {
+        /// One line for each setting that differs.
+        differences: Vec<String>,
+    },
+    /// A step is under way.
+    #[error("a step was begun and not ended; advance to its end before saving the search")]
+    InStep,
+    /// The device failed.
+    #[error(transparent)]
+    Device(#[from] ReadError),
+    /// The Hessian could not be measured.
+    #[error(transparent)]
+    Hessian(#[from] HessianError),
+}

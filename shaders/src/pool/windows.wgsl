@@ -1,0 +1,13 @@
+// Sizes of the images and of the outputs; windows are 3x3 with padding 1.
+const HEIGHT: u32 = {{ height }}u;
+const WIDTH: u32 = {{ width }}u;
+const CHANNELS: u32 = {{ channels }}u;
+const OUT_HEIGHT: u32 = {{ out_height }}u;
+const OUT_WIDTH: u32 = {{ out_width }}u;
+const STRIDE: u32 = {{ stride }}u;
+
+// The first window that reaches this pixel, in one direction.
+fn first_window(pixel: u32) -> u32 {
+    return (max(pixel, 1u) + STRIDE - 2u) / STRIDE;
+}
+
