@@ -204,8 +204,8 @@ fn convolve_group<S: Simd, const L: usize, const P: usize, const N: usize>(
 ) {
     for vector in 0..P {
         let sums: [Vector<S, f32>; N] = column::<S, L, P, N>(x, taps, weights, vector);
-        for (out, sum) in out.iter_mut().zip(sums) {
-            out[vector] = store(sum);
+        for (out, sum) in out.iter_mut().zip(&sums) {
+            out[vector] = store(*sum);
         }
     }
 }
@@ -276,8 +276,8 @@ impl Correlation<'_> {
                     8 => self.sums::<S, L, 8>(&offsets, vector),
                     period => self.single::<S, L>(&offsets, vector, period),
                 };
-                for (tap, sum) in (first..taps).zip(sums) {
-                    for (lane, value) in sum.into_iter().enumerate() {
+                for (tap, sum) in (first..taps).zip(&sums) {
+                    for (lane, value) in sum.iter().enumerate() {
                         let channel = (vector * L + lane) % planes.pixel;
                         if channel < planes.channels {
                             out[channel * taps + tap] += value;
@@ -348,8 +348,8 @@ impl Correlation<'_> {
 #[inline(always)]
 fn stored<S: Simd, const L: usize>(sums: [Vector<S, f32>; TAPS]) -> [[f32; L]; TAPS] {
     let mut out = [[0.0; L]; TAPS];
-    for (out, sum) in out.iter_mut().zip(sums) {
-        *out = store(sum);
+    for (out, sum) in out.iter_mut().zip(&sums) {
+        *out = store(*sum);
     }
     out
 }
@@ -369,8 +369,8 @@ fn correlate<S: Simd, const L: usize, const P: usize, const N: usize>(
     }
     for (sum, offset) in sums.iter_mut().zip(offsets) {
         let x = pixels::<L, P, N>(&x[*offset..]);
-        for (x, gradient) in x.iter().zip(loaded) {
-            *sum = load::<S, L>(&x[vector]).mul_add(gradient, *sum);
+        for (x, gradient) in x.iter().zip(&loaded) {
+            *sum = load::<S, L>(&x[vector]).mul_add(*gradient, *sum);
         }
     }
 }

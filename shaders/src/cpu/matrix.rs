@@ -116,16 +116,16 @@ fn tile<S: Simd, const L: usize, const V: usize, const R: usize>(
     let mut sums: [[Vector<S, f32>; V]; R] = [[load(&[0.0; L]); V]; R];
     for input in 0..inputs {
         let vectors = &matrix[input];
-        for (sums, row) in sums.iter_mut().zip(rows) {
+        for (sums, row) in sums.iter_mut().zip(&rows) {
             let x: Vector<S, f32> = row[input].splat();
             for (sum, vector) in sums.iter_mut().zip(vectors) {
                 *sum = x.mul_add(load(vector), *sum);
             }
         }
     }
-    for (values, sums) in values.iter_mut().zip(sums) {
+    for (values, sums) in values.iter_mut().zip(&sums) {
         for (value, sum) in values.iter_mut().zip(sums) {
-            *value = store(sum);
+            *value = store(*sum);
         }
     }
 }
@@ -181,7 +181,7 @@ fn outer_tile<S: Simd, const L: usize, const I: usize>(
             *sum = x.splat::<S>().mul_add(gradient, *sum);
         }
     }
-    for (out, sum) in out.iter_mut().zip(sums) {
-        *out = store(sum);
+    for (out, sum) in out.iter_mut().zip(&sums) {
+        *out = store(*sum);
     }
 }
