@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use burn::tensor::{Device, Distribution, Tensor};
 use divan::{Bencher, Divan};
-use shaders::{Kernels, Norm, Normed, Pool, Unit};
+use shaders::{Dense, Kernels, Norm, Normed, Pool, Unit};
 
 /// [batch, height, width, channels] of the cells of a search on CIFAR-10 (C = 16), at batch 16.
 const SHAPES: [[usize; 4]; 3] = [[16, 32, 32, 16], [16, 16, 16, 32], [16, 8, 8, 64]];
@@ -85,6 +85,21 @@ lab! {
         weights: |channels| vec![25 * channels, channels * channels],
         run: |kernels, x, weights| unit(kernels, x, weights, [5, 1, 2]),
     },
+    dense_1x1: Op {
+        inputs: 1,
+        weights: |channels| vec![channels * channels],
+        run: |kernels, x, weights| dense(kernels, x, weights, [1, 1, 1]),
+    },
+    dense_3x3: Op {
+        inputs: 1,
+        weights: |channels| vec![9 * channels * channels],
+        run: |kernels, x, weights| dense(kernels, x, weights, [3, 1, 1]),
+    },
+    factorized_reduce: Op {
+        inputs: 1,
+        weights: |channels| vec![channels * channels],
+        run: |kernels, x, weights| dense(kernels, x, weights, [1, 2, 2]),
+    },
     batch_norm: Op {
         inputs: 1,
         weights: |_| vec![],
@@ -122,6 +137,18 @@ fn unit(
     let pointwise = weights[1].clone().reshape([channels, channels]);
     let unit = Unit { relu: true, stride, dilation, moments: true };
     unit.forward(kernels, x[0].clone().into(), depthwise, pointwise).0
+}
+
+/// ReLU, a convolution of all channels, with the moments that the batch norm after it needs.
+fn dense(
+    kernels: Kernels,
+    x: &[Tensor<4>],
+    weights: &[Tensor<1>],
+    [size, stride, banks]: [usize; 3],
+) -> Tensor<4> {
+    let channels = x[0].dims()[3];
+    let weight = weights[0].clone().reshape([channels, channels, size, size]);
+    Dense { relu: true, stride, banks, moments: true }.forward(kernels, x[0].clone(), weight).0
 }
 
 /// With a batch norm that waits for its reader.

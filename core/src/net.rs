@@ -8,8 +8,8 @@ mod model;
 use burn::tensor::Tensor;
 
 use crate::event::Architecture;
-use crate::nn::{Builder, Flow, Init, Layer, Layout, Pass, Sequence, Wanted, WeightId};
-use crate::ops::Operation;
+use crate::nn::{Builder, Flow, Init, Layout, Pass, Sequence, Wanted, WeightId};
+use crate::ops::{Operation, stem};
 pub use bench201::Bench201Net;
 use cell::{Cell, Shape};
 pub use model::{Examples, Model, Outcome, Point};
@@ -83,14 +83,7 @@ impl CellNet {
         let mut layout = Layout::default();
         let mut builder = Builder::new(&mut layout);
         let stem_channels = shape.stem_multiplier * shape.channels;
-        let stem = Sequence(vec![
-            Layer::conv(
-                &mut builder.child("stem.0"),
-                [stem_channels, shape.image_channels, 3, 3],
-                [1, 1],
-            ),
-            Layer::norm(&mut builder.child("stem.1"), stem_channels, true),
-        ]);
+        let stem = stem(&mut builder, shape.image_channels, stem_channels);
         let mut cells = Vec::with_capacity(shape.cells);
         let mut cell_shape = Shape::stem(stem_channels, shape.channels);
         for index in 0..shape.cells {

@@ -15,7 +15,7 @@ mod pass;
 
 pub use arithmetic::Flow;
 pub use kinks::{Kinks, Pattern};
-pub use layer::{Layer, Sequence};
+pub use layer::{BatchNorm, Layer, Sequence};
 pub use layout::{Builder, Init, Layout, NormId, NormSlot, WeightId, WeightSlot};
 pub use pass::{Pass, Randomness, Statistics, Wanted, drop_path};
 

@@ -187,11 +187,8 @@ impl Candidate {
     /// - output: [batch, ⌈height / stride⌉, ⌈width / stride⌉, channels]
     pub fn forward(&self, state: &mut State, pass: &mut Pass) -> Normed {
         match self.layers.0.as_slice() {
-            [Layer::Relu, rest @ ..] => {
-                rest.iter().fold(state.rectified(pass).into(), |x, layer| layer.forward(x, pass))
-            }
-            &[Layer::Pool { kind, stride }, Layer::Norm { id, .. }] => {
-                state.pooled(kind, stride, Some(id), pass, &self.layers)
+            &[Layer::Pool { kind, stride }, Layer::Norm(norm)] => {
+                state.pooled(kind, stride, Some(norm.id), pass, &self.layers)
             }
             &[Layer::Pool { kind, stride }] => state.pooled(kind, stride, None, pass, &self.layers),
             _ => self.layers.forward(state.value.clone().into(), pass),
@@ -199,13 +196,12 @@ impl Candidate {
     }
 }
 
-/// A state of a cell, with what all edges that leave it share: reductions start with the same ReLU,
-/// and pooling is the same on every edge, statistics of its batch norm included. Computed
-/// once instead of once for each of up to four edges.
+/// A state of a cell, with what all edges that leave it share: pooling is the same on every edge,
+/// statistics of its batch norm included. Computed once instead of once for each of up to four
+/// edges.
 pub struct State {
     /// [batch, height, width, channels].
     pub value: Tensor<4>,
-    rectified: Option<Tensor<4>>,
     pooled: Vec<Pooled>,
 }
 
@@ -219,12 +215,7 @@ struct Pooled {
 impl State {
     /// A state that nothing was computed from yet.
     pub fn new(value: Tensor<4>) -> Self {
-        Self { value, rectified: None, pooled: Vec::new() }
-    }
-
-    fn rectified(&mut self, pass: &mut Pass) -> Tensor<4> {
-        let value = &self.value;
-        self.rectified.get_or_insert_with(|| pass.kinks.rectify(value.clone())).clone()
+        Self { value, pooled: Vec::new() }
     }
 
     fn pooled(
@@ -255,11 +246,7 @@ pub fn relu_conv_norm(
     outputs: usize,
     affine: bool,
 ) -> Sequence {
-    Sequence(vec![
-        Layer::Relu,
-        Layer::pointwise(&mut builder.child("op.1"), inputs, outputs),
-        Layer::norm(&mut builder.child("op.2"), outputs, affine),
-    ])
+    relu_square_norm(builder, [inputs, outputs], 1, 1, affine)
 }
 
 /// ReLU, square convolution, batch norm.
@@ -271,11 +258,8 @@ pub fn relu_square_norm(
     affine: bool,
 ) -> Sequence {
     let shape = [outputs, inputs, kernel, kernel];
-    Sequence(vec![
-        Layer::Relu,
-        Layer::conv(&mut builder.child("op.1"), shape, [stride, stride]),
-        Layer::norm(&mut builder.child("op.2"), outputs, affine),
-    ])
+    let convolution = Layer::dense(builder, "op.1", shape, stride).after_relu();
+    Sequence(vec![convolution.and_norm(builder, "op.2", affine)])
 }
 
 /// ReLU, two shifted 1×1 convolutions with stride 2 side by side, batch norm.
@@ -285,15 +269,15 @@ pub fn factorized_reduce(
     outputs: usize,
     affine: bool,
 ) -> Sequence {
-    let shape = [outputs / 2, inputs, 1, 1];
-    let init = crate::nn::Init::FanIn(inputs);
-    let weights =
-        ["conv_1", "conv_2"].map(|name| builder.child(name).weight("weight", &shape, init));
-    Sequence(vec![
-        Layer::Relu,
-        Layer::FactorizedReduce { weights, inputs, outputs },
-        Layer::norm(&mut builder.child("bn"), outputs, affine),
-    ])
+    let first = Layer::dense(builder, "conv_1", [outputs / 2, inputs, 1, 1], 2).after_relu();
+    let both = first.and_shifted(builder, "conv_2");
+    Sequence(vec![both.and_norm(builder, "bn", affine)])
+}
+
+/// 3×3 convolution, batch norm: what brings images to the channels of the first cell.
+pub fn stem(builder: &mut Builder, inputs: usize, outputs: usize) -> Sequence {
+    let convolution = Layer::dense(builder, "stem.0", [outputs, inputs, 3, 3], 1);
+    Sequence(vec![convolution.and_norm(builder, "stem.1", true)])
 }
 
 fn pool(builder: &mut Builder, site: Site, kind: Pool) -> Sequence {
@@ -322,10 +306,7 @@ fn dilated(builder: &mut Builder, site: Site, kernel: usize) -> Sequence {
 
 fn plain(builder: &mut Builder, site: Site, kernel: usize) -> Sequence {
     let Site { channels, stride, affine, .. } = site;
-    match (kernel, stride) {
-        (1, 1) => relu_conv_norm(builder, channels, channels, affine),
-        _ => relu_square_norm(builder, [channels, channels], kernel, stride, affine),
-    }
+    relu_square_norm(builder, [channels; 2], kernel, stride, affine)
 }
 
 fn seven_by_one(builder: &mut Builder, site: Site) -> Sequence {

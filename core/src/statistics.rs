@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use crate::arch::parameter_free_share;
 use crate::genotype::{Gene, Genotype};
-use crate::nn::{Builder, Init, Layer, Layout};
-use crate::ops::{self, Site, factorized_reduce, relu_conv_norm};
+use crate::nn::{Builder, Init, Layout};
+use crate::ops::{self, Site, factorized_reduce, relu_conv_norm, stem};
 
 /// States of a cell that are its inputs: the outputs of the two cells before.
 const INPUTS: usize = 2;
@@ -131,8 +131,7 @@ impl Evaluation {
     /// Channels of the two inputs of the first cell, and whether the second one is smaller.
     fn stem(&self, builder: &mut Builder) -> (usize, usize, bool) {
         let mut conv = |inputs: usize, outputs: usize| {
-            Layer::conv(builder, [outputs, inputs, 3, 3], [1, 1]);
-            Layer::norm(builder, outputs, true);
+            stem(builder, inputs, outputs);
         };
         let channels = self.channels;
         match self.stem {

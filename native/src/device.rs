@@ -137,12 +137,14 @@ pub fn select(wanted: config::Device) -> anyhow::Result<Selected> {
 }
 
 /// Sets the size of the thread pool that the CPU kernels and image decoding share; 0 takes all
-/// cores. Only the first call has an effect, so it must come before any tensor.
+/// cores. The calling thread is one of them: a step is thousands of short kernels, and to wake two
+/// threads for each costs more than to wake one. Only the first call has an effect, so it must come
+/// before any tensor.
 ///
 /// # Errors
 /// If the threads cannot be started or there are some already.
 pub fn set_threads(threads: usize) -> anyhow::Result<()> {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).use_current_thread();
     pool.build_global().with_context(|| format!("cannot start {threads} threads"))
 }
 

@@ -7,6 +7,7 @@
 //! | function | computes | why stock ops are not enough |
 //! |---|---|---|
 //! | [`Unit::forward`] | \[batch norm\] → \[ReLU\] → depthwise → pointwise, and the moments of the output | a pass over memory for each, and Flex computes the depthwise weight gradient channel by channel |
+//! | [`Dense::forward`] | \[ReLU\] → k×k convolution of all channels, FactorizedReduce included, and the moments of the output | layout changes around each call, copies of transposed matrices on the way back |
 //! | [`moments`], [`normalise`] | batch norm without affine part | about ten passes over memory instead of two |
 //! | [`mix`] | Σ p·candidate of an edge, batch norm included | four passes for each candidate, and twice as many backward |
 //! | [`pool`] | 3×3 pooling | layout changes around each call, indices kept for the way back |
@@ -19,6 +20,7 @@
 //! an argument that is tracked.
 
 mod cpu;
+mod dense;
 pub mod meter;
 mod mix;
 mod norm;
@@ -26,6 +28,7 @@ mod pool;
 mod unit;
 mod wgpu;
 
+pub use dense::Dense;
 pub use mix::mix;
 pub use norm::{Norm, Normed, moments, normalise};
 pub use pool::{Pool, pool};

@@ -9,7 +9,7 @@ use super::{Classifier, EdgeTable, NetShape, Supernet, describe, split_rows};
 use crate::arch::BENCH201;
 use crate::event::Architecture;
 use crate::nn::{Builder, Flow, Layer, Layout, Pass, Sequence, Wanted};
-use crate::ops::{Site, State, relu_square_norm};
+use crate::ops::{Site, State, relu_square_norm, stem};
 
 /// The supernet: stem, blocks, batch norm, ReLU, global average, classifier.
 pub struct Bench201Net {
@@ -37,14 +37,7 @@ impl Bench201Net {
         let mut layout = Layout::default();
         let mut builder = Builder::new(&mut layout);
         let mut channels = shape.channels;
-        let stem = Sequence(vec![
-            Layer::conv(
-                &mut builder.child("stem.0"),
-                [channels, shape.image_channels, 3, 3],
-                [1, 1],
-            ),
-            Layer::norm(&mut builder.child("stem.1"), channels, true),
-        ]);
+        let stem = stem(&mut builder, shape.image_channels, channels);
         let mut blocks = Vec::with_capacity(shape.cells);
         for index in 0..shape.cells {
             let mut builder = builder.child(format!("cells.{index}"));
@@ -108,7 +101,7 @@ impl Block {
         let first = relu_square_norm(&mut builder.child("conv_a"), [before, channels], 3, 2, true);
         let second =
             relu_square_norm(&mut builder.child("conv_b"), [channels, channels], 3, 1, true);
-        let shortcut = Layer::pointwise(&mut builder.child("downsample.1"), before, channels);
+        let shortcut = Layer::dense(builder, "downsample.1", [channels, before, 1, 1], 1);
         let shortcut = Sequence(vec![shortcut]);
         Self::Residual { convolutions: [first, second], shortcut }
     }

@@ -42,11 +42,11 @@ impl Layer {
     pub fn multiply_adds(&self, flow: &mut Flow) -> u64 {
         let stride = match *self {
             Self::Conv { stride, .. } => stride,
-            Self::Unit { stride, .. } | Self::Pool { stride, .. } | Self::Noise { stride } => {
-                [stride; 2]
-            }
-            Self::FactorizedReduce { .. } => [2; 2],
-            Self::Relu | Self::Pointwise { .. } | Self::Norm { .. } => [1; 2],
+            Self::Unit { stride, .. }
+            | Self::Dense { stride, .. }
+            | Self::Pool { stride, .. }
+            | Self::Noise { stride } => [stride; 2],
+            Self::Relu | Self::Norm(_) => [1; 2],
         };
         let size = flow.strided(stride);
         let total = self.products_of_a_pixel() * (size[0] * size[1]) as u64 * flow.products();
@@ -61,9 +61,10 @@ impl Layer {
         let products = match *self {
             Self::Conv { shape, .. } => shape.iter().product(),
             Self::Unit { channels, kernel, .. } => channels * (kernel * kernel + channels),
-            Self::Pointwise { inputs, outputs, .. } => inputs * outputs,
-            Self::FactorizedReduce { inputs, outputs, .. } => inputs * (outputs / 2) * 2,
-            Self::Relu | Self::Norm { .. } | Self::Pool { .. } | Self::Noise { .. } => 0,
+            Self::Dense { shape, shifted, .. } => {
+                shape.iter().product::<usize>() * (1 + usize::from(shifted.is_some()))
+            }
+            Self::Relu | Self::Norm(_) | Self::Pool { .. } | Self::Noise { .. } => 0,
         };
         products as u64
     }

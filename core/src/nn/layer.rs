@@ -3,7 +3,7 @@
 use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Tensor, TensorData};
-use shaders::{Normed, Pool, Unit};
+use shaders::{Dense, Normed, Pool, Unit};
 
 use super::layout::{Builder, Init, NormId, WeightId};
 use super::pass::Pass;
@@ -14,7 +14,7 @@ use crate::rng::normal;
 pub enum Layer {
     /// max(x, 0).
     Relu,
-    /// A full convolution, [height, width] each for kernel, stride and padding.
+    /// A convolution of all channels whose kernel is not square.
     Conv {
         /// [out, in, height, width].
         weight: WeightId,
@@ -38,44 +38,33 @@ pub enum Layer {
         /// Its dilation.
         dilation: usize,
         /// The batch norm.
-        norm: NormId,
-        /// γ and β of that, where it has them.
-        affine: Option<Affine>,
+        norm: BatchNorm,
     },
-    /// A 1×1 convolution: a matrix product over channels.
-    Pointwise {
-        /// [outputs, inputs, 1, 1].
+    /// \[ReLU,\] square convolution of all channels \[, batch norm\]: one kernel computes them.
+    Dense {
+        /// Of the shape below.
         weight: WeightId,
-        /// Channels that come in.
-        inputs: usize,
-        /// Channels that go out.
-        outputs: usize,
+        /// Of the same shape: a second half of the outputs, which sees the image a pixel further
+        /// down and to the right. With 1×1 kernels and stride 2 that halves height and width
+        /// without losing a pixel (FactorizedReduce).
+        shifted: Option<WeightId>,
+        /// [outputs of a weight, inputs, kernel, kernel], padded to keep the size at stride 1.
+        shape: [usize; 4],
+        /// Stride.
+        stride: usize,
+        /// Whether a ReLU stands before it.
+        relu: bool,
+        /// The batch norm, where there is one.
+        norm: Option<BatchNorm>,
     },
     /// Batch norm.
-    Norm {
-        /// Its statistics.
-        id: NormId,
-        /// γ and β, where it has them.
-        affine: Option<Affine>,
-        /// Channels.
-        channels: usize,
-    },
+    Norm(BatchNorm),
     /// 3×3 pooling, padding 1.
     Pool {
         /// Maximum or average.
         kind: Pool,
         /// Stride.
         stride: usize,
-    },
-    /// Halves height and width without losing a pixel: two 1×1 convolutions with stride 2, the
-    /// second one a pixel further down and right, side by side.
-    FactorizedReduce {
-        /// The two weights, each [outputs / 2, inputs, 1, 1].
-        weights: [WeightId; 2],
-        /// Channels that come in.
-        inputs: usize,
-        /// Channels that go out.
-        outputs: usize,
     },
     /// N(0, 1) of the strided input shape; ignores its input.
     Noise {
@@ -84,31 +73,59 @@ pub enum Layer {
     },
 }
 
-/// γ and β of a batch norm.
-pub type Affine = (WeightId, WeightId);
+/// A batch norm.
+#[derive(Clone, Copy, Debug)]
+pub struct BatchNorm {
+    /// Its statistics.
+    pub id: NormId,
+    /// γ and β, where it has them.
+    affine: Option<(WeightId, WeightId)>,
+}
 
 /// Layers one after another; without any, the identity.
 #[derive(Clone, Debug, Default)]
 pub struct Sequence(pub Vec<Layer>);
 
 impl Layer {
-    /// A 1×1 convolution at the path of `builder`.
-    pub fn pointwise(builder: &mut Builder, inputs: usize, outputs: usize) -> Self {
-        let weight = builder.weight("weight", &[outputs, inputs, 1, 1], Init::FanIn(inputs));
-        Self::Pointwise { weight, inputs, outputs }
+    /// A convolution at the path of `builder`, padded to keep the size at stride 1.
+    pub fn conv(builder: &mut Builder, shape: [usize; 4], stride: [usize; 2]) -> Self {
+        Self::Conv { weight: kernel(builder, shape), shape, stride }
     }
 
-    /// A full convolution at the path of `builder`, padded to keep the size at stride 1.
-    pub fn conv(builder: &mut Builder, shape: [usize; 4], stride: [usize; 2]) -> Self {
-        let [_, inputs, height, width] = shape;
-        let weight = builder.weight("weight", &shape, Init::FanIn(inputs * height * width));
-        Self::Conv { weight, shape, stride }
+    /// A square convolution of `shape`, [outputs, inputs, kernel, kernel], at `path`.
+    pub fn dense(builder: &mut Builder, path: &str, shape: [usize; 4], stride: usize) -> Self {
+        let weight = kernel(&mut builder.child(path), shape);
+        Self::Dense { weight, shifted: None, shape, stride, relu: false, norm: None }
+    }
+
+    /// The layer with a second half of its outputs, whose weight is at `path`.
+    pub fn and_shifted(mut self, builder: &mut Builder, path: &str) -> Self {
+        if let Self::Dense { shifted, shape, .. } = &mut self {
+            *shifted = Some(kernel(&mut builder.child(path), *shape));
+        }
+        self
+    }
+
+    /// The layer with a ReLU before it.
+    pub fn after_relu(mut self) -> Self {
+        if let Self::Dense { relu, .. } = &mut self {
+            *relu = true;
+        }
+        self
+    }
+
+    /// The layer with a batch norm at `path` behind it.
+    pub fn and_norm(mut self, builder: &mut Builder, path: &str, affine: bool) -> Self {
+        if let Self::Dense { shifted, shape: [outputs, ..], norm, .. } = &mut self {
+            let channels = *outputs * (1 + usize::from(shifted.is_some()));
+            *norm = Some(BatchNorm::new(&mut builder.child(path), channels, affine));
+        }
+        self
     }
 
     /// A batch norm at the path of `builder`.
     pub fn norm(builder: &mut Builder, channels: usize, affine: bool) -> Self {
-        let (id, affine) = norm(builder, channels, affine);
-        Self::Norm { id, affine, channels }
+        Self::Norm(BatchNorm::new(builder, channels, affine))
     }
 
     /// A unit; the builders stand at the paths of its depthwise convolution, its 1×1 convolution
@@ -126,35 +143,41 @@ impl Layer {
         };
         let depthwise = weight(first, &[channels, 1, kernel, kernel], kernel * kernel);
         let pointwise = weight(second, &[channels, channels, 1, 1], channels);
-        let (norm, affine) = norm(&mut builder.child(third), channels, affine);
-        Self::Unit { depthwise, pointwise, channels, kernel, stride, dilation, norm, affine }
+        let norm = BatchNorm::new(&mut builder.child(third), channels, affine);
+        Self::Unit { depthwise, pointwise, channels, kernel, stride, dilation, norm }
     }
 
     /// Applies the layer: [batch, height, width, channels] in and out. A batch norm without affine
     /// part is left to what comes next.
     pub fn forward(&self, x: Normed, pass: &mut Pass) -> Normed {
         match *self {
-            Self::Unit {
-                depthwise,
-                pointwise,
-                channels,
-                kernel,
-                stride,
-                dilation,
-                norm,
-                affine,
-            } => {
+            Self::Unit { depthwise, pointwise, channels, kernel, stride, dilation, norm } => {
                 let depthwise = pass.weight(depthwise, [channels, 1, kernel, kernel]);
                 let pointwise = pass.weight(pointwise, [channels, channels]);
                 let relu = pass.kinks.are_free();
                 let x = if relu { x } else { pass.kinks.rectify(pass.apply(x)).into() };
                 let unit = Unit { relu, stride, dilation, moments: pass.is_training() };
                 let (x, moments) = unit.forward(pass.kernels, x, depthwise, pointwise);
-                scale(Normed { norm: Some(pass.norm(norm, &x, moments)), x }, affine, pass)
+                norm.pending(x, moments, pass)
             }
-            Self::Norm { id, affine, .. } => {
+            Self::Dense { weight, shifted, shape, stride, relu, norm } => {
+                let mut weights = vec![pass.weight(weight, shape)];
+                weights.extend(shifted.map(|shifted| pass.weight(shifted, shape)));
+                let (mut x, hidden) = (pass.apply(x), relu && pass.kinks.are_free());
+                if relu && !hidden {
+                    x = pass.kinks.rectify(x);
+                }
+                let moments = norm.is_some() && pass.is_training();
+                let dense = Dense { relu: hidden, stride, banks: weights.len(), moments };
+                let (x, moments) = dense.forward(pass.kernels, x, Tensor::cat(weights, 0));
+                match norm {
+                    Some(norm) => norm.pending(x, moments, pass),
+                    None => x.into(),
+                }
+            }
+            Self::Norm(norm) => {
                 let x = pass.apply(x);
-                scale(Normed { norm: Some(pass.norm(id, &x, None)), x }, affine, pass)
+                norm.pending(x, None, pass)
             }
             _ => self.plain(pass.apply(x), pass).into(),
         }
@@ -164,21 +187,10 @@ impl Layer {
     fn plain(&self, x: Tensor<4>, pass: &mut Pass) -> Tensor<4> {
         match *self {
             Self::Conv { weight, shape, stride } => convolve(x, pass.weight(weight, shape), stride),
-            Self::Pointwise { weight, inputs, outputs } => {
-                pointwise(x, pass.weight(weight, [outputs, inputs]))
-            }
             Self::Pool { kind, stride } => pass.kinks.pool(pass.kernels, x, kind, stride),
-            Self::FactorizedReduce { weights: [first, second], inputs, outputs } => {
-                let half = [outputs / 2, inputs];
-                let even = subsample(x.clone(), 0);
-                let odd = subsample(x, 1);
-                let left = pointwise(even, pass.weight(first, half));
-                let right = pointwise(odd, pass.weight(second, half));
-                Tensor::cat(vec![left, right], 3)
-            }
             Self::Noise { stride } => noise(x, stride, pass),
             Self::Relu => pass.kinks.rectify(x),
-            Self::Unit { .. } | Self::Norm { .. } => x,
+            Self::Unit { .. } | Self::Dense { .. } | Self::Norm(_) => x,
         }
     }
 }
@@ -190,21 +202,31 @@ impl Sequence {
     }
 }
 
-fn norm(builder: &mut Builder, channels: usize, affine: bool) -> (NormId, Option<Affine>) {
-    let affine = affine.then(|| {
-        let gamma = builder.weight("weight", &[channels], Init::Constant(1.0));
-        let beta = builder.weight("bias", &[channels], Init::Constant(0.0));
-        (gamma, beta)
-    });
-    (builder.norm(channels), affine)
+impl BatchNorm {
+    fn new(builder: &mut Builder, channels: usize, affine: bool) -> Self {
+        let affine = affine.then(|| {
+            let gamma = builder.weight("weight", &[channels], Init::Constant(1.0));
+            let beta = builder.weight("bias", &[channels], Init::Constant(0.0));
+            (gamma, beta)
+        });
+        Self { id: builder.norm(channels), affine }
+    }
+
+    /// `x`, whose moments may be known, with this batch norm to come; γ·x̂ + β at once, where there
+    /// are such.
+    fn pending(self, x: Tensor<4>, moments: Option<Tensor<2>>, pass: &mut Pass) -> Normed {
+        let normed = Normed { norm: Some(pass.norm(self.id, &x, moments)), x };
+        let Some((gamma, beta)) = self.affine else { return normed };
+        let x = pass.apply(normed);
+        let shape = [1, 1, 1, x.dims()[3]];
+        (x * pass.weight(gamma, shape) + pass.weight(beta, shape)).into()
+    }
 }
 
-/// γ·x + β, where there are such.
-fn scale(x: Normed, affine: Option<Affine>, pass: &Pass) -> Normed {
-    let Some((gamma, beta)) = affine else { return x };
-    let x = pass.apply(x);
-    let shape = [1, 1, 1, x.dims()[3]];
-    (x * pass.weight(gamma, shape) + pass.weight(beta, shape)).into()
+/// The weight of a convolution of all channels.
+fn kernel(builder: &mut Builder, shape: [usize; 4]) -> WeightId {
+    let [_, inputs, height, width] = shape;
+    builder.weight("weight", &shape, Init::FanIn(inputs * height * width))
 }
 
 /// burn's convolution, which wants channels before height and width.
@@ -212,23 +234,6 @@ fn convolve(x: Tensor<4>, weight: Tensor<4>, stride: [usize; 2]) -> Tensor<4> {
     let [_, _, height, width] = weight.dims();
     let options = ConvOptions::new(stride, [height / 2, width / 2], [1, 1], 1);
     conv2d(x.permute([0, 3, 1, 2]), weight, None, options).permute([0, 2, 3, 1])
-}
-
-/// [batch, height, width, inputs] × [outputs, inputs]ᵀ.
-fn pointwise(x: Tensor<4>, weight: Tensor<2>) -> Tensor<4> {
-    let [batch, height, width, inputs] = x.dims();
-    let [outputs, _] = weight.dims();
-    x.reshape([batch * height * width, inputs])
-        .matmul(weight.transpose())
-        .reshape([batch, height, width, outputs])
-}
-
-/// Every second pixel from row and column `offset` on.
-fn subsample(x: Tensor<4>, offset: usize) -> Tensor<4> {
-    let [batch, height, width, channels] = x.dims();
-    let every_second =
-        |size: usize| burn::tensor::Slice::new(offset as isize, Some(size as isize), 2);
-    x.slice([(0..batch).into(), every_second(height), every_second(width), (0..channels).into()])
 }
 
 fn noise(x: Tensor<4>, stride: usize, pass: &mut Pass) -> Tensor<4> {

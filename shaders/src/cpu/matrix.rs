@@ -12,114 +12,135 @@ const PIXELS: usize = 4;
 /// Vectors of outputs of a register tile.
 const VECTORS: usize = 2;
 
-/// A matrix [inputs, outputs] as blocks of the outputs of a tile, filled up with zeros.
+/// Pixels in memory, which may overlap: the windows of a convolution do.
+#[derive(Clone, Copy)]
+pub(crate) struct Pixels<'a> {
+    pub(crate) values: &'a [f32],
+    /// Floats from one pixel to the next.
+    pub(crate) pixel: usize,
+    /// Floats from one row to the next.
+    pub(crate) row: usize,
+}
+
+impl<'a> Pixels<'a> {
+    /// From this float on.
+    #[inline(always)]
+    pub(crate) fn from(self, start: usize) -> Self {
+        Self { values: &self.values[start..], ..self }
+    }
+}
+
+/// A matrix [rows · inputs, outputs] as blocks of the outputs of a tile, filled up with zeros.
 pub(crate) struct Packed {
+    /// Rows of pixels that an output is made of: 1, or those of a window.
+    rows: usize,
+    /// Floats of each.
     inputs: usize,
     outputs: usize,
-    /// [block][input] vectors.
+    /// [block][row][input] vectors.
     values: Vec<f32>,
     block: usize,
 }
 
 impl Packed {
-    /// From `at`(input, output).
+    /// From `at`(row · inputs + input, output).
     pub(crate) fn new(
-        [inputs, outputs]: [usize; 2],
+        [rows, inputs, outputs]: [usize; 3],
         lanes: usize,
         at: impl Fn(usize, usize) -> f32,
     ) -> Self {
         let block = if outputs > lanes { VECTORS * lanes } else { lanes };
-        let mut values = vec![0.0; outputs.div_ceil(block) * inputs * block];
+        let depth = rows * inputs;
+        let mut values = vec![0.0; outputs.div_ceil(block) * depth * block];
         for (index, row) in values.chunks_exact_mut(block).enumerate() {
-            let (first, input) = (index / inputs * block, index % inputs);
+            let (first, input) = (index / depth * block, index % depth);
             for (output, value) in (first..outputs).zip(row) {
                 *value = at(input, output);
             }
         }
-        Self { inputs, outputs, values, block }
+        Self { rows, inputs, outputs, values, block }
     }
 
-    /// `out` = `x` · matrix, where the pixels of `x` lie `pixel` floats apart, those of `out` side
-    /// by side.
+    /// `out` = `x` · matrix for the pixels of one row, which lie `pixel` floats apart in `out`.
     #[inline(always)]
     pub(crate) fn multiply<S: Simd, const L: usize>(
         &self,
-        x: &[f32],
-        pixel: usize,
+        x: Pixels,
         out: &mut [f32],
+        pixel: usize,
     ) {
         if self.block == L {
-            self.blocks::<S, L, 1>(x, pixel, out);
+            self.blocks::<S, L, 1>(x, out, pixel);
         } else {
-            self.blocks::<S, L, VECTORS>(x, pixel, out);
+            self.blocks::<S, L, VECTORS>(x, out, pixel);
         }
     }
 
     #[inline(always)]
     fn blocks<S: Simd, const L: usize, const V: usize>(
         &self,
-        x: &[f32],
-        pixel: usize,
+        x: Pixels,
         out: &mut [f32],
+        pixel: usize,
     ) {
-        let pixels = out.len() / self.outputs;
-        for (index, block) in self.values.chunks_exact(self.inputs * self.block).enumerate() {
-            let block = block.as_chunks::<L>().0.as_chunks::<V>().0;
+        let (pixels, depth) = (out.len().div_ceil(pixel), self.rows * self.inputs);
+        for (index, block) in self.values.chunks_exact(depth * self.block).enumerate() {
+            let block = (block.as_chunks::<L>().0.as_chunks::<V>().0, self.inputs);
             let first = index * self.block;
             let width = self.block.min(self.outputs - first);
             let tiles = pixels / PIXELS * PIXELS;
             let mut values = [[[0.0; L]; V]; PIXELS];
             for p in (0..tiles).step_by(PIXELS) {
-                tile::<S, L, V, PIXELS>(&x[p * pixel..], pixel, block, &mut values);
-                self.put(&values, width, &mut out[p * self.outputs + first..]);
+                tile::<S, L, V, PIXELS>(x.from(p * x.pixel), block, &mut values);
+                put(&values, width, &mut out[p * pixel + first..], pixel);
             }
             let mut values = [[[0.0; L]; V]; 1];
             for p in tiles..pixels {
-                tile::<S, L, V, 1>(&x[p * pixel..], pixel, block, &mut values);
-                self.put(&values, width, &mut out[p * self.outputs + first..]);
-            }
-        }
-    }
-
-    /// Copies the first `width` outputs of every pixel of a tile.
-    #[inline(always)]
-    fn put<const L: usize, const V: usize>(
-        &self,
-        values: &[[[f32; L]; V]],
-        width: usize,
-        out: &mut [f32],
-    ) {
-        for (r, values) in values.iter().enumerate() {
-            let (values, out) = (values.as_flattened(), &mut out[r * self.outputs..]);
-            // The length of a copy that is known needs no call.
-            match out.first_chunk_mut::<16>() {
-                Some(out) if width == 16 && V * L == 16 => out.copy_from_slice(values),
-                _ => out[..width].copy_from_slice(&values[..width]),
+                tile::<S, L, V, 1>(x.from(p * x.pixel), block, &mut values);
+                put(&values, width, &mut out[p * pixel + first..], pixel);
             }
         }
     }
 }
 
-/// `values` = `R` pixels of `x`, which lie `pixel` floats apart, · the block of a matrix.
+/// Copies the first `width` outputs of every pixel of a tile.
+#[inline(always)]
+fn put<const L: usize, const V: usize>(
+    values: &[[[f32; L]; V]],
+    width: usize,
+    out: &mut [f32],
+    pixel: usize,
+) {
+    for (r, values) in values.iter().enumerate() {
+        let (values, out) = (values.as_flattened(), &mut out[r * pixel..]);
+        // The length of a copy that is known needs no call.
+        match out.first_chunk_mut::<16>() {
+            Some(out) if width == 16 && V * L == 16 => out.copy_from_slice(values),
+            _ => out[..width].copy_from_slice(&values[..width]),
+        }
+    }
+}
+
+/// `values` = `R` pixels of `x` · the block of a matrix with so many inputs a row.
 #[inline(always)]
 fn tile<S: Simd, const L: usize, const V: usize, const R: usize>(
-    x: &[f32],
-    pixel: usize,
-    matrix: &[[[f32; L]; V]],
+    x: Pixels,
+    (matrix, inputs): (&[[[f32; L]; V]], usize),
     values: &mut [[[f32; L]; V]; R],
 ) {
-    let inputs = matrix.len();
-    let mut rows: [&[f32]; R] = [&[]; R];
-    for (r, row) in rows.iter_mut().enumerate() {
-        *row = &x[r * pixel..][..inputs];
-    }
     let mut sums: [[Vector<S, f32>; V]; R] = [[load(&[0.0; L]); V]; R];
-    for input in 0..inputs {
-        let vectors = &matrix[input];
-        for (sums, row) in sums.iter_mut().zip(&rows) {
-            let x: Vector<S, f32> = row[input].splat();
-            for (sum, vector) in sums.iter_mut().zip(vectors) {
-                *sum = x.mul_add(load(vector), *sum);
+    for (y, matrix) in matrix.chunks_exact(inputs).enumerate() {
+        let mut rows: [&[f32]; R] = [&[]; R];
+        for (r, row) in rows.iter_mut().enumerate() {
+            *row = &x.values[y * x.row + r * x.pixel..][..inputs];
+        }
+        for input in 0..inputs {
+            let vectors = &matrix[input];
+            for (sums, row) in sums.iter_mut().zip(&rows) {
+                let x: Vector<S, f32> = row[input].splat();
+                for (sum, vector) in sums.iter_mut().zip(vectors) {
+                    *sum = x.mul_add(load(vector), *sum);
+                }
             }
         }
     }
@@ -133,52 +154,100 @@ fn tile<S: Simd, const L: usize, const V: usize, const R: usize>(
 /// Inputs of a register tile of [`outer`]: eight sums hide the latency of one.
 const INPUTS: usize = 8;
 
-/// `out`\[output, input\] += Σ over pixels of `x`\[pixel, input\] · `gradient`\[pixel, output\]: the
-/// gradient of a product for its matrix. The pixels of `x` lie `pixel` floats apart; those of
-/// `gradient` are filled up with zeros to `filled` floats, whole vectors.
+/// Pixels of `channels` floats, side by side in rows of `width`, so that each part of a pixel can be
+/// read in whole vectors: as they are, or filled up in `scratch`.
+#[inline(always)]
+pub(crate) fn whole_vectors<'a, const L: usize>(
+    values: &'a [f32],
+    [channels, part]: [usize; 2],
+    width: usize,
+    scratch: &'a mut Vec<f32>,
+) -> Pixels<'a> {
+    let pixel = channels - part + part.next_multiple_of(L);
+    if pixel == channels {
+        return Pixels { values, pixel, row: width * pixel };
+    }
+    scratch.clear();
+    scratch.resize(values.len() / channels * pixel, 0.0);
+    for (filled, values) in scratch.chunks_exact_mut(pixel).zip(values.chunks_exact(channels)) {
+        filled[..channels].copy_from_slice(values);
+    }
+    Pixels { values: scratch, pixel, row: width * pixel }
+}
+
+/// A matrix of `inputs` × `outputs` numbers at these distances in memory.
+#[derive(Clone, Copy)]
+pub(crate) struct Layout {
+    pub(crate) inputs: usize,
+    pub(crate) outputs: usize,
+    /// Floats from one input to the next.
+    pub(crate) input: usize,
+    /// Floats from one output to the next.
+    pub(crate) output: usize,
+}
+
+/// `out`\[input, output\] += Σ over [height, width] pixels of `x`\[pixel, input\] ·
+/// `gradient`\[pixel, output\]: the gradient of a product for its matrix. The pixels of `gradient`
+/// are readable in whole vectors; what stands past the outputs does not count.
 #[inline(always)]
 pub(crate) fn outer<S: Simd, const L: usize>(
-    (x, pixel, inputs): (&[f32], usize, usize),
-    (gradient, filled, outputs): (&[f32], usize, usize),
+    size: [usize; 2],
+    x: Pixels,
+    gradient: Pixels,
     out: &mut [f32],
+    layout: Layout,
 ) {
+    let Layout { inputs, outputs, .. } = layout;
     let tiles = inputs / INPUTS * INPUTS;
-    for first in (0..filled).step_by(L) {
-        let gradient = (&gradient[first..], filled);
-        let mut add = |input: usize, sums: &[[f32; L]]| {
-            for (input, sum) in (input..).zip(sums) {
-                for (output, value) in (first..outputs).zip(sum) {
-                    out[output * inputs + input] += value;
-                }
-            }
-        };
+    for first in (0..outputs).step_by(L) {
+        let gradient = gradient.from(first);
         let mut sums = [[0.0; L]; INPUTS];
         for input in (0..tiles).step_by(INPUTS) {
-            outer_tile::<S, L, INPUTS>((&x[input..], pixel), gradient, &mut sums);
-            add(input, &sums);
+            outer_tile::<S, L, INPUTS>(size, x.from(input), gradient, &mut sums);
+            add(&sums, [input, first], out, layout);
         }
         let mut sums = [[0.0; L]; 1];
         for input in tiles..inputs {
-            outer_tile::<S, L, 1>((&x[input..], pixel), gradient, &mut sums);
-            add(input, &sums);
+            outer_tile::<S, L, 1>(size, x.from(input), gradient, &mut sums);
+            add(&sums, [input, first], out, layout);
+        }
+    }
+}
+
+/// Adds the sums of some inputs, from the first one on, with a vector of outputs.
+#[inline(always)]
+fn add<const L: usize>(
+    sums: &[[f32; L]],
+    [input, output]: [usize; 2],
+    out: &mut [f32],
+    layout: Layout,
+) {
+    for (input, sum) in (input..).zip(sums) {
+        for (output, value) in (output..layout.outputs).zip(sum) {
+            out[output * layout.output + input * layout.input] += value;
         }
     }
 }
 
 #[inline(always)]
 fn outer_tile<S: Simd, const L: usize, const I: usize>(
-    (x, pixel): (&[f32], usize),
-    (gradient, filled): (&[f32], usize),
+    [height, width]: [usize; 2],
+    x: Pixels,
+    gradient: Pixels,
     out: &mut [[f32; L]; I],
 ) {
     let mut sums: [Vector<S, f32>; I] = [load(&[0.0; L]); I];
-    for (x, gradient) in x.chunks(pixel).zip(gradient.chunks(filled)) {
-        let (Some(gradient), Some(x)) = (gradient.first_chunk::<L>(), x.first_chunk::<I>()) else {
-            break;
-        };
-        let gradient = load::<S, L>(gradient);
-        for (sum, x) in sums.iter_mut().zip(x) {
-            *sum = x.splat::<S>().mul_add(gradient, *sum);
+    for y in 0..height {
+        let (mut at, mut gradient_at) = (y * x.row, y * gradient.row);
+        for _ in 0..width {
+            let values = x.values[at..][..I].iter();
+            let gradient_values = &gradient.values[gradient_at..][..L].as_chunks::<L>().0[0];
+            let vector = load::<S, L>(gradient_values);
+            for (sum, x) in sums.iter_mut().zip(values) {
+                *sum = x.splat::<S>().mul_add(vector, *sum);
+            }
+            at += x.pixel;
+            gradient_at += gradient.pixel;
         }
     }
     for (out, sum) in out.iter_mut().zip(&sums) {

@@ -69,6 +69,13 @@ pub(crate) fn store<S: Simd, const L: usize>(vector: Vector<S, f32>) -> [f32; L]
     bytemuck::cast(vector)
 }
 
+/// The value where `pass`, else 0. Not a choice that the compiler sees: it would store under a mask,
+/// which AMD processors do in microcode.
+#[inline(always)]
+pub(crate) fn gate(value: f32, pass: bool) -> f32 {
+    f32::from_bits(value.to_bits() & u32::from(pass).wrapping_neg())
+}
+
 /// Calls `work` with the index and the content of every chunk of `out`, on all threads.
 pub(crate) fn for_chunks<T: Send>(
     out: &mut [T],
@@ -101,6 +108,15 @@ fn run<P: Send>(parts: Vec<P>, work: impl Fn(usize, P) + Sync + Send) {
 #[cfg(target_family = "wasm")]
 fn run<P: Send>(parts: Vec<P>, work: impl Fn(usize, P) + Sync + Send) {
     parts.into_iter().enumerate().for_each(|(index, part)| work(index, part));
+}
+
+/// The sum of the parts of all images, in their order.
+pub(crate) fn fold(parts: &[f32], size: usize) -> Vec<f32> {
+    let mut sum = vec![0.0; size];
+    for part in parts.chunks_exact(size.max(1)) {
+        sum.iter_mut().zip(part).for_each(|(sum, value)| *sum += value);
+    }
+    sum
 }
 
 /// Memory of a thread for the intermediate results of an image, kept from call to call: an image

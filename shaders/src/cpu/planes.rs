@@ -50,21 +50,25 @@ impl Planes {
     }
 
     /// Vectors of a pixel, at least 1.
+    #[inline(always)]
     pub(crate) fn period(&self) -> usize {
         (self.pixel / self.lanes).max(1)
     }
 
     /// Floats of a row of `width` pixels, up to whole vectors.
+    #[inline(always)]
     pub(crate) fn flat(&self, width: usize) -> usize {
         (width * self.pixel).next_multiple_of(self.lanes)
     }
 
     /// Floats of a row of one plane. A vector of zeros follows it, into which kernels may read.
+    #[inline(always)]
     fn plane(&self) -> usize {
         self.flat((self.width + 2 * self.padding).div_ceil(self.stride)) + self.lanes
     }
 
     /// Floats from one row to the next.
+    #[inline(always)]
     pub(crate) fn row(&self) -> usize {
         self.stride * self.plane()
     }
@@ -112,6 +116,7 @@ impl Planes {
     }
 
     /// Whether a row of the image is a stretch of a row of the scratch memory.
+    #[inline(always)]
     fn is_plain(&self) -> bool {
         self.stride == 1 && self.pixel == self.channels
     }

@@ -10,10 +10,10 @@ use macerator::Simd;
 use super::{Operands, Prologue, Sizes, UnitGradients, UnitOps};
 use crate::cpu::columns::Columns;
 use crate::cpu::convolve::{Correlation, Plan};
-use crate::cpu::matrix::{Packed, outer};
+use crate::cpu::matrix::{Layout, Packed, Pixels, outer, whole_vectors};
 use crate::cpu::planes::Rows;
 use crate::cpu::{
-    self, Kernel, Scratch, contiguous, dispatch, for_parts, lanes, values, with_scratch,
+    self, Kernel, Scratch, contiguous, dispatch, fold, for_parts, gate, lanes, values, with_scratch,
 };
 use crate::meter;
 use crate::norm::cpu::{Pull, Scale, image_moments, merge};
@@ -122,7 +122,7 @@ impl Inputs {
         let Sizes { batch, outputs, .. } = self.sizes;
         let (plan, pixels) = (self.forward_plan(), self.output() / outputs);
         let weight = values(&self.pointwise);
-        let matrix = Packed::new([self.sizes.channels(), outputs], lanes(), |input, output| {
+        let matrix = Packed::new([1, self.sizes.channels(), outputs], lanes(), |input, output| {
             weight[output * self.sizes.channels() + input]
         });
         let mut z = vec![0.0; batch * self.output()];
@@ -148,7 +148,7 @@ impl Inputs {
         let Sizes { batch, windows, outputs, prologue } = self.sizes;
         let channels = self.sizes.channels();
         let weight = values(&self.pointwise);
-        let matrix = Packed::new([outputs, channels], lanes(), |output, input| {
+        let matrix = Packed::new([1, outputs, channels], lanes(), |output, input| {
             weight[output * channels + input]
         });
         let image: usize = windows.image.iter().product();
@@ -188,15 +188,6 @@ impl Inputs {
     }
 }
 
-/// The sum of the parts of all images, in their order.
-fn fold(parts: &[f32], size: usize) -> Vec<f32> {
-    let mut sum = vec![0.0; size];
-    for part in parts.chunks_exact(size.max(1)) {
-        sum.iter_mut().zip(part).for_each(|(sum, value)| *sum += value);
-    }
-    sum
-}
-
 impl Prologue {
     /// Applies batch norm and ReLU to pixels.
     #[inline(always)]
@@ -232,7 +223,7 @@ impl Prologue {
     fn back(&self, scale: &Scale, x: &[f32], gradient: &mut [f32], products: &mut Products) {
         let Some(norm) = self.norm else {
             if self.relu {
-                gradient.iter_mut().zip(x).for_each(|(g, x)| *g = if *x > 0.0 { *g } else { 0.0 });
+                gradient.iter_mut().zip(x).for_each(|(g, x)| *g = gate(*g, *x > 0.0));
             }
             return;
         };
@@ -241,7 +232,7 @@ impl Prologue {
             let scale = scale.mean.iter().zip(&scale.factor);
             if self.relu {
                 for ((g, x), (mean, factor)) in gradient.iter_mut().zip(x).zip(scale.clone()) {
-                    *g = if (x - mean) * factor > 0.0 { *g } else { 0.0 };
+                    *g = gate(*g, (x - mean) * factor > 0.0);
                 }
             }
             if !norm.of_batch {
@@ -280,7 +271,8 @@ impl Kernel for Forward<'_> {
         row.resize(plan.scratch_row(), 0.0);
         for (y, z) in z.chunks_exact_mut(windows.output()[1] * outputs).enumerate() {
             plan.phase::<S, L>(&scratch.x, y, 0, row);
-            matrix.multiply::<S, L>(row, plan.planes.pixel, z);
+            let u = Pixels { values: row, pixel: plan.planes.pixel, row: 0 };
+            matrix.multiply::<S, L>(u, z, outputs);
         }
     }
 }
@@ -313,6 +305,7 @@ struct Middle<'a, S, const L: usize> {
     /// ∂z, and the floats of its rows.
     gradient: (&'a [f32], usize),
     outputs: usize,
+    channels: usize,
     vectors: PhantomData<S>,
 }
 
@@ -320,7 +313,9 @@ impl<S: Simd, const L: usize> Rows for Middle<'_, S, L> {
     #[inline(always)]
     fn write(&self, y: usize, row: &mut [f32]) {
         let (gradient, length) = self.gradient;
-        self.matrix.multiply::<S, L>(&gradient[y * length..][..length], self.outputs, row);
+        let values = &gradient[y * length..][..length];
+        let gradient = Pixels { values, pixel: self.outputs, row: 0 };
+        self.matrix.multiply::<S, L>(gradient, row, self.channels);
     }
 }
 
@@ -345,7 +340,9 @@ impl Kernel for Back<'_> {
         let [x_gradient, depthwise, pointwise, sums] = outs;
         let Sizes { windows, outputs, .. } = inputs.sizes;
         let rows = (gradient, windows.output()[1] * outputs);
-        let middle = Middle::<S, L> { matrix, gradient: rows, outputs, vectors: PhantomData };
+        let channels = windows.image[2];
+        let middle =
+            Middle::<S, L> { matrix, gradient: rows, outputs, channels, vectors: PhantomData };
         back.planes.fill(0.0, &mut scratch.gradient, middle);
         if !x_gradient.is_empty() {
             inputs.x_gradient::<S, L>(back, x, scratch, x_gradient, sums);
@@ -411,17 +408,10 @@ impl Inputs {
             let u = &mut scratch.rows[y * row..][..flat];
             forward.phase::<S, L>(&scratch.x, y, 0, u);
         }
-        let filled = outputs.next_multiple_of(L);
-        let x = (&scratch.rows[..height * row], pixel, channels);
-        if filled == outputs {
-            outer::<S, L>(x, (gradient, filled, outputs), out);
-            return;
-        }
-        scratch.filled.clear();
-        scratch.filled.resize(height * width * filled, 0.0);
-        let pixels = scratch.filled.chunks_exact_mut(filled).zip(gradient.chunks_exact(outputs));
-        pixels.for_each(|(filled, gradient)| filled[..outputs].copy_from_slice(gradient));
-        outer::<S, L>(x, (&scratch.filled, filled, outputs), out);
+        let u = Pixels { values: &scratch.rows[..height * row], pixel, row };
+        let gradient = whole_vectors::<L>(gradient, [outputs; 2], width, &mut scratch.filled);
+        let layout = Layout { inputs: channels, outputs, input: 1, output: channels };
+        outer::<S, L>([height, width], u, gradient, out, layout);
     }
 }
 

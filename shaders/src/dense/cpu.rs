@@ -1,0 +1,300 @@
+//! The CPU twin: one image at a time. The pixels of a window's row lie side by side, so a k×k
+//! convolution is k matrix products over pixels that overlap, and so is each phase of its way back.
+
+use burn::backend::Flex;
+use burn::backend::flex::FlexTensor;
+use macerator::Simd;
+
+use super::{DenseGradients, DenseOps, Sizes};
+use crate::cpu::columns::Columns;
+use crate::cpu::matrix::{Layout, Packed, Pixels, outer, whole_vectors};
+use crate::cpu::planes::{Planes, Rows};
+use crate::cpu::{
+    self, Kernel, Scratch, contiguous, dispatch, fold, for_parts, gate, lanes, values, with_scratch,
+};
+use crate::meter;
+use crate::norm::cpu::{image_moments, merge};
+
+impl DenseOps for Flex {
+    fn dense(x: FlexTensor, weight: FlexTensor, sizes: Sizes) -> FlexTensor {
+        let _span = meter::span("dense");
+        cpu::tensor(forward(x, weight, sizes, false).0, sizes.output_shape())
+    }
+
+    fn dense_and_moments(
+        x: FlexTensor,
+        weight: FlexTensor,
+        sizes: Sizes,
+    ) -> (FlexTensor, FlexTensor) {
+        let _span = meter::span("dense_and_moments");
+        let (z, moments) = forward(x, weight, sizes, true);
+        (cpu::tensor(z, sizes.output_shape()), cpu::tensor(moments, [2, sizes.outputs]))
+    }
+}
+
+impl DenseGradients for Flex {
+    fn dense_x_gradient(
+        x: FlexTensor,
+        weight: FlexTensor,
+        gradient: FlexTensor,
+        sizes: Sizes,
+    ) -> FlexTensor {
+        let _span = meter::span("dense_x_gradient");
+        let (x, weight, gradient) = (contiguous(x), contiguous(weight), contiguous(gradient));
+        let way = Way::new(values(&weight), sizes);
+        let [input, output] = [sizes.image(), sizes.output()];
+        let mut out = vec![0.0; sizes.batch * input];
+        for_parts([(&mut out, input)], |index, [out]| {
+            let x = &values(&x)[index * input..][..input];
+            let gradient = &values(&gradient)[index * output..][..output];
+            with_scratch(|scratch| {
+                dispatch(Back { sizes: &sizes, way: &way, x, gradient, scratch, out });
+            });
+        });
+        cpu::tensor(out, sizes.input_shape())
+    }
+
+    fn dense_weight_gradient(x: FlexTensor, gradient: FlexTensor, sizes: Sizes) -> FlexTensor {
+        let _span = meter::span("dense_weight_gradient");
+        let (x, gradient) = (contiguous(x), contiguous(gradient));
+        let shape = sizes.weight_shape();
+        let [input, output] = [sizes.image(), sizes.output()];
+        let mut partial = vec![0.0; sizes.batch * shape.num_elements()];
+        for_parts([(&mut partial, shape.num_elements())], |index, [out]| {
+            let x = &values(&x)[index * input..][..input];
+            let gradient = &values(&gradient)[index * output..][..output];
+            with_scratch(|scratch| {
+                dispatch(Weights { sizes: &sizes, x, gradient, scratch, out });
+            });
+        });
+        cpu::tensor(fold(&partial, shape.num_elements()), shape)
+    }
+}
+
+impl Sizes {
+    /// Floats of an image of the input.
+    fn image(&self) -> usize {
+        self.windows.image.iter().product()
+    }
+
+    /// Floats of an image of the output.
+    fn output(&self) -> usize {
+        let [height, width, _] = self.windows.output();
+        height * width * self.outputs
+    }
+
+    /// The padded input. No filling up: nothing here needs pixels of whole vectors.
+    fn planes(&self) -> Planes {
+        Planes::new(self.windows.image, 1, self.windows.padding() + self.banks - 1, 1)
+    }
+
+    /// The windows of output row `y` of a bank, as pixels of overlapping rows.
+    #[inline(always)]
+    fn windows<'a>(&self, planes: &Planes, x: &'a [f32], y: usize, bank: usize) -> Pixels<'a> {
+        let shift = planes.padding - self.windows.padding() + bank;
+        let start = planes.offset(y * self.windows.stride + shift, shift);
+        Pixels {
+            values: &x[start..],
+            pixel: self.windows.stride * self.inputs(),
+            row: planes.row(),
+        }
+    }
+}
+
+/// The output, and its moments if they are wanted.
+fn forward(x: FlexTensor, weight: FlexTensor, sizes: Sizes, moments: bool) -> (Vec<f32>, Vec<f32>) {
+    let (x, weight) = (contiguous(x), contiguous(weight));
+    let (weight, outputs) = (values(&weight), sizes.outputs);
+    let shape = [sizes.windows.size, sizes.windows.size * sizes.inputs(), sizes.bank()];
+    let bank = |bank: usize| {
+        let at = |input: usize, output: usize| weight[input * outputs + bank * shape[2] + output];
+        Packed::new(shape, lanes(), at)
+    };
+    let banks: Vec<Packed> = (0..sizes.banks).map(bank).collect();
+    let [input, output] = [sizes.image(), sizes.output()];
+    let mut z = vec![0.0; sizes.batch * output];
+    let size = if moments { 2 * outputs } else { 0 };
+    let mut partial = vec![0.0; sizes.batch * size];
+    for_parts([(&mut z, output), (&mut partial, size)], |index, [z, partial]| {
+        let x = &values(&x)[index * input..][..input];
+        with_scratch(|scratch| dispatch(Forward { sizes: &sizes, banks: &banks, x, scratch, z }));
+        if moments {
+            image_moments(z, Columns::new(outputs), partial);
+        }
+    });
+    let moments = if moments { merge(&partial, outputs, output / outputs) } else { Vec::new() };
+    (z, moments)
+}
+
+/// An image after the ReLU, if there is one.
+struct Activation<'a> {
+    image: &'a [f32],
+    relu: bool,
+}
+
+impl Rows for Activation<'_> {
+    #[inline(always)]
+    fn write(&self, y: usize, row: &mut [f32]) {
+        let image = &self.image[y * row.len()..][..row.len()];
+        match self.relu {
+            true => row.iter_mut().zip(image).for_each(|(out, x)| *out = x.max(0.0)),
+            false => row.copy_from_slice(image),
+        }
+    }
+}
+
+struct Forward<'a> {
+    sizes: &'a Sizes,
+    banks: &'a [Packed],
+    x: &'a [f32],
+    scratch: &'a mut Scratch,
+    z: &'a mut [f32],
+}
+
+impl Kernel for Forward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd, const L: usize>(self) {
+        let Self { sizes, banks, x, scratch, z } = self;
+        let planes = sizes.planes();
+        planes.fill(0.0, &mut scratch.x, Activation { image: x, relu: sizes.relu });
+        let row = sizes.windows.output()[1] * sizes.outputs;
+        for (y, z) in z.chunks_exact_mut(row).enumerate() {
+            for (bank, matrix) in banks.iter().enumerate() {
+                let windows = sizes.windows(&planes, &scratch.x, y, bank);
+                matrix.multiply::<S, L>(windows, &mut z[bank * sizes.bank()..], sizes.outputs);
+            }
+        }
+    }
+}
+
+/// The way back to x. Pixel y of the input gets weight i from output pixel (y + padding − i) /
+/// stride, where that is whole: the pixels of each phase y mod stride are a convolution of ∂z with
+/// the weights of that phase, last one first.
+struct Way {
+    /// Layout of ∂z.
+    planes: Planes,
+    /// Of phase (y mod stride) · stride + x mod stride.
+    phases: Vec<Option<Phase>>,
+}
+
+/// The pixels of one phase.
+struct Phase {
+    matrix: Packed,
+    /// From the first pixel of the phase in the planes to the first that counts.
+    start: usize,
+}
+
+impl Way {
+    fn new(weight: &[f32], sizes: Sizes) -> Self {
+        let stride = sizes.windows.stride;
+        let [height, width, _] = sizes.windows.output();
+        let border = sizes.windows.padding().div_ceil(stride);
+        let planes = Planes::new([height, width, sizes.outputs], 1, border, 1);
+        let phase = |index| Phase::new(weight, &sizes, &planes, [index / stride, index % stride]);
+        Self { planes, phases: (0..stride * stride).map(phase).collect() }
+    }
+}
+
+impl Phase {
+    /// Nothing where no weight belongs to the phase.
+    fn new(weight: &[f32], sizes: &Sizes, planes: &Planes, phase: [usize; 2]) -> Option<Self> {
+        let (windows, outputs) = (sizes.windows, sizes.outputs);
+        // With several banks, of 1×1 convolutions, each has a phase on the diagonal to itself.
+        let (bank, count) = match sizes.banks {
+            1 => (0, outputs),
+            banks if phase[0] == phase[1] && phase[0] < banks => (phase[0], sizes.bank()),
+            _ => return None,
+        };
+        let [rows, columns] =
+            phase.map(|phase| taps(phase - bank, windows.padding(), windows.size, windows.stride));
+        let (first_row, first_column) = (rows.first()?, columns.first()?);
+        let place = |phase: usize, tap: usize| {
+            (phase - bank + windows.padding() + planes.padding * windows.stride - tap)
+                / windows.stride
+        };
+        let start = planes.offset(place(phase[0], *first_row), place(phase[1], *first_column));
+        let inputs = sizes.inputs();
+        let shape = [rows.len(), columns.len() * count, inputs];
+        let at = |place: usize, input: usize| {
+            let (i, j) = (rows[place / shape[1]], columns[place % shape[1] / count]);
+            let output = bank * count + place % count;
+            weight[((i * windows.size + j) * inputs + input) * outputs + output]
+        };
+        Some(Self { matrix: Packed::new(shape, lanes(), at), start: start + bank * count })
+    }
+}
+
+/// The weights of a phase along one direction, in the order of the output pixels that they meet.
+fn taps(phase: usize, padding: usize, size: usize, stride: usize) -> Vec<usize> {
+    let meets = |tap: &usize| (phase + padding + size * stride - tap).is_multiple_of(stride);
+    (0..size).rev().filter(meets).collect()
+}
+
+struct Back<'a> {
+    sizes: &'a Sizes,
+    way: &'a Way,
+    x: &'a [f32],
+    gradient: &'a [f32],
+    scratch: &'a mut Scratch,
+    out: &'a mut [f32],
+}
+
+impl Kernel for Back<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd, const L: usize>(self) {
+        let Self { sizes, way: Way { planes, phases }, x, gradient, scratch, out } = self;
+        planes.copy(gradient, 0.0, &mut scratch.gradient);
+        let ([_, width, channels], stride) = (sizes.windows.image, sizes.windows.stride);
+        let rows = out.chunks_exact_mut(width * channels).zip(x.chunks_exact(width * channels));
+        for (y, (out, x)) in rows.enumerate() {
+            let phases = phases[y % stride * stride..][..stride.min(width)].iter().enumerate();
+            for (column, phase) in phases {
+                let Some(Phase { matrix, start }) = phase else { continue };
+                let values = &scratch.gradient[y / stride * planes.row() + start..];
+                let gradient = Pixels { values, pixel: sizes.outputs, row: planes.row() };
+                let out = &mut out[column * channels..];
+                matrix.multiply::<S, L>(gradient, out, stride * channels);
+            }
+            if sizes.relu {
+                out.iter_mut().zip(x).for_each(|(out, x)| *out = gate(*out, *x > 0.0));
+            }
+        }
+    }
+}
+
+struct Weights<'a> {
+    sizes: &'a Sizes,
+    x: &'a [f32],
+    gradient: &'a [f32],
+    scratch: &'a mut Scratch,
+    out: &'a mut [f32],
+}
+
+impl Kernel for Weights<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd, const L: usize>(self) {
+        let Self { sizes, x, gradient, scratch, out } = self;
+        let planes = sizes.planes();
+        planes.fill(0.0, &mut scratch.x, Activation { image: x, relu: sizes.relu });
+        let ([height, width, _], bank) = (sizes.windows.output(), sizes.bank());
+        let inputs = sizes.windows.size * sizes.inputs();
+        let layout = Layout { inputs, outputs: bank, input: sizes.outputs, output: 1 };
+        let filled = &mut scratch.filled;
+        let gradient = whole_vectors::<L>(gradient, [sizes.outputs, bank], width, filled);
+        for (row, out) in out.chunks_exact_mut(inputs * sizes.outputs).enumerate() {
+            for index in 0..sizes.banks {
+                let mut x = sizes.windows(&planes, &scratch.x, 0, index);
+                x.values = &x.values[row * x.row..];
+                x.row *= sizes.windows.stride;
+                let (gradient, out) = (gradient.from(index * bank), &mut out[index * bank..]);
+                outer::<S, L>([height, width], x, gradient, out, layout);
+            }
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Convolutions of all channels: \[ReLU\] → k×k convolution, and the moments of what comes out. They
+//! bring the inputs of a cell to its channels (1×1), halve an image without losing a pixel
+//! (FactorizedReduce, two 1×1 banks with stride 2) and are two candidates of NAS-Bench-201.
+//!
+//! z\[pixel, o\] = Σ_{i, j, c} W\[i, j, c, o\] · a\[pixel·stride + (i, j) − padding + bank(o), c\], a =
+//! ReLU(x). The way back: ∂W\[i, j, c, o\] = Σ_pixel a·∂z, ∂a = Σ W·∂z over the windows that a pixel
+//! is in, and ∂x is 0 where a is. Nothing but x is kept.
+//!
+//! FLOPs for each output number, C input channels: 2·k²·C forward, the same for x and for the
+//! weights. Bytes: 4·C / outputs read and 4 written forward; stock ops read and write x once more
+//! for the ReLU, and z twice for its moments.
+
+mod autodiff;
+mod cpu;
+mod wgpu;
+
+#[cfg(not(target_family = "wasm"))]
+use burn::backend::fusion::custom::TensorSpec;
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Backend, Dispatch, backend_extension};
+use burn::tensor::module::conv2d;
+use burn::tensor::ops::ConvOptions;
+use burn::tensor::{Shape, Slice, Tensor, activation};
+
+use crate::Kernels;
+use crate::cpu::convolve::Windows;
+use crate::norm::moments;
+
+/// What a dense convolution does besides its weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dense {
+    /// Whether a ReLU stands before it.
+    pub relu: bool,
+    /// Its stride.
+    pub stride: usize,
+    /// Into how many equal parts the outputs are cut: part i reads i pixels further down and to the
+    /// right. More than one only for 1×1 convolutions, and at most as many as the stride.
+    pub banks: usize,
+    /// Whether the moments of the output are wanted.
+    pub moments: bool,
+}
+
+impl Dense {
+    /// Computes the convolution, padded to keep the size at stride 1 and without bias, and the
+    /// [`moments`] of its output where they are wanted.
+    ///
+    /// # Shapes
+    /// - `x`: [batch, height, width, inputs]
+    /// - `weight`: [outputs, inputs, k, k], k odd
+    /// - output: [batch, ⌈height / stride⌉, ⌈width / stride⌉, outputs] and [2, outputs]
+    pub fn forward(
+        self,
+        kernels: Kernels,
+        x: Tensor<4>,
+        weight: Tensor<4>,
+    ) -> (Tensor<4>, Option<Tensor<2>>) {
+        if !kernels.fused_for(&x) {
+            let z = self.composed(x, weight);
+            let moments = self.moments.then(|| moments(kernels, z.clone()));
+            return (z, moments);
+        }
+        let sizes = Sizes::new(&x, &weight, self);
+        let (x, weight) = (x.into_dispatch(), weight.permute([2, 3, 1, 0]).into_dispatch());
+        if !self.moments {
+            return (Tensor::from_dispatch(Dispatch::dense(x, weight, sizes)), None);
+        }
+        let (z, moments) = Dispatch::dense_and_moments(x, weight, sizes);
+        (Tensor::from_dispatch(z), Some(Tensor::<2>::from_dispatch(moments).inner()))
+    }
+
+    fn composed(self, mut x: Tensor<4>, weight: Tensor<4>) -> Tensor<4> {
+        let [outputs, _, size, _] = weight.dims();
+        let [_, height, width, _] = x.dims();
+        if self.relu {
+            x = activation::relu(x);
+        }
+        let options = ConvOptions::new([self.stride; 2], [size / 2; 2], [1; 2], 1);
+        let part = outputs / self.banks;
+        let bank = |bank: usize| {
+            let weight = weight.clone().slice([bank * part..(bank + 1) * part]);
+            let from = |size: usize| Slice::new(bank as isize, Some(size as isize), 1);
+            let x = x.clone().slice([Slice::full(), from(height), from(width), Slice::full()]);
+            conv2d(x.permute([0, 3, 1, 2]), weight, None, options.clone()).permute([0, 2, 3, 1])
+        };
+        Tensor::cat((0..self.banks).map(bank).collect(), 3)
+    }
+}
+
+/// The op, with and without moments. Weights are [k, k, inputs, outputs].
+#[backend_extension(Cube, Flex, Fusion: cfg(not(target_family = "wasm")), Autodiff)]
+pub(crate) trait DenseOps: Backend {
+    /// The output.
+    #[fusion(dtype = x, shape = sizes.output_shape())]
+    fn dense(x: FloatTensor<Self>, weight: FloatTensor<Self>, sizes: Sizes) -> FloatTensor<Self>;
+
+    /// The output and its moments, which are never tracked.
+    #[fusion(meta = |x, _, sizes| {
+        let spec = |shape| TensorSpec::new(shape, x.dtype);
+        (spec(sizes.output_shape()), spec(Shape::from([2, sizes.outputs])))
+    })]
+    fn dense_and_moments(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        sizes: Sizes,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
+}
+
+/// Its gradients, from the gradient of the output.
+#[backend_extension(Cube, Flex, Fusion: cfg(not(target_family = "wasm")))]
+pub(crate) trait DenseGradients: Backend {
+    /// For x.
+    #[fusion(dtype = x, shape = x)]
+    fn dense_x_gradient(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        sizes: Sizes,
+    ) -> FloatTensor<Self>;
+
+    /// For the weights.
+    #[fusion(dtype = x, shape = sizes.weight_shape())]
+    fn dense_weight_gradient(
+        x: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        sizes: Sizes,
+    ) -> FloatTensor<Self>;
+}
+
+/// All sizes of a dense convolution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sizes {
+    batch: usize,
+    windows: Windows,
+    outputs: usize,
+    banks: usize,
+    relu: bool,
+}
+
+impl Sizes {
+    fn new(x: &Tensor<4>, weight: &Tensor<4>, dense: Dense) -> Self {
+        let [batch, height, width, channels] = x.dims();
+        let [outputs, _, size, _] = weight.dims();
+        let Dense { relu, stride, banks, .. } = dense;
+        let image = [height, width, channels];
+        Self { batch, windows: Windows { image, size, stride, dilation: 1 }, outputs, banks, relu }
+    }
+
+    fn inputs(&self) -> usize {
+        self.windows.image[2]
+    }
+
+    /// Outputs of a bank.
+    fn bank(&self) -> usize {
+        self.outputs / self.banks
+    }
+
+    fn input_shape(&self) -> Shape {
+        let [height, width, channels] = self.windows.image;
+        [self.batch, height, width, channels].into()
+    }
+
+    fn output_shape(&self) -> Shape {
+        let [height, width, _] = self.windows.output();
+        [self.batch, height, width, self.outputs].into()
+    }
+
+    fn weight_shape(&self) -> Shape {
+        [self.windows.size, self.windows.size, self.inputs(), self.outputs].into()
+    }
+}

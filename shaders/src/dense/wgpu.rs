@@ -1,0 +1,116 @@
+//! The WGSL kernels: one thread for each output number, each input number, or each weight and chunk
+//! of rows.
+
+use burn::backend::TensorMetadata;
+use burn::backend::wgpu::{CubeBackend, CubeTensor};
+
+use super::{DenseGradients, DenseOps, Sizes};
+use crate::norm::NormGradients;
+use crate::wgpu::{Program, chunks, contiguous, empty, fold};
+
+impl DenseOps for CubeBackend {
+    fn dense(x: CubeTensor, weight: CubeTensor, sizes: Sizes) -> CubeTensor {
+        let (x, weight) = (contiguous(x), contiguous(weight));
+        let z = empty(&x, sizes.output_shape());
+        forward(&sizes).launch(&[&x, &weight, &z]);
+        z
+    }
+
+    fn dense_and_moments(
+        x: CubeTensor,
+        weight: CubeTensor,
+        sizes: Sizes,
+    ) -> (CubeTensor, CubeTensor) {
+        let z = Self::dense(x, weight, sizes);
+        (z.clone(), Self::moments(z))
+    }
+}
+
+impl DenseGradients for CubeBackend {
+    fn dense_x_gradient(
+        x: CubeTensor,
+        weight: CubeTensor,
+        gradient: CubeTensor,
+        sizes: Sizes,
+    ) -> CubeTensor {
+        let [x, weight, gradient] = [x, weight, gradient].map(contiguous);
+        let out = empty(&x, x.shape());
+        x_gradient(&sizes).launch(&[&x, &weight, &gradient, &out]);
+        out
+    }
+
+    fn dense_weight_gradient(x: CubeTensor, gradient: CubeTensor, sizes: Sizes) -> CubeTensor {
+        let (x, gradient) = (contiguous(x), contiguous(gradient));
+        let shape = sizes.weight_shape();
+        let partial = empty(&x, [sizes.chunks(), shape.num_elements()]);
+        weight_gradient(&sizes).launch(&[&x, &gradient, &partial]);
+        fold(&partial, sizes.chunks(), shape)
+    }
+}
+
+impl Sizes {
+    /// Chunks of output rows that the sum for a weight is cut into.
+    fn chunks(&self) -> usize {
+        let [height, width, _] = self.windows.output();
+        chunks(self.batch * height * width).min(self.batch * height)
+    }
+}
+
+/// A template with all sizes.
+fn program(name: &'static str, source: &'static str, sizes: &Sizes, threads: usize) -> Program {
+    let [height, width, inputs] = sizes.windows.image;
+    let [out_height, out_width, _] = sizes.windows.output();
+    let pieces = [include_str!("sizes.wgsl"), source];
+    Program::of_pieces(name, pieces, threads)
+        .constant("live", if sizes.relu { "value > 0.0" } else { "true" })
+        .sizes([
+            ("height", height),
+            ("width", width),
+            ("inputs", inputs),
+            ("outputs", sizes.outputs),
+            ("bank", sizes.bank()),
+            ("out_height", out_height),
+            ("out_width", out_width),
+            ("size", sizes.windows.size),
+            ("stride", sizes.windows.stride),
+            ("padding", sizes.windows.padding()),
+        ])
+}
+
+fn forward(sizes: &Sizes) -> Program {
+    let threads = sizes.output_shape().num_elements();
+    program("dense", include_str!("dense.wgsl"), sizes, threads)
+}
+
+fn x_gradient(sizes: &Sizes) -> Program {
+    let threads = sizes.input_shape().num_elements();
+    program("dense_x_gradient", include_str!("x_gradient.wgsl"), sizes, threads)
+}
+
+fn weight_gradient(sizes: &Sizes) -> Program {
+    let threads = sizes.chunks() * sizes.weight_shape().num_elements();
+    let rows = sizes.batch * sizes.windows.output()[0];
+    program("dense_weight_gradient", include_str!("weight_gradient.wgsl"), sizes, threads)
+        .sizes([("rows", rows), ("chunk_rows", rows.div_ceil(sizes.chunks()))])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cpu::convolve::Windows;
+
+    #[test]
+    fn every_template_is_valid_wgsl() {
+        for (image, size, stride, banks) in
+            [([8, 8, 16], 1, 1, 1), ([7, 5, 6], 3, 2, 1), ([32, 32, 64], 1, 2, 2)]
+        {
+            for relu in [true, false] {
+                let windows = Windows { image, size, stride, dilation: 1 };
+                let sizes = Sizes { batch: 2, windows, outputs: 8, banks, relu };
+                for program in [forward(&sizes), x_gradient(&sizes), weight_gradient(&sizes)] {
+                    assert_eq!(program.validate(), Ok(()), "{program:?}");
+                }
+            }
+        }
+    }
+}
