@@ -32,6 +32,8 @@
 //!
 //! A module imports only modules that stand before it in this list; a test holds it to that.
 
+#![forbid(unsafe_code)]
+
 pub mod arch;
 pub mod architect;
 pub mod checkpoint;

@@ -4,6 +4,8 @@
 //! [`cli`] parses and does nothing else, [`settings`] makes a config of what was parsed,
 //! [`commands`] has one module for each command, [`exit`] the table of exit codes.
 
+#![forbid(unsafe_code)]
+
 pub mod bench;
 pub mod cli;
 pub mod commands;

@@ -19,6 +19,8 @@
 //! sums. All functions work on autodiff tensors and on plain ones; a gradient is computed only for
 //! an argument that is tracked.
 
+#![forbid(unsafe_code)]
+
 mod cpu;
 mod dense;
 pub mod meter;

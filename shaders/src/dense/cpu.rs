@@ -10,7 +10,8 @@ use crate::cpu::columns::Columns;
 use crate::cpu::matrix::{Layout, Packed, Pixels, outer, whole_vectors};
 use crate::cpu::planes::{Planes, Rows};
 use crate::cpu::{
-    self, Kernel, Scratch, contiguous, dispatch, fold, for_parts, gate, lanes, values, with_scratch,
+    self, Kernel, Scratch, contiguous, dispatch, fold, for_parts, gate, lanes, values,
+    with_scratch, zeros,
 };
 use crate::meter;
 use crate::norm::cpu::{image_moments, merge};
@@ -43,7 +44,7 @@ impl DenseGradients for Flex {
         let (x, weight, gradient) = (contiguous(x), contiguous(weight), contiguous(gradient));
         let way = Way::new(values(&weight), sizes);
         let [input, output] = [sizes.image(), sizes.output()];
-        let mut out = vec![0.0; sizes.batch * input];
+        let mut out = zeros(sizes.batch * input);
         for_parts([(&mut out, input)], |index, [out]| {
             let x = &values(&x)[index * input..][..input];
             let gradient = &values(&gradient)[index * output..][..output];
@@ -59,7 +60,7 @@ impl DenseGradients for Flex {
         let (x, gradient) = (contiguous(x), contiguous(gradient));
         let shape = sizes.weight_shape();
         let [input, output] = [sizes.image(), sizes.output()];
-        let mut partial = vec![0.0; sizes.batch * shape.num_elements()];
+        let mut partial = zeros(sizes.batch * shape.num_elements());
         for_parts([(&mut partial, shape.num_elements())], |index, [out]| {
             let x = &values(&x)[index * input..][..input];
             let gradient = &values(&gradient)[index * output..][..output];
@@ -112,7 +113,7 @@ fn forward(x: FlexTensor, weight: FlexTensor, sizes: Sizes, moments: bool) -> (V
     };
     let banks: Vec<Packed> = (0..sizes.banks).map(bank).collect();
     let [input, output] = [sizes.image(), sizes.output()];
-    let mut z = vec![0.0; sizes.batch * output];
+    let mut z = zeros(sizes.batch * output);
     let size = if moments { 2 * outputs } else { 0 };
     let mut partial = vec![0.0; sizes.batch * size];
     for_parts([(&mut z, output), (&mut partial, size)], |index, [z, partial]| {

@@ -11,7 +11,7 @@ use macerator::{Simd, with_simd};
 
 use super::{MixGradients, MixOps, Mixture, SLOTS, Slots};
 use crate::cpu::columns::Columns;
-use crate::cpu::{self, contiguous, for_parts, values, values_mut};
+use crate::cpu::{self, contiguous, for_parts, values, values_mut, zeros};
 use crate::meter;
 use crate::norm::Standard;
 use crate::norm::cpu::Scale;
@@ -33,7 +33,7 @@ impl MixOps for Flex {
         let chunk = chunk(mixture.channels);
         let mut sum = match mixture.base {
             true => contiguous(base),
-            false => cpu::tensor(vec![0.0; shape.num_elements()], shape),
+            false => cpu::tensor(zeros(shape.num_elements()), shape),
         };
         for_parts([(values_mut(&mut sum), chunk)], |index, [out]| {
             for candidate in &candidates {
@@ -87,7 +87,7 @@ impl MixGradients for Flex {
         let scale = scale(values(&moments), norm, shape[3]);
         let way = Way::new(&scale, weight, values(&sums), index, &shape, norm);
         let (chunk, length) = (chunk(shape[3]), shape.num_elements());
-        let mut out = vec![0.0; length];
+        let mut out = zeros(length);
         for_parts([(&mut out, chunk)], |index, [out]| {
             let part = |tensor| &values(tensor)[index * chunk..][..out.len()];
             match way.through_moments {

@@ -12,7 +12,7 @@ use macerator::{Simd, with_simd};
 
 use super::{NormGradients, NormOps, Standard};
 use crate::cpu::columns::Columns;
-use crate::cpu::{self, contiguous, for_chunks, values};
+use crate::cpu::{self, contiguous, for_chunks, values, zeros};
 use crate::meter;
 
 impl NormOps for Flex {
@@ -21,7 +21,7 @@ impl NormOps for Flex {
         let (x, moments) = (contiguous(x), contiguous(moments));
         let shape = x.shape();
         let scale = Scale::new(values(&moments), standard.eps);
-        let mut out = vec![0.0; shape.num_elements()];
+        let mut out = zeros(shape.num_elements());
         let image = image_size(&shape);
         for_chunks(&mut out, image, |index, out| {
             scale_image(&values(&x)[index * image..][..image], &scale, out);
@@ -65,7 +65,7 @@ impl NormGradients for Flex {
         }
         let count = shape[0] * shape[1] * shape[2];
         let pull = Pull::new(values(&moments), &partial, count, standard.eps);
-        let mut out = vec![0.0; shape.num_elements()];
+        let mut out = zeros(shape.num_elements());
         for_chunks(&mut out, image, |index, out| {
             pull_image(part(&y, index), part(&gradient, index), &pull, out);
         });

@@ -13,7 +13,8 @@ use super::{Pool, PoolGradients, PoolOps, Windows};
 use crate::cpu::convolve::{self, Plan};
 use crate::cpu::planes::Planes;
 use crate::cpu::{
-    self, Kernel, Scratch, contiguous, dispatch, for_chunks, for_parts, lanes, values, with_scratch,
+    self, Kernel, Scratch, contiguous, dispatch, for_chunks, for_parts, lanes, values,
+    with_scratch, zeros,
 };
 use crate::meter;
 
@@ -118,7 +119,7 @@ fn convolve(
         }
     }
     let (image, row) = (x.len() / batch.max(1), width * channels);
-    let mut out = vec![0.0; batch * height * row];
+    let mut out = zeros(batch * height * row);
     for_chunks(&mut out, height * row, |index, out| {
         let x = &x[index * image..][..image];
         with_scratch(|scratch| dispatch(Convolve { plan, x, scratch, row, out }));
@@ -130,7 +131,7 @@ fn maxima(x: &[f32], windows: &Windows) -> Vec<f32> {
     let [height, width, channels] = windows.output();
     let image: usize = windows.image().iter().product();
     let planes = windows.planes();
-    let mut out = vec![0.0; windows.shape[0] * height * width * channels];
+    let mut out = zeros(windows.shape[0] * height * width * channels);
     for_chunks(&mut out, height * width * channels, |index, out| {
         with_scratch(|scratch| {
             let best = &mut scratch.rows;
@@ -152,7 +153,7 @@ fn max_gradient(x: &[f32], gradient: &[f32], windows: &Windows) -> Vec<f32> {
     let image: usize = windows.image().iter().product();
     let output: usize = windows.output().iter().product();
     let planes = windows.planes();
-    let mut out = vec![0.0; windows.shape[0] * image];
+    let mut out = zeros(windows.shape[0] * image);
     for_parts([(&mut out, image)], |index, [out]| {
         let (x, gradient) = (&x[index * image..][..image], &gradient[index * output..][..output]);
         with_scratch(|scratch| max_gradient_of(x, gradient, windows, &planes, scratch, out));

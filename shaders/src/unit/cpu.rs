@@ -13,7 +13,8 @@ use crate::cpu::convolve::{Correlation, Plan};
 use crate::cpu::matrix::{Layout, Packed, Pixels, outer, whole_vectors};
 use crate::cpu::planes::Rows;
 use crate::cpu::{
-    self, Kernel, Scratch, contiguous, dispatch, fold, for_parts, gate, lanes, values, with_scratch,
+    self, Kernel, Scratch, contiguous, dispatch, fold, for_parts, gate, lanes, values,
+    with_scratch, zeros,
 };
 use crate::meter;
 use crate::norm::cpu::{Pull, Scale, image_moments, merge};
@@ -125,7 +126,7 @@ impl Inputs {
         let matrix = Packed::new([1, self.sizes.channels(), outputs], lanes(), |input, output| {
             weight[output * self.sizes.channels() + input]
         });
-        let mut z = vec![0.0; batch * self.output()];
+        let mut z = zeros(batch * self.output());
         let size = if moments { 2 * outputs } else { 0 };
         let mut partial = vec![0.0; batch * size];
         let parts = [(&mut *z, self.output()), (&mut *partial, size)];
@@ -159,7 +160,7 @@ impl Inputs {
             if wanted.weights { outputs * channels } else { 0 },
             if wanted.x && of_batch { 2 * channels } else { 0 },
         ];
-        let mut outs = sizes.map(|size| vec![0.0; batch * size]);
+        let mut outs = sizes.map(|size| zeros(batch * size));
         // Only the weights need a and u again.
         let forward = wanted.weights.then(|| self.forward_plan());
         let back = Plan::transposed(&windows, values(&self.depthwise), lanes());
