@@ -26,6 +26,11 @@ export const CARDS = [
     text: 'SDARTS-ADV trains at the worst p nearby: a few steps of gradient ascent on the training loss. It costs several times as much as noise. In the paper it holds best; in this toy it does not at every seed.',
     figure: 'perturbation', button: 'In slow motion', act: page => page.preset('darts', 'sdarts-adv', 'parts'),
   },
+  {
+    title: 'Sharp and flat',
+    text: 'A search keeps one operation of every edge in the end, far from the mixture that it trained. Where the validation loss bends sharply in α, the network does not survive that move. The Hessian norm is how much it bends at one place, the landscape what becomes of the accuracy around it. In the paper both say that perturbations keep the search flat; in this toy the numbers vary with seed and epoch.',
+    figure: 'landscape', button: 'Measure all lanes now', act: page => page.measure().catch(error => page.report(error)),
+  },
 ];
 
 export function show(list, page) {
