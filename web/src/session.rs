@@ -116,7 +116,7 @@ impl Session {
             (self.search.model(), self.search.point(true), self.search.alpha());
         let settings = Settings { grid, ..Settings::default() };
         let scan = Scan::new(model, at, alpha, examples, settings).await?;
-        self.story.set_landscape(scan.landscape(), format!("after {epochs} epochs, {steps} steps"));
+        self.story.set_landscape(scan.landscape(), format!("{epochs} epochs, {steps} steps"));
         self.scan = Some(scan);
         Ok(())
     }

@@ -288,15 +288,13 @@ impl Story {
 
     fn draw_landscape(&self) -> Option<String> {
         let (landscape, position) = self.landscape.as_ref()?;
-        let method = &self.history.started.as_ref()?.config.search.method;
         let own = Range::over([landscape], Quantity::Accuracy);
         let range = match self.scale {
             Some(scale) if landscape.samples.is_empty() => scale,
             Some(scale) => scale.union(own),
             None => own,
         };
-        let name = format!("{method}, {position}");
-        Some(contour(View { landscape, name: &name, quantity: Quantity::Accuracy, range }))
+        Some(contour(View { landscape, name: position, quantity: Quantity::Accuracy, range }))
     }
 
     fn measured(&self) -> Option<Measured> {
