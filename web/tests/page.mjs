@@ -409,9 +409,22 @@ const tests = {
       GPUAdapter.prototype.requestDevice = async function (...asked) { return self.lost = await request.apply(this, asked); };`;
     const page = await open(address('darts', 'none', 'wgpu', TINIER), { worker });
     await isLive(page);
+    await advances(page, 300_000);
     await page.workers()[0].evaluate(() => self.lost.destroy());
-    await page.locator('#message:has-text("Play")').waitFor({ timeout: 60_000 });
+    await page.locator('#message:has-text("goes on from the last snapshot")').waitFor({ timeout: 60_000 });
     console.log(`   ${await page.locator('#message').textContent()}`);
+    // The first thing that the new worker shows is where the snapshot was taken.
+    await page.evaluate(() => {
+      const line = document.querySelector('.lane .status');
+      line.textContent = '';
+      document.getElementById('play').click();
+    });
+    await says(page, /step/, 300_000);
+    const at = await steps(page);
+    assert.ok(at > 0, 'it did not start again');
+    await advances(page, 300_000);
+    assert.match(await lane(page).locator('.badge').textContent(), /WebGPU/);
+    console.log(`   a new device went on from step ${at} to ${await steps(page)}`);
     await page.click('summary:has-text("Settings")');
     await page.selectOption('[name=device]', 'cpu');
     await page.click('button:has-text("Search with these")');
