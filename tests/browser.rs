@@ -7,7 +7,11 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use pollster::block_on;
 use serde_json::{Value, json};
+use smoothdarts::checkpoint::Checkpoint;
+use smoothdarts::config::Config;
 use smoothdarts::data::embedded;
+use smoothdarts::draw::landscape::Range;
+use smoothdarts::event::Event;
 use smoothdarts::search::Part;
 use web::session::Session;
 use web::settings::Request;
@@ -27,7 +31,10 @@ fn session(request: &str) -> Session {
 
 /// A request for the tiny search of `tests/search/tiny.rs`.
 fn tiny_request(method: &str) -> String {
-    let config = tiny::config("s2", method);
+    request(&tiny::config("s2", method))
+}
+
+fn request(config: &Config) -> String {
     json!({ "settings": serde_json::to_value(config).unwrap() }).to_string()
 }
 
@@ -107,16 +114,119 @@ fn a_session_goes_on_from_its_snapshot_with_its_events() {
 
 #[test]
 fn every_figure_of_a_finished_search_has_a_picture_and_numbers() {
-    let (events, _) = tiny::whole(&tiny::config("s2", "sdarts-adv"));
+    let mut config = tiny::config("s2", "sdarts-adv");
+    config.hessian.every = 1;
+    let (events, _) = tiny::whole(&config);
     let line = |event| format!("{}\n", serde_json::to_string(event).unwrap());
     let text: String = events.iter().map(line).collect();
     let story = Story::from_text(&text).unwrap();
-    for figure in FIGURES.iter().filter(|figure| figure.name != "perturbation") {
+    let on_demand = ["perturbation", "landscape"];
+    for figure in FIGURES.iter().filter(|figure| !on_demand.contains(&figure.name)) {
         let picture = (figure.draw)(&story).unwrap();
         assert!(picture.starts_with("<svg") && picture.contains("<title>"), "{}", figure.name);
         assert!((figure.table)(&story).unwrap().lines().count() > 1, "{}", figure.name);
     }
     assert!(story.status().finished && story.genotype().is_some());
+}
+
+/// The noise operation of S4 would tell of a random stream that a measurement moved.
+#[test]
+fn measuring_between_any_two_parts_changes_nothing_that_follows() {
+    for method in ["darts", "sdarts-rs", "sdarts-adv"] {
+        let config = tiny::config("s4", method);
+        let (events, checkpoint) = tiny::whole(&config);
+        let mut session = session(&request(&config));
+        let (mut said, mut points) = (Vec::new(), 0);
+        while let Some(part) = block_on(session.advance_part()).unwrap() {
+            if let Part::Event { event } = part {
+                said.push(event);
+            }
+            let measured = block_on(session.measure_hessian()).unwrap();
+            assert!(matches!(measured, Event::Hessian(_)), "{method}");
+            if points % 9 == 0 {
+                block_on(session.start_landscape(3, 8)).unwrap();
+            }
+            points += usize::from(block_on(session.measure_point()).unwrap());
+        }
+        assert!(points > 9, "{method}: {points} points");
+        let strip = |events: &[Event]| {
+            events.iter().skip(1).map(|event| format!("{event:?}")).collect::<Vec<_>>()
+        };
+        assert_eq!(strip(&said), strip(&events), "{method}");
+        let mut found = Checkpoint::from_bytes(&block_on(session.snapshot()).unwrap()).unwrap();
+        assert!(found.events() > checkpoint.events(), "measurements are events");
+        found.progress.events = checkpoint.events();
+        assert!(found == checkpoint, "{method}");
+    }
+}
+
+#[test]
+fn a_hessian_on_demand_is_the_one_that_would_be_due() {
+    let mut config = tiny::config("s2", "sdarts-rs");
+    let mut session = session(&request(&config));
+    config.hessian.every = 1;
+    let (events, _) = tiny::whole(&config);
+    let due = events.into_iter().filter(|event| matches!(event, Event::Hessian(_)));
+    let mut found = Vec::new();
+    while let Some(event) = block_on(session.advance()).unwrap() {
+        if matches!(event, Event::EpochFinished(_)) {
+            found.push(block_on(session.measure_hessian()).unwrap());
+        }
+    }
+    assert_eq!(found, due.collect::<Vec<_>>());
+    assert_eq!(found.len(), 2);
+}
+
+#[test]
+fn a_snapshot_counts_what_was_measured_on_demand() {
+    let mut first = session(&tiny_request("darts"));
+    let mut lines = String::new();
+    let mut say = |event: &Event| lines += &format!("{}\n", serde_json::to_string(event).unwrap());
+    for _ in 0..4 {
+        say(&block_on(first.advance()).unwrap().unwrap());
+    }
+    // Within epoch 0, twice: the later one is shown.
+    say(&block_on(first.measure_hessian()).unwrap());
+    say(&block_on(first.advance()).unwrap().unwrap());
+    let Event::Hessian(last) = block_on(first.measure_hessian()).unwrap() else { panic!("it is") };
+    say(&Event::Hessian(last.clone()));
+    let snapshot = block_on(first.snapshot()).unwrap();
+    let mut second = session(&tiny_request("darts"));
+    second.restore(&snapshot, &lines).unwrap();
+    assert_eq!((second.events(), last.epoch), (7, 0));
+    let story = block_on(second.story()).unwrap();
+    assert_eq!(story.status().hessian, Some(last.spectral_norm()));
+    let table = (figure("hessian").unwrap().table)(story).unwrap();
+    assert_eq!(table.lines().count(), 1 + 2, "one measurement, in two measures");
+}
+
+#[test]
+fn a_landscape_fills_in_on_a_scale_that_lanes_share() {
+    let mut session = session(&tiny_request("darts"));
+    block_on(session.advance()).unwrap();
+    assert!(!block_on(session.measure_point()).unwrap(), "none was begun");
+    assert!(block_on(session.start_landscape(4, 8)).is_err(), "no middle");
+    block_on(session.start_landscape(3, 8)).unwrap();
+    session.set_scale(Range(0.0, 1.0));
+    let draw = figure("landscape").unwrap().draw;
+    for points in 1..=9 {
+        assert!(block_on(session.measure_point()).unwrap());
+        // The search goes on; the landscape stays where it was begun.
+        block_on(session.advance()).unwrap();
+        let story = block_on(session.story()).unwrap();
+        let measured = story.status().landscape.unwrap();
+        assert_eq!((measured.points, measured.of), (points, 9));
+        assert!(measured.low <= measured.high);
+        assert_eq!(measured.mean_drop.is_some(), points == 9);
+        let picture = draw(story).unwrap();
+        assert!(picture.contains(">100 %<") && picture.contains(">0 %<"), "the shared scale");
+        assert!(picture.contains("architecture: 0 epochs, 0 steps<"));
+        let progress = format!("{points} of 9 points measured");
+        assert_eq!(picture.contains(&progress), points < 9, "{points}");
+    }
+    assert!(!block_on(session.measure_point()).unwrap(), "it is complete");
+    let story = block_on(session.story()).unwrap();
+    assert_eq!((figure("landscape").unwrap().table)(story).unwrap().lines().count(), 1 + 9);
 }
 
 #[test]

@@ -234,6 +234,9 @@ fn flatness_is_the_drop_on_the_disc_and_the_share_of_the_square() {
     assert!((found.flat_share - 3.0 / 9.0).abs() < 1e-12);
     let broken = of([0.8, f64::NAN, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8]).flatness();
     assert!((broken.largest_drop - 0.8).abs() < 1e-12, "no number is no accuracy");
+    let mut half = of([0.8; 9]);
+    half.samples.truncate(4);
+    assert!(!half.is_complete() && half.flatness().centre.is_nan(), "the middle is not known yet");
 }
 
 #[test]

@@ -26,7 +26,7 @@ pub enum Event {
     Step(Step),
     /// An epoch ended.
     EpochFinished(EpochFinished),
-    /// How sharp the validation loss is around α, after the epoch before.
+    /// How sharp the validation loss is around α: after an epoch, or within one on demand.
     Hessian(Hessian),
     /// What a table of trained networks says of the cell that would be derived now.
     Anytime(Anytime),
@@ -148,7 +148,7 @@ pub struct EpochFinished {
 /// Extreme eigenvalues of the Hessian of the validation loss with respect to raw α (spec §5).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Hessian {
-    /// 0-based epoch after which it was taken.
+    /// 0-based epoch of the last step before it.
     pub epoch: usize,
     /// Smallest eigenvalue.
     pub smallest: f64,

@@ -58,6 +58,11 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// Points in all.
+    pub fn points(&self) -> usize {
+        self.grid * self.grid
+    }
+
     /// The coordinates along one axis, ascending and symmetric around 0 to the last bit.
     pub fn axis(&self) -> Vec<f64> {
         let half = (self.grid / 2) as f64;
@@ -136,7 +141,7 @@ pub struct Flatness {
     pub flat_share: f64,
 }
 
-/// A measured landscape.
+/// A measured landscape, or as much of it as was measured so far.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Landscape {
     /// How it was measured.
@@ -148,11 +153,17 @@ pub struct Landscape {
 }
 
 impl Landscape {
-    /// How flat it is. A point whose accuracy is not a number counts as accuracy 0.
+    /// Whether all points were measured.
+    pub fn is_complete(&self) -> bool {
+        self.samples.len() == self.settings.points()
+    }
+
+    /// How flat it is, as far as it was measured; without its middle nothing is known. A point whose
+    /// accuracy is not a number counts as accuracy 0.
     pub fn flatness(&self) -> Flatness {
         let accuracy =
             |sample: &Sample| if sample.accuracy.is_finite() { sample.accuracy } else { 0.0 };
-        let centre = self.samples.get(self.samples.len() / 2).map_or(f64::NAN, accuracy);
+        let centre = self.samples.get(self.settings.points() / 2).map_or(f64::NAN, accuracy);
         // The slack keeps the four ends of the axes in the disc whatever their rounding.
         let radius = self.settings.range * self.settings.range * (1.0 + 1e-9);
         let inside = |sample: &&Sample| {
@@ -266,7 +277,7 @@ impl Scan {
 
     /// Points measured so far, and points in all.
     pub fn progress(&self) -> (usize, usize) {
-        (self.samples.len(), self.settings.grid * self.settings.grid)
+        (self.samples.len(), self.settings.points())
     }
 
     /// The directions.
@@ -293,9 +304,9 @@ impl Scan {
     }
 
     /// What was measured so far.
-    pub fn landscape(self) -> Landscape {
+    pub fn landscape(&self) -> Landscape {
         let images = self.examples.iter().map(|batch| batch.labels.dims()[0]).sum();
-        Landscape { settings: self.settings, images, samples: self.samples }
+        Landscape { settings: self.settings, images, samples: self.samples.clone() }
     }
 
     async fn measure(&self, model: &Model, x: f64, y: f64) -> Result<Sample, LandscapeError> {

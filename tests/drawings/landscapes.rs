@@ -76,6 +76,16 @@ fn the_side_view_has_one_patch_for_each_square_that_is_whole() {
 }
 
 #[test]
+fn a_landscape_that_is_not_complete_says_how_far_it_is_and_not_how_flat() {
+    let mut hill = hill(5);
+    hill.samples.truncate(13);
+    for picture in [contour, surface].map(|draw| draw(view(&hill, Quantity::Accuracy))) {
+        sound(&picture);
+        assert!(picture.contains("13 of 25 points measured") && !picture.contains("drop within"));
+    }
+}
+
+#[test]
 fn a_plane_has_straight_contours_at_the_ticks() {
     let mut plane = hill(5);
     for sample in &mut plane.samples {
@@ -94,4 +104,5 @@ fn one_range_over_two_landscapes_holds_both() {
     let Range(from, to) = Range::over([&low, &high], Quantity::Accuracy);
     assert_eq!(from, 0.01);
     assert!(to > 0.8);
+    assert_eq!(Range(0.1, 0.5).union(Range(0.2, 0.9)), Range(0.1, 0.9));
 }

@@ -4,6 +4,7 @@
 use burn::tensor::Device;
 use js_sys::{Array, Uint8Array};
 use smoothdarts::data::Dataset;
+use smoothdarts::draw::landscape::Range;
 use wasm_bindgen::prelude::{JsError, wasm_bindgen};
 
 use crate::data;
@@ -148,6 +149,40 @@ impl Search {
     pub async fn advance_part(&mut self) -> Result<Option<String>, JsError> {
         let part = self.session.advance_part().await?;
         Ok(part.map(|part| serde_json::to_string(&part)).transpose()?)
+    }
+
+    /// Measures how sharp the validation loss is now: a line of events.jsonl. It changes nothing for
+    /// the search.
+    ///
+    /// # Errors
+    /// What the search says.
+    #[wasm_bindgen(js_name = measureHessian)]
+    pub async fn measure_hessian(&mut self) -> Result<String, JsError> {
+        Ok(serde_json::to_string(&self.session.measure_hessian().await?)?)
+    }
+
+    /// Begins to measure the landscape around where the search stands now.
+    ///
+    /// # Errors
+    /// A grid that is none, or a gradient without a direction.
+    #[wasm_bindgen(js_name = startLandscape)]
+    pub async fn start_landscape(&mut self, grid: usize, images: usize) -> Result<(), JsError> {
+        Ok(self.session.start_landscape(grid, images).await?)
+    }
+
+    /// Measures the next point of the landscape; `false` when there is none.
+    ///
+    /// # Errors
+    /// If the device failed.
+    #[wasm_bindgen(js_name = measurePoint)]
+    pub async fn measure_point(&mut self) -> Result<bool, JsError> {
+        Ok(self.session.measure_point().await?)
+    }
+
+    /// The accuracies that the colours of the landscape have to hold besides its own.
+    #[wasm_bindgen(js_name = setScale)]
+    pub fn set_scale(&mut self, low: f64, high: f64) {
+        self.session.set_scale(Range(low, high));
     }
 
     /// Where the search stands, and those of the figures in `wanted` that changed since the last

@@ -4,7 +4,9 @@ use burn::tensor::Device;
 use smoothdarts::checkpoint::{Checkpoint, CheckpointError};
 use smoothdarts::config::Config;
 use smoothdarts::data::{DataError, Dataset, Loader};
+use smoothdarts::draw::landscape::Range;
 use smoothdarts::event::Event;
+use smoothdarts::landscape::{LandscapeError, Scan, Settings, validation};
 use smoothdarts::search::{Part, Search, SearchError};
 
 use crate::story::{Story, StoryError};
@@ -13,7 +15,10 @@ use crate::story::{Story, StoryError};
 pub struct Session {
     search: Search,
     loader: Loader,
+    device: Device,
     story: Story,
+    /// The landscape that is being measured.
+    scan: Option<Scan>,
 }
 
 /// Why a session cannot start or go on.
@@ -25,6 +30,9 @@ pub enum SessionError {
     /// The search failed.
     #[error(transparent)]
     Search(#[from] SearchError),
+    /// The landscape could not be measured.
+    #[error(transparent)]
+    Landscape(#[from] LandscapeError),
     /// The snapshot cannot be read.
     #[error(transparent)]
     Snapshot(#[from] CheckpointError),
@@ -49,7 +57,8 @@ impl Session {
         let mut search = Search::new(config, loader.shape(), loader.steps_per_epoch(), device)?;
         search.set_device_label(label);
         search.set_clock(clock);
-        Ok(Self { search, loader, story: Story::default() })
+        let (device, story) = (device.clone(), Story::default());
+        Ok(Self { search, loader, device, story, scan: None })
     }
 
     /// Does the next step, or what comes between steps. `None` when the search is over.
@@ -76,6 +85,60 @@ impl Session {
             Some(Part::Alpha { .. }) | None => {}
         }
         Ok(part)
+    }
+
+    /// Measures how sharp the validation loss is where the search stands. The search goes on as
+    /// without it.
+    ///
+    /// # Errors
+    /// What the search says.
+    pub async fn measure_hessian(&mut self) -> Result<Event, SessionError> {
+        let event = self.search.measure_hessian(&mut self.loader).await?;
+        self.story.push(event.clone());
+        Ok(event)
+    }
+
+    /// Begins to measure the landscape where the search stands now, with `grid` points a side on the
+    /// first `images` validation images (0: all). The search may go on meanwhile.
+    ///
+    /// # Errors
+    /// A grid that is none, or a gradient without a direction.
+    pub async fn start_landscape(
+        &mut self,
+        grid: usize,
+        images: usize,
+    ) -> Result<(), SessionError> {
+        self.scan = None;
+        let (epochs, steps) = self.search.position();
+        let epoch = epochs.saturating_sub(1);
+        let examples = validation(&mut self.loader, epoch, images, &self.device)?;
+        let (model, at, alpha) =
+            (self.search.model(), self.search.point(true), self.search.alpha());
+        let settings = Settings { grid, ..Settings::default() };
+        let scan = Scan::new(model, at, alpha, examples, settings).await?;
+        self.story.set_landscape(scan.landscape(), format!("{epochs} epochs, {steps} steps"));
+        self.scan = Some(scan);
+        Ok(())
+    }
+
+    /// Measures the next point of the landscape; `false` when there is none.
+    ///
+    /// # Errors
+    /// If the device failed.
+    pub async fn measure_point(&mut self) -> Result<bool, SessionError> {
+        let Some(scan) = &mut self.scan else { return Ok(false) };
+        if scan.advance(self.search.model()).await?.is_none() {
+            self.scan = None;
+            return Ok(false);
+        }
+        self.story.extend_landscape(scan.landscape());
+        Ok(true)
+    }
+
+    /// Tells which accuracies the colours of the landscape have to hold besides its own, so that
+    /// those of several searches compare.
+    pub fn set_scale(&mut self, scale: Range) {
+        self.story.set_scale(scale);
     }
 
     /// The story with p as it is now.
@@ -118,6 +181,7 @@ impl Session {
             .collect();
         self.story = if kept.is_empty() { Story::default() } else { Story::from_text(&kept)? };
         self.search.restore(&checkpoint)?;
+        self.scan = None;
         Ok(())
     }
 }

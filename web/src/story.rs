@@ -6,8 +6,10 @@ use std::fmt::Write as _;
 use serde::Serialize;
 use smoothdarts::arch::{derive, parameter_free_share};
 use smoothdarts::draw::history::History;
+use smoothdarts::draw::landscape::{Quantity, Range, View, contour};
 use smoothdarts::draw::{cell, chart, csv, figures, heatmap, mixture, perturbation};
-use smoothdarts::event::{Event, Rows};
+use smoothdarts::event::{Event, Hessian, Rows};
+use smoothdarts::landscape::Landscape;
 use smoothdarts::search::Part;
 
 /// The cell that is watched: it decides the fate of a search.
@@ -23,6 +25,10 @@ pub struct Story {
     live: Option<Vec<Rows>>,
     /// The perturbation that was watched last.
     perturbed: Option<Part>,
+    /// The landscape that was measured last, as far as it is known, and where the search stood.
+    landscape: Option<(Landscape, String)>,
+    /// Accuracies that its colours have to hold besides its own.
+    scale: Option<Range>,
 }
 
 /// One figure of the page.
@@ -73,6 +79,16 @@ pub static FIGURES: &[Figure] = &[
         draw: Story::draw_perturbation,
         table: Story::table_of_perturbation,
     },
+    Figure {
+        name: "hessian",
+        draw: |story| figures::hessian(&story.history).map(|figure| chart::draw(&figure)),
+        table: |story| figures::hessian(&story.history).map(|figure| csv::chart(&figure)),
+    },
+    Figure {
+        name: "landscape",
+        draw: Story::draw_landscape,
+        table: |story| story.landscape.as_ref().map(|(landscape, _)| csv::landscape(landscape)),
+    },
 ];
 
 /// Where a search stands, in numbers.
@@ -104,8 +120,27 @@ pub struct Status {
     pub valid_accuracy: Option<f64>,
     /// The last alarm.
     pub warning: Option<String>,
+    /// Spectral norm of the Hessian that was measured last.
+    pub hessian: Option<f64>,
+    /// The landscape that was measured last.
+    pub landscape: Option<Measured>,
     /// Whether the search is over.
     pub finished: bool,
+}
+
+/// How far a landscape is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Measured {
+    /// Points so far.
+    pub points: usize,
+    /// Points in all.
+    pub of: usize,
+    /// Smallest accuracy so far.
+    pub low: f64,
+    /// Largest accuracy so far.
+    pub high: f64,
+    /// Mean drop of the accuracy around the middle; known when all points are.
+    pub mean_drop: Option<f64>,
 }
 
 /// Why a text is not a stream of events.
@@ -162,6 +197,23 @@ impl Story {
         self.perturbed = Some(part);
     }
 
+    /// Shows a landscape, whose search stood at `position` (in words) when it began.
+    pub fn set_landscape(&mut self, landscape: Landscape, position: String) {
+        self.landscape = Some((landscape, position));
+    }
+
+    /// Replaces the landscape by one with more points.
+    pub fn extend_landscape(&mut self, more: Landscape) {
+        if let Some((landscape, _)) = &mut self.landscape {
+            *landscape = more;
+        }
+    }
+
+    /// Tells which accuracies the colours of a landscape have to hold besides its own.
+    pub fn set_scale(&mut self, scale: Range) {
+        self.scale = Some(scale);
+    }
+
     /// Numbers for the page.
     pub fn status(&self) -> Status {
         let Some(started) = &self.history.started else { return Status::default() };
@@ -186,6 +238,8 @@ impl Story {
             skips,
             valid_accuracy: self.history.epochs.last().map(|epoch| epoch.valid_accuracy),
             warning: self.history.warnings.last().map(|warning| warning.message.clone()),
+            hessian: self.history.hessians.last().map(Hessian::spectral_norm),
+            landscape: self.measured(),
             finished: self.history.finished.is_some(),
         }
     }
@@ -230,6 +284,25 @@ impl Story {
         let genotype = self.history.genotype()?;
         let probabilities = self.history.probabilities(CELL);
         Some(cell::draw(genotype, cell::Kind::Normal, probabilities))
+    }
+
+    fn draw_landscape(&self) -> Option<String> {
+        let (landscape, position) = self.landscape.as_ref()?;
+        let own = Range::over([landscape], Quantity::Accuracy);
+        let range = match self.scale {
+            Some(scale) if landscape.samples.is_empty() => scale,
+            Some(scale) => scale.union(own),
+            None => own,
+        };
+        Some(contour(View { landscape, name: position, quantity: Quantity::Accuracy, range }))
+    }
+
+    fn measured(&self) -> Option<Measured> {
+        let (landscape, _) = self.landscape.as_ref()?;
+        let Range(low, high) = Range::over([landscape], Quantity::Accuracy);
+        let mean_drop = landscape.is_complete().then(|| landscape.flatness().mean_drop);
+        let (points, of) = (landscape.samples.len(), landscape.settings.points());
+        Some(Measured { points, of, low, high, mean_drop })
     }
 
     fn draw_perturbation(&self) -> Option<String> {

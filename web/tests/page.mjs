@@ -6,7 +6,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, statSync, writeFileSync, mkdirSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, statSync, writeFileSync, mkdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -24,6 +24,8 @@ const TINY = { 'search.epochs': 2, 'data.train_images': 80, 'search.batch_size':
 const TINIER = { 'search.epochs': 2, 'data.train_images': 40, 'search.batch_size': 4, 'search.cells': 2, 'search.channels': 2 };
 /** Largest difference of a loss, and of α, from the native run after ten steps. */
 const TOLERANCE = { loss: 2e-3, alpha: 2e-3 };
+/** The same for an end of the spectrum of the Hessian, as a share of its norm: differences of gradients. */
+const MAX_SHARPNESS = 0.02;
 const MAX_WASM = 4e6;
 const MAX_TASK = 50;
 
@@ -79,13 +81,14 @@ async function saved(page, name) {
 }
 const events = file => readFileSync(file, 'utf8').trim().split('\n').map(line => JSON.parse(line));
 
-/** The events of the native search, on one thread. */
-function native(method, settings) {
+/** The folder of a native search, on one thread. */
+function nativeRun(method, settings) {
   const out = join(mkdtempSync(join(tmpdir(), 'sdarts-')), 'run');
   const sets = Object.entries({ ...settings, 'run.threads': 1 }).flatMap(([name, value]) => ['--set', `${name}=${value}`]);
   execFileSync(given.sdarts, ['search', '--preset', 'browser', '--method', method, '--device', 'cpu', '--out', out, ...sets], { stdio: 'pipe' });
-  return events(join(out, 'events.jsonl'));
+  return out;
 }
+const native = (method, settings) => events(join(nativeRun(method, settings), 'events.jsonl'));
 
 /** Largest differences of two searches. */
 function compare(page, reference) {
@@ -136,6 +139,36 @@ function bitmap(shade) {
   return bytes;
 }
 
+/** The smallest and the largest eigenvalue of the last Hessian that a search measured. */
+const extremes = all => {
+  const { smallest, largest } = all.findLast(event => event.type === 'hessian');
+  return [smallest, largest];
+};
+/** Largest difference of the last Hessian from the native one, as a share of its norm. */
+function sharpness(found, reference) {
+  const [ours, wanted] = [extremes(found), extremes(reference)];
+  const norm = Math.max(...wanted.map(Math.abs));
+  return Math.max(...ours.map((value, index) => Math.abs(value - wanted[index]))) / norm;
+}
+const measure = (page, what, index = 0) => lane(page, index).locator(`[data-measure=${what}]`);
+const figure = (page, what, index = 0) => lane(page, index).locator(`[data-figure=${what}]`);
+/** How many points of a landscape the button tells of. */
+const points = async page => Number((await measure(page, 'landscape').textContent()).match(/\((\d+) of/)?.[1] ?? 0);
+const fills = (page, least, timeout = 60_000) => page.waitForFunction(from => {
+  const found = document.querySelector('[data-measure=landscape]').textContent.match(/\((\d+) of/);
+  return found && Number(found[1]) > from;
+}, least, { timeout });
+/** Milliseconds until a click on Cancel has given the button its first words again. */
+const cancels = page => page.evaluate(() => {
+  const button = document.querySelector('[data-measure=landscape]');
+  const began = performance.now();
+  button.click();
+  return new Promise(done => {
+    const look = () => button.textContent === 'Measure the landscape' ? done(performance.now() - began) : setTimeout(look);
+    look();
+  });
+});
+
 const seconds = all => all.filter(event => event.type === 'epoch_finished').reduce((sum, event) => sum + event.seconds, 0);
 
 const tests = {
@@ -156,6 +189,76 @@ const tests = {
   },
 
   'ten steps on WebGPU give the numbers of the native search': () => equalsNative('wgpu', 'sdarts-rs', TINIER, 900_000),
+
+  'measuring on WebGPU gives the numbers of the native search': async () => {
+    const settings = { ...TINIER, 'search.epochs': 1, 'data.train_images': 16 };
+    const page = await open(address('darts', 'none', 'wgpu', settings));
+    await isLive(page);
+    await says(page, /finished/, 300_000);
+    await measure(page, 'landscape').click();
+    await fills(page, 1, 300_000);
+    const took = await cancels(page);
+    await measure(page, 'hessian').click();
+    await page.locator('#live:has-text("the Hessian norm is")').waitFor({ timeout: 600_000 });
+    const share = sharpness(events(await saved(page, 'events')), native('darts', { ...settings, 'hessian.every': 1 }));
+    console.log(`   Hessian within ${(100 * share).toFixed(2)} % of the native one, landscape cancelled after ${took.toFixed(1)} ms`);
+    assert.ok(share < MAX_SHARPNESS && took < 100);
+    return page;
+  },
+
+  'measuring changes no number of the search, and sdarts reports it': async () => {
+    const run = nativeRun('sdarts-rs', { ...TINY, 'hessian.every': 1 });
+    const page = await open(address('sdarts-rs', 'none', 'cpu', TINY));
+    await isLive(page);
+    // Within the search, as it comes, and after its end.
+    for (const what of ['hessian', 'landscape']) await measure(page, what).click();
+    await says(page, /finished/);
+    await page.locator('#live:has-text("the landscape is measured")').waitFor({ timeout: 60_000 });
+    await measure(page, 'hessian').click();
+    await says(page, /Hessian norm/);
+    await page.locator('[data-measure=hessian][aria-busy=false]').waitFor();
+    const file = await saved(page, 'events');
+    const reference = events(join(run, 'events.jsonl'));
+    const { loss, alpha } = compare(events(file), reference);
+    const share = sharpness(events(file), reference);
+    console.log(`   loss ${loss.toExponential(1)}, alpha ${alpha.toExponential(1)}, Hessian ${(100 * share).toFixed(2)} %`);
+    assert.ok(loss < TOLERANCE.loss && alpha < TOLERANCE.alpha && share < MAX_SHARPNESS);
+    copyFileSync(file, join(run, 'events.jsonl'));
+    execFileSync(given.sdarts, ['report', run]);
+    assert.match(readFileSync(join(run, 'report.html'), 'utf8'), /Sharpness of the validation loss/);
+    return page;
+  },
+
+  'landscapes fill in on one scale, by keyboard, and Cancel answers at once': async () => {
+    const page = await open(address('darts', 'sdarts-rs', 'cpu'));
+    await isLive(page);
+    await advances(page);
+    await measure(page, 'landscape').focus();
+    await page.keyboard.press('Enter');
+    await fills(page, 5);
+    const before = await steps(page);
+    await advances(page);
+    await fills(page, await points(page));
+    const took = await cancels(page);
+    assert.match(await figure(page, 'landscape').locator('svg').textContent(), /of 121 points measured/);
+    console.log(`   cancelled after ${took.toFixed(1)} ms, the search went on from step ${before} to ${await steps(page)}`);
+    assert.ok(took < 100);
+    await page.keyboard.press('6');
+    await page.keyboard.press('Enter');
+    const legends = () => page.evaluate(() => [...document.querySelectorAll('[data-figure=landscape] svg')].map(svg =>
+      svg.textContent.includes('drop within distance') && [...svg.querySelectorAll('text')].map(text => text.textContent).filter(text => /^\d+ %$/.test(text)).join()));
+    await page.waitForFunction(() => [...document.querySelectorAll('[data-figure=landscape] svg')].filter(svg => svg.textContent.includes('drop within')).length === 2, null, { timeout: 120_000 });
+    await page.waitForTimeout(1000);
+    const [left, right] = await legends();
+    assert.ok(left && left === right, `one scale: ${left} and ${right}`);
+    for (const index of [0, 1]) {
+      assert.match(await status(page, index), /Hessian norm \d/);
+      assert.match(await figure(page, 'hessian', index).locator('svg').textContent(), /spectral norm/);
+    }
+    await figure(page, 'landscape').locator('.as-table').click();
+    await figure(page, 'landscape').locator('tbody tr').nth(120).waitFor();
+    return page;
+  },
 
   'the CPU path is not far from native': async () => {
     const settings = { 'search.epochs': 2 };
@@ -220,11 +323,11 @@ const tests = {
     await page.locator('#play:has-text("Play")').waitFor();
     const reached = new Set();
     await page.evaluate(() => document.activeElement.blur());
-    for (let press = 0; press < 60; press++) {
+    for (let press = 0; press < 70; press++) {
       await page.keyboard.press('Tab');
       reached.add(await page.evaluate(() => document.activeElement.id || document.activeElement.textContent.trim().slice(0, 30)));
     }
-    for (const name of ['play', 'step', 'part', 'stop', 'restart', 'speed', 'events.jsonl', 'open-events']) assert.ok(reached.has(name), `Tab reaches ${name}`);
+    for (const name of ['play', 'step', 'part', 'stop', 'restart', 'speed', 'Measure the Hessian norm', 'Measure the landscape', 'events.jsonl', 'open-events']) assert.ok(reached.has(name), `Tab reaches ${name}`);
     return page;
   },
 
@@ -235,6 +338,8 @@ const tests = {
       await advances(page);
       await page.click('#play');
       await page.click('summary:has-text("Settings")');
+      await page.getByRole('button', { name: /Measure all lanes now/ }).click();
+      await page.waitForFunction(() => document.querySelectorAll('[data-figure=landscape] svg').length === 2);
       await page.waitForTimeout(300);
       // The page's own policy forbids axe as a script element; evaluate is outside of it.
       await page.evaluate(axe);
@@ -250,6 +355,7 @@ const tests = {
     const page = await open(address('darts', 'sdarts-rs', 'cpu'));
     await isLive(page);
     await advances(page);
+    await page.getByRole('button', { name: /Measure all lanes now/ }).click();
     await browser.startTracing(page, { categories: ['toplevel'] });
     await page.waitForTimeout(8000);
     const { traceEvents } = JSON.parse(String(await browser.stopTracing()));
@@ -259,7 +365,7 @@ const tests = {
     // Time of the processor, not of the wall: a machine that is busy with other things is no fault of the page.
     const tasks = traceEvents.filter(event => event.name.includes('RunTask') && event.tdur && mains.includes(thread(event)));
     const longest = Math.max(...tasks.map(task => task.tdur)) / 1000;
-    console.log(`   ${tasks.length} tasks of the main thread in 8 s of search, the longest ${longest.toFixed(1)} ms`);
+    console.log(`   ${tasks.length} tasks of the main thread in 8 s of search and measurements, the longest ${longest.toFixed(1)} ms`);
     assert.ok(tasks.length > 100, 'the trace holds tasks');
     assert.ok(longest <= MAX_TASK);
     return page;
@@ -303,9 +409,22 @@ const tests = {
       GPUAdapter.prototype.requestDevice = async function (...asked) { return self.lost = await request.apply(this, asked); };`;
     const page = await open(address('darts', 'none', 'wgpu', TINIER), { worker });
     await isLive(page);
+    await advances(page, 300_000);
     await page.workers()[0].evaluate(() => self.lost.destroy());
-    await page.locator('#message:has-text("Play")').waitFor({ timeout: 60_000 });
+    await page.locator('#message:has-text("goes on from the last snapshot")').waitFor({ timeout: 60_000 });
     console.log(`   ${await page.locator('#message').textContent()}`);
+    // The first thing that the new worker shows is where the snapshot was taken.
+    await page.evaluate(() => {
+      const line = document.querySelector('.lane .status');
+      line.textContent = '';
+      document.getElementById('play').click();
+    });
+    await says(page, /step/, 300_000);
+    const at = await steps(page);
+    assert.ok(at > 0, 'it did not start again');
+    await advances(page, 300_000);
+    assert.match(await lane(page).locator('.badge').textContent(), /WebGPU/);
+    console.log(`   a new device went on from step ${at} to ${await steps(page)}`);
     await page.click('summary:has-text("Settings")');
     await page.selectOption('[name=device]', 'cpu');
     await page.click('button:has-text("Search with these")');

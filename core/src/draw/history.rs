@@ -14,7 +14,7 @@ pub struct History {
     pub epochs: Vec<EpochFinished>,
     /// Every step, in order.
     pub steps: Vec<Step>,
-    /// Every measured Hessian, in order.
+    /// The last measured Hessian of every epoch that has one, in order.
     pub hessians: Vec<Hessian>,
     /// Every look into a table of trained networks, in order.
     pub anytime: Vec<Anytime>,
@@ -62,7 +62,11 @@ impl History {
                 }
                 self.epochs.push(epoch);
             }
-            Event::Hessian(hessian) => self.hessians.push(hessian),
+            Event::Hessian(hessian) => {
+                // One within an epoch, on demand, gives way to a later one.
+                self.hessians.retain(|earlier| earlier.epoch < hessian.epoch);
+                self.hessians.push(hessian);
+            }
             Event::Anytime(anytime) => self.anytime.push(anytime),
             Event::Warning(warning) => self.warnings.push(warning),
             Event::Finished(finished) => self.finished = Some(finished),

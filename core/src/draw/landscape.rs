@@ -67,6 +67,12 @@ impl Range {
         });
         if low <= high { Self(low, high) } else { Self(0.0, 1.0) }
     }
+
+    /// The smallest range that holds both.
+    #[must_use]
+    pub fn union(self, other: Self) -> Self {
+        Self(self.0.min(other.0), self.1.max(other.1))
+    }
 }
 
 /// A landscape, and how it is shown.
@@ -150,24 +156,29 @@ impl<'a> Field<'a> {
 
     /// Title, what moves, and the numbers of flatness.
     fn head(&self, svg: &mut Svg) {
-        let flatness = self.view.landscape.flatness();
         svg.text("sd-ink sd-large sd-strong", (16.0, 24.0), Anchor::Start, &self.title());
-        let range = self.view.landscape.settings.range;
-        let lines = [
-            format!(
-                "{} moves; accuracy in the middle {:.1} %",
-                self.moved(),
-                100.0 * flatness.centre
-            ),
+        for (y, line) in [44.0, 61.0].into_iter().zip(&self.summary()) {
+            svg.text("sd-muted", (16.0, y), Anchor::Start, line);
+        }
+    }
+
+    fn summary(&self) -> [String; 2] {
+        let landscape = self.view.landscape;
+        let (range, points) = (landscape.settings.range, landscape.settings.points());
+        if !landscape.is_complete() {
+            let measured = format!("{} of {points} points measured", landscape.samples.len());
+            return [format!("{} moves", self.moved()), measured];
+        }
+        let flatness = landscape.flatness();
+        let middle = 100.0 * flatness.centre;
+        [
+            format!("{} moves; accuracy in the middle {middle:.1} %", self.moved()),
             format!(
                 "drop within distance {range}: {:.1} points on average, {:.1} at worst",
                 100.0 * flatness.mean_drop,
                 100.0 * flatness.largest_drop,
             ),
-        ];
-        for (y, line) in [44.0, 61.0].into_iter().zip(&lines) {
-            svg.text("sd-muted", (16.0, y), Anchor::Start, line);
-        }
+        ]
     }
 
     /// The bands of colour, one on top of the other, with the numbers between them.

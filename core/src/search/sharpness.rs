@@ -45,6 +45,23 @@ impl Search {
         })
     }
 
+    /// Measures the extreme eigenvalues of the Hessian where the search stands, due or not, and says
+    /// so: between any two parts of a search that has said its start. Apart from this event, all
+    /// that follows is as without it.
+    ///
+    /// # Errors
+    /// As for [`Self::hessian`].
+    pub async fn measure_hessian(
+        &mut self,
+        batches: &mut dyn Batches,
+    ) -> Result<Event, SearchError> {
+        let steps_before_last = self.progress.total_steps.saturating_sub(1) as usize;
+        let epoch = steps_before_last / self.steps_per_epoch;
+        let found = self.hessian(batches, false).await?.event(epoch);
+        self.progress.events += 1;
+        Ok(Event::Hessian(found))
+    }
+
     /// Measures the Hessian, if it is due after this epoch.
     pub(super) async fn measure(
         &mut self,

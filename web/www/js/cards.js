@@ -13,7 +13,7 @@ export const CARDS = [
   },
   {
     title: 'The collapse',
-    text: 'A skip connection has no weights and helps half-trained networks at once, so its share grows before the convolutions are any good. When most of the cell is parameter-free, the search has collapsed.',
+    text: 'A skip connection has no weights and helps half-trained networks at once, so its share grows before the convolutions are any good. When most of the cell is skip connections, the search has collapsed. At its own seed the toy does so under DARTS; at others not always.',
     figure: 'share', button: 'Run into it', act: page => page.preset('darts', 'none'),
   },
   {
@@ -25,6 +25,11 @@ export const CARDS = [
     title: 'The adversary',
     text: 'SDARTS-ADV trains at the worst p nearby: a few steps of gradient ascent on the training loss. It costs several times as much as noise. In the paper it holds best; in this toy it does not at every seed.',
     figure: 'perturbation', button: 'In slow motion', act: page => page.preset('darts', 'sdarts-adv', 'parts'),
+  },
+  {
+    title: 'Sharp and flat',
+    text: 'A search keeps one operation of every edge in the end, far from the mixture that it trained. Where the validation loss bends sharply in α, the network does not survive that move. The Hessian norm is how much it bends at one place, the landscape what becomes of the accuracy around it. In the paper both say that perturbations keep the search flat. This toy is too small to show that: which lane is flatter varies with seed and epoch.',
+    figure: 'landscape', button: 'Measure all lanes now', act: page => page.measure().catch(error => page.report(error)),
   },
 ];
 

@@ -126,6 +126,27 @@ export class Client extends EventTarget {
     if (this.isOpen) this.#ask('want', { figures }).catch(ignoreStopped);
   }
 
+  /** Measures the Hessian now; what it says comes as an event. */
+  async hessian() {
+    await this.ensure();
+    return this.#ask('hessian');
+  }
+
+  /** Measures the landscape; answers whether it came to its end. */
+  async landscape(how) {
+    await this.ensure();
+    return this.#ask('landscape', how);
+  }
+
+  cancel() {
+    if (this.isOpen) this.#ask('cancel').catch(ignoreStopped);
+  }
+
+  /** Accuracies that the colours of the landscape have to hold. */
+  scale(low, high) {
+    if (this.isOpen) this.#ask('scale', { low, high }).catch(ignoreStopped);
+  }
+
   table(name) { return this.#ask('table', { name }); }
   genotype() { return this.#ask('genotype'); }
   save() { return this.#ask('snapshot'); }

@@ -5,17 +5,22 @@ import { draw, erase, tabulate } from './figures.js';
 
 const TITLES = { darts: 'DARTS', 'sdarts-rs': 'SDARTS-RS', 'sdarts-adv': 'SDARTS-ADV' };
 
-/** The figures in their order; those that are open at the start. */
+/** The figures in their order; those that are open at the start; what to say while they are empty. */
 const FIGURES = [
   ['cell', 'The cell, live', true],
-  ['perturbation', 'The perturbation, in slow motion', false],
+  ['perturbation', 'The perturbation, in slow motion', false, 'Nothing yet: “Next part” goes through a step in its parts.'],
   ['share', 'Parameter-free operations', true],
   ['heatmap', 'Every edge over the epochs', true],
   ['loss', 'Loss', false],
   ['accuracy', 'Accuracy', false],
   ['epsilon', 'Radius ε', false],
+  ['hessian', 'Hessian norm', false, 'Not measured yet: “Measure the Hessian norm” does it once, the settings do it every so many epochs.'],
+  ['landscape', 'Landscape around the architecture', false, 'Not measured yet: “Measure the landscape” does it.'],
   ['derived', 'The cell that would be derived', false],
 ];
+
+/** The landscape that a click measures: points a side, and validation images. On one core some 20 ms a point. */
+const LANDSCAPE = { grid: 11, images: 64 };
 
 /** Time between two stages of the slow motion, in ms. */
 const STAGE = 700;
@@ -25,6 +30,9 @@ export class Lane {
   status = null;
   #figures = new Map();
   #stages = 0;
+  #scale = null;
+  /** What is being measured: name → the promise of its end. */
+  #measuring = new Map();
 
   constructor(parent, report) {
     this.report = report;
@@ -34,6 +42,10 @@ export class Lane {
     for (const button of this.element.querySelectorAll('[data-save]')) {
       button.addEventListener('click', () => this.#save(button.dataset.save).catch(report));
     }
+    for (const button of this.element.querySelectorAll('[data-measure]')) {
+      const what = button.dataset.measure;
+      button.addEventListener('click', () => this.#cancels(what) || this.measure(what).catch(report));
+    }
     this.client.addEventListener('frame', ({ detail }) => this.show(detail.frame));
     this.client.addEventListener('part', ({ detail }) => this.#part(detail.part));
   }
@@ -41,11 +53,12 @@ export class Lane {
   #find(selector) { return this.element.querySelector(selector); }
 
   #makeFigures() {
-    for (const [name, title, open] of FIGURES) {
+    for (const [name, title, open, empty = ''] of FIGURES) {
       const figure = document.getElementById('figure').content.firstElementChild.cloneNode(true);
       figure.dataset.figure = name;
       figure.open = open;
       figure.querySelector('summary').textContent = title;
+      figure.querySelector('.picture').dataset.empty = empty;
       const table = figure.querySelector('.table');
       table.setAttribute('aria-label', title);
       table.setAttribute('role', 'region');
@@ -95,9 +108,75 @@ export class Lane {
     for (const button of this.element.querySelectorAll('[data-save]')) button.disabled = !names.includes(button.dataset.save);
   }
 
+  /** Whether there is a search to measure. */
+  set measures(on) {
+    for (const button of this.element.querySelectorAll('[data-measure]')) button.disabled = !on;
+  }
+
+  /** Measures the Hessian or the landscape now, unless that is under way; fulfilled at its end. */
+  measure(what) {
+    if (!this.#measuring.has(what)) {
+      const done = this.#measure(what).finally(() => this.#ends(what, done));
+      this.#measuring.set(what, done);
+      this.#name(what);
+    }
+    return this.#measuring.get(what);
+  }
+
+  async #measure(what) {
+    this.light(what);
+    if (what === 'hessian') {
+      await this.client.hessian();
+      return this.#say(`the Hessian norm is ${this.status.hessian.toPrecision(3)}`);
+    }
+    this.#scale = null; // a worker that was started again does not know it
+    const complete = await this.client.landscape(LANDSCAPE);
+    if (!complete) return;
+    const drop = 100 * this.status.landscape.mean_drop;
+    this.#say(`the landscape is measured, the accuracy drops by ${drop.toFixed(1)} points on average around the architecture`);
+  }
+
+  /** Ends a landscape that is under way; the worker is not waited for. */
+  #cancels(what) {
+    if (what !== 'landscape' || !this.#measuring.has(what)) return false;
+    this.client.cancel();
+    this.#ends(what, this.#measuring.get(what));
+    this.#say('the landscape was cancelled');
+    return true;
+  }
+
+  #ends(what, done) {
+    if (this.#measuring.get(what) !== done) return;
+    this.#measuring.delete(what);
+    this.#name(what);
+  }
+
+  /** The words on a button of the measurements. */
+  #name(what) {
+    const button = this.#find(`[data-measure=${what}]`);
+    const { points = 0, of = LANDSCAPE.grid ** 2 } = this.status?.landscape ?? {};
+    const [idle, busy] = what === 'hessian' ? ['Measure the Hessian norm', 'Measuring the Hessian norm…']
+      : ['Measure the landscape', `Cancel the landscape (${points} of ${of} points)`];
+    button.textContent = this.#measuring.has(what) ? busy : idle;
+    button.setAttribute('aria-busy', String(this.#measuring.has(what)));
+  }
+
+  /** Colours of the landscape that compare with those of the other lane. */
+  scale(low, high) {
+    if (String(this.#scale) === String([low, high])) return;
+    this.#scale = [low, high];
+    this.client.scale(low, high);
+  }
+
+  #say(text) {
+    const line = `${TITLES[this.status.method] ?? this.status.method}: ${text}.`;
+    this.element.dispatchEvent(new CustomEvent('measured', { bubbles: true, detail: line }));
+  }
+
   /** Forgets the pictures of the search before. */
   clear() {
     this.status = null;
+    this.#scale = null;
     this.#stages++;
     for (const { picture, table, button } of this.#figures.values()) {
       erase(picture);
@@ -128,11 +207,17 @@ export class Lane {
     const at = status.finished ? 'finished' :
       `epoch ${status.epoch + 1} of ${status.epochs}, step ${status.step} of ${status.steps_per_epoch}`;
     const accuracy = status.valid_accuracy === null ? '' : `, validation accuracy ${percent(status.valid_accuracy)}`;
+    // A recorded run of an earlier version has no field `hessian`.
+    const hessian = status.hessian == null ? '' : `, Hessian norm ${status.hessian.toPrecision(3)}`;
     this.#find('.status').textContent =
-      `${at}${accuracy}, ε ${status.epsilon.toFixed(3)}, space ${status.space}, ${status.parameters.toLocaleString('en')} weights`;
+      `${at}${accuracy}${hessian}, ε ${status.epsilon.toFixed(3)}, space ${status.space}, ${status.parameters.toLocaleString('en')} weights`;
     this.#find('progress').value = status.parameter_free ?? 0;
     this.#find('progress').setAttribute('aria-label', `${status.method}: share of parameter-free operations`);
     this.#find('.share-value').textContent = status.parameter_free === null ? '–' : percent(status.parameter_free);
+    if (this.#measuring.has('landscape')) this.#name('landscape');
+    if (status.landscape?.points !== before?.landscape?.points) {
+      this.element.dispatchEvent(new CustomEvent('scale', { bubbles: true }));
+    }
     const [skips, genes] = status.skips ?? [0, 0];
     const collapsed = Boolean(status.warning) && skips > genes / 2;
     this.element.classList.toggle('collapsed', collapsed);

@@ -28,6 +28,8 @@ class Page {
     find('lanes').addEventListener('epoch', () => {
       find('live').textContent = this.#shown().map(lane => lane.summary).join(' ');
     });
+    find('lanes').addEventListener('measured', ({ detail }) => { find('live').textContent = detail; });
+    find('lanes').addEventListener('scale', () => this.#rescale());
     this.#bind();
     showCards(find('cards'), this);
   }
@@ -121,6 +123,23 @@ class Page {
   toggle() { return this.#playing ? this.#each(lane => lane.client.pause()) : this.play(); }
   part() { return this.#try(() => this.#each(lane => lane.client.step(true))); }
 
+  /** Measures all lanes, where they stand. */
+  async measure() {
+    await this.#each(async lane => {
+      await lane.measure('hessian');
+      await lane.measure('landscape');
+    });
+  }
+
+  /** One scale of colours for the landscapes of all lanes. */
+  #rescale() {
+    const ranges = this.#shown().map(lane => lane.status?.landscape).filter(measured => measured?.points);
+    if (!ranges.length) return;
+    const low = Math.min(...ranges.map(range => range.low));
+    const high = Math.max(...ranges.map(range => range.high));
+    for (const lane of this.#shown()) lane.scale(low, high);
+  }
+
   /** Ends the workers at once; Play goes on from their last snapshots. */
   stop() {
     this.lanes.forEach(lane => lane.client.terminate());
@@ -206,6 +225,7 @@ class Page {
       lane.title = method;
       lane.badge = answer.kind === 'webgpu' ? 'live on WebGPU' : `live on the CPU (${answer.why})`;
       lane.saves = ['genotype', 'events', 'checkpoint'];
+      lane.measures = true;
       if (index === 0) this.#fill(answer.config);
     }));
     this.live = true;
@@ -251,6 +271,7 @@ class Page {
     other.visible = false;
     lane.badge = `recorded: ${file.name}`;
     lane.saves = ['genotype', 'events'];
+    lane.measures = false;
     this.tell('');
   }
 }

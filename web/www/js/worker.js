@@ -8,6 +8,11 @@
 //   step      {parts}         one step, or one part of it
 //   want      {figures}       which figures the page shows
 //   table     {name}          the numbers of a figure as CSV
+//   hessian   {}              how sharp the validation loss is now, as an event
+//   landscape {grid, images}  the accuracy around where the search stands, a point at a time; the
+//                             search may go on between two points. Answers whether it came to its end
+//   cancel    {}              ends the landscape after the point under way
+//   scale     {low, high}     accuracies that the colours of the landscape have to hold
 //   genotype  {}  snapshot {}  files to save
 // Out, unasked: {note: 'event', line} {note: 'part', part} {note: 'frame', frame}
 //   {note: 'snapshot', bytes, events} {note: 'finished'} {note: 'failed', message}
@@ -28,6 +33,7 @@ let search = null;
 let viewer = null;
 let wanted = [];
 let playing = null; // {delay, parts} while it runs
+let scanning = null; // the landscape under way
 let lastFrame = 0;
 let lastSnapshot = 0;
 let tail = Promise.resolve();
@@ -146,6 +152,41 @@ async function run() {
   }
 }
 
+/** A stream of events begins with the start of the search. */
+async function begin() {
+  if (!search.events) await advance(false);
+}
+
+async function hessian() {
+  await begin();
+  note('event', { line: await search.measureHessian() });
+  await frame();
+  if (search.canSave) await save();
+}
+
+/** Measures point after point until it is done, cancelled or replaced by another landscape. */
+async function landscape({ grid, images }) {
+  const own = scanning = {};
+  const point = async () => {
+    if (scanning !== own) return false;
+    const more = await search.measurePoint();
+    if (!more || performance.now() - lastFrame > FRAME) await frame();
+    return more;
+  };
+  try {
+    await exclusive(async () => {
+      await begin();
+      await search.startLandscape(grid, images);
+      await frame();
+    });
+    // Messages are taken between two points.
+    while (await exclusive(point)) await new Promise(done => setTimeout(done));
+    return scanning === own;
+  } finally {
+    if (scanning === own) scanning = null;
+  }
+}
+
 const answers = {
   open: message => exclusive(() => open(message)),
   view: message => exclusive(() => view(message)),
@@ -169,6 +210,15 @@ const answers = {
     if (!playing) await exclusive(frame);
   },
   table: ({ name }) => exclusive(() => (search ?? viewer).table(name)),
+  hessian: () => exclusive(hessian),
+  landscape,
+  cancel() {
+    scanning = null;
+  },
+  async scale({ low, high }) {
+    await exclusive(() => search.setScale(low, high));
+    if (!playing && !scanning) await exclusive(frame);
+  },
   genotype: () => exclusive(() => (search ?? viewer).genotype()),
   async snapshot() {
     await exclusive(save);
