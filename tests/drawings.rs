@@ -131,7 +131,7 @@ fn every_picture_of_a_run_of_any_length_is_well_formed() {
     for epochs in [0, 1, 2, 6, 50, 130] {
         let history = History::from_events(story::events(epochs));
         let pictures = pictures(&history);
-        assert_eq!(pictures.len(), if epochs == 0 { 10 } else { 14 });
+        assert_eq!(pictures.len(), if epochs == 0 { 10 } else { 15 });
         pictures.iter().for_each(|picture| drop(sound(picture)));
     }
 }
