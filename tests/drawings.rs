@@ -15,6 +15,7 @@ use smoothdarts::draw::heatmap::{self, Scale};
 use smoothdarts::draw::history::History;
 use smoothdarts::draw::{cell, colour, csv, figures};
 use smoothdarts::event::Event;
+use smoothdarts::genotype::{Derived, Structure};
 use smoothdarts::ops;
 
 /// A name that closes what it stands in and opens what it wants.
@@ -31,6 +32,7 @@ fn charts(history: &History) -> Vec<Chart> {
         figures::parameter_free(history),
     ]
     .into_iter()
+    .chain(figures::shape(history))
     .chain(figures::hessian(history))
     .chain(figures::anytime(history))
     .collect()
@@ -72,6 +74,7 @@ fn a_chart_looks_as_it_did() {
         "chart_parameter_free",
         chart::draw(&figures::parameter_free(&history))
     );
+    insta::assert_snapshot!("chart_shape", chart::draw(&figures::shape(&history).unwrap()));
     let line = |name: &str, height: f64| Series {
         name: name.to_owned(),
         points: (0..5).map(|x| (f64::from(x), height + 0.1 * f64::from(x * x))).collect(),
@@ -98,6 +101,20 @@ fn a_chart_looks_as_it_did() {
 }
 
 #[test]
+fn cells_without_width_and_depth_have_no_chart_of_them() {
+    let mut history = History::from_events(story::events(2));
+    assert_eq!(figures::shape(&history).unwrap().series[1].points.len(), 2);
+    let structure: Structure = BENCH201_CELL.parse().unwrap();
+    let derived = Derived::Structure(structure);
+    history.epochs.iter_mut().for_each(|epoch| epoch.genotype = derived.clone());
+    assert!(figures::shape(&history).is_none());
+}
+
+/// What a search of NAS-Bench-201 derives.
+const BENCH201_CELL: &str =
+    "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|skip_connect~0|nor_conv_1x1~1|avg_pool_3x3~2|";
+
+#[test]
 fn a_heatmap_looks_as_it_did() {
     let history = History::from_events(story::events_with(4, &["skip_connect", "sep_conv_3x3"]));
     let picture = heatmap::draw(&history, "normal", Scale::One).unwrap();
@@ -114,7 +131,7 @@ fn every_picture_of_a_run_of_any_length_is_well_formed() {
     for epochs in [0, 1, 2, 6, 50, 130] {
         let history = History::from_events(story::events(epochs));
         let pictures = pictures(&history);
-        assert_eq!(pictures.len(), if epochs == 0 { 10 } else { 14 });
+        assert_eq!(pictures.len(), if epochs == 0 { 10 } else { 15 });
         pictures.iter().for_each(|picture| drop(sound(picture)));
     }
 }

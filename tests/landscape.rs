@@ -260,7 +260,7 @@ fn the_command_measures_runs_on_one_scale_and_repeats_itself() {
         assert_eq!((&found["points"], &found["images"]), (&9.into(), &12.into()));
         let csv = file(run, "landscape.csv");
         let lines: Vec<&str> = csv.lines().collect();
-        assert_eq!((lines.len(), lines[0]), (10, "x,y,accuracy,loss"));
+        assert_eq!((lines.len(), lines[0]), (10, "x,y,accuracy,loss,space,images,seed"));
         let centre: f64 = lines[5].split(',').nth(2).unwrap().parse().unwrap();
         assert_eq!(found["flatness"]["centre"].as_f64(), Some(centre));
     }
@@ -278,6 +278,14 @@ fn the_command_measures_runs_on_one_scale_and_repeats_itself() {
         (file("first", "landscape.csv"), file("first", "landscape-surface.svg")),
         (csv, surface)
     );
+    let compared = Outcome::of(sdarts(folder.path(), &["compare", "first", "second"])).done();
+    for run in ["first", "second"] {
+        let told = compared.stdout.lines().any(|line| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            words.starts_with(&[run, "logits", "1", "3", "12"])
+        });
+        assert!(told, "{run}: {}", compared.stdout);
+    }
     let refused = measure(&["--grid=4"]);
     assert!(refused.stderr.contains("odd number"), "{}", refused.stderr);
 }

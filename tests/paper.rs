@@ -33,6 +33,7 @@ fn published_numbers_are_found_by_data_space_and_method() {
         paper::test_error(data, space, method).map(|it| (it.test_error, it.deviation))
     };
     assert_eq!(found("cifar10", "s5", "sdarts-adv"), Some((2.61, Some(0.02))));
+    assert_eq!(found("cifar10", "s5", "r-darts-l2"), Some((2.95, Some(0.21))));
     assert_eq!(found("svhn", "s3", "sdarts-rs"), Some((2.36, None)));
     assert_eq!(found("fashion-mnist", "s5", "sdarts-adv"), None);
     assert_eq!(paper::parameter_free("cifar10", "s2", "sdarts-rs"), Some(0.375));

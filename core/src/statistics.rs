@@ -34,12 +34,14 @@ impl CellStatistics {
         }
     }
 
+    /// Those of the normal cell, which are the ones that the paper reports.
+    pub fn normal(genotype: &Genotype) -> Self {
+        Self::of(&genotype.normal, &genotype.normal_concat)
+    }
+
     /// Those of the normal and of the reduction cell.
     pub fn both(genotype: &Genotype) -> [Self; 2] {
-        [
-            Self::of(&genotype.normal, &genotype.normal_concat),
-            Self::of(&genotype.reduce, &genotype.reduce_concat),
-        ]
+        [Self::normal(genotype), Self::of(&genotype.reduce, &genotype.reduce_concat)]
     }
 }
 

@@ -6,12 +6,12 @@ use anyhow::{Context as _, bail};
 use askama::Template;
 use serde::Serialize;
 use smoothdarts::draw::cell::{self, Kind};
-use smoothdarts::draw::compare::{self, Difference, Group, Run, Spread, Summary};
+use smoothdarts::draw::compare::{self, Difference, Group, Run, RunFlatness, Spread, Summary};
 use smoothdarts::draw::history::History;
 use smoothdarts::draw::{chart, csv};
 
-use crate::report::figure::{self, Figure, Picture, Table, data_uri};
-use crate::report::landscape::{self, Landscape};
+use crate::report::figure::{self, Figure, Table, data_uri};
+use crate::report::landscape;
 use crate::report::{CELL, words};
 use crate::{events, run_dir};
 
@@ -28,8 +28,8 @@ pub struct Comparison {
     pub groups: Vec<Group>,
     /// Their last numbers, in the order of the groups.
     pub groups_summary: Vec<Summary>,
-    #[serde(skip)]
-    landscapes: Vec<Landscape>,
+    /// How flat the landscapes are of those runs that have one.
+    pub flatness: Vec<RunFlatness>,
 }
 
 fn names<S: serde::Serializer>(runs: &[Run], to: S) -> Result<S::Ok, S::Error> {
@@ -43,7 +43,6 @@ impl Comparison {
     /// If one is no run directory, cannot be read or has not begun.
     pub fn read(paths: &[PathBuf]) -> anyhow::Result<Self> {
         let mut runs = Vec::new();
-        let mut landscapes = Vec::new();
         for path in paths {
             run_dir::must_be_run(path)?;
             let name = path.display().to_string();
@@ -53,10 +52,9 @@ impl Comparison {
             if history.started.is_none() {
                 bail!("{name} has said nothing yet: wait for its first epoch, or leave it out");
             }
-            runs.push(Run { name, history });
-            landscapes.push(landscape::read(path)?);
+            runs.push(Run { name, history, landscape: landscape::read(path)? });
         }
-        Ok(Self { landscapes, ..Self::of(runs) })
+        Ok(Self::of(runs))
     }
 
     /// Of runs without files.
@@ -65,7 +63,7 @@ impl Comparison {
         Self {
             differences: compare::differences(&runs),
             groups_summary: compare::summaries(&groups, &runs),
-            landscapes: vec![Landscape::default(); runs.len()],
+            flatness: compare::flatness(&runs),
             groups,
             runs,
         }
@@ -100,6 +98,22 @@ impl Comparison {
             files.push((format!("{}.svg", cell.file), cell.svg));
             files.push((format!("{}.csv", cell.file), cell.csv));
         }
+        files.extend(self.landscape_files());
+        files
+    }
+
+    /// Both pictures and the numbers of every landscape, numbered by run, and how flat they are.
+    fn landscape_files(&self) -> Vec<(String, String)> {
+        let mut files = Vec::new();
+        for (run, view) in compare::landscapes(&self.runs) {
+            let name = format!("landscape-{}", run + 1);
+            let pictures = landscape::pictures(view).into_iter();
+            files.extend(pictures.map(|(end, picture)| (format!("{name}-{end}.svg"), picture)));
+            files.push((format!("{name}.csv"), csv::landscape(view.landscape)));
+        }
+        if !files.is_empty() {
+            files.push(("flatness.csv".to_owned(), compare::flatness_csv(&self.flatness)));
+        }
         files
     }
 
@@ -114,16 +128,19 @@ impl Comparison {
         let command = format!("sdarts compare {names} --out {out}");
         let landscape = format!("sdarts landscape {names}");
         let chart = |it: &compare::Figure| Figure::chart(it.name, &it.chart, &command);
-        let landscapes = self.runs.iter().zip(&self.landscapes);
         let page = Page {
             runs: self.runs.len(),
             summary: self.summary(),
             summary_csv: data_uri("text/csv", &compare::summaries_csv(&self.groups_summary)),
             charts: compare::charts(&self.groups, &self.runs).iter().map(chart).collect(),
             cells: self.cells().into_iter().map(|cell| cell.figure(&command)).collect(),
-            landscapes: landscapes
-                .flat_map(|(run, it)| landscape::figures(it, Some(&run.name), &landscape))
+            landscapes: compare::landscapes(&self.runs)
+                .into_iter()
+                .flat_map(|(_, view)| landscape::figures(view, &command))
                 .collect(),
+            flatness: self.flatness(),
+            flatness_csv: data_uri("text/csv", &compare::flatness_csv(&self.flatness)),
+            comparable: compare::comparable(&self.flatness),
             landscape: &landscape,
             settings: self.settings(),
             settings_csv: data_uri(
@@ -146,11 +163,27 @@ impl Comparison {
             "parameter-free",
             "paper (Table 5)",
             "max |λ|",
+            "mean drop",
             "paper: test error",
         ];
         Table {
             header: header.map(str::to_owned).into(),
             rows: self.groups_summary.iter().map(summary_row).collect(),
+        }
+    }
+
+    /// How flat every landscape is: on the page and in the terminal; no row without landscapes.
+    pub(crate) fn flatness(&self) -> Table {
+        let header = ["run", "what moves", "range", "grid", "images"].into_iter();
+        let row = |row: &RunFlatness| {
+            let mut texts = vec![row.run.clone(), row.space.name().to_owned()];
+            texts.extend([row.range.to_string(), row.grid.to_string(), row.images.to_string()]);
+            texts.extend(landscape::flatness(&row.flatness));
+            texts
+        };
+        Table {
+            header: header.chain(landscape::FLATNESS).map(str::to_owned).collect(),
+            rows: self.flatness.iter().map(row).collect(),
         }
     }
 
@@ -196,7 +229,7 @@ struct Cell {
 impl Cell {
     fn figure(self, command: &str) -> Figure {
         Figure {
-            picture: Picture::Inline(self.svg),
+            picture: self.svg,
             caption: self.caption,
             file: format!("{}.csv", self.file),
             data: data_uri("text/csv", &self.csv),
@@ -215,6 +248,9 @@ struct Page<'a> {
     charts: Vec<Figure>,
     cells: Vec<Figure>,
     landscapes: Vec<Figure>,
+    flatness: Table,
+    flatness_csv: String,
+    comparable: bool,
     landscape: &'a str,
     settings: Table,
     settings_csv: String,
@@ -246,6 +282,7 @@ fn summary_row(summary: &Summary) -> Vec<String> {
         percent(summary.parameter_free),
         paper_free.unwrap_or_else(nothing),
         plain(summary.spectral_norm),
+        percent(summary.mean_drop),
         error.unwrap_or_else(nothing),
     ]
 }

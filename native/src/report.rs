@@ -18,9 +18,9 @@ use smoothdarts::draw::heatmap::{self, Scale};
 use smoothdarts::draw::history::History;
 use smoothdarts::draw::{csv, figures};
 use smoothdarts::genotype::Derived;
+use smoothdarts::landscape::Landscape;
 
-use self::figure::{Figure, Picture, data_uri};
-pub use self::landscape::Landscape;
+use self::figure::{Figure, Table, data_uri};
 use self::words::{Tile, quoted};
 use crate::run_dir;
 
@@ -34,7 +34,7 @@ pub struct ReportInput {
     /// What else made the result: versions, adapter, times.
     pub facts: Vec<(String, String)>,
     /// The validation landscape, where it was computed.
-    pub landscape: Landscape,
+    pub landscape: Option<Landscape>,
     /// The run directory, as the user names it.
     pub run: String,
 }
@@ -60,6 +60,7 @@ pub fn write(run: &Path) -> anyhow::Result<()> {
 pub fn render(run: &ReportInput) -> anyhow::Result<String> {
     let history = &run.history;
     let config = history.started.as_ref().map(|started| &started.config);
+    let landscape = run.landscape.as_ref();
     let report = format!("sdarts report {}", quoted(&run.run));
     let page = Page {
         title: words::title(history),
@@ -72,11 +73,11 @@ pub fn render(run: &ReportInput) -> anyhow::Result<String> {
         warnings: words::warnings(history),
         cells: cells(history, &report),
         curves: charts(history, &report),
-        landscape: landscape::figures(
-            &run.landscape,
-            None,
-            &format!("sdarts landscape {}", quoted(&run.run)),
-        ),
+        landscape: landscape.map_or_else(Vec::new, |it| {
+            let command = format!("sdarts landscape {}", quoted(&run.run));
+            landscape::figures(landscape::alone(it), &command)
+        }),
+        flatness: landscape.map(landscape::flatness_table),
         heatmaps: heatmaps(history, &report),
         texts: texts(history.derived())?,
         curves_csv: data_uri("text/csv", &csv::curves(history)),
@@ -104,6 +105,7 @@ struct Page<'a> {
     cells: Vec<Figure>,
     curves: Vec<Figure>,
     landscape: Vec<Figure>,
+    flatness: Option<Table>,
     heatmaps: Vec<Figure>,
     texts: Vec<CopyBox>,
     curves_csv: String,
@@ -126,7 +128,7 @@ fn cells(history: &History, command: &str) -> Vec<Figure> {
     let figure = |kind: Kind| {
         let (genes, p) = (kind.of(genotype).0, history.probabilities(kind.name()));
         Figure {
-            picture: Picture::Inline(cell::draw(genotype, kind, p)),
+            picture: cell::draw(genotype, kind, p),
             caption: CELL.to_owned(),
             file: format!("cell-{}.csv", kind.name()),
             data: data_uri("text/csv", &csv::cell(genes)),
@@ -143,6 +145,7 @@ fn charts(history: &History, command: &str) -> Vec<Figure> {
         ("accuracy", Some(figures::accuracy(history))),
         ("loss", Some(figures::loss(history))),
         ("parameter-free", Some(figures::parameter_free(history))),
+        ("cell-statistics", figures::shape(history)),
         ("hessian", figures::hessian(history)),
         ("steps", Some(figures::steps(history))),
         ("epsilon", Some(figures::epsilon(history))),
@@ -156,7 +159,7 @@ fn heatmaps(history: &History, command: &str) -> Vec<Figure> {
     let figure = |cell: &str| {
         let last = history.probabilities(cell);
         Some(Figure {
-            picture: Picture::Inline(heatmap::draw(history, cell, Scale::Fitted)?),
+            picture: heatmap::draw(history, cell, Scale::Fitted)?,
             caption: "Softmax of α on every edge, epoch by epoch, before any perturbation. Names \
                       are node←source, counted as states: 0 and 1 are c_{k-2} and c_{k-1}, state 2 \
                       is node 0. The colours go from the smallest p of both cells to the largest."

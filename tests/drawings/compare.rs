@@ -3,10 +3,12 @@
 use std::path::Path;
 
 use native::compare::Comparison;
+use smoothdarts::config::Config;
 use smoothdarts::draw::compare::{self, Run, Spread};
 use smoothdarts::draw::history::History;
+use smoothdarts::draw::landscape::Range;
 
-use super::{HOSTILE, sound, story, xml};
+use super::{HOSTILE, landscapes, sound, story, xml};
 
 /// A made-up run: `better` is added to every validation accuracy.
 fn run(method: &str, seed: u64, better: f64) -> Run {
@@ -18,7 +20,7 @@ fn run(method: &str, seed: u64, better: f64) -> Run {
     config.seed = seed;
     config.run.threads = seed as usize;
     history.epochs.iter_mut().for_each(|epoch| epoch.valid_accuracy += better);
-    Run { name: format!("runs/{method}-{seed}"), history }
+    Run { name: format!("runs/{method}-{seed}"), history, landscape: None }
 }
 
 fn runs() -> Vec<Run> {
@@ -86,6 +88,86 @@ fn a_summary_sets_the_numbers_of_the_paper_beside_ours() {
     assert_eq!(summaries[1].best_valid_accuracy, Some(last));
     let sharp = runs[0].history.hessians[3].spectral_norm();
     assert_eq!(summaries[0].spectral_norm, Some(Spread { mean: sharp, deviation: Some(0.0) }));
+}
+
+#[test]
+fn settings_that_make_another_method_of_darts_find_its_numbers() {
+    let error = |change: &dyn Fn(&mut Config)| {
+        let mut run = run("darts", 0, 0.0);
+        change(&mut run.history.started.as_mut().unwrap().config);
+        let runs = [run];
+        let published = compare::summaries(&compare::groups(&runs), &runs)[0].published;
+        published.map(|it| it.test_error)
+    };
+    assert_eq!(error(&|_| {}), Some(4.85));
+    assert_eq!(error(&|config| config.search.drop_path = 0.2), Some(3.48));
+    assert_eq!(error(&|config| config.weights.weight_decay = 0.0081), Some(3.31));
+    assert_eq!(error(&|config| config.search.method = "darts-es".to_owned()), Some(3.26));
+    let simulated = |config: &mut Config| {
+        config.search.method = "darts-es".to_owned();
+        config.early_stop.simulate = true;
+    };
+    assert_eq!(error(&simulated), Some(4.85), "it went on as DARTS");
+    assert_eq!(error(&|config| config.search.method = "darts-hessian".to_owned()), None);
+}
+
+/// Two runs of one group and one of another with landscapes; the third is the steepest.
+fn mountainous() -> Vec<Run> {
+    let mut runs = runs();
+    for (run, steepness) in runs.iter_mut().zip([0.6, 1.0, 0.8]) {
+        let mut hill = landscapes::hill(5);
+        hill.samples.iter_mut().for_each(|sample| sample.accuracy *= steepness);
+        run.landscape = Some(hill);
+    }
+    runs
+}
+
+#[test]
+fn landscapes_are_drawn_from_their_numbers_on_one_scale() {
+    let runs = mountainous();
+    let views = compare::landscapes(&runs);
+    assert_eq!(views.iter().map(|view| view.0).collect::<Vec<_>>(), [0, 1, 2]);
+    let Range(low, high) = views[0].1.frame.range;
+    assert!(views.iter().all(|view| view.1.frame == views[0].1.frame));
+    let all = runs.iter().filter_map(|run| run.landscape.as_ref());
+    let heights: Vec<f64> = all.flat_map(|it| &it.samples).map(|it| it.accuracy).collect();
+    assert_eq!(low, heights.iter().copied().fold(1.0, f64::min));
+    assert_eq!(high, heights.iter().copied().fold(0.0, f64::max));
+
+    let folder = tempfile::tempdir().unwrap();
+    Comparison::of(runs).write(folder.path()).unwrap();
+    let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+    let page = read("compare.html");
+    let legend = |picture: &str| {
+        let labels = picture.split("<text").filter(|text| text.contains("x=\"492\""));
+        labels.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let (first, second) = (read("landscape-1-contour.svg"), read("landscape-2-contour.svg"));
+    assert!(legend(&first).len() > 1);
+    assert_eq!(legend(&first), legend(&second));
+    for picture in [&first, &second, &read("landscape-3-surface.svg")] {
+        sound(picture);
+        assert!(page.contains(picture.trim_end()), "the page has the same picture");
+    }
+    assert!(!folder.path().join("landscape-4-contour.svg").exists(), "it has none");
+    assert_eq!(read("flatness.csv").lines().count(), 4);
+    assert_eq!(read("landscape-3.csv").lines().count(), 26);
+}
+
+#[test]
+fn flatness_is_told_of_every_run_and_as_a_mean_of_every_group() {
+    let mut runs = mountainous();
+    let flatness = compare::flatness(&runs);
+    let drops: Vec<f64> = flatness.iter().map(|row| row.flatness.mean_drop).collect();
+    assert!(compare::comparable(&flatness));
+    let summaries = |runs: &[Run]| compare::summaries(&compare::groups(runs), runs);
+    assert_eq!(summaries(&runs)[0].mean_drop, Spread::of(&[drops[0], drops[2]]));
+    assert_eq!(summaries(&runs)[1].mean_drop, Spread::of(&[drops[1]]));
+    let page = |runs: &[Run]| Comparison::of(runs.to_vec()).render(Path::new("out")).unwrap();
+    assert!(!page(&runs).contains("not measured in the same way"));
+    runs[2].landscape.as_mut().unwrap().images = 12;
+    assert_eq!(summaries(&runs)[0].mean_drop, None, "no mean over unlike measurements");
+    assert!(page(&runs).contains("not measured in the same way"));
 }
 
 #[test]

@@ -1,13 +1,13 @@
 //! Landscapes from above and from the side.
 
 use smoothdarts::draw::csv;
-use smoothdarts::draw::landscape::{Quantity, Range, View, contour, surface};
-use smoothdarts::landscape::{Landscape, Sample, Settings};
+use smoothdarts::draw::landscape::{Frame, Quantity, Range, View, contour, surface};
+use smoothdarts::landscape::{Landscape, Sample, Settings, Space};
 
 use super::{HOSTILE, sound};
 
 /// A hill that falls more steeply on one side; `grid` points a side.
-fn hill(grid: usize) -> Landscape {
+pub fn hill(grid: usize) -> Landscape {
     let settings = Settings { grid, ..Settings::default() };
     let axis = settings.axis();
     let height = |x: f64, y: f64| 0.1 + 0.82 * (-(x + 0.2).powi(2) * 1.6 - (y * y) * 0.7).exp();
@@ -22,7 +22,7 @@ fn hill(grid: usize) -> Landscape {
 }
 
 fn view(landscape: &Landscape, quantity: Quantity) -> View<'_> {
-    View { landscape, name: "hill", quantity, range: Range::over([landscape], quantity) }
+    View { landscape, name: "hill", quantity, frame: Frame::over([landscape], quantity) }
 }
 
 #[test]
@@ -97,12 +97,58 @@ fn a_plane_has_straight_contours_at_the_ticks() {
 }
 
 #[test]
-fn one_range_over_two_landscapes_holds_both() {
-    let (mut low, high) = (hill(3), hill(3));
+fn one_frame_over_two_landscapes_holds_both() {
+    let (mut low, mut high) = (hill(3), hill(3));
     low.samples[0].accuracy = 0.01;
     low.samples[1].accuracy = f64::NAN;
-    let Range(from, to) = Range::over([&low, &high], Quantity::Accuracy);
-    assert_eq!(from, 0.01);
-    assert!(to > 0.8);
+    high.settings.range = 2.0;
+    let frame = Frame::over([&low, &high], Quantity::Accuracy);
+    assert_eq!((frame.range.0, frame.reach), (0.01, 2.0));
+    assert!(frame.range.1 > 0.8);
     assert_eq!(Range(0.1, 0.5).union(Range(0.2, 0.9)), Range(0.1, 0.9));
+}
+
+#[test]
+fn a_landscape_of_half_the_range_takes_half_of_the_common_axes() {
+    let mut plane = hill(5);
+    for sample in &mut plane.samples {
+        sample.accuracy = 0.5 + 0.5 * sample.x;
+    }
+    let frame = Frame { reach: 2.0, ..Frame::over([&plane], Quantity::Accuracy) };
+    let picture = contour(View { frame, ..view(&plane, Quantity::Accuracy) });
+    // 50 % still lies in the middle, and goes from a quarter to three quarters of the height.
+    assert!(picture.contains("M254 319.5L254 367") && !picture.contains("L254 462"), "{picture}");
+}
+
+#[test]
+fn a_landscape_reads_back_from_its_file_to_the_last_bit() {
+    let mut told = hill(5);
+    told.settings = Settings { space: Space::Probabilities, seed: 7, ..told.settings };
+    (told.samples[3].accuracy, told.samples[4].loss) = (f64::NAN, f64::INFINITY);
+    let text = csv::landscape(&told);
+    let read = csv::read_landscape(&text).unwrap();
+    assert_eq!((read.settings, read.images), (told.settings, 500));
+    assert_eq!(csv::landscape(&read), text);
+}
+
+#[test]
+fn a_file_that_is_no_landscape_is_refused_with_its_line() {
+    let good = csv::landscape(&hill(3));
+    let refused = |text: &str| csv::read_landscape(text).unwrap_err().to_string();
+    assert!(refused("x,y,accuracy,loss\n0,0,0.5,1\n").contains("first line"), "an early file");
+    assert!(refused("").contains("first line"));
+    let cut: String = good.lines().take(9).map(|line| format!("{line}\n")).collect();
+    assert!(refused(&cut).contains("8 points"));
+    let lines: Vec<&str> = good.lines().collect();
+    let with = |line: usize, text: &str| {
+        let mut lines = lines.clone();
+        lines[line - 1] = text;
+        lines.join("\n")
+    };
+    assert!(refused(&with(4, "1,2,3")).contains("line 4: 3 fields"));
+    assert!(refused(&with(4, "1,-1,many,2,logits,500,0")).contains("line 4: `many`"));
+    assert!(refused(&with(4, "0.5,-1,0.3,2,logits,500,0")).contains("line 4: the point is not"));
+    assert!(refused(&with(4, "1,-1,0.3,2,logits,50,0")).contains("line 4: it was measured"));
+    assert!(refused(&with(4, "1,-1,0.3,2,elsewhere,500,0")).contains("line 4: no such space"));
+    assert!(refused(&with(10, "nan,1,0.3,2,logits,500,0")).contains("line 2: the point is not"));
 }

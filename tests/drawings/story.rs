@@ -19,11 +19,6 @@ const OPERATIONS: [&str; 7] = [
 
 const STEPS: usize = 8;
 
-/// A picture as `sdarts landscape` leaves it.
-pub const LANDSCAPE: &str = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 9 9\">\
-    <title>Landscape</title><desc>Accuracy around α.</desc>\
-    <path class=\"sd-h12\" d=\"M140.25 103.5L151.5 98.75L160.5 101.25L149.25 106Z\"/></svg>\n";
-
 /// The events of a search of `epochs` epochs; the last third warns of a collapse.
 pub fn events(epochs: usize) -> Vec<Event> {
     events_with(epochs, &OPERATIONS)

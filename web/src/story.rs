@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 use smoothdarts::arch::{derive, parameter_free_share};
 use smoothdarts::draw::history::History;
-use smoothdarts::draw::landscape::{Quantity, Range, View, contour};
+use smoothdarts::draw::landscape::{Frame, Quantity, Range, View, contour};
 use smoothdarts::draw::{cell, chart, csv, figures, heatmap, mixture, perturbation};
 use smoothdarts::event::{Event, Hessian, Rows};
 use smoothdarts::landscape::Landscape;
@@ -294,7 +294,8 @@ impl Story {
             Some(scale) => scale.union(own),
             None => own,
         };
-        Some(contour(View { landscape, name: position, quantity: Quantity::Accuracy, range }))
+        let frame = Frame { range, reach: landscape.settings.range };
+        Some(contour(View { landscape, name: position, quantity: Quantity::Accuracy, frame }))
     }
 
     fn measured(&self) -> Option<Measured> {

@@ -1,18 +1,21 @@
 //! Several runs beside each other: which settings differ, runs of equal settings as one group over
 //! its seeds, mean ± standard deviation of what they measured.
 
+mod landscapes;
 mod tables;
 
 use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+pub use self::landscapes::{RunFlatness, comparable, flatness, flatness_csv, landscapes};
 pub use self::tables::{differences_csv, summaries_csv};
 use super::chart::{Axis, Chart, Series, Unit};
 use super::history::History;
 use crate::config::layers::settings;
 use crate::config::{Config, Order, Setting};
 use crate::event::Hessian;
+use crate::landscape::Landscape;
 use crate::paper;
 
 /// A run to compare.
@@ -22,6 +25,8 @@ pub struct Run {
     pub name: String,
     /// What it said.
     pub history: History,
+    /// The landscape around its architecture, where one was measured.
+    pub landscape: Option<Landscape>,
 }
 
 impl Run {
@@ -85,6 +90,9 @@ pub struct Summary {
     pub parameter_free: Option<Spread>,
     /// Spectral norm of the last Hessian.
     pub spectral_norm: Option<Spread>,
+    /// Mean drop of accuracy around the architecture ([`crate::landscape::Flatness`]), a share;
+    /// `None` also where the landscapes of the group were not measured in the same way.
+    pub mean_drop: Option<Spread>,
     /// What the paper reports of this method, space and data set.
     pub published: Option<paper::Published>,
     /// The parameter-free share that the paper reports (Table 5).
@@ -175,11 +183,11 @@ fn summary(group: &Group, runs: &[Run]) -> Summary {
     let accuracies = last(|it| it.epochs.last().map(|epoch| epoch.valid_accuracy));
     let config = group.runs.first().and_then(|&run| runs[run].config());
     let published = config.map(|config| {
-        let second_order = config.search.method == "darts" && config.search.order == Order::Second;
-        let method = if second_order { "darts-2nd" } else { &config.search.method };
-        let (data, space) = (&config.data.name, &config.search.space);
+        let (data, space, method) = (&config.data.name, &config.search.space, paper_name(config));
         (paper::test_error(data, space, method), paper::parameter_free(data, space, method))
     });
+    let flatness = flatness(group.runs.iter().map(|&run| &runs[run]));
+    let drops: Vec<f64> = flatness.iter().map(|row| row.flatness.mean_drop).collect();
     Summary {
         group: group.name.clone(),
         seeds: group.runs.iter().filter_map(|&run| runs[run].config()).map(|it| it.seed).collect(),
@@ -190,8 +198,24 @@ fn summary(group: &Group, runs: &[Run]) -> Summary {
             it.epochs.last()?.parameter_free.first().map(|&share| f64::from(share))
         })),
         spectral_norm: Spread::of(&last(|it| it.hessians.last().map(Hessian::spectral_norm))),
+        mean_drop: Spread::of(&drops).filter(|_| comparable(&flatness)),
         published: published.and_then(|it| it.0),
         published_parameter_free: published.and_then(|it| it.1),
+    }
+}
+
+/// The method of a search by its name in the tables of the paper. R-DARTS is DARTS with other
+/// settings there, and so it is here.
+fn paper_name(config: &Config) -> &str {
+    let search = &config.search;
+    match search.method.as_str() {
+        "darts" if search.drop_path > 0.0 => "r-darts-dp",
+        "darts" if config.weights.weight_decay > Config::default().weights.weight_decay => {
+            "r-darts-l2"
+        }
+        "darts" if search.order == Order::Second => "darts-2nd",
+        "darts-es" if config.early_stop.simulate => "darts",
+        name => name,
     }
 }
 

@@ -1,13 +1,16 @@
 //! The numbers behind the pictures as CSV (RFC 4180): a header, then one record on each line.
 //! Numbers are written so that they read back exactly.
 
+mod landscape;
+
+pub use self::landscape::{LandscapeCsvError, landscape, read_landscape};
+
 use super::cell::Kind;
 use super::chart::Chart;
 use super::heatmap;
 use super::history::History;
 use crate::event::{Anytime, EpochFinished};
 use crate::genotype::{Derived, Gene};
-use crate::landscape::Landscape;
 
 /// The columns of [`curves`] that every search has.
 const CURVES: [&str; 7] = [
@@ -110,15 +113,6 @@ pub fn chart(chart: &Chart) -> String {
             }
             row
         })
-    });
-    table([header].into_iter().chain(rows))
-}
-
-/// The points of a landscape: x along the gradient, y along the random direction.
-pub fn landscape(landscape: &Landscape) -> String {
-    let header = ["x", "y", "accuracy", "loss"].map(str::to_owned).to_vec();
-    let rows = landscape.samples.iter().map(|sample| {
-        [sample.x, sample.y, sample.accuracy, sample.loss].map(|number| number.to_string()).to_vec()
     });
     table([header].into_iter().chain(rows))
 }

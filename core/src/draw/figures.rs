@@ -2,7 +2,7 @@
 
 mod measures;
 
-pub use self::measures::{anytime, hessian};
+pub use self::measures::{anytime, hessian, shape};
 
 use super::chart::{Axis, Chart, Mark, Series, Unit};
 use super::history::History;

@@ -1,7 +1,8 @@
 //! A landscape in two pictures: seen from above ([`contour()`]) and from the side ([`surface()`]).
 //!
 //! Colours stand for bands between round numbers. Pictures that are to be compared take one
-//! [`Range`] over all their landscapes, and then equal colours and heights mean equal numbers.
+//! [`Frame`] over all their landscapes, and then equal colours and heights mean equal numbers and
+//! equal places equal distances.
 
 mod contour;
 mod surface;
@@ -75,6 +76,27 @@ impl Range {
     }
 }
 
+/// What colours, heights and places stand for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Frame {
+    /// Colours and heights.
+    pub range: Range,
+    /// Where both axes end, to each side.
+    pub reach: f64,
+}
+
+impl Frame {
+    /// The frame that holds these landscapes.
+    pub fn over<'a>(
+        landscapes: impl IntoIterator<Item = &'a Landscape> + Clone,
+        quantity: Quantity,
+    ) -> Self {
+        let range = Range::over(landscapes.clone(), quantity);
+        let reaches = landscapes.into_iter().map(|landscape| landscape.settings.range);
+        Self { range, reach: reaches.reduce(f64::max).unwrap_or(1.0) }
+    }
+}
+
 /// A landscape, and how it is shown.
 #[derive(Clone, Copy, Debug)]
 pub struct View<'a> {
@@ -84,8 +106,13 @@ pub struct View<'a> {
     pub name: &'a str,
     /// Which number of every point.
     pub quantity: Quantity,
-    /// What colours and heights stand for.
-    pub range: Range,
+    /// What colours, heights and axes stand for.
+    pub frame: Frame,
+}
+
+/// What the pictures of a landscape show, in a sentence.
+pub fn about(view: View) -> String {
+    Field::new(view).about()
 }
 
 /// The samples as a square of numbers, with the scale of their colours.
@@ -97,7 +124,7 @@ struct Field<'a> {
 
 impl<'a> Field<'a> {
     fn new(view: View<'a>) -> Self {
-        let Range(low, high) = view.range;
+        let Range(low, high) = view.frame.range;
         let axis = Axis::new(view.quantity.words(), view.quantity.unit());
         let scale = Scale::new(&axis, [low, high].into_iter(), BANDS);
         Self { view, scale, size: view.landscape.settings.grid }
@@ -109,6 +136,13 @@ impl<'a> Field<'a> {
         let sample = self.view.landscape.samples.get(row * self.size + column)?;
         let value = self.view.quantity.of(sample);
         (!value.is_nan()).then(|| value.clamp(self.scale.low, self.scale.high))
+    }
+
+    /// Place of a column or row on its axis, from -1 to 1.
+    fn along(&self, index: usize) -> f64 {
+        let last = self.size.saturating_sub(1).max(1) as f64;
+        let share = self.view.landscape.settings.range / self.view.frame.reach;
+        share * (2.0 * index as f64 / last - 1.0)
     }
 
     fn bands(&self) -> usize {
@@ -135,6 +169,7 @@ impl<'a> Field<'a> {
         format!("{first}{} around the architecture{name}", characters.as_str())
     }
 
+    /// What the picture shows, in a sentence.
     fn about(&self) -> String {
         let Landscape { settings, images, .. } = self.view.landscape;
         format!(

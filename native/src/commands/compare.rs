@@ -21,6 +21,10 @@ pub fn run(args: &CompareArgs) -> anyhow::Result<Exit> {
         output::line(&serde_json::to_string(&object)?)?;
     } else {
         output::line(&aligned(&comparison.summary()))?;
+        let flatness = comparison.flatness();
+        if !flatness.rows.is_empty() {
+            output::line(&format!("\n{}\n", aligned(&flatness)))?;
+        }
         output::line(&page)?;
     }
     Ok(Exit::Done)

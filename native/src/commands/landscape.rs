@@ -12,7 +12,7 @@ use anyhow::Context as _;
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 use smoothdarts::draw::csv;
-use smoothdarts::draw::landscape::{Quantity, Range, View, contour, surface};
+use smoothdarts::draw::landscape::{Frame, Quantity, View, contour, surface};
 use smoothdarts::landscape::{Landscape, Scan, Settings, Space, validation};
 
 use crate::cli::{LandscapeArgs, LandscapeSpace};
@@ -38,9 +38,9 @@ pub fn run(args: &LandscapeArgs) -> anyhow::Result<Exit> {
         run_dir::must_be_run(run)?;
         measured.push(measure(run, args, settings, &mut selected)?);
     }
-    let range = Range::over(measured.iter().map(|run| &run.landscape), Quantity::Accuracy);
+    let frame = Frame::over(measured.iter().map(|run| &run.landscape), Quantity::Accuracy);
     for run in &measured {
-        run.write(range)?;
+        run.write(frame)?;
     }
     let text = if args.json {
         let all: Vec<Value> = measured.iter().map(Measured::machine).collect();
@@ -141,10 +141,10 @@ struct Measured {
 }
 
 impl Measured {
-    fn write(&self, range: Range) -> anyhow::Result<()> {
+    fn write(&self, frame: Frame) -> anyhow::Result<()> {
         let name = self.run.file_name().unwrap_or(self.run.as_os_str()).to_string_lossy();
         let view =
-            View { landscape: &self.landscape, name: &name, quantity: Quantity::Accuracy, range };
+            View { landscape: &self.landscape, name: &name, quantity: Quantity::Accuracy, frame };
         let files = [
             ("landscape.csv", csv::landscape(&self.landscape)),
             ("landscape-contour.svg", contour(view)),

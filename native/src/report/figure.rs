@@ -11,7 +11,8 @@ use smoothdarts::genotype::Gene;
 #[derive(Template)]
 #[template(path = "figure.html")]
 pub(crate) struct Figure {
-    pub(crate) picture: Picture,
+    /// SVG that was drawn by this program, which escapes all text in it.
+    pub(crate) picture: String,
     pub(crate) caption: String,
     /// Name of the file that its data is saved as, and the data as an address.
     pub(crate) file: String,
@@ -20,19 +21,6 @@ pub(crate) struct Figure {
     pub(crate) table: Option<Table>,
     /// What makes the picture.
     pub(crate) command: String,
-}
-
-/// How a picture stands in the page.
-pub(crate) enum Picture {
-    /// Drawn by this program, which escapes all text in it.
-    Inline(String),
-    /// From a file: as an image, where no script runs and no style reaches the page.
-    Image {
-        /// The picture as an address.
-        address: String,
-        /// What it shows, in words.
-        words: String,
-    },
 }
 
 /// Rows of texts under a header.
@@ -46,7 +34,7 @@ impl Figure {
     /// A chart; its files are called `name`.
     pub(crate) fn chart(name: &str, chart: &Chart, command: &str) -> Self {
         Self {
-            picture: Picture::Inline(chart::draw(chart)),
+            picture: chart::draw(chart),
             caption: chart.description.clone(),
             file: format!("{name}.csv"),
             data: data_uri("text/csv", &csv::chart(chart)),

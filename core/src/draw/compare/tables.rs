@@ -6,7 +6,8 @@ use crate::draw::csv;
 /// One record for each group: the numbers of [`Summary`], shares from 0 to 1, empty where a run
 /// measured nothing; then what the paper reports, the test error in percent.
 pub fn summaries_csv(summaries: &[Summary]) -> String {
-    let spreads = ["valid_accuracy", "test_accuracy", "parameter_free", "spectral_norm"];
+    let spreads =
+        ["valid_accuracy", "test_accuracy", "parameter_free", "spectral_norm", "mean_drop"];
     let pair = |name: &str| [format!("{name}_mean"), format!("{name}_std")];
     let mut header = vec!["group".to_owned(), "seeds".to_owned()];
     header.extend(spreads.iter().flat_map(|name| pair(name)));
@@ -27,6 +28,7 @@ fn record(summary: &Summary) -> Vec<String> {
     record.extend(spread(summary.test_accuracy));
     record.extend(spread(summary.parameter_free));
     record.extend(spread(summary.spectral_norm));
+    record.extend(spread(summary.mean_drop));
     record.push(number(summary.best_valid_accuracy));
     record.push(number(summary.published.map(|it| it.test_error)));
     record.push(number(summary.published.and_then(|it| it.deviation)));

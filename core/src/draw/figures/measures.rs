@@ -1,12 +1,47 @@
-//! The charts of what is measured beside the search: sharpness, and a table of trained networks.
+//! The charts of what is measured beside the search: the shape of the cell, sharpness, and a table
+//! of trained networks.
 
 use super::trained;
 use crate::draw::chart::{Axis, Chart, Mark, Series, Unit};
 use crate::draw::history::History;
-use crate::event::{Anytime, Hessian, Warning};
+use crate::event::{Anytime, EpochFinished, Hessian, Warning};
+use crate::statistics::CellStatistics;
 
 /// Code of the warning that marks where an early stop rule stopped, or would have.
 const EARLY_STOP: &str = "early_stop";
+
+/// Width and depth of the normal cell that would be derived after every epoch (§7.4 of the paper);
+/// `None` of a search whose cells have neither, as those of NAS-Bench-201.
+pub fn shape(history: &History) -> Option<Chart> {
+    let normal = |epoch: &EpochFinished| {
+        let cell = CellStatistics::normal(epoch.genotype.cells()?);
+        Some((trained(epoch.epoch), cell))
+    };
+    let cells: Option<Vec<(f64, CellStatistics)>> = history.epochs.iter().map(normal).collect();
+    let cells = cells.filter(|cells| !cells.is_empty())?;
+    let line = |name: &str, value: fn(&CellStatistics) -> f64| Series {
+        name: name.to_owned(),
+        points: cells.iter().map(|(x, cell)| (*x, value(cell))).collect(),
+        band: Vec::new(),
+    };
+    Some(Chart {
+        title: "Width and depth of the normal cell".to_owned(),
+        description: "Of the normal cell that would be derived after every epoch. Width: its \
+                      nodes, each counted by the share of its inputs that are cell inputs, in \
+                      units of the channels c. Depth: edges on the longest path from an input to \
+                      the output. Searches tend to wide and shallow cells, which train fast. The \
+                      paper (§7.4) reports width 3.5 and depth 3 of DARTS, 3 and 4 of SDARTS-ADV."
+            .to_owned(),
+        x: Axis::new("epochs trained", Unit::Count),
+        // The four nodes of a cell allow no more than this, so that runs compare at sight.
+        y: Axis { range: Some((0.0, 5.0)), ..Axis::new("width, depth", Unit::Number) },
+        series: vec![
+            line("width (in c)", |cell| cell.width),
+            line("depth (in edges)", |cell| cell.depth as f64),
+        ],
+        marks: Vec::new(),
+    })
+}
 
 /// How sharp the validation loss is around α, in both measures of the field; `None` where no
 /// Hessian was taken. The point of an early stop is marked.

@@ -38,8 +38,8 @@ pub fn draw(view: View) -> String {
 
 /// Where a grid point is drawn; y goes up.
 fn place(field: &Field, column: usize, row: usize) -> (f64, f64) {
-    let last = field.size.saturating_sub(1).max(1) as f64;
-    (PLOT.x + PLOT.width * column as f64 / last, PLOT.y + PLOT.height * (1.0 - row as f64 / last))
+    let (x, y) = (field.along(column), field.along(row));
+    (PLOT.x + PLOT.width * 0.5 * (1.0 + x), PLOT.y + PLOT.height * 0.5 * (1.0 - y))
 }
 
 /// The area of at least `level` and its border line, as path data.
@@ -131,9 +131,9 @@ fn axes(field: &Field, svg: &mut Svg) {
         number(PLOT.x)
     );
     svg.path("sd-axis", &frame, "");
-    let range = field.view.landscape.settings.range;
+    let reach = field.view.frame.reach;
     for share in [0.0, 0.25, 0.5, 0.75, 1.0] {
-        let label = number(range * (2.0 * share - 1.0));
+        let label = number(reach * (2.0 * share - 1.0));
         let (x, y) = (PLOT.x + share * PLOT.width, bottom - share * PLOT.height);
         svg.line("sd-axis", (x, bottom), (x, bottom + 5.0));
         svg.text("sd-muted", (x, bottom + 19.0), Anchor::Middle, &label);

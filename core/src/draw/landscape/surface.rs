@@ -69,7 +69,7 @@ fn mesh(field: &Field, svg: &mut Svg) {
     let cells = field.size.saturating_sub(1);
     let mut squares: Vec<(usize, usize)> =
         (0..cells).flat_map(|row| (0..cells).map(move |column| (column, row))).collect();
-    let floor = |index: usize| 2.0 * index as f64 / cells.max(1) as f64 - 1.0;
+    let floor = |index: usize| field.along(index);
     squares.sort_by(|&(c1, r1), &(c2, r2)| {
         depth((floor(c1), floor(r1))).total_cmp(&depth((floor(c2), floor(r2))))
     });
@@ -90,16 +90,16 @@ fn mesh(field: &Field, svg: &mut Svg) {
 
 /// Names and ends of the two axes, along the near edges of the floor.
 fn labels(field: &Field, svg: &mut Svg) {
-    let range = field.view.landscape.settings.range;
+    let reach = field.view.frame.reach;
     for (share, anchor) in [(-1.0, Anchor::End), (0.0, Anchor::End), (1.0, Anchor::End)] {
         let (x, y) = project((share, -1.0, 0.0));
         svg.line("sd-axis", (x, y), (x - 3.0, y + 5.0));
-        svg.text("sd-muted", (x - 5.0, y + 17.0), anchor, &number(range * share));
+        svg.text("sd-muted", (x - 5.0, y + 17.0), anchor, &number(reach * share));
     }
     for share in [0.0, 1.0] {
         let (x, y) = project((1.0, share, 0.0));
         svg.line("sd-axis", (x, y), (x + 5.0, y + 3.0));
-        svg.text("sd-muted", (x + 8.0, y + 14.0), Anchor::Start, &number(range * share));
+        svg.text("sd-muted", (x + 8.0, y + 14.0), Anchor::Start, &number(reach * share));
     }
     let (x, y) = project((0.0, -1.0, 0.0));
     svg.text("sd-muted", (x - 30.0, y + 34.0), Anchor::Middle, "x, along the gradient");
