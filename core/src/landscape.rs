@@ -343,8 +343,9 @@ impl Scan {
 }
 
 /// Images of a batch that is only evaluated. In eval mode no image sees another, so the size changes
-/// no number, only the time: the point of a small network took half as long in batches of 128 as in
-/// those of 32. Without gradients, 128 images need less memory than the 64 of a step.
+/// no number beyond rounding, only the time: 441 points of preset `quick` on two busy cores took 184
+/// seconds of processor time in batches of 128, and 262 in those of 32, where threads waited for each
+/// other more. Without gradients, 128 images need less memory than the 64 of a step.
 const EVALUATED: usize = 128;
 
 /// The same images in batches of about [`EVALUATED`].
