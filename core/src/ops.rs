@@ -186,11 +186,11 @@ impl Candidate {
     /// # Shapes
     /// - output: [batch, ⌈height / stride⌉, ⌈width / stride⌉, channels]
     pub fn forward(&self, state: &mut State, pass: &mut Pass) -> Normed {
-        match self.layers.0.as_slice() {
-            &[Layer::Pool { kind, stride }, Layer::Norm(norm)] => {
+        match *self.layers.0.as_slice() {
+            [Layer::Pool { kind, stride }, Layer::Norm(norm)] => {
                 state.pooled(kind, stride, Some(norm.id), pass, &self.layers)
             }
-            &[Layer::Pool { kind, stride }] => state.pooled(kind, stride, None, pass, &self.layers),
+            [Layer::Pool { kind, stride }] => state.pooled(kind, stride, None, pass, &self.layers),
             _ => self.layers.forward(state.value.clone().into(), pass),
         }
     }
