@@ -60,6 +60,7 @@ impl DenseGradients for Flex {
         let (x, gradient) = (contiguous(x), contiguous(gradient));
         let shape = sizes.weight_shape();
         let [input, output] = [sizes.image(), sizes.output()];
+        // [image, i, j, c, o].
         let mut partial = zeros(sizes.batch * shape.num_elements());
         for_parts([(&mut partial, shape.num_elements())], |index, [out]| {
             let x = &values(&x)[index * input..][..input];
@@ -68,7 +69,13 @@ impl DenseGradients for Flex {
                 dispatch(Weights { sizes: &sizes, x, gradient, scratch, out });
             });
         });
-        cpu::tensor(fold(&partial, shape.num_elements()), shape)
+        let sum = fold(&partial, shape.num_elements());
+        let mut out = vec![0.0; sum.len()];
+        for (index, value) in sum.into_iter().enumerate() {
+            let (row, output) = (index / sizes.outputs, index % sizes.outputs);
+            out[sizes.place(row / sizes.inputs(), row % sizes.inputs(), output)] = value;
+        }
+        cpu::tensor(out, shape)
     }
 }
 
@@ -108,7 +115,10 @@ fn forward(x: FlexTensor, weight: FlexTensor, sizes: Sizes, moments: bool) -> (V
     let (weight, outputs) = (values(&weight), sizes.outputs);
     let shape = [sizes.windows.size, sizes.windows.size * sizes.inputs(), sizes.bank()];
     let bank = |bank: usize| {
-        let at = |input: usize, output: usize| weight[input * outputs + bank * shape[2] + output];
+        let at = |row: usize, output: usize| {
+            let (tap, input) = (row / sizes.inputs(), row % sizes.inputs());
+            weight[sizes.place(tap, input, bank * shape[2] + output)]
+        };
         Packed::new(shape, lanes(), at)
     };
     let banks: Vec<Packed> = (0..sizes.banks).map(bank).collect();
@@ -221,7 +231,7 @@ impl Phase {
         let at = |place: usize, input: usize| {
             let (i, j) = (rows[place / shape[1]], columns[place % shape[1] / count]);
             let output = bank * count + place % count;
-            weight[((i * windows.size + j) * inputs + input) * outputs + output]
+            weight[sizes.place(i * windows.size + j, input, output)]
         };
         Some(Self { matrix: Packed::new(shape, lanes(), at), start: start + bank * count })
     }

@@ -1,6 +1,6 @@
-// z[n, oy, ox, o] = sum over i, j, c of weight[i, j, c, o] * a[n, oy * S + i - P + B, ox * S + j - P + B, c], B
-// the bank of o. One thread for each element of z; neighbours differ in o, so the weights are read
-// contiguously and x is the same for all of them.
+// z[n, oy, ox, o] = sum over c, i, j of weight[o, c, i, j] * a[n, oy * S + i - P + B, ox * S + j - P + B, c], B
+// the bank of o. One thread for each element of z; neighbours differ in o, so x is the same for all of
+// them.
 @group(0) @binding(0) var<storage, {{ access }}> x: array<f32>;
 @group(0) @binding(1) var<storage, {{ access }}> weight: array<f32>;
 @group(0) @binding(2) var<storage, read_write> z: array<f32>;
@@ -29,10 +29,10 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
                 continue;
             }
             let start = ((image * HEIGHT + in_y) * WIDTH + in_x) * INPUTS;
-            let first = (i * SIZE + j) * INPUTS * OUTPUTS + output;
+            let first = output * INPUTS * SIZE * SIZE + i * SIZE + j;
             for (var input = 0u; input < INPUTS; input++) {
                 let value = x[start + input];
-                sum += weight[first + input * OUTPUTS] * select(0.0, value, live(value));
+                sum += weight[first + input * SIZE * SIZE] * select(0.0, value, live(value));
             }
         }
     }

@@ -2,8 +2,8 @@
 //! bring the inputs of a cell to its channels (1×1), halve an image without losing a pixel
 //! (FactorizedReduce, two 1×1 banks with stride 2) and are two candidates of NAS-Bench-201.
 //!
-//! z\[pixel, o\] = Σ_{i, j, c} W\[i, j, c, o\] · a\[pixel·stride + (i, j) − padding + bank(o), c\], a =
-//! ReLU(x). The way back: ∂W\[i, j, c, o\] = Σ_pixel a·∂z, ∂a = Σ W·∂z over the windows that a pixel
+//! z\[pixel, o\] = Σ_{c, i, j} W\[o, c, i, j\] · a\[pixel·stride + (i, j) − padding + bank(o), c\], a =
+//! ReLU(x). The way back: ∂W\[o, c, i, j\] = Σ_pixel a·∂z, ∂a = Σ W·∂z over the windows that a pixel
 //! is in, and ∂x is 0 where a is. Nothing but x is kept.
 //!
 //! FLOPs for each output number, C input channels: 2·k²·C forward, the same for x and for the
@@ -60,7 +60,7 @@ impl Dense {
             return (z, moments);
         }
         let sizes = Sizes::new(&x, &weight, self);
-        let (x, weight) = (x.into_dispatch(), weight.permute([2, 3, 1, 0]).into_dispatch());
+        let (x, weight) = (x.into_dispatch(), weight.into_dispatch());
         if !self.moments {
             return (Tensor::from_dispatch(Dispatch::dense(x, weight, sizes)), None);
         }
@@ -86,7 +86,7 @@ impl Dense {
     }
 }
 
-/// The op, with and without moments. Weights are [k, k, inputs, outputs].
+/// The op, with and without moments. Weights are [outputs, inputs, k, k].
 #[backend_extension(Cube, Flex, Fusion: cfg(not(target_family = "wasm")), Autodiff)]
 pub(crate) trait DenseOps: Backend {
     /// The output.
@@ -149,6 +149,11 @@ impl Sizes {
         self.windows.image[2]
     }
 
+    /// Where the weight of a tap, in row-major order, lies.
+    fn place(&self, tap: usize, input: usize, output: usize) -> usize {
+        (output * self.inputs() + input) * self.windows.taps() + tap
+    }
+
     /// Outputs of a bank.
     fn bank(&self) -> usize {
         self.outputs / self.banks
@@ -165,6 +170,6 @@ impl Sizes {
     }
 
     fn weight_shape(&self) -> Shape {
-        [self.windows.size, self.windows.size, self.inputs(), self.outputs].into()
+        [self.outputs, self.inputs(), self.windows.size, self.windows.size].into()
     }
 }

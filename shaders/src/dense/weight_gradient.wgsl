@@ -1,4 +1,4 @@
-// partial[chunk, i, j, c, o] = sum over the output rows (n, oy) of a chunk and over ox of
+// partial[chunk, o, c, i, j] = sum over the output rows (n, oy) of a chunk and over ox of
 //     gradient[n, oy, ox, o] * a[n, oy * S + i - P + B, ox * S + j - P + B, c], B the bank of o.
 // One thread for each weight and chunk; neighbours differ in o, so gradients are read contiguously.
 // The chunks are summed up by another kernel: no atomics, the same result in every run.
@@ -39,5 +39,5 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
             sum += gradient[(row * OUT_WIDTH + out_x) * OUTPUTS + output] * a;
         }
     }
-    partial[index] = sum;
+    partial[((chunk * OUTPUTS + output) * INPUTS + input) * SIZE * SIZE + tap] = sum;
 }

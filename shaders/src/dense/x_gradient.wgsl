@@ -1,4 +1,4 @@
-// out[n, y, x, c] = sum over i, j, o of weight[i, j, c, o] * gradient[n, (y + P - i - B) / S, (x + P - j - B) / S, o],
+// out[n, y, x, c] = sum over o, i, j of weight[o, c, i, j] * gradient[n, (y + P - i - B) / S, (x + P - j - B) / S, o],
 // B the bank of o, where these are whole and in the image, and the ReLU let x pass. One thread for
 // each element of the input.
 @group(0) @binding(0) var<storage, {{ access }}> x: array<f32>;
@@ -36,9 +36,9 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
                 }
                 let start = ((image * OUT_HEIGHT + out_y) * OUT_WIDTH + out_x) * OUTPUTS + bank * BANK;
                 let tap = (i - bank) * SIZE + j - bank;
-                let first = (tap * INPUTS + input) * OUTPUTS + bank * BANK;
+                let first = (bank * BANK * INPUTS + input) * SIZE * SIZE + tap;
                 for (var output = 0u; output < BANK; output++) {
-                    sum += weight[first + output] * gradient[start + output];
+                    sum += weight[first + output * INPUTS * SIZE * SIZE] * gradient[start + output];
                 }
             }
         }
