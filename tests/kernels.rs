@@ -348,6 +348,7 @@ struct DenseConvolutions {
     shape: [usize; 4],
     outputs: usize,
     size: usize,
+    banks: usize,
     dense: Dense,
     permuted: bool,
 }
@@ -359,16 +360,17 @@ impl Case for DenseConvolutions {
         let sizes = (shapes().prop_map(enough), outputs, size, 1..4_usize);
         (sizes, any::<[bool; 3]>())
             .prop_map(|((shape, outputs, size, stride), [relu, reduce, permuted])| {
-                let dense = Dense { relu, stride, banks: 1, moments: false };
+                let dense = Dense { relu, stride, moments: false };
                 if !reduce {
-                    return Self { shape, outputs, size, dense, permuted };
+                    return Self { shape, outputs, size, banks: 1, dense, permuted };
                 }
                 let [n, h, w, c] = shape;
-                let dense = Dense { stride: 2, banks: 2, ..dense };
+                let dense = Dense { stride: 2, ..dense };
                 Self {
                     shape: [n, h / 2 * 2, w / 2 * 2, c],
                     outputs: 2 * outputs,
                     size: 1,
+                    banks: 2,
                     dense,
                     permuted,
                 }
@@ -382,11 +384,11 @@ impl Case for DenseConvolutions {
     }
 
     fn op(&self) -> Box<Op> {
-        let Self { shape, outputs, size, dense, permuted } = self.clone();
+        let Self { shape, outputs, size, banks, dense, permuted } = self.clone();
         Box::new(move |kernels, inputs| {
             let [x, weight]: [Tensor<1>; 2] = inputs.try_into().unwrap();
             let weight = weight.reshape([outputs, shape[3], size, size]);
-            dense.forward(kernels, images(x, shape, permuted), weight).0
+            dense.forward(kernels, images(x, shape, permuted), weight.chunk(banks, 0)).0
         })
     }
 }
@@ -439,11 +441,11 @@ fn a_dense_convolution_knows_the_moments_of_its_output() {
         runner(8)
             .run(&DenseConvolutions::strategy(), |case| {
                 let [x, weight] = [0, 1].map(|i| vector(&case.inputs()[i], &device));
-                let DenseConvolutions { shape, outputs, size, dense, .. } = case;
+                let DenseConvolutions { shape, outputs, size, banks, dense, .. } = case;
                 let (z, moments) = Dense { moments: true, ..dense }.forward(
                     Kernels::Fused,
                     x.reshape(shape),
-                    weight.reshape([outputs, shape[3], size, size]),
+                    weight.reshape([outputs, shape[3], size, size]).chunk(banks, 0),
                 );
                 let expected = numbers(shaders::moments(Kernels::Composed, z));
                 let error = difference(&numbers(moments.unwrap()), &expected);

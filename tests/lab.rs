@@ -148,7 +148,9 @@ fn dense(
 ) -> Tensor<4> {
     let channels = x[0].dims()[3];
     let weight = weights[0].clone().reshape([channels, channels, size, size]);
-    Dense { relu: true, stride, banks, moments: true }.forward(kernels, x[0].clone(), weight).0
+    Dense { relu: true, stride, moments: true }
+        .forward(kernels, x[0].clone(), weight.chunk(banks, 0))
+        .0
 }
 
 /// With a batch norm that waits for its reader.

@@ -168,8 +168,8 @@ impl Layer {
                     x = pass.kinks.rectify(x);
                 }
                 let moments = norm.is_some() && pass.is_training();
-                let dense = Dense { relu: hidden, stride, banks: weights.len(), moments };
-                let (x, moments) = dense.forward(pass.kernels, x, Tensor::cat(weights, 0));
+                let dense = Dense { relu: hidden, stride, moments };
+                let (x, moments) = dense.forward(pass.kernels, x, weights);
                 match norm {
                     Some(norm) => norm.pending(x, moments, pass),
                     None => x.into(),

@@ -13,7 +13,7 @@ interrupted continues. Then collects the events of all runs:
     OUT/parameter_free.csv  share of its operations without weights
     OUT/hessian.csv         spectral norm of the Hessian, where it was measured
 
-and draws them with `sdarts compare` into OUT/compare.html. Needs nothing but Python 3.8.
+and draws them with `sdarts compare` into OUT/compare. Needs nothing but Python 3.8.
 """
 
 import argparse
@@ -158,8 +158,8 @@ def compare(flags, runs):
     if subprocess.run([flags.sdarts, "compare", "--help"], capture_output=True).returncode:
         print("this version has no `compare`; no figures")
         return
-    page = flags.out / "compare.html"
-    subprocess.run([flags.sdarts, "compare", *map(str, runs), f"--out={page}"], check=True)
+    folder = flags.out / "compare"
+    subprocess.run([flags.sdarts, "compare", *map(str, runs), f"--out={folder}"], check=True)
 
 
 if __name__ == "__main__":

@@ -33,9 +33,6 @@ pub struct Dense {
     pub relu: bool,
     /// Its stride.
     pub stride: usize,
-    /// Into how many equal parts the outputs are cut: part i reads i pixels further down and to the
-    /// right. More than one only for 1×1 convolutions, and at most as many as the stride.
-    pub banks: usize,
     /// Whether the moments of the output are wanted.
     pub moments: bool,
 }
@@ -46,20 +43,23 @@ impl Dense {
     ///
     /// # Shapes
     /// - `x`: [batch, height, width, inputs]
-    /// - `weight`: [outputs, inputs, k, k], k odd
-    /// - output: [batch, ⌈height / stride⌉, ⌈width / stride⌉, outputs] and [2, outputs]
+    /// - `banks`: [outputs, inputs, k, k] each, k odd; bank i reads i pixels further down and to the
+    ///   right. More than one only for 1×1 convolutions, and at most as many as the stride.
+    /// - output: [batch, ⌈height / stride⌉, ⌈width / stride⌉, outputs of all banks] and [2, those]
     pub fn forward(
         self,
         kernels: Kernels,
         x: Tensor<4>,
-        weight: Tensor<4>,
+        banks: Vec<Tensor<4>>,
     ) -> (Tensor<4>, Option<Tensor<2>>) {
         if !kernels.fused_for(&x) || (IN_BROWSER && !on_cpu(&x.device())) {
-            let z = self.composed(x, weight);
+            let z = self.composed(x, banks);
             let moments = self.moments.then(|| moments(kernels, z.clone()));
             return (z, moments);
         }
-        let sizes = Sizes::new(&x, &weight, self);
+        let count = banks.len();
+        let weight = Tensor::cat(banks, 0);
+        let sizes = Sizes::new(&x, &weight, count, self);
         let (x, weight) = (x.into_dispatch(), weight.into_dispatch());
         if !self.moments {
             return (Tensor::from_dispatch(Dispatch::dense(x, weight, sizes)), None);
@@ -68,20 +68,15 @@ impl Dense {
         (Tensor::from_dispatch(z), Some(Tensor::<2>::from_dispatch(moments).inner()))
     }
 
-    fn composed(self, mut x: Tensor<4>, weight: Tensor<4>) -> Tensor<4> {
-        let [outputs, _, size, _] = weight.dims();
+    fn composed(self, mut x: Tensor<4>, banks: Vec<Tensor<4>>) -> Tensor<4> {
         if self.relu {
             x = activation::relu(x);
         }
-        let part = outputs / self.banks;
-        let bank = |bank: usize| {
-            let weight = weight.clone().slice([bank * part..(bank + 1) * part]);
-            match size {
-                1 => pointwise(self.strided(x.clone(), bank), weight),
-                _ => self.convolution(x.clone(), weight),
-            }
+        let bank = |(index, weight): (usize, Tensor<4>)| match weight.dims()[3] {
+            1 => pointwise(self.strided(x.clone(), index), weight),
+            _ => self.convolution(x.clone(), weight),
         };
-        Tensor::cat((0..self.banks).map(bank).collect(), 3)
+        Tensor::cat(banks.into_iter().enumerate().map(bank).collect(), 3)
     }
 
     /// The pixels that a 1×1 convolution of a bank reads.
@@ -164,10 +159,10 @@ pub(crate) struct Sizes {
 }
 
 impl Sizes {
-    fn new(x: &Tensor<4>, weight: &Tensor<4>, dense: Dense) -> Self {
+    fn new(x: &Tensor<4>, weight: &Tensor<4>, banks: usize, dense: Dense) -> Self {
         let [batch, height, width, channels] = x.dims();
         let [outputs, _, size, _] = weight.dims();
-        let Dense { relu, stride, banks, .. } = dense;
+        let Dense { relu, stride, .. } = dense;
         let image = [height, width, channels];
         Self { batch, windows: Windows { image, size, stride, dilation: 1 }, outputs, banks, relu }
     }
