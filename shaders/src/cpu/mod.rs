@@ -63,7 +63,9 @@ pub(crate) fn load<S: Simd, const L: usize>(values: &[f32; L]) -> Vector<S, f32>
     bytemuck::cast(*values)
 }
 
-/// A vector as `L` floats.
+/// A vector as `L` floats. Iterate over arrays of vectors by reference: by value they are copied to
+/// memory of another alignment first, where each load waits for the stores before it. That made a
+/// step of `sdarts bench --method darts --device cpu --threads 2` take 2.84 s instead of 1.63 s.
 #[inline(always)]
 pub(crate) fn store<S: Simd, const L: usize>(vector: Vector<S, f32>) -> [f32; L] {
     bytemuck::cast(vector)
