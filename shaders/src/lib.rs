@@ -56,11 +56,6 @@ impl Kernels {
     }
 }
 
-/// Whether the CPU computes, by the twins of the kernels.
-pub fn on_cpu(device: &Device) -> bool {
-    matches!(device.clone().inner().as_dispatch(), DispatchDevice::Flex(_))
-}
-
 /// Whether our kernels run on this device: the CPU, or a GPU whose compiler takes WGSL (a build
 /// with burn's `vulkan` or `metal` compiles to SPIR-V or MSL instead and refuses it).
 pub fn has_kernels(device: &Device) -> bool {

@@ -129,15 +129,14 @@ impl Cell {
     }
 }
 
-/// The channels of all nodes side by side. On the CPU through matrices of pixels: what comes back to
-/// a node is a view into the gradient of all, which every candidate of five edges would copy for
-/// itself (a twelfth of a step); the reshape copies it once.
+/// The channels of all nodes side by side. Through matrices of pixels: what comes back to a node is
+/// a view into the gradient of all, which every candidate of five edges would copy for itself (a
+/// twelfth of a step on the CPU); the reshape copies it once.
 ///
 /// # Shapes
 /// - output: [batch, height, width, nodes · channels]
 fn concatenate(nodes: Vec<Tensor<4>>) -> Tensor<4> {
-    let first = nodes.first().filter(|first| shaders::on_cpu(&first.device()));
-    let Some([batch, height, width, channels]) = first.map(Tensor::dims) else {
+    let Some([batch, height, width, channels]) = nodes.first().map(Tensor::dims) else {
         return Tensor::cat(nodes, 3);
     };
     let count = nodes.len();

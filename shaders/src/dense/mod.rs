@@ -22,9 +22,9 @@ use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Shape, Slice, Tensor, activation};
 
+use crate::Kernels;
 use crate::cpu::convolve::Windows;
 use crate::norm::moments;
-use crate::{Kernels, on_cpu};
 
 /// What a dense convolution does besides its weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +52,7 @@ impl Dense {
         x: Tensor<4>,
         banks: Vec<Tensor<4>>,
     ) -> (Tensor<4>, Option<Tensor<2>>) {
-        if !kernels.fused_for(&x) || (IN_BROWSER && !on_cpu(&x.device())) {
+        if !kernels.fused_for(&x) {
             let z = self.composed(x, banks);
             let moments = self.moments.then(|| moments(kernels, z.clone()));
             return (z, moments);
@@ -95,10 +95,6 @@ impl Dense {
         conv2d(x.permute([0, 3, 1, 2]), weight, None, options).permute([0, 2, 3, 1])
     }
 }
-
-/// Chromium's numbers of a whole search differ with the WGSL kernels here, which natively agree
-/// with plain operations in every test; until the reason is known, a page on WebGPU does without.
-const IN_BROWSER: bool = cfg!(target_family = "wasm");
 
 /// A matrix product over channels.
 fn pointwise(x: Tensor<4>, weight: Tensor<4>) -> Tensor<4> {
