@@ -128,6 +128,16 @@ async function equalsNative(device, method, settings, timeout) {
   return page;
 }
 
+/** All three methods; the page of the last one. */
+async function allEqualNative(device, settings) {
+  let page;
+  for (const method of ['darts', 'sdarts-adv', 'sdarts-rs']) {
+    await page?.context().close();
+    page = await equalsNative(device, method, settings, 300_000);
+  }
+  return page;
+}
+
 /** An image of 12×12 pixels with a gradient that starts at `shade`, as BMP. */
 function bitmap(shade) {
   const side = 12;
@@ -188,12 +198,9 @@ const tests = {
     return page;
   },
 
-  'ten steps on the CPU give the numbers of the native search': async () => {
-    for (const method of ['darts', 'sdarts-adv']) await (await equalsNative('cpu', method, TINY, 120_000)).context().close();
-    return equalsNative('cpu', 'sdarts-rs', TINY, 120_000);
-  },
+  'ten steps on the CPU give the numbers of the native search': () => allEqualNative('cpu', TINY),
 
-  'ten steps on WebGPU give the numbers of the native search': () => equalsNative('wgpu', 'sdarts-rs', TINIER, 900_000),
+  'ten steps on WebGPU give the numbers of the native search': () => allEqualNative('wgpu', TINIER),
 
   'measuring on WebGPU gives the numbers of the native search': async () => {
     const settings = { ...TINIER, 'search.epochs': 1, 'data.train_images': 16 };

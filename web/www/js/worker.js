@@ -226,7 +226,8 @@ const answers = {
 };
 
 const ready = bytes(new URL('../pkg/smoothdarts.wasm.gz', import.meta.url), true)
-  .then(module => init({ module_or_path: module }));
+  .then(module => init({ module_or_path: module }))
+  .then(exports => exports.__wasm_call_ctors()); // once; see EXPORT_REGISTRATION of site.rs
 ready.catch(() => {}); // told by whoever waits for it
 
 onmessage = async ({ data }) => {
