@@ -6,6 +6,7 @@ use pollster::block_on;
 use rand::SeedableRng;
 use rand_pcg::Pcg64;
 use serde_json::Value;
+use shaders::Kernels;
 use smoothdarts::arch::{derive, derive_cell, initial_alpha, softmax_rows};
 use smoothdarts::config::{
     AlphaOptimiser, Config, Mode, Norm, Perturbation, Projection, WeightsOptimiser,
@@ -139,11 +140,18 @@ impl Objective for Linear {
 
 #[test]
 fn pgd_on_a_linear_loss_gives_the_table_of_the_specification() {
+    for kernels in [Kernels::Composed, Kernels::Fused] {
+        pgd_gives_the_table(kernels);
+    }
+}
+
+fn pgd_gives_the_table(kernels: Kernels) {
     for case in oracles()["pgd_linear"].as_array().unwrap() {
         let p = numbers(&case["p"]);
         let epsilon = case["eps"].as_f64().unwrap();
         let ball = Ball { epsilon, norm: Norm::Linf, projection: Projection::RowClip };
-        let ascent = Ascent { steps: 7, step_scale: 2.0, random_start: false, revert: true };
+        let ascent =
+            Ascent { steps: 7, step_scale: 2.0, random_start: false, revert: true, kernels };
         let mut loss = Linear(row(&numbers(&case["g"])));
         let mut rng = Pcg64::seed_from_u64(0);
         let found = block_on(adversarial(&[row(&p)], ball, ascent, &mut loss, &mut rng)).unwrap();

@@ -9,10 +9,10 @@ use burn::tensor::Tensor;
 
 use crate::event::Architecture;
 use crate::nn::{Builder, Flow, Init, Layout, Pass, Sequence, Wanted, WeightId};
-use crate::ops::{Operation, stem};
+use crate::ops::{Operation, State, stem};
 pub use bench201::Bench201Net;
 use cell::{Cell, Shape};
-pub use model::{Examples, Model, Outcome, Point};
+pub use model::{Examples, LossOfP, Model, Outcome, Point};
 
 /// What a search needs of a network: its weights, its architecture and its output.
 pub trait Supernet {
@@ -128,14 +128,13 @@ impl Supernet for CellNet {
         pass: &mut Pass,
     ) -> Tensor<2> {
         let rows: Vec<Vec<Tensor<1>>> = probabilities.iter().map(split_rows).collect();
-        let stem = self.stem.forward(images.into(), pass);
-        let stem = pass.apply(stem);
-        let (mut before, mut previous) = (stem.clone(), stem);
+        let mut before = State::images(images).after(&self.stem, pass);
+        let mut previous = before.clone();
         for cell in &self.cells {
-            let output = cell.forward(before, previous.clone(), &rows[cell.kind()], pass);
+            let output = cell.forward(&before, &previous, &rows[cell.kind()], pass);
             (before, previous) = (previous, output);
         }
-        self.classifier.forward(previous, pass)
+        self.classifier.forward(previous.value, pass)
     }
 }
 

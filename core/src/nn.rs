@@ -8,12 +8,14 @@
 //! over channels, 1×1 convolutions are matrix products and batch-norm sums are column sums.
 
 mod arithmetic;
+mod constants;
 mod kinks;
 mod layer;
 mod layout;
 mod pass;
 
 pub use arithmetic::Flow;
+pub use constants::Constants;
 pub use kinks::{Kinks, Pattern};
 pub use layer::{BatchNorm, Layer, Sequence};
 pub use layout::{Builder, Init, Layout, NormId, NormSlot, WeightId, WeightSlot};

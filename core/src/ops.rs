@@ -186,6 +186,18 @@ impl Candidate {
     /// # Shapes
     /// - output: [batch, ⌈height / stride⌉, ⌈width / stride⌉, channels]
     pub fn forward(&self, state: &mut State, pass: &mut Pass) -> Normed {
+        if state.constant && !self.draws() {
+            return pass.constant(|pass| self.compute(state, pass));
+        }
+        self.compute(state, pass)
+    }
+
+    /// Whether its output is another one in every pass.
+    fn draws(&self) -> bool {
+        self.layers.0.iter().any(|layer| matches!(layer, Layer::Noise { .. }))
+    }
+
+    fn compute(&self, state: &mut State, pass: &mut Pass) -> Normed {
         match *self.layers.0.as_slice() {
             [Layer::Pool { kind, stride }, Layer::Norm(norm)] => {
                 state.pooled(kind, stride, Some(norm.id), pass, &self.layers)
@@ -199,12 +211,16 @@ impl Candidate {
 /// A state of a cell, with what all edges that leave it share: pooling is the same on every edge,
 /// statistics of its batch norm included. Computed once instead of once for each of up to four
 /// edges.
+#[derive(Clone)]
 pub struct State {
     /// [batch, height, width, channels].
     pub value: Tensor<4>,
+    /// Whether it is the same at every p.
+    constant: bool,
     pooled: Vec<Pooled>,
 }
 
+#[derive(Clone)]
 struct Pooled {
     kind: Pool,
     stride: usize,
@@ -213,9 +229,27 @@ struct Pooled {
 }
 
 impl State {
-    /// A state that nothing was computed from yet.
+    /// A state that nothing was computed from yet, and that depends on p.
     pub fn new(value: Tensor<4>) -> Self {
-        Self { value, pooled: Vec::new() }
+        Self { value, constant: false, pooled: Vec::new() }
+    }
+
+    /// The images, before any p.
+    pub fn images(value: Tensor<4>) -> Self {
+        Self { constant: true, ..Self::new(value) }
+    }
+
+    /// This state after layers.
+    pub fn after(&self, layers: &Sequence, pass: &mut Pass) -> Self {
+        let compute = |pass: &mut Pass| {
+            let output = layers.forward(self.value.clone().into(), pass);
+            pass.apply(output)
+        };
+        let value = match self.constant {
+            true => pass.constant(|pass| compute(pass).into()).x,
+            false => compute(pass),
+        };
+        Self { constant: self.constant, ..Self::new(value) }
     }
 
     fn pooled(

@@ -3,12 +3,15 @@
 
 pub mod project;
 
-use burn::tensor::{Int, Tensor, TensorData};
+use burn::tensor::{Tensor, TensorData};
 use rand_pcg::Pcg64;
+use shaders::{Climb, Kernels};
 
 use crate::config::{self, Norm, Projection};
 use crate::nn::{ReadError, read};
 use crate::rng::uniform;
+
+pub use shaders::row_clip;
 
 /// Which perturbation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +95,8 @@ pub struct Ascent {
     pub random_start: bool,
     /// Whether p is restored if the loss went down.
     pub revert: bool,
+    /// Whether plain burn ops or our kernel compute a step in the L∞ ball.
+    pub kernels: Kernels,
 }
 
 /// What an attack found.
@@ -104,24 +109,6 @@ pub struct Attacked {
     pub loss_before: Tensor<1>,
     /// Loss at the end of the ascent, [1], before a revert.
     pub loss_after: Tensor<1>,
-}
-
-/// Clamps every row to [0, 1] and divides it by its sum; a row that the clamp emptied puts all
-/// mass on its largest entry before the clamp (spec §0.2).
-///
-/// # Shapes
-/// - [edges, operations] in and out
-pub fn row_clip(p: Tensor<2>) -> Tensor<2> {
-    let shape @ [_, operations] = p.dims();
-    let clipped = p.clone().clamp(0.0, 1.0);
-    let empty = clipped.clone().sum_dim(1).equal_scalar(0.0).float();
-    // burn's one_hot reads its indices back from the device, which a browser cannot wait for.
-    let columns = Tensor::<1, Int>::arange(0..operations as i64, &p.device());
-    let columns = columns.reshape([1, operations]).expand(shape);
-    let largest = columns.equal(p.argmax(1).expand(shape)).float();
-    let filled = clipped + largest * empty;
-    let sum = filled.clone().sum_dim(1);
-    filled / sum
 }
 
 /// p + U(−ε, ε), row by row a probability vector again.
@@ -165,9 +152,8 @@ pub async fn adversarial(
         let gradient = objective.gradient(&current);
         let tensors = current.iter_mut().zip(&mut displaced).zip(gradient).zip(p);
         for (((current, displaced), gradient), p) in tensors {
-            let moved = current.clone() + direction(gradient, ball.norm).mul_scalar(step);
-            *displaced = p.clone() + into_ball(moved - p.clone(), ball);
-            *current = into_simplex(p, displaced.clone(), ball).await?;
+            (*displaced, *current) =
+                climb(p, current.clone(), gradient, (ball, step), ascent.kernels).await?;
         }
     }
     let loss_after = objective.loss(&current);
@@ -178,6 +164,23 @@ pub async fn adversarial(
         }
     }
     Ok(Attacked { p: current, displaced, loss_before, loss_after })
+}
+
+/// A step of this length: p + δ, and that with its rows probability vectors again.
+async fn climb(
+    p: &Tensor<2>,
+    current: Tensor<2>,
+    gradient: Tensor<2>,
+    (ball, length): (Ball, f64),
+    kernels: Kernels,
+) -> Result<(Tensor<2>, Tensor<2>), ReadError> {
+    if ball.norm == Norm::Linf && ball.projection == Projection::RowClip {
+        let climb = Climb { length: length as f32, epsilon: ball.epsilon as f32 };
+        return Ok(climb.forward(kernels, p.clone(), current, gradient));
+    }
+    let moved = current + direction(gradient, ball.norm).mul_scalar(length);
+    let displaced = p.clone() + into_ball(moved - p.clone(), ball);
+    Ok((displaced.clone(), into_simplex(p, displaced, ball).await?))
 }
 
 /// `yes` where `condition` is 1, `no` where it is 0, bit for bit.

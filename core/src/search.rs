@@ -16,6 +16,7 @@ mod collapse;
 mod epoch;
 mod error;
 mod parts;
+mod perturbation;
 mod report;
 mod sharpness;
 mod state;
@@ -33,7 +34,7 @@ use crate::methods::{self, Hook};
 use crate::net::{Examples, Model, NetShape, Point};
 use crate::nn::{Randomness, drop_path};
 use crate::optim::{adam, clip, cosine, sgd};
-use crate::perturb::{self, Ascent, Ball, Objective, Perturbation, epsilon};
+use crate::perturb::{Perturbation, epsilon};
 use crate::rng::{Stream, Streams};
 use crate::space;
 use crate::tabular::{Table, TableError};
@@ -287,40 +288,6 @@ impl Search {
         found.loss
     }
 
-    /// p̂: softmax(α), perturbed as the method says. α itself is never touched.
-    async fn perturb(
-        &self,
-        train: &Examples,
-        noise: &mut impl FnMut() -> Randomness,
-    ) -> Result<Perturbed, SearchError> {
-        let p = probabilities(&self.state.alpha);
-        let mut rng = self.streams.at(Stream::Perturbation, self.progress.total_steps);
-        let config::Perturbation { steps, step_scale, random_start, norm, .. } =
-            self.config.perturbation;
-        let quirks = &self.config.quirks;
-        let ball = Ball { epsilon: self.epsilon(), norm, projection: quirks.projection };
-        match self.perturbation {
-            Perturbation::None => Ok(Perturbed { p, attacked: None }),
-            Perturbation::Random => {
-                let p = perturb::random(&p, ball, &mut rng).await?;
-                Ok(Perturbed { p, attacked: None })
-            }
-            Perturbation::Adversarial => {
-                let revert = quirks.revert_failed_attack;
-                let ascent = Ascent { steps, step_scale, random_start, revert };
-                let mut objective = TrainingLoss {
-                    model: &self.model,
-                    at: self.state.point(quirks.attack_in_eval_mode),
-                    batch: train,
-                    noise,
-                };
-                let attacked =
-                    perturb::adversarial(&p, ball, ascent, &mut objective, &mut rng).await?;
-                Ok(Perturbed { p: attacked.p.clone(), attacked: Some(attacked) })
-            }
-        }
-    }
-
     /// One step of SGD on w, on the training batch, at the perturbed architecture.
     fn weight_step(
         &mut self,
@@ -414,23 +381,5 @@ fn kernels(config: &Config) -> shaders::Kernels {
     match config.run.kernels {
         config::Kernels::Composed => shaders::Kernels::Composed,
         config::Kernels::Fused => shaders::Kernels::Fused,
-    }
-}
-
-/// The training loss as a function of p, for the attack.
-struct TrainingLoss<'a, N> {
-    model: &'a Model,
-    at: Point<'a>,
-    batch: &'a Examples,
-    noise: &'a mut N,
-}
-
-impl<N: FnMut() -> Randomness> Objective for TrainingLoss<'_, N> {
-    fn loss(&mut self, p: &[Tensor<2>]) -> Tensor<1> {
-        self.model.loss(self.at, p, self.batch, (self.noise)()).loss
-    }
-
-    fn gradient(&mut self, p: &[Tensor<2>]) -> Vec<Tensor<2>> {
-        self.model.probability_gradient(self.at, p, self.batch, (self.noise)()).0
     }
 }

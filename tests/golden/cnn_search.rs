@@ -205,7 +205,13 @@ impl<'a> Case<'a> {
             projection: Projection::RowClip,
         };
         let steps = self.fixture.number("pgd_steps");
-        let ascent = Ascent { steps, step_scale: 2.0, random_start: false, revert: true };
+        let ascent = Ascent {
+            steps,
+            step_scale: 2.0,
+            random_start: false,
+            revert: true,
+            kernels: self.model.kernels,
+        };
         let p = probabilities(&self.alpha);
         let mut loss = Loss(&self.model, at, &self.train);
         let attacked = block_on(adversarial(&p, ball, ascent, &mut loss, &mut rng())).unwrap();

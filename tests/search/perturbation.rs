@@ -8,8 +8,8 @@ use rand_pcg::Pcg64;
 use shaders::Kernels;
 use smoothdarts::arch::probabilities;
 use smoothdarts::config::{Norm, Projection};
-use smoothdarts::event::Event;
-use smoothdarts::net::{Examples, Model, NetShape, Point};
+use smoothdarts::event::{Architecture, Event};
+use smoothdarts::net::{Examples, LossOfP, Model, NetShape, Point};
 use smoothdarts::perturb::{Ascent, Ball, Objective, adversarial, project, random, row_clip};
 use smoothdarts::rng::{normal, uniform};
 use smoothdarts::space;
@@ -35,41 +35,51 @@ fn is_distribution(row: &[f32]) -> bool {
     row.iter().all(|&p| p >= 0.0) && (row.iter().sum::<f32>() - 1.0).abs() < 1e-5
 }
 
-/// A supernet of S2 on random images, as the objective of an attack.
+/// A small supernet on random images, as the objective of an attack.
 struct Attackable {
     model: Model,
     weights: Tensor<1>,
     statistics: Tensor<2>,
     alpha: Vec<Tensor<2>>,
     batch: Examples,
+    eval: bool,
 }
 
 impl Attackable {
     fn new(seed: u64) -> Self {
-        let device = Device::flex();
+        Self::of("s2", 2, seed, &Device::flex())
+    }
+
+    fn of(space: &str, cells: usize, seed: u64, device: &Device) -> Self {
         let mut rng = Pcg64::seed_from_u64(seed);
         let shape =
-            NetShape { image_channels: 1, classes: 4, cells: 2, channels: 4, stem_multiplier: 1 };
-        let network = space::find("s2").unwrap().supernet(shape).unwrap();
+            NetShape { image_channels: 1, classes: 4, cells, channels: 4, stem_multiplier: 1 };
+        let network = space::find(space).unwrap().supernet(shape).unwrap();
         let layout = network.layout();
         let weights = layout.initial_weights(&smoothdarts::rng::Streams::new(seed));
         let statistics = layout.initial_statistics();
         let images = normal(&mut rng, 6 * 8 * 8);
         let (count, channels) = (weights.len(), layout.norm_channels());
+        let mut alpha = |table: &Architecture| {
+            let shape = [table.edges.len(), table.edges[0].operations.len()];
+            let values = normal(&mut rng, shape[0] * shape[1]);
+            Tensor::from_data(TensorData::new(values, shape), device)
+        };
         Self {
-            weights: Tensor::from_data(TensorData::new(weights, [count]), &device),
-            statistics: Tensor::from_data(TensorData::new(statistics, [2, channels]), &device),
-            alpha: vec![matrix(normal(&mut rng, 28), 2), matrix(normal(&mut rng, 28), 2)],
+            weights: Tensor::from_data(TensorData::new(weights, [count]), device),
+            statistics: Tensor::from_data(TensorData::new(statistics, [2, channels]), device),
+            alpha: network.architecture().iter().map(&mut alpha).collect(),
             batch: Examples {
-                images: Tensor::from_data(TensorData::new(images, [6, 8, 8, 1]), &device),
-                labels: Tensor::from_data([0, 1, 2, 3, 0, 1], &device),
+                images: Tensor::from_data(TensorData::new(images, [6, 8, 8, 1]), device),
+                labels: Tensor::from_data([0, 1, 2, 3, 0, 1], device),
             },
             model: Model { network, kernels: Kernels::Fused },
+            eval: true,
         }
     }
 
     fn at(&self) -> Point<'_> {
-        Point { weights: &self.weights, statistics: &self.statistics, eval: true }
+        Point { weights: &self.weights, statistics: &self.statistics, eval: self.eval }
     }
 }
 
@@ -87,7 +97,7 @@ fn ball(epsilon: f64) -> Ball {
 }
 
 fn ascent(steps: usize) -> Ascent {
-    Ascent { steps, step_scale: 2.0, random_start: true, revert: true }
+    Ascent { steps, step_scale: 2.0, random_start: true, revert: true, kernels: Kernels::Fused }
 }
 
 proptest! {
@@ -266,4 +276,54 @@ fn uniform_noise_raises_a_quadratic_loss_by_a_sixth_of_epsilon_squared_times_the
     let variance = losses.iter().map(|l| (l - mean).powi(2)).sum::<f64>() / draws as f64;
     let expected = epsilon.powi(2) / 6.0 * curvatures.iter().sum::<f64>();
     assert!((mean - expected).abs() < 3.0 * (variance / draws as f64).sqrt());
+}
+
+/// Losses and gradients at three p's, computed in every pass anew and with what they share.
+fn sharing_and_not(problem: &Attackable) -> [Vec<f32>; 2] {
+    let mut rng = Pcg64::seed_from_u64(5);
+    let moved = |alpha: &Tensor<2>| {
+        let noise = TensorData::new(normal(&mut rng, alpha.shape().num_elements()), alpha.dims());
+        alpha.clone() + Tensor::from_data(noise, &alpha.device())
+    };
+    let alphas: Vec<_> =
+        problem.alpha.iter().cycle().take(3 * problem.alpha.len()).map(moved).collect();
+    let mut shared = LossOfP::new(&problem.model, problem.at(), &problem.batch);
+    let (mut found, mut wanted) = (Vec::new(), Vec::new());
+    for (index, alpha) in alphas.chunks(problem.alpha.len()).enumerate() {
+        let (p, draws) = (probabilities(alpha), Pcg64::seed_from_u64(index as u64));
+        let outcome = problem.model.loss(problem.at(), &p, &problem.batch, draws.clone());
+        wanted.extend(host(outcome.loss));
+        found.extend(host(shared.loss(&p, draws.clone())));
+        let point = (problem.at(), &problem.batch);
+        let (gradient, _) = problem.model.probability_gradient(point.0, &p, point.1, draws.clone());
+        wanted.extend(gradient.into_iter().flat_map(host));
+        found.extend(shared.gradient(&p, draws).into_iter().flat_map(host));
+    }
+    [found, wanted]
+}
+
+#[test]
+fn what_the_passes_of_an_attack_share_changes_no_bit() {
+    // S4 draws in its first cell.
+    for (space, cells) in [("s5", 2), ("s4", 3), ("nasbench201", 5)] {
+        for eval in [true, false] {
+            let mut problem = Attackable::of(space, cells, 3, &Device::flex());
+            problem.eval = eval;
+            let [found, wanted] = sharing_and_not(&problem);
+            assert!(
+                wanted.iter().any(|value| value.abs() > 1e-4),
+                "{space}: the numbers say something"
+            );
+            assert_eq!(found, wanted, "{space}, {cells} cells, eval {eval}");
+        }
+    }
+}
+
+#[test]
+fn what_the_passes_of_an_attack_share_is_right_on_wgpu() {
+    let Some(device) = crate::devices::wgpu() else { return };
+    let [found, wanted] = sharing_and_not(&Attackable::of("s5", 2, 3, &device));
+    for (found, wanted) in found.iter().zip(&wanted) {
+        assert!((found - wanted).abs() < 1e-5, "{found} instead of {wanted}");
+    }
 }

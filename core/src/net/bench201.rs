@@ -78,10 +78,9 @@ impl Supernet for Bench201Net {
         pass: &mut Pass,
     ) -> Tensor<2> {
         let rows: Vec<Tensor<1>> = probabilities.iter().flat_map(split_rows).collect();
-        let stem = apply(&self.stem, images, pass);
+        let stem = State::images(images).after(&self.stem, pass);
         let output = self.blocks.iter().fold(stem, |x, block| block.forward(x, &rows, pass));
-        let output = apply(&self.last, output, pass);
-        self.classifier.forward(output, pass)
+        self.classifier.forward(output.after(&self.last, pass).value, pass)
     }
 }
 
@@ -128,30 +127,24 @@ impl Block {
     /// # Shapes
     /// - `rows`: [operations] for every edge
     /// - output: as `x`, or with half the height and width and twice the channels
-    fn forward(&self, x: Tensor<4>, rows: &[Tensor<1>], pass: &mut Pass) -> Tensor<4> {
+    fn forward(&self, x: State, rows: &[Tensor<1>], pass: &mut Pass) -> State {
         match self {
             Self::Cell { edges, nodes } => {
-                let mut states = vec![State::new(x)];
+                let mut states = vec![x];
                 for node in 1..=*nodes {
                     let sum = sum_into(node, edges, &mut states, rows, pass);
                     let zeros = || states[0].value.zeros_like();
                     states.push(State::new(sum.unwrap_or_else(zeros)));
                 }
-                states.swap_remove(*nodes).value
+                states.swap_remove(*nodes)
             }
             Self::Residual { convolutions: [first, second], shortcut } => {
-                let beside = apply(shortcut, halved(x.clone()), pass);
-                let x = apply(first, x, pass);
-                apply(second, x, pass) + beside
+                let beside = State::new(halved(x.value.clone())).after(shortcut, pass);
+                let x = x.after(first, pass).after(second, pass);
+                State::new(x.value + beside.value)
             }
         }
     }
-}
-
-/// Layers with all their batch norms done.
-fn apply(layers: &Sequence, x: Tensor<4>, pass: &mut Pass) -> Tensor<4> {
-    let output = layers.forward(x.into(), pass);
-    pass.apply(output)
 }
 
 /// The mean of every 2×2 pixels.

@@ -112,20 +112,18 @@ impl Cell {
     /// - output: [batch, height, width, nodes · channels]
     pub fn forward(
         &self,
-        before: Tensor<4>,
-        previous: Tensor<4>,
+        before: &State,
+        previous: &State,
         rows: &[Tensor<1>],
         pass: &mut Pass,
-    ) -> Tensor<4> {
+    ) -> State {
         let [first, second] = &self.preprocess;
-        let (first, second) =
-            (first.forward(before.into(), pass), second.forward(previous.into(), pass));
-        let mut states = vec![State::new(pass.apply(first)), State::new(pass.apply(second))];
+        let mut states = vec![before.after(first, pass), previous.after(second, pass)];
         for node in 2..2 + self.nodes {
             let sum = sum_into(node, &self.edges, &mut states, rows, pass);
             states.extend(sum.map(State::new));
         }
-        concatenate(states.into_iter().skip(2).map(|state| state.value).collect())
+        State::new(concatenate(states.into_iter().skip(2).map(|state| state.value).collect()))
     }
 }
 

@@ -8,7 +8,9 @@ use shaders::Kernels;
 
 use super::Supernet;
 use crate::arch::probabilities;
-use crate::nn::{Kinks, Pass, Pattern, Randomness, Statistics, Wanted, correct, cross_entropy};
+use crate::nn::{
+    Constants, Kinks, Pass, Pattern, Randomness, Statistics, Wanted, correct, cross_entropy,
+};
 
 /// A batch on the device.
 #[derive(Clone, Debug)]
@@ -145,16 +147,28 @@ impl Model {
     ) -> (Vec<Tensor<2>>, Outcome) {
         let mut pass = self.pass(at, Wanted::Architecture, noise);
         pass.kinks = kinks;
+        let (gradient, logits) = self.gradient_to(leaves, relax, batch, &mut pass);
+        (gradient, finish(at, logits, batch, pass))
+    }
+
+    /// The gradient with respect to the leaves, from which `relax` makes p, and the logits.
+    fn gradient_to(
+        &self,
+        leaves: &[Tensor<2>],
+        relax: impl Fn(&[Tensor<2>]) -> Vec<Tensor<2>>,
+        batch: &Examples,
+        pass: &mut Pass,
+    ) -> (Vec<Tensor<2>>, Tensor<2>) {
         let leaves: Vec<_> =
             leaves.iter().map(|leaf| leaf.clone().autodiff().require_grad()).collect();
         let images = batch.images.clone().autodiff();
-        let logits = self.network.forward(images, &relax(&leaves), &mut pass);
+        let logits = self.network.forward(images, &relax(&leaves), pass);
         let loss = cross_entropy(logits.clone(), batch.labels.clone());
         let mut gradients = loss.backward();
         let gradient = leaves.iter().map(|leaf| {
             leaf.grad_remove(&mut gradients).unwrap_or_else(|| leaf.clone().inner().zeros_like())
         });
-        (gradient.collect(), finish(at, logits.inner(), batch, pass))
+        (gradient.collect(), logits.inner())
     }
 
     fn pass(&self, at: Point, wanted: Wanted, noise: impl Into<Randomness>) -> Pass {
@@ -166,6 +180,43 @@ impl Model {
         }
         let layout = self.network.layout();
         Pass::new(layout, at.weights, statistics, wanted, self.kernels, randomness)
+    }
+}
+
+/// The loss of a batch as a function of p alone, at fixed weights and statistics. What does not depend
+/// on p is computed once: the stem, and in the cells next to it the candidates of its edges.
+pub struct LossOfP<'a> {
+    model: &'a Model,
+    at: Point<'a>,
+    batch: &'a Examples,
+    constants: Constants,
+}
+
+impl<'a> LossOfP<'a> {
+    /// Computes nothing yet.
+    pub fn new(model: &'a Model, at: Point<'a>, batch: &'a Examples) -> Self {
+        Self { model, at, batch, constants: Constants::default() }
+    }
+
+    /// The loss, [1].
+    pub fn loss(&mut self, p: &[Tensor<2>], noise: impl Into<Randomness>) -> Tensor<1> {
+        let mut pass = self.pass(Wanted::Nothing, noise);
+        let logits = self.model.network.forward(self.batch.images.clone(), p, &mut pass);
+        self.constants = pass.into_constants();
+        cross_entropy(logits, self.batch.labels.clone())
+    }
+
+    /// Its gradient with respect to p.
+    pub fn gradient(&mut self, p: &[Tensor<2>], noise: impl Into<Randomness>) -> Vec<Tensor<2>> {
+        let mut pass = self.pass(Wanted::Architecture, noise);
+        let (gradient, _) = self.model.gradient_to(p, <[_]>::to_vec, self.batch, &mut pass);
+        self.constants = pass.into_constants();
+        gradient
+    }
+
+    fn pass(&mut self, wanted: Wanted, noise: impl Into<Randomness>) -> Pass {
+        let constants = std::mem::take(&mut self.constants);
+        self.model.pass(self.at, wanted, noise).sharing(constants)
     }
 }
 

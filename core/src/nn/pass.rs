@@ -4,6 +4,7 @@ use burn::tensor::{Gradients, Tensor, TensorData};
 use rand_pcg::Pcg64;
 use shaders::{Kernels, Norm, Normed};
 
+use super::constants::Constants;
 use super::kinks::Kinks;
 use super::layout::{Layout, NormId, WeightId};
 use super::{NORM_EPS, NORM_MOMENTUM};
@@ -60,6 +61,8 @@ pub struct Pass {
     pub randomness: Randomness,
     /// Whether it may cross the kinks of the network.
     pub kinks: Kinks,
+    constants: Option<Constants>,
+    tracks: bool,
     weights: Vec<Tensor<1>>,
     running: Option<Vec<Tensor<2>>>,
     observed: Vec<Option<Observation>>,
@@ -103,10 +106,37 @@ impl Pass {
             kernels,
             randomness,
             kinks: Kinks::Free,
+            constants: None,
+            tracks: wanted != Wanted::Nothing,
             weights: layout.weights().iter().map(|slot| leaf(slot.range.clone())).collect(),
             running,
             observed: layout.norms().iter().map(|_| None).collect(),
         }
+    }
+
+    /// The pass with what earlier ones shared, to which it adds. It observes no statistics.
+    pub fn sharing(mut self, constants: Constants) -> Self {
+        self.constants = Some(constants.rewound());
+        self
+    }
+
+    /// What it shares with later passes.
+    pub fn into_constants(self) -> Constants {
+        self.constants.unwrap_or_default()
+    }
+
+    /// What `compute` gives: neither p nor a draw may have a part in it. Passes that share compute it
+    /// once.
+    pub fn constant(&mut self, compute: impl FnOnce(&mut Self) -> Normed) -> Normed {
+        if let Some(Normed { x, norm }) = self.constants.as_mut().and_then(Constants::next) {
+            let x = if self.tracks { x.autodiff() } else { x };
+            return Normed { x, norm };
+        }
+        let value = compute(self);
+        if let Some(constants) = &mut self.constants {
+            constants.keep(value.clone());
+        }
+        value
     }
 
     /// A weight in the shape that a layer needs.
@@ -163,6 +193,9 @@ impl Pass {
     }
 
     fn observe(&mut self, id: NormId, moments: Tensor<2>, count: usize) {
+        if self.constants.is_some() {
+            return; // what it shares was seen in another pass
+        }
         self.observed[id.0] = Some(Observation { moments, count });
     }
 

@@ -4,7 +4,7 @@
 use burn::tensor::Tensor;
 use serde::Serialize;
 
-use super::{Search, SearchError, TrainingLoss};
+use super::{Search, SearchError};
 use crate::arch::probabilities;
 use crate::checkpoint::Phase;
 use crate::data::{Batches, StepBatches};
@@ -143,12 +143,7 @@ impl Search {
         let displaced = self.displaced(&clean, &perturbed);
         // These two losses are for the eye: their generator is not one of the step's.
         let mut noise = || Randomness::from(self.streams.at(Stream::Noise, u64::MAX));
-        let mut objective = TrainingLoss {
-            model: &self.model,
-            at: self.state.point(self.config.quirks.attack_in_eval_mode),
-            batch: &work.train,
-            noise: &mut noise,
-        };
+        let mut objective = self.training_loss(&work.train, &mut noise);
         let losses = vec![objective.loss(&clean), objective.loss(&perturbed.p)];
         let losses = read(Tensor::cat(losses, 0)).await?;
         let loss = |index: usize| losses.get(index).copied().unwrap_or(f32::NAN);

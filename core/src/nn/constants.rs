@@ -1,0 +1,32 @@
+//! What the passes of an attack share.
+
+use shaders::Normed;
+
+/// Activations that do not depend on p, in the order in which a pass comes to them. Passes that differ
+/// in p alone, such as the steps of an attack, compute them once.
+#[derive(Clone, Debug, Default)]
+pub struct Constants {
+    kept: Vec<Normed>,
+    next: usize,
+}
+
+impl Constants {
+    /// Before the first one.
+    pub(super) fn rewound(self) -> Self {
+        Self { next: 0, ..self }
+    }
+
+    /// The next one, if an earlier pass computed it.
+    pub(super) fn next(&mut self) -> Option<Normed> {
+        let known = self.kept.get(self.next).cloned();
+        self.next += usize::from(known.is_some());
+        known
+    }
+
+    /// Keeps the next one, without its place in a graph.
+    pub(super) fn keep(&mut self, Normed { x, norm }: Normed) {
+        let x = if x.is_autodiff() { x.inner() } else { x };
+        self.kept.push(Normed { x, norm });
+        self.next += 1;
+    }
+}

@@ -1,0 +1,44 @@
+//! The WGSL kernel: one thread for each row.
+
+use burn::backend::TensorMetadata;
+use burn::backend::wgpu::{CubeBackend, CubeTensor};
+use burn::tensor::Shape;
+
+use super::{Climb, ClimbOps};
+use crate::wgpu::{Program, contiguous, empty};
+
+impl ClimbOps for CubeBackend {
+    fn climb(
+        p: CubeTensor,
+        current: CubeTensor,
+        gradient: CubeTensor,
+        climb: Climb,
+    ) -> (CubeTensor, CubeTensor) {
+        let (p, current, gradient) = (contiguous(p), contiguous(current), contiguous(gradient));
+        let (displaced, clipped) = (empty(&p, p.shape()), empty(&p, p.shape()));
+        let buffers = [&p, &current, &gradient, &displaced, &clipped];
+        program(&p.shape(), climb).launch(&buffers);
+        (displaced, clipped)
+    }
+}
+
+/// Compiled anew for every epoch, which has an ε of its own: cheaper than to upload it in every step.
+fn program(shape: &Shape, climb: Climb) -> Program {
+    Program::new("climb", include_str!("climb.wgsl"), shape[0])
+        .sizes([("operations", shape[1])])
+        .constant("length", format!("{:e}", climb.length))
+        .constant("epsilon", format!("{:e}", climb.epsilon))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_template_is_valid_wgsl() {
+        for (length, epsilon) in [(0.0857, 0.3), (0.0, 0.0), (1e-9, 2.0)] {
+            let program = program(&Shape::from([14, 7]), Climb { length, epsilon });
+            assert_eq!(program.validate(), Ok(()), "{program:?}");
+        }
+    }
+}
