@@ -5,6 +5,7 @@
 //! get chunks whose size depends on the tensor alone, and sums over chunks are added in order, so
 //! no result depends on the number of threads.
 
+pub(crate) mod block;
 pub(crate) mod columns;
 pub(crate) mod convolve;
 pub(crate) mod matrix;
@@ -177,13 +178,6 @@ pub(crate) fn contiguous(tensor: FlexTensor) -> FlexTensor {
 /// The numbers of a tensor that [`contiguous`] made.
 pub(crate) fn values(tensor: &FlexTensor) -> &[f32] {
     tensor.as_slice().unwrap_or_default()
-}
-
-/// The same to be written, in place where no other tensor shares them.
-pub(crate) fn values_mut(tensor: &mut FlexTensor) -> &mut [f32] {
-    let range = tensor.layout().contiguous_offsets();
-    let all = tensor.storage_mut();
-    range.and_then(|(start, end)| all.get_mut(start..end)).unwrap_or_default()
 }
 
 /// A tensor of these numbers.

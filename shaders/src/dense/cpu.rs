@@ -6,6 +6,7 @@ use burn::backend::flex::FlexTensor;
 use macerator::Simd;
 
 use super::{DenseGradients, DenseOps, Sizes};
+use crate::cpu::block::Block;
 use crate::cpu::columns::Columns;
 use crate::cpu::matrix::{Layout, Packed, Pixels, outer, whole_vectors};
 use crate::cpu::planes::{Planes, Rows};
@@ -19,7 +20,7 @@ use crate::norm::cpu::{image_moments, merge};
 impl DenseOps for Flex {
     fn dense(x: FlexTensor, weight: FlexTensor, sizes: Sizes) -> FlexTensor {
         let _span = meter::span("dense");
-        cpu::tensor(forward(x, weight, sizes, false).0, sizes.output_shape())
+        forward(x, weight, sizes, false).0.into_tensor(sizes.output_shape())
     }
 
     fn dense_and_moments(
@@ -29,7 +30,7 @@ impl DenseOps for Flex {
     ) -> (FlexTensor, FlexTensor) {
         let _span = meter::span("dense_and_moments");
         let (z, moments) = forward(x, weight, sizes, true);
-        (cpu::tensor(z, sizes.output_shape()), cpu::tensor(moments, [2, sizes.outputs]))
+        (z.into_tensor(sizes.output_shape()), cpu::tensor(moments, [2, sizes.outputs]))
     }
 }
 
@@ -110,7 +111,7 @@ impl Sizes {
 }
 
 /// The output, and its moments if they are wanted.
-fn forward(x: FlexTensor, weight: FlexTensor, sizes: Sizes, moments: bool) -> (Vec<f32>, Vec<f32>) {
+fn forward(x: FlexTensor, weight: FlexTensor, sizes: Sizes, moments: bool) -> (Block, Vec<f32>) {
     let (x, weight) = (contiguous(x), contiguous(weight));
     let (weight, outputs) = (values(&weight), sizes.outputs);
     let shape = [sizes.windows.size, sizes.windows.size * sizes.inputs(), sizes.bank()];
@@ -123,10 +124,10 @@ fn forward(x: FlexTensor, weight: FlexTensor, sizes: Sizes, moments: bool) -> (V
     };
     let banks: Vec<Packed> = (0..sizes.banks).map(bank).collect();
     let [input, output] = [sizes.image(), sizes.output()];
-    let mut z = zeros(sizes.batch * output);
+    let mut z = Block::new(sizes.batch * output);
     let size = if moments { 2 * outputs } else { 0 };
     let mut partial = vec![0.0; sizes.batch * size];
-    for_parts([(&mut z, output), (&mut partial, size)], |index, [z, partial]| {
+    for_parts([(&mut *z, output), (&mut *partial, size)], |index, [z, partial]| {
         let x = &values(&x)[index * input..][..input];
         with_scratch(|scratch| dispatch(Forward { sizes: &sizes, banks: &banks, x, scratch, z }));
         if moments {

@@ -10,8 +10,9 @@ use burn::backend::flex::FlexTensor;
 use macerator::{Simd, with_simd};
 
 use super::{MixGradients, MixOps, Mixture, SLOTS, Slots};
+use crate::cpu::block::Block;
 use crate::cpu::columns::Columns;
-use crate::cpu::{self, contiguous, for_parts, values, values_mut, zeros};
+use crate::cpu::{self, contiguous, for_parts, values};
 use crate::meter;
 use crate::norm::Standard;
 use crate::norm::cpu::Scale;
@@ -31,16 +32,18 @@ impl MixOps for Flex {
         let weights = contiguous(weights);
         let candidates = Candidate::list(slots, values(&weights), &mixture);
         let chunk = chunk(mixture.channels);
-        let mut sum = match mixture.base {
-            true => contiguous(base),
-            false => cpu::tensor(zeros(shape.num_elements()), shape),
-        };
-        for_parts([(values_mut(&mut sum), chunk)], |index, [out]| {
+        let base = mixture.base.then(|| contiguous(base));
+        let mut sum = Block::new(shape.num_elements());
+        for_parts([(&mut *sum, chunk)], |index, [out]| {
+            match &base {
+                Some(base) => out.copy_from_slice(&values(base)[index * chunk..][..out.len()]),
+                None => out.fill(0.0),
+            }
             for candidate in &candidates {
                 add_scaled(candidate.part(index * chunk, out.len()), &candidate.scale, out);
             }
         });
-        sum
+        sum.into_tensor(shape)
     }
 }
 
@@ -87,15 +90,15 @@ impl MixGradients for Flex {
         let scale = scale(values(&moments), norm, shape[3]);
         let way = Way::new(&scale, weight, values(&sums), index, &shape, norm);
         let (chunk, length) = (chunk(shape[3]), shape.num_elements());
-        let mut out = zeros(length);
-        for_parts([(&mut out, chunk)], |index, [out]| {
+        let mut out = Block::new(length);
+        for_parts([(&mut *out, chunk)], |index, [out]| {
             let part = |tensor| &values(tensor)[index * chunk..][..out.len()];
             match way.through_moments {
                 true => pull(part(&x), part(&gradient), &way, out),
-                false => add_scaled(part(&gradient), &way.plain, out),
+                false => scaled(part(&gradient), &way.plain.factor, out),
             }
         });
-        cpu::tensor(out, shape)
+        out.into_tensor(shape)
     }
 }
 
@@ -179,6 +182,16 @@ fn add_scaled<S: Simd>(x: &[f32], scale: &Scale, out: &mut [f32]) {
         let scale = scale.mean.iter().zip(&scale.factor);
         for ((x, out), (mean, factor)) in x.iter().zip(out).zip(scale) {
             *out += (x - mean) * factor;
+        }
+    }
+}
+
+/// out = x · factor.
+#[with_simd]
+fn scaled<S: Simd>(x: &[f32], factors: &[f32], out: &mut [f32]) {
+    for (x, out) in x.chunks(factors.len()).zip(out.chunks_mut(factors.len())) {
+        for ((x, out), factor) in x.iter().zip(out).zip(factors) {
+            *out = x * factor;
         }
     }
 }

@@ -11,6 +11,7 @@ use burn::backend::flex::FlexTensor;
 use macerator::{Simd, with_simd};
 
 use super::{NormGradients, NormOps, Standard};
+use crate::cpu::block::Block;
 use crate::cpu::columns::Columns;
 use crate::cpu::{self, contiguous, for_chunks, values, zeros};
 use crate::meter;
@@ -21,12 +22,12 @@ impl NormOps for Flex {
         let (x, moments) = (contiguous(x), contiguous(moments));
         let shape = x.shape();
         let scale = Scale::new(values(&moments), standard.eps);
-        let mut out = zeros(shape.num_elements());
+        let mut out = Block::new(shape.num_elements());
         let image = image_size(&shape);
         for_chunks(&mut out, image, |index, out| {
             scale_image(&values(&x)[index * image..][..image], &scale, out);
         });
-        cpu::tensor(out, shape)
+        out.into_tensor(shape)
     }
 }
 

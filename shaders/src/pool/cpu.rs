@@ -11,6 +11,7 @@ use burn::backend::flex::FlexTensor;
 use macerator::{Simd, with_simd};
 
 use super::{Pool, PoolGradients, PoolOps, Windows};
+use crate::cpu::block::Block;
 use crate::cpu::convolve::{self, Plan};
 use crate::cpu::planes::Planes;
 use crate::cpu::{
@@ -38,7 +39,7 @@ impl PoolOps for Flex {
                 sums
             }
         };
-        cpu::tensor(out, windows.output_shape())
+        out.into_tensor(windows.output_shape())
     }
 }
 
@@ -55,7 +56,7 @@ impl PoolGradients for Flex {
         divide(&mut gradient, &windows);
         let plan = Plan::transposed(&windows.ones(), &ones(&windows), lanes());
         let out = convolve(&plan, &gradient, windows.shape[0], windows.image());
-        cpu::tensor(out, windows.shape)
+        out.into_tensor(windows.shape)
     }
 }
 
@@ -93,12 +94,7 @@ fn divide(outputs: &mut [f32], windows: &Windows) {
 }
 
 /// A convolution of a batch of images into images of this height, width and channels.
-fn convolve(
-    plan: &Plan,
-    x: &[f32],
-    batch: usize,
-    [height, width, channels]: [usize; 3],
-) -> Vec<f32> {
+fn convolve(plan: &Plan, x: &[f32], batch: usize, [height, width, channels]: [usize; 3]) -> Block {
     struct Convolve<'a> {
         plan: &'a Plan,
         x: &'a [f32],
@@ -120,7 +116,7 @@ fn convolve(
         }
     }
     let (image, row) = (x.len() / batch.max(1), width * channels);
-    let mut out = zeros(batch * height * row);
+    let mut out = Block::new(batch * height * row);
     for_chunks(&mut out, height * row, |index, out| {
         let x = &x[index * image..][..image];
         with_scratch(|scratch| dispatch(Convolve { plan, x, scratch, row, out }));
@@ -128,11 +124,11 @@ fn convolve(
     out
 }
 
-fn maxima(x: &[f32], windows: &Windows) -> Vec<f32> {
+fn maxima(x: &[f32], windows: &Windows) -> Block {
     let [height, width, channels] = windows.output();
     let image: usize = windows.image().iter().product();
     let planes = windows.planes();
-    let mut out = zeros(windows.shape[0] * height * width * channels);
+    let mut out = Block::new(windows.shape[0] * height * width * channels);
     for_chunks(&mut out, height * width * channels, |index, out| {
         with_scratch(|scratch| {
             planes.copy(&x[index * image..][..image], f32::NEG_INFINITY, &mut scratch.x);

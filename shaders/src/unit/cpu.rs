@@ -8,6 +8,7 @@ use burn::backend::flex::FlexTensor;
 use macerator::Simd;
 
 use super::{Operands, Prologue, Sizes, UnitGradients, UnitOps};
+use crate::cpu::block::Block;
 use crate::cpu::columns::Columns;
 use crate::cpu::convolve::{Correlation, Plan};
 use crate::cpu::matrix::{Layout, Packed, Pixels, outer, whole_vectors};
@@ -23,14 +24,14 @@ impl UnitOps for Flex {
     fn unit(operands: Operands<Self>, sizes: Sizes) -> FlexTensor {
         let _span = meter::span("unit");
         let inputs = Inputs::new(operands, sizes);
-        cpu::tensor(inputs.forward(false).0, sizes.output_shape())
+        inputs.forward(false).0.into_tensor(sizes.output_shape())
     }
 
     fn unit_and_moments(operands: Operands<Self>, sizes: Sizes) -> (FlexTensor, FlexTensor) {
         let _span = meter::span("unit_and_moments");
         let inputs = Inputs::new(operands, sizes);
         let (z, moments) = inputs.forward(true);
-        (cpu::tensor(z, sizes.output_shape()), cpu::tensor(moments, [2, sizes.outputs]))
+        (z.into_tensor(sizes.output_shape()), cpu::tensor(moments, [2, sizes.outputs]))
     }
 }
 
@@ -119,14 +120,14 @@ impl Inputs {
     }
 
     /// The output, and its moments if they are wanted.
-    fn forward(&self, moments: bool) -> (Vec<f32>, Vec<f32>) {
+    fn forward(&self, moments: bool) -> (Block, Vec<f32>) {
         let Sizes { batch, outputs, .. } = self.sizes;
         let (plan, pixels) = (self.forward_plan(), self.output() / outputs);
         let weight = values(&self.pointwise);
         let matrix = Packed::new([1, self.sizes.channels(), outputs], lanes(), |input, output| {
             weight[output * self.sizes.channels() + input]
         });
-        let mut z = zeros(batch * self.output());
+        let mut z = Block::new(batch * self.output());
         let size = if moments { 2 * outputs } else { 0 };
         let mut partial = vec![0.0; batch * size];
         let parts = [(&mut *z, self.output()), (&mut *partial, size)];

@@ -1,0 +1,133 @@
+//! Memory of outputs, used again.
+//!
+//! A kernel that writes all of its output needs no zeros there, but new memory without them is not to
+//! be had in safe Rust, and clearing it took a twelfth of a step. So the floats of an output come back
+//! here when no tensor holds them any more, and the next output of that size gets them as they are.
+
+use std::collections::BTreeMap;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use burn::backend::flex::{FlexTensor, Layout};
+use burn::tensor::{AllocationProperty, Bytes, DType, Shape};
+
+use super::zeros;
+
+/// Most floats that wait to be used again: 400 MB, about what a step of the paper's network holds at
+/// batch 16.
+const KEPT: usize = 100 << 20;
+
+/// Floats of any value: whoever asks for them writes them all.
+pub(crate) struct Block(Vec<f32>);
+
+impl Block {
+    pub(crate) fn new(count: usize) -> Self {
+        let known = pool().take(count);
+        Self(known.unwrap_or_else(|| zeros(count)))
+    }
+
+    /// A tensor of these numbers. burn may read it; where it writes in place, it copies it first, so a
+    /// gradient that others are added to should not be one.
+    pub(crate) fn into_tensor(self, shape: impl Into<Shape>) -> FlexTensor {
+        let bytes = bytes::Bytes::from_owner(self);
+        let bytes = Bytes::from_shared(bytes, AllocationProperty::Other);
+        FlexTensor::new(bytes, Layout::contiguous(shape.into()), DType::F32)
+    }
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        pool().give(std::mem::take(&mut self.0));
+    }
+}
+
+impl Deref for Block {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        &self.0
+    }
+}
+
+impl DerefMut for Block {
+    fn deref_mut(&mut self) -> &mut [f32] {
+        &mut self.0
+    }
+}
+
+impl AsRef<[u8]> for Block {
+    fn as_ref(&self) -> &[u8] {
+        bytemuck::cast_slice(&self.0)
+    }
+}
+
+/// What waits, by its length.
+struct Pool {
+    waiting: BTreeMap<usize, Vec<Vec<f32>>>,
+    floats: usize,
+}
+
+static POOL: Mutex<Pool> = Mutex::new(Pool { waiting: BTreeMap::new(), floats: 0 });
+
+fn pool() -> MutexGuard<'static, Pool> {
+    // A panic between two lines of it leaves a pool that is still one.
+    POOL.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Pool {
+    fn take(&mut self, count: usize) -> Option<Vec<f32>> {
+        let known = self.waiting.get_mut(&count)?.pop()?;
+        self.floats -= count;
+        Some(known)
+    }
+
+    fn give(&mut self, values: Vec<f32>) {
+        if self.floats + values.len() <= KEPT {
+            self.floats += values.len();
+            self.waiting.entry(values.len()).or_default().push(values);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cpu::values;
+
+    /// Lengths that no other test uses: the pool is that of the process.
+    #[test]
+    fn a_block_comes_back_when_no_tensor_holds_it() {
+        let mut block = Block::new(12_347);
+        block.fill(7.0);
+        let tensor = block.into_tensor([12_347]);
+        let other = tensor.clone();
+        drop(tensor);
+        assert!(Block::new(12_347).iter().all(|value| *value == 0.0), "a tensor holds the first");
+        assert!(values(&other).iter().all(|value| *value == 7.0));
+        drop(other);
+        let both: Vec<Block> = (0..2).map(|_| Block::new(12_347)).collect();
+        assert!(both.iter().any(|block| block.iter().all(|value| *value == 7.0)));
+    }
+
+    #[test]
+    fn writing_to_a_tensor_leaves_the_waiting_memory_alone() {
+        let mut block = Block::new(12_349);
+        block.fill(1.0);
+        let mut tensor = block.into_tensor([12_349]);
+        tensor.storage_mut::<f32>().fill(2.0);
+        let waiting = Block::new(12_349);
+        assert!(waiting.iter().all(|value| *value != 2.0));
+        assert!(values(&tensor).iter().all(|value| *value == 2.0));
+    }
+
+    #[test]
+    fn no_more_than_the_limit_waits() {
+        let mut pool = Pool { waiting: BTreeMap::new(), floats: KEPT - 10 };
+        pool.give(vec![0.0; 11]);
+        assert_eq!(pool.take(11), None);
+        pool.give(vec![0.0; 10]);
+        assert_eq!(pool.floats, KEPT);
+        assert_eq!(pool.take(10), Some(vec![0.0; 10]));
+        assert_eq!(pool.floats, KEPT - 10);
+    }
+}
