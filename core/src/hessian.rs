@@ -100,13 +100,21 @@ impl<'a, F: Fn(&[Tensor<2>]) -> Vec<Tensor<2>>> Hessian<'a, F> {
         let size = self.size();
         let mut columns = Vec::with_capacity(size);
         for index in 0..size {
-            let mut direction = vec![0.0; size];
-            direction[index] = 1.0;
-            columns.push(self.product(&direction, STEP).await?);
+            columns.push(self.column(index).await?);
         }
         let mean = |row: usize, column: usize| (columns[column][row] + columns[row][column]) / 2.0;
         let row = |row| (0..size).map(|column| mean(row, column)).collect();
         Ok((0..size).map(row).collect())
+    }
+
+    /// A column of the matrix, before that is made symmetric. It costs 2 gradients.
+    ///
+    /// # Errors
+    /// As [`Self::matrix`].
+    pub async fn column(&self, index: usize) -> Result<Vec<f64>, HessianError> {
+        let direction: Vec<f64> =
+            (0..self.size()).map(|place| f64::from(u8::from(place == index))).collect();
+        self.product(&direction, STEP).await
     }
 
     /// All eigenvalues, from the matrix.

@@ -2,7 +2,8 @@
 //! others are tested against, value and gradient), a CPU twin for burn's Flex backend and WGSL
 //! kernels for wgpu. [`Kernels`] chooses. One folder for each: `mod.rs` has the function, the plain
 //! ops and the traits that burn dispatches by device, `autodiff.rs` the way back, `cpu.rs` and
-//! `wgpu.rs` what runs. The lab (tests/lab.rs) times them, [`meter`] counts them in a search.
+//! `wgpu.rs` what runs. The lab (tests/lab.rs) times them, [`meter`] counts them in a search,
+//! [`roofline`] says what a GPU can make of that.
 //!
 //! | function | computes | why stock ops are not enough |
 //! |---|---|---|
@@ -29,6 +30,8 @@ pub mod meter;
 mod mix;
 mod norm;
 mod pool;
+#[doc = include_str!("roofline.md")]
+pub mod roofline {}
 mod unit;
 mod wgpu;
 

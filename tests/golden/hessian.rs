@@ -27,6 +27,26 @@ pub fn check_matrix(fixture: &Fixture, device: &Device) {
     report.finish(&format!("{} Hessian, {:.1?}", fixture.name, began.elapsed()));
 }
 
+/// Four columns of the matrix, where all of them would take too long.
+pub fn check_columns(fixture: &Fixture, device: &Device) {
+    let case = Case::new(fixture, device, Kernels::Fused);
+    let began = std::time::Instant::now();
+    let expected = fixture.values("hessian/matrix");
+    let size = fixture.values("hessian/eigenvalues").len();
+    let largest = expected.iter().fold(0.0f32, |largest, entry| largest.max(entry.abs()));
+    let mut report = Report::default();
+    for column in [0, size / 3, 2 * size / 3, size - 1] {
+        let found = block_on(hessian(&case).column(column)).unwrap();
+        assert_eq!(found.len(), size);
+        // The matrix is symmetric: a column is a row.
+        let expected = &expected[column * size..][..size];
+        let differences = found.iter().zip(expected).map(|(found, wanted)| *found as f32 - wanted);
+        let worst = differences.fold(0.0f32, |worst, difference| worst.max(difference.abs()));
+        report.absolute("column", &[worst / largest], &[0.0], TOLERANCE);
+    }
+    report.finish(&format!("{} Hessian, 4 columns, {:.1?}", fixture.name, began.elapsed()));
+}
+
 /// Largest entry of H·v, relative to `largest`, over the directions v that add 1 to all of a row.
 fn along_null(case: &Case, matrix: &[Vec<f64>], largest: f32) -> [f32; 1] {
     let mut start = 0;
