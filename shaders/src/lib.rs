@@ -11,7 +11,7 @@
 //! | [`Dense::forward`] | \[ReLU\] → k×k convolution of all channels, FactorizedReduce included, and the moments of the output | layout changes around each call, copies of transposed matrices on the way back |
 //! | [`moments`], [`normalise`] | batch norm without affine part | about ten passes over memory instead of two |
 //! | [`mix`] | Σ p·candidate of an edge, batch norm included | four passes for each candidate, and twice as many backward |
-//! | [`Climb::forward`] | a step of the attack: sign, ball, [`row_clip`] | twenty launches for a table of 14 rows |
+//! | [`Climb::forward`] | a step of the attack: sign, ball, [`row_clip`] | 17 of them for a table of 14 rows |
 //! | [`pool`] | 3×3 pooling | layout changes around each call, indices kept for the way back |
 //!
 //! A batch norm can be left to the kernel that reads the activation: [`Normed`].

@@ -17,7 +17,8 @@ const RUSTFLAGS: &str = "-C target-feature=+simd128";
 const TARGET: &str = "wasm32-unknown-unknown";
 /// Exports what registers the types of burn's compiler, for the worker to call once. Without an
 /// export the linker calls it on every entry into the module, also from malloc and from every
-/// promise, which took 17.0 of the 17.5 seconds of a step of the smallest search on SwiftShader.
+/// promise, which took 17.0 of the 17.5 seconds of a step on SwiftShader (DARTS with the settings TINIER
+/// of tests/page.mjs).
 const EXPORT_REGISTRATION: &str = "link-arg=--export=__wasm_call_ctors";
 
 /// Bytes of the WebAssembly module.

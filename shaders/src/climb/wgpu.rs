@@ -22,7 +22,8 @@ impl ClimbOps for CubeBackend {
     }
 }
 
-/// Compiled anew for every epoch, which has an ε of its own: cheaper than to upload it in every step.
+/// Compiled anew for every epoch, which has an ε of its own; as a buffer it would be an upload for every
+/// step of an attack.
 fn program(shape: &Shape, climb: Climb) -> Program {
     Program::new("climb", include_str!("climb.wgsl"), shape[0])
         .sizes([("operations", shape[1])])

@@ -1,6 +1,6 @@
 //! The CPU twin. A mean is a depthwise convolution with ones, divided by the size of the window. A
-//! maximum goes through the same padded planes, a shift for each of the pixels of a window: of its three
-//! rows, then of what those left of its three columns.
+//! maximum goes through the same padded planes, a shift for each pixel of a window: of its three rows,
+//! then of what is left of its three columns.
 
 // `with_simd` needs a type parameter to compile a function once for each instruction set; plain
 // loops, which the compiler vectorises, do not name it.
@@ -206,7 +206,8 @@ fn largest<S: Simd>(first: &[f32], second: &[f32], third: &[f32], out: &mut [f32
 #[with_simd]
 fn find<S: Simd>(x: &[f32], offsets: [usize; TAPS], place: &mut [u32]) {
     let count = place.len();
-    // As names and not as an array: else the loop is not vectorised, and takes eight times as long.
+    // As names and not as an array: else the loop is not vectorised, and all gradients of max pooling
+    // in `sdarts bench --method darts --profile --device cpu --threads 1` take 544 ms instead of 35.
     let [a, b, c, d, e, f, g, h, i] = offsets.map(|offset| &x[offset..][..count]);
     for (n, place) in place.iter_mut().enumerate() {
         let taps = [a[n], b[n], c[n], d[n], e[n], f[n], g[n], h[n], i[n]];

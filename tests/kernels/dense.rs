@@ -1,0 +1,119 @@
+//! Convolutions of all channels.
+
+use shaders::Dense;
+
+use super::*;
+
+/// Convolutions of all channels; with two banks the sizes are even, as a FactorizedReduce needs.
+#[derive(Clone, Debug)]
+struct DenseConvolutions {
+    shape: [usize; 4],
+    outputs: usize,
+    size: usize,
+    banks: usize,
+    dense: Dense,
+    permuted: bool,
+}
+
+impl Case for DenseConvolutions {
+    fn strategy() -> BoxedStrategy<Self> {
+        let size = prop::sample::select(vec![1, 1, 3, 3, 5]);
+        let outputs = prop::sample::select(vec![1, 4, 5, 9, 16, 24]);
+        let sizes = (shapes().prop_map(enough), outputs, size, 1..4_usize);
+        (sizes, any::<[bool; 3]>())
+            .prop_map(|((shape, outputs, size, stride), [relu, reduce, permuted])| {
+                let dense = Dense { relu, stride, moments: false };
+                if !reduce {
+                    return Self { shape, outputs, size, banks: 1, dense, permuted };
+                }
+                let [n, h, w, c] = shape;
+                let dense = Dense { stride: 2, ..dense };
+                Self {
+                    shape: [n, h / 2 * 2, w / 2 * 2, c],
+                    outputs: 2 * outputs,
+                    size: 1,
+                    banks: 2,
+                    dense,
+                    permuted,
+                }
+            })
+            .boxed()
+    }
+
+    fn inputs(&self) -> Vec<Vec<f32>> {
+        let weights = self.outputs * self.shape[3] * self.size * self.size;
+        vec![noise(self.shape.iter().product(), 1), noise(weights, 2)]
+    }
+
+    fn op(&self) -> Box<Op> {
+        let Self { shape, outputs, size, banks, dense, permuted } = self.clone();
+        Box::new(move |kernels, inputs| {
+            let [x, weight]: [Tensor<1>; 2] = inputs.try_into().unwrap();
+            let weight = weight.reshape([outputs, shape[3], size, size]);
+            dense.forward(kernels, images(x, shape, permuted), weight.chunk(banks, 0)).0
+        })
+    }
+}
+
+#[test]
+fn a_dense_convolution_equals_plain_ops() {
+    equals_plain_ops::<DenseConvolutions>();
+}
+
+#[test]
+fn a_dense_convolution_does_not_depend_on_threads() {
+    does_not_depend_on_threads::<DenseConvolutions>();
+}
+
+#[test]
+fn a_dense_convolution_tracks_each_input_alone() {
+    tracks_each_input_alone::<DenseConvolutions>();
+}
+
+/// Without the ReLU, at whose corner finite differences say nothing.
+#[derive(Clone, Debug)]
+struct SmoothDense(DenseConvolutions);
+
+impl Case for SmoothDense {
+    fn strategy() -> BoxedStrategy<Self> {
+        let smooth = |case: DenseConvolutions| {
+            Self(DenseConvolutions { dense: Dense { relu: false, ..case.dense }, ..case })
+        };
+        DenseConvolutions::strategy().prop_map(smooth).boxed()
+    }
+
+    fn inputs(&self) -> Vec<Vec<f32>> {
+        self.0.inputs()
+    }
+
+    fn op(&self) -> Box<Op> {
+        self.0.op()
+    }
+}
+
+#[test]
+fn a_dense_convolution_agrees_with_finite_differences() {
+    agrees_with_finite_differences::<SmoothDense>(0.01);
+}
+
+/// The moments that it takes on the way are those of its output.
+#[test]
+fn a_dense_convolution_knows_the_moments_of_its_output() {
+    for (name, device) in crate::devices::all() {
+        runner(8)
+            .run(&DenseConvolutions::strategy(), |case| {
+                let [x, weight] = [0, 1].map(|i| vector(&case.inputs()[i], &device));
+                let DenseConvolutions { shape, outputs, size, banks, dense, .. } = case;
+                let (z, moments) = Dense { moments: true, ..dense }.forward(
+                    Kernels::Fused,
+                    x.reshape(shape),
+                    weight.reshape([outputs, shape[3], size, size]).chunk(banks, 0),
+                );
+                let expected = numbers(shaders::moments(Kernels::Composed, z));
+                let error = difference(&numbers(moments.unwrap()), &expected);
+                prop_assert!(error < 1e-5, "{}: {:e}", name, error);
+                Ok(())
+            })
+            .unwrap();
+    }
+}

@@ -1,0 +1,75 @@
+//! Batch norm and its moments.
+
+use super::*;
+
+/// Batch norm by its own moments or by given ones.
+#[derive(Clone, Debug)]
+struct BatchNorm {
+    shape: [usize; 4],
+    by: By,
+    permuted: bool,
+}
+
+impl Case for BatchNorm {
+    fn strategy() -> BoxedStrategy<Self> {
+        (shapes().prop_map(enough), by(), any::<bool>())
+            .prop_map(|(shape, by, permuted)| Self { shape, by, permuted })
+            .boxed()
+    }
+
+    fn inputs(&self) -> Vec<Vec<f32>> {
+        vec![noise(self.shape.iter().product(), 3)]
+    }
+
+    fn op(&self) -> Box<Op> {
+        let Self { shape, by, permuted } = self.clone();
+        Box::new(move |kernels, inputs| {
+            let [x] = inputs.try_into().unwrap();
+            shaders::normalise(kernels, normed(kernels, images(x, shape, permuted), by))
+        })
+    }
+}
+
+#[test]
+fn batch_norm_equals_plain_ops() {
+    equals_plain_ops::<BatchNorm>();
+}
+
+#[test]
+fn batch_norm_agrees_with_finite_differences() {
+    agrees_with_finite_differences::<BatchNorm>(0.01);
+}
+
+#[test]
+fn batch_norm_does_not_depend_on_threads() {
+    does_not_depend_on_threads::<BatchNorm>();
+}
+
+/// Where sums of squares would cancel: mean 100, variance 1/3.
+#[test]
+fn moments_are_exact_far_from_zero() {
+    let shape = [3, 8, 7, 5];
+    let values: Vec<f32> = noise(shape.iter().product(), 4).iter().map(|x| x + 100.0).collect();
+    let channel = |c: usize| values.iter().skip(c).step_by(5).map(|x| f64::from(*x));
+    let mean = |c: usize| channel(c).sum::<f64>() / 168.0;
+    let variance = |c: usize| channel(c).map(|x| (x - mean(c)).powi(2)).sum::<f64>() / 168.0;
+    for (name, device) in crate::devices::all() {
+        let x = vector(&values, &device).reshape(shape);
+        let found = numbers(shaders::moments(Kernels::Fused, x));
+        for c in 0..5 {
+            assert!((f64::from(found[c]) - mean(c)).abs() < 2e-5, "{name}: mean {}", found[c]);
+            let error = (f64::from(found[5 + c]) - variance(c)).abs();
+            assert!(error < 1e-5, "{name}: variance {}", found[5 + c]);
+        }
+    }
+}
+
+/// A single pixel has variance 0: zeros come out, and no gradient.
+#[test]
+fn batch_norm_of_one_pixel_is_zero() {
+    let case = BatchNorm { shape: [1, 1, 1, 6], by: By::Batch, permuted: false };
+    let Outcome { value, gradients } =
+        evaluate(Kernels::Fused, &Device::flex(), &case.inputs(), &case.op());
+    assert_eq!(value, [0.0; 6]);
+    assert_eq!(gradients, [[0.0; 6]]);
+}
