@@ -35,8 +35,8 @@ pub const BENCH: &str = "bench";
 pub static ALL: &[Preset] = &[
     Preset {
         name: "quick",
-        help: "a small SDARTS-ADV search on the images that come with the program: about two \
-               minutes on two CPU cores",
+        help: "a small SDARTS-ADV search on the images that come with the program: about a \
+               minute on two CPU cores",
         settings: &[
             ("search.space", "s5"),
             ("search.method", "sdarts-adv"),
