@@ -78,6 +78,17 @@ fn golden_hessian_on_wgpu() {
     });
 }
 
+/// All of them whole: `cargo test -p tests -- --ignored whole_golden_hessian`.
+#[test]
+#[ignore = "560 gradients, on a software adapter half an hour"]
+fn whole_golden_hessian_of_the_larger_networks_on_wgpu() {
+    for_every_search("wgpu", |fixture, device| {
+        if fixture.kind() == "cnn-search" {
+            hessian::check_matrix(fixture, device);
+        }
+    });
+}
+
 #[test]
 fn golden_extreme_eigenvalues_on_wgpu() {
     for_every_search("wgpu", |fixture, device| hessian::check_extremes(fixture, device, 1));
