@@ -8,6 +8,7 @@
 //! over channels, 1×1 convolutions are matrix products and batch-norm sums are column sums.
 
 mod arithmetic;
+mod bank;
 mod constants;
 mod kinks;
 mod layer;
@@ -15,10 +16,11 @@ mod layout;
 mod pass;
 
 pub use arithmetic::Flow;
+pub use bank::UnitBank;
 pub use constants::Constants;
 pub use kinks::{Kinks, Pattern};
-pub use layer::{BatchNorm, Layer, Sequence};
-pub use layout::{Builder, Init, Layout, NormId, NormSlot, WeightId, WeightSlot};
+pub use layer::{BatchNorm, Layer, Sequence, UnitLayer};
+pub use layout::{BlockId, Builder, Init, Layout, NormId, NormSlot, WeightId, WeightSlot};
 pub use pass::{Pass, Randomness, Statistics, Wanted, drop_path};
 
 use burn::tensor::{Int, Tensor, activation};

@@ -5,7 +5,9 @@ use pollster::block_on;
 use smoothdarts::checkpoint::{Checkpoint, CheckpointError};
 use smoothdarts::config::{AlphaBatches, Config, Order};
 use smoothdarts::event::Event;
+use smoothdarts::net::NetShape;
 use smoothdarts::search::SearchError;
+use smoothdarts::space;
 
 use super::tiny;
 
@@ -55,6 +57,31 @@ fn a_search_restored_after_any_event_equals_an_uninterrupted_one_bit_for_bit() {
             assert!(found == last, "{} stopped after event {stop}", config.search.method);
         }
     }
+}
+
+/// Weights that kernels read together lie together in memory; a checkpoint has them in the order in which
+/// the network was built, as it always had, so that those of other versions can be continued.
+#[test]
+fn a_checkpoint_has_the_weights_in_the_order_of_the_network() {
+    let config = tiny::config("s5", "darts");
+    let mut loader = tiny::loader(&config);
+    let mut search = tiny::search(&config, &loader);
+    tiny::run(&mut search, &mut loader).unwrap();
+    let named = block_on(search.weights()).unwrap();
+    let named = safetensors::SafeTensors::deserialize(&named).unwrap();
+    let shape =
+        NetShape { image_channels: 1, classes: 10, cells: 2, channels: 4, stem_multiplier: 3 };
+    let network = space::find("s5").unwrap().supernet(shape).unwrap();
+    let expected: Vec<u8> = network
+        .layout()
+        .weights()
+        .iter()
+        .flat_map(|slot| named.tensor(&slot.name).unwrap().data().to_vec())
+        .collect();
+    let saved = block_on(search.checkpoint()).unwrap();
+    let found = &saved.array("weights", &[expected.len() / 4]).unwrap().values;
+    let found: Vec<u8> = found.iter().flat_map(|value| value.to_le_bytes()).collect();
+    assert!(found == expected);
 }
 
 #[test]

@@ -8,6 +8,10 @@ use crate::rng::{Stream, Streams, uniform};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WeightId(pub(super) usize);
 
+/// Handle of weights that a pass has as one tensor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlockId(pub(super) usize);
+
 /// Handle of a batch-norm layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NormId(pub(super) usize);
@@ -44,11 +48,14 @@ pub struct NormSlot {
     pub range: Range<usize>,
 }
 
-/// The places of all weights and statistics of a network, in the order of construction.
+/// The places of all weights and statistics of a network. Slots stand in the order of construction;
+/// in the flat vectors those that one kernel reads lie side by side.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Layout {
     weights: Vec<WeightSlot>,
     norms: Vec<NormSlot>,
+    weight_blocks: Blocks,
+    norm_blocks: Blocks,
 }
 
 impl Layout {
@@ -64,28 +71,30 @@ impl Layout {
 
     /// Number of weights of the network.
     pub fn weight_count(&self) -> usize {
-        self.weights.last().map_or(0, |slot| slot.range.end)
+        self.weights.iter().map(|slot| slot.range.len()).sum()
     }
 
     /// Number of channels over all batch-norm layers.
     pub fn norm_channels(&self) -> usize {
-        self.norms.last().map_or(0, |slot| slot.range.end)
+        self.norms.iter().map(|slot| slot.range.len()).sum()
     }
 
-    /// Initial weights: the flat vector.
+    /// Initial weights: the flat vector. A weight's values follow from its index, wherever it lies.
     pub fn initial_weights(&self, streams: &Streams) -> Vec<f32> {
-        let mut flat = Vec::with_capacity(self.weight_count());
+        let mut ordered = Vec::with_capacity(self.weight_count());
         for (index, slot) in self.weights.iter().enumerate() {
             match slot.init {
                 Init::FanIn(fan_in) => {
                     let bound = 1.0 / (fan_in as f32).sqrt();
                     let mut rng = streams.at(Stream::Weights, index as u64);
-                    flat.extend(uniform(&mut rng, slot.range.len(), -bound, bound));
+                    ordered.extend(uniform(&mut rng, slot.range.len(), -bound, bound));
                 }
-                Init::Constant(value) => flat.extend(std::iter::repeat_n(value, slot.range.len())),
+                Init::Constant(value) => {
+                    ordered.extend(std::iter::repeat_n(value, slot.range.len()));
+                }
             }
         }
-        flat
+        self.placed(&ordered)
     }
 
     /// Initial statistics: means 0, then variances 1.
@@ -95,6 +104,118 @@ impl Layout {
         flat.resize(2 * channels, 1.0);
         flat
     }
+
+    /// The values of weight 0, 1, …, from the flat vector: the order of checkpoints.
+    ///
+    /// # Shapes
+    /// - `flat` and output: [`Layout::weight_count`]
+    pub fn in_order(&self, flat: &[f32]) -> Vec<f32> {
+        gathered(self.weights.iter().map(|slot| &slot.range), flat)
+    }
+
+    /// The flat vector, from the values of weight 0, 1, …: undoes [`Layout::in_order`].
+    ///
+    /// # Shapes
+    /// - `ordered` and output: [`Layout::weight_count`]
+    pub fn placed(&self, ordered: &[f32]) -> Vec<f32> {
+        scattered(self.weights.iter().map(|slot| &slot.range), ordered)
+    }
+
+    /// The statistics of layer 0, 1, …, from the flat ones.
+    ///
+    /// # Shapes
+    /// - `flat` and output: [2, channels of all layers]
+    pub fn statistics_in_order(&self, flat: &[f32]) -> Vec<f32> {
+        let (means, variances) = flat.split_at(self.norm_channels());
+        let half = |flat| gathered(self.norms.iter().map(|slot| &slot.range), flat);
+        [half(means), half(variances)].concat()
+    }
+
+    /// The flat statistics, from those of layer 0, 1, …: undoes [`Layout::statistics_in_order`].
+    ///
+    /// # Shapes
+    /// - `ordered` and output: [2, channels of all layers]
+    pub fn placed_statistics(&self, ordered: &[f32]) -> Vec<f32> {
+        let (means, variances) = ordered.split_at(self.norm_channels());
+        let half = |ordered| scattered(self.norms.iter().map(|slot| &slot.range), ordered);
+        [half(means), half(variances)].concat()
+    }
+
+    /// The blocks and their places, in the order of the flat vector; without those that lost all
+    /// their weights to others.
+    pub(super) fn blocks(&self) -> impl Iterator<Item = (BlockId, Range<usize>)> {
+        self.weight_blocks.0.iter().enumerate().filter_map(move |(index, slots)| {
+            let (first, last) = (&self.weights[*slots.first()?], &self.weights[*slots.last()?]);
+            Some((BlockId(index), first.range.start..last.range.end))
+        })
+    }
+
+    /// The block of each weight, and its place in that block.
+    pub(super) fn places(&self) -> Vec<(BlockId, Range<usize>)> {
+        let mut places = vec![(BlockId(0), 0..0); self.weights.len()];
+        for (block, Range { start, .. }) in self.blocks() {
+            for &slot in &self.weight_blocks.0[block.0] {
+                let range = &self.weights[slot].range;
+                places[slot] = (block, range.start - start..range.end - start);
+            }
+        }
+        places
+    }
+
+    fn join(&mut self, weights: &[WeightId]) -> BlockId {
+        let block = self.weight_blocks.join(weights.iter().map(|id| id.0).collect());
+        let mut start = 0;
+        for &slot in self.weight_blocks.0.iter().flatten() {
+            start = put(&mut self.weights[slot].range, start);
+        }
+        BlockId(block)
+    }
+
+    fn join_norms(&mut self, norms: &[NormId]) {
+        self.norm_blocks.join(norms.iter().map(|id| id.0).collect());
+        let mut start = 0;
+        for &slot in self.norm_blocks.0.iter().flatten() {
+            start = put(&mut self.norms[slot].range, start);
+        }
+    }
+}
+
+/// Which slots lie side by side: all of them in the order of the flat vector, in blocks. A block
+/// keeps its index for ever, so one that loses its slots stays, empty.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Blocks(Vec<Vec<usize>>);
+
+impl Blocks {
+    /// Takes these slots out of their blocks and makes them the last one; returns its index.
+    fn join(&mut self, slots: Vec<usize>) -> usize {
+        for block in &mut self.0 {
+            block.retain(|slot| !slots.contains(slot));
+        }
+        self.0.push(slots);
+        self.0.len() - 1
+    }
+}
+
+/// Moves a range to `start` and returns its end.
+fn put(range: &mut Range<usize>, start: usize) -> usize {
+    *range = start..start + range.len();
+    range.end
+}
+
+/// The values of these ranges, one after another.
+fn gathered<'a>(ranges: impl Iterator<Item = &'a Range<usize>>, flat: &[f32]) -> Vec<f32> {
+    ranges.flat_map(|range| &flat[range.clone()]).copied().collect()
+}
+
+/// The vector of which [`gathered`] gives these values; the ranges tile it.
+fn scattered<'a>(ranges: impl Iterator<Item = &'a Range<usize>>, ordered: &[f32]) -> Vec<f32> {
+    let (mut flat, mut rest) = (vec![0.0; ordered.len()], ordered);
+    for range in ranges {
+        let (values, after) = rest.split_at(range.len());
+        flat[range.clone()].copy_from_slice(values);
+        rest = after;
+    }
+    flat
 }
 
 /// Adds weights to a [`Layout`] under a module path.
@@ -111,28 +232,159 @@ impl<'a> Builder<'a> {
 
     /// A builder one module further down.
     pub fn child(&mut self, name: impl std::fmt::Display) -> Builder<'_> {
-        let path = self.join(&name.to_string());
+        let path = self.path_of(&name.to_string());
         Builder { layout: self.layout, path }
     }
 
-    /// Adds a weight tensor.
+    /// Adds a weight tensor, a block of its own.
     pub fn weight(&mut self, name: &str, shape: &[usize], init: Init) -> WeightId {
         let start = self.layout.weight_count();
         let range = start..start + shape.iter().product::<usize>();
-        let slot = WeightSlot { name: self.join(name), shape: shape.to_vec(), range, init };
+        let slot = WeightSlot { name: self.path_of(name), shape: shape.to_vec(), range, init };
+        let index = self.layout.weights.len();
         self.layout.weights.push(slot);
-        WeightId(self.layout.weights.len() - 1)
+        self.layout.weight_blocks.0.push(vec![index]);
+        WeightId(index)
     }
 
     /// Adds the statistics of a batch-norm layer at this path.
     pub fn norm(&mut self, channels: usize) -> NormId {
         let start = self.layout.norm_channels();
         let slot = NormSlot { name: self.path.clone(), range: start..start + channels };
+        let index = self.layout.norms.len();
         self.layout.norms.push(slot);
-        NormId(self.layout.norms.len() - 1)
+        self.layout.norm_blocks.0.push(vec![index]);
+        NormId(index)
     }
 
-    fn join(&self, name: &str) -> String {
+    /// Places these weights side by side, in this order, so that a pass has them as one tensor:
+    /// [`Pass::block`](super::Pass::block). Names, indices and initial values stay. A weight is in
+    /// one block only: to join it again is an error that takes it out of the earlier block, and one
+    /// that lost all its weights must not be read.
+    pub fn join(&mut self, weights: &[WeightId]) -> BlockId {
+        self.layout.join(weights)
+    }
+
+    /// Places the statistics of these layers side by side, in this order, so that they are one slice:
+    /// [`Pass::norm`](super::Pass::norm). What [`Builder::join`] says holds here too.
+    pub fn join_norms(&mut self, norms: &[NormId]) {
+        self.layout.join_norms(norms);
+    }
+
+    fn path_of(&self, name: &str) -> String {
         if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Weights of 2, 3, 4, 1 and 2 numbers and layers of 2, 1 and 3 channels.
+    fn layout(join: impl FnOnce(&mut Builder, &[WeightId], &[NormId])) -> Layout {
+        let mut layout = Layout::default();
+        let mut builder = Builder::new(&mut layout);
+        let weights = [("a", 2), ("b", 3), ("c", 4), ("d", 1), ("e", 2)].map(|(name, size)| {
+            let init = if size == 1 { Init::Constant(1.0) } else { Init::FanIn(size) };
+            builder.weight(name, &[size], init)
+        });
+        let norms = [2, 1, 3].map(|channels| builder.norm(channels));
+        join(&mut builder, &weights, &norms);
+        layout
+    }
+
+    fn joined() -> Layout {
+        layout(|builder, weights, norms| {
+            builder.join(&[weights[3], weights[0]]);
+            builder.join(&[weights[4], weights[1]]);
+            builder.join_norms(&[norms[2], norms[0]]);
+        })
+    }
+
+    fn weight_ranges(layout: &Layout) -> Vec<Range<usize>> {
+        layout.weights().iter().map(|slot| slot.range.clone()).collect()
+    }
+
+    fn norm_ranges(layout: &Layout) -> Vec<Range<usize>> {
+        layout.norms().iter().map(|slot| slot.range.clone()).collect()
+    }
+
+    fn numbers(count: usize) -> Vec<f32> {
+        (0..count).map(|number| number as f32).collect()
+    }
+
+    #[test]
+    fn joined_ranges_lie_side_by_side_and_all_tile_the_vector() {
+        let layout = joined();
+        assert_eq!(weight_ranges(&layout), [5..7, 9..12, 0..4, 4..5, 7..9]);
+        assert_eq!(norm_ranges(&layout), [4..6, 0..1, 1..4]);
+        assert_eq!((layout.weight_count(), layout.norm_channels()), (12, 6));
+    }
+
+    #[test]
+    fn what_is_added_after_a_join_comes_last() {
+        let mut layout = joined();
+        let mut builder = Builder::new(&mut layout);
+        builder.weight("late", &[2, 2], Init::FanIn(2));
+        builder.norm(4);
+        assert_eq!(weight_ranges(&layout).last(), Some(&(12..16)));
+        assert_eq!(norm_ranges(&layout).last(), Some(&(6..10)));
+    }
+
+    #[test]
+    fn a_block_keeps_its_handle_and_its_weights_know_their_places_in_it() {
+        let mut blocks = Vec::new();
+        let layout = layout(|builder, weights, _| {
+            blocks.push(builder.join(&[weights[3], weights[0]]));
+            blocks.push(builder.join(&[weights[2], weights[1]]));
+        });
+        let of =
+            |id: BlockId| layout.blocks().find(|(block, _)| *block == id).map(|(_, range)| range);
+        assert_eq!(blocks.iter().map(|id| of(*id)).collect::<Vec<_>>(), [Some(2..5), Some(5..12)]);
+        let tiles: Vec<Range<usize>> = layout.blocks().map(|(_, range)| range).collect();
+        assert_eq!(tiles, [0..2, 2..5, 5..12], "the last weight is alone");
+        let [first, second] = [blocks[0], blocks[1]];
+        let places = layout.places();
+        assert_eq!(places[..2], [(first, 1..3), (second, 4..7)]);
+        assert_eq!(places[2..4], [(second, 0..4), (first, 0..1)]);
+        assert_eq!(places[4].1, 0..2);
+    }
+
+    #[test]
+    fn weights_joined_again_leave_their_block() {
+        let mut blocks = Vec::new();
+        let layout = layout(|builder, weights, _| {
+            blocks.push(builder.join(&[weights[0], weights[1], weights[2]]));
+            blocks.push(builder.join(&[weights[1], weights[3]]));
+        });
+        assert_eq!(weight_ranges(&layout), [2..4, 8..11, 4..8, 11..12, 0..2]);
+        let found: Vec<_> = layout.blocks().skip(1).collect();
+        assert_eq!(found, [(blocks[0], 2..8), (blocks[1], 8..12)]);
+    }
+
+    #[test]
+    fn the_two_orders_are_turned_into_each_other() {
+        let layout = joined();
+        let flat = numbers(12);
+        let ordered = layout.in_order(&flat);
+        assert_eq!(ordered, [5.0, 6.0, 9.0, 10.0, 11.0, 0.0, 1.0, 2.0, 3.0, 4.0, 7.0, 8.0]);
+        assert_eq!(layout.placed(&ordered), flat);
+        let flat = numbers(12);
+        let ordered = layout.statistics_in_order(&flat);
+        assert_eq!(ordered[..6], [4.0, 5.0, 0.0, 1.0, 2.0, 3.0], "means");
+        assert_eq!(ordered[6..], [10.0, 11.0, 6.0, 7.0, 8.0, 9.0], "variances");
+        assert_eq!(layout.placed_statistics(&ordered), flat);
+    }
+
+    #[test]
+    fn a_join_changes_no_initial_value() {
+        let (apart, joined) = (layout(|_, _, _| ()), joined());
+        let streams = Streams::new(7);
+        let [before, after] = [&apart, &joined].map(|layout| layout.initial_weights(&streams));
+        assert_ne!(before, after, "another order");
+        for (apart, joined) in apart.weights().iter().zip(joined.weights()) {
+            assert_eq!(apart.name, joined.name);
+            assert_eq!(before[apart.range.clone()], after[joined.range.clone()], "{}", apart.name);
+        }
     }
 }

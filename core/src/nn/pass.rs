@@ -1,12 +1,15 @@
 //! One forward pass: the weights it reads, the statistics it uses and those it observes.
 
+use std::collections::BTreeMap;
+use std::ops::Range;
+
 use burn::tensor::{Gradients, Tensor, TensorData};
 use rand_pcg::Pcg64;
 use shaders::{Kernels, Norm, Normed};
 
 use super::constants::Constants;
 use super::kinks::Kinks;
-use super::layout::{Layout, NormId, WeightId};
+use super::layout::{BlockId, Layout, NormId, WeightId};
 use super::{NORM_EPS, NORM_MOMENTUM};
 use crate::rng::uniform;
 
@@ -63,12 +66,19 @@ pub struct Pass {
     pub kinks: Kinks,
     constants: Option<Constants>,
     tracks: bool,
-    weights: Vec<Tensor<1>>,
-    running: Option<Vec<Tensor<2>>>,
-    observed: Vec<Option<Observation>>,
+    /// One for each block, in the order of the flat vector.
+    leaves: BTreeMap<usize, Tensor<1>>,
+    /// The block of each weight and the place in it.
+    places: Vec<(BlockId, Range<usize>)>,
+    /// The channels of each batch-norm layer in the flat vectors.
+    channels: Vec<Range<usize>>,
+    running: Option<Tensor<2>>,
+    /// By the first channel, so in the order of the flat vectors.
+    observed: BTreeMap<usize, Observation>,
 }
 
-/// Moments that one layer saw, and over how many numbers each was taken.
+/// Moments that one layer or several joined ones saw, and over how many numbers each was taken.
+#[derive(Clone)]
 struct Observation {
     moments: Tensor<2>,
     count: usize,
@@ -87,20 +97,18 @@ impl Pass {
         kernels: Kernels,
         randomness: Randomness,
     ) -> Self {
-        let leaf = |range: std::ops::Range<usize>| {
+        let leaf = |(block, range): (BlockId, Range<usize>)| {
             let view = weights.clone().slice([range]);
-            match wanted {
+            let leaf = match wanted {
                 Wanted::Nothing => view,
                 Wanted::Architecture => view.autodiff(),
                 Wanted::Weights => view.autodiff().require_grad(),
-            }
+            };
+            (block.0, leaf)
         };
         let running = match statistics {
             Statistics::Batch => None,
-            Statistics::Running(all) => {
-                let of = |range: std::ops::Range<usize>| all.clone().slice([0..2, range]);
-                Some(layout.norms().iter().map(|slot| of(slot.range.clone())).collect())
-            }
+            Statistics::Running(all) => Some(all),
         };
         Self {
             kernels,
@@ -108,9 +116,11 @@ impl Pass {
             kinks: Kinks::Free,
             constants: None,
             tracks: wanted != Wanted::Nothing,
-            weights: layout.weights().iter().map(|slot| leaf(slot.range.clone())).collect(),
+            leaves: layout.blocks().map(leaf).collect(),
+            places: layout.places(),
+            channels: layout.norms().iter().map(|slot| slot.range.clone()).collect(),
             running,
-            observed: layout.norms().iter().map(|_| None).collect(),
+            observed: BTreeMap::new(),
         }
     }
 
@@ -141,7 +151,19 @@ impl Pass {
 
     /// A weight in the shape that a layer needs.
     pub fn weight<const D: usize>(&self, id: WeightId, shape: [usize; D]) -> Tensor<D> {
-        self.weights[id.0].clone().reshape(shape)
+        let (block, place) = self.places[id.0].clone();
+        let leaf = self.block(block);
+        let is_alone = leaf.dims() == [place.len()];
+        let weight = if is_alone { leaf } else { leaf.slice([place]) };
+        weight.reshape(shape)
+    }
+
+    /// The weights of a block, one after another as they were joined.
+    ///
+    /// # Shapes
+    /// - output: [weights of the block]
+    pub fn block(&self, id: BlockId) -> Tensor<1> {
+        self.leaves[&id.0].clone()
     }
 
     /// Whether batch-norm layers normalise by the statistics of the batch.
@@ -149,16 +171,32 @@ impl Pass {
         self.running.is_none()
     }
 
-    /// What layer `id` normalises `x` by: the statistics of the batch, which are remembered, or the
-    /// running ones. `moments` are those of `x`, if they are known already.
-    pub fn norm(&mut self, id: NormId, x: &Tensor<4>, moments: Option<Tensor<2>>) -> Norm {
+    /// What layers `ids` normalise a stack of their activations by, the first group of images by the
+    /// first layer: the statistics of the batch, which are remembered, or the running ones. Several
+    /// layers must have been joined in this order ([`Builder::join_norms`](super::Builder)).
+    /// `moments` are those of `x`, if they are known already.
+    ///
+    /// # Shapes
+    /// - `x`: [groups · batch, height, width, channels] with one group for each layer
+    /// - moments, given or not: [2, groups · channels], group after group
+    pub fn norm(&mut self, ids: &[NormId], x: &Tensor<4>, moments: Option<Tensor<2>>) -> Norm {
+        let channels = self.channels_of(ids);
         if let Some(running) = &self.running {
-            return Norm { moments: running[id.0].clone(), of_batch: false, eps: NORM_EPS };
+            let moments = running.clone().slice([0..2, channels]);
+            return Norm { moments, of_batch: false, eps: NORM_EPS };
         }
-        let [batch, height, width, _] = x.dims();
-        let moments = moments.unwrap_or_else(|| shaders::moments(self.kernels, x.clone()));
-        self.observe(id, moments.clone(), batch * height * width);
+        let [images, height, width, _] = x.dims();
+        let moments =
+            moments.unwrap_or_else(|| shaders::moments(self.kernels, x.clone(), ids.len()));
+        let count = images / ids.len() * height * width;
+        self.observe(channels.start, Observation { moments: moments.clone(), count });
         Norm { moments, of_batch: true, eps: NORM_EPS }
+    }
+
+    /// The channels of layers that lie side by side.
+    fn channels_of(&self, ids: &[NormId]) -> Range<usize> {
+        let of = |id: Option<&NormId>| id.map_or(0..0, |id| self.channels[id.0].clone());
+        of(ids.first()).start..of(ids.last()).end
     }
 
     /// The activation after its pending batch norm.
@@ -187,35 +225,38 @@ impl Pass {
     /// Records that layer `other` saw the same input as layer `id`: candidates without parameters
     /// are computed once for all edges that leave a state.
     pub fn observe_like(&mut self, id: NormId, other: NormId) {
-        if let Some(Observation { moments, count }) = &self.observed[id.0] {
-            self.observed[other.0] = Some(Observation { moments: moments.clone(), count: *count });
+        let [seen, like] = [id, other].map(|id| self.channels[id.0].start);
+        if let Some(observation) = self.observed.get(&seen).cloned() {
+            self.observed.insert(like, observation);
         }
     }
 
-    fn observe(&mut self, id: NormId, moments: Tensor<2>, count: usize) {
+    fn observe(&mut self, start: usize, observation: Observation) {
         if self.constants.is_some() {
             return; // what it shares was seen in another pass
         }
-        self.observed[id.0] = Some(Observation { moments, count });
+        self.observed.insert(start, observation);
     }
 
     /// Gradients of all weights as a flat vector; zero where a weight had no part in the loss.
     pub fn weight_gradient(&self, layout: &Layout, gradients: &mut Gradients) -> Tensor<1> {
-        let flat = self.weights.iter().zip(layout.weights()).map(|(leaf, slot)| {
+        let flat = layout.blocks().map(|(block, range)| {
+            let leaf = self.block(block);
             leaf.grad_remove(gradients)
-                .unwrap_or_else(|| Tensor::zeros([slot.range.len()], &leaf.device().inner()))
+                .unwrap_or_else(|| Tensor::zeros([range.len()], &leaf.device().inner()))
         });
         Tensor::cat(flat.collect(), 0)
     }
 
     /// The running statistics after this pass, as PyTorch updates them: with the unbiased variance.
+    /// A pass sees all layers, or none in eval mode.
     ///
     /// # Shapes
     /// - `running` and output: [2, channels of all layers]
     pub fn updated(self, running: Tensor<2>) -> Tensor<2> {
         let mut factors = Vec::new();
         let mut moments = Vec::new();
-        for Observation { moments: seen, count } in self.observed.into_iter().flatten() {
+        for Observation { moments: seen, count } in self.observed.into_values() {
             let unbiased = count as f32 / (count.max(2) - 1) as f32;
             factors.extend(std::iter::repeat_n(unbiased, seen.dims()[1]));
             moments.push(seen);

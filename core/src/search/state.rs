@@ -80,7 +80,8 @@ impl State {
 }
 
 impl Search {
-    /// The whole state.
+    /// The whole state. Its weights and statistics stand in the order of the slots of the [`Layout`]:
+    /// where they lie in memory may change, a checkpoint must stay readable.
     ///
     /// # Errors
     /// [`SearchError::Diverged`] if a number is not finite, [`SearchError::InStep`] between the
@@ -90,11 +91,16 @@ impl Search {
             return Err(SearchError::InStep);
         }
         let State { weights, momentum, statistics, alpha, adam } = &self.state;
-        let architecture = self.model.network.architecture().to_vec();
-        let mut arrays = BTreeMap::new();
-        arrays.insert("weights".to_owned(), array(weights).await?);
-        arrays.insert("momentum".to_owned(), array(momentum).await?);
-        arrays.insert("statistics".to_owned(), array(statistics).await?);
+        let (network, mut arrays) = (&self.model.network, BTreeMap::new());
+        let (layout, architecture) = (network.layout(), network.architecture().to_vec());
+        for (name, flat) in [("weights", weights), ("momentum", momentum)] {
+            let Array { shape, values } = array(flat).await?;
+            let values = layout.in_order(&values);
+            arrays.insert(name.to_owned(), Array { shape, values });
+        }
+        let Array { shape, values } = array(statistics).await?;
+        let values = layout.statistics_in_order(&values);
+        arrays.insert("statistics".to_owned(), Array { shape, values });
         for ((tensor, alpha), moments) in architecture.iter().zip(alpha).zip(adam) {
             let [first, second] = moment_names(&tensor.name);
             arrays.insert(alpha_name(&tensor.name), array(alpha).await?);
@@ -171,7 +177,7 @@ fn restored(
     let (layout, architecture) = (network.layout(), network.architecture());
     let vector = |name: &str| {
         let shape = [layout.weight_count()];
-        checkpoint.array(name, &shape).map(|array| flat(array.values.clone(), device))
+        checkpoint.array(name, &shape).map(|array| flat(layout.placed(&array.values), device))
     };
     let matrix = |name: &str, shape: [usize; 2]| {
         checkpoint
@@ -185,10 +191,12 @@ fn restored(
         alpha.push(matrix(&alpha_name(&tensor.name), shape)?);
         adam.push(Moments { first: matrix(&first, shape)?, second: matrix(&second, shape)? });
     }
+    let shape = [2, layout.norm_channels()];
+    let statistics = layout.placed_statistics(&checkpoint.array("statistics", &shape)?.values);
     Ok(State {
         weights: vector("weights")?,
         momentum: vector("momentum")?,
-        statistics: matrix("statistics", [2, layout.norm_channels()])?,
+        statistics: flat(statistics, device).reshape(shape),
         alpha,
         adam,
     })
