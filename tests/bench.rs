@@ -67,7 +67,7 @@ fn every_row_has_the_keys_that_programs_read() {
         let (share, calls): (f64, f64) = (sum("share"), sum("calls"));
         assert!((share - 1.0).abs() < 1e-9, "{row}");
         assert_eq!(calls, rate("launches"), "{row}");
-        assert!(profile.iter().any(|kernel| kernel["name"] == "unit_and_moments"), "{row}");
+        assert!(profile.iter().any(|kernel| kernel["name"] == "bank_and_moments"), "{row}");
     }
 }
 

@@ -198,6 +198,11 @@ fn shapes() -> impl Strategy<Value = [usize; 4]> {
     (1..4_usize, 1..11_usize, 1..11_usize, channels).prop_map(|(n, h, w, c)| [n, h, w, c])
 }
 
+/// Activations in a stack.
+fn groups() -> impl Strategy<Value = usize> {
+    prop::sample::select(vec![1, 1, 2, 3])
+}
+
 /// An image batch from flat numbers, either as they lie or through a permuted view.
 fn images(flat: Tensor<1>, [n, h, w, c]: [usize; 4], permuted: bool) -> Tensor<4> {
     match permuted {
@@ -224,17 +229,23 @@ fn by() -> impl Strategy<Value = By> {
     prop::sample::select(vec![By::Nothing, By::Batch, By::Given])
 }
 
-fn normed(kernels: Kernels, x: Tensor<4>, by: By) -> Normed {
-    let [_, _, _, channels] = x.dims();
+/// A stack of so many activations.
+fn normed(kernels: Kernels, x: Tensor<4>, by: By, groups: usize) -> Normed {
+    let columns = groups * x.dims()[3];
     let norm = |moments, of_batch| Some(Norm { moments, of_batch, eps: 1e-5 });
     let norm = match by {
         By::Nothing => None,
-        By::Batch => norm(shaders::moments(kernels, x.clone()), true),
+        By::Batch => norm(shaders::moments(kernels, x.clone(), groups), true),
         By::Given => {
-            let mut moments = noise(channels, 20);
-            moments.extend(noise(channels, 21).iter().map(|variance| variance.abs() + 0.5));
-            norm(vector(&moments, &x.device().inner()).reshape([2, channels]), false)
+            let mut moments = noise(columns, 20);
+            moments.extend(noise(columns, 21).iter().map(|variance| variance.abs() + 0.5));
+            norm(vector(&moments, &x.device().inner()).reshape([2, columns]), false)
         }
     };
     Normed { x, norm }
+}
+
+/// The shape of a stack of so many activations.
+fn stack([n, h, w, c]: [usize; 4], groups: usize) -> [usize; 4] {
+    [groups * n, h, w, c]
 }

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use burn::tensor::{Device, Distribution, Tensor};
 use divan::{Bencher, Divan};
-use shaders::{Dense, Kernels, Norm, Normed, Pool, Unit};
+use shaders::{Bank, Dense, Kernels, Mix, Norm, Normed, Pool, Term, Unit};
 
 /// [batch, height, width, channels] of the cells of a search on CIFAR-10 (C = 16), at batch 16.
 const SHAPES: [[usize; 4]; 3] = [[16, 32, 32, 16], [16, 16, 16, 32], [16, 8, 8, 64]];
@@ -67,23 +67,32 @@ macro_rules! lab {
 lab! {
     unit_3x3: Op {
         inputs: 1,
-        weights: |channels| vec![9 * channels, channels * channels],
-        run: |kernels, x, weights| unit(kernels, x, weights, [3, 1, 1]),
+        weights: |channels| vec![(9 + channels) * channels],
+        run: |kernels, x, weights| bank(kernels, x, weights, 1, &[(3, 1)]),
     },
     unit_3x3_stride_2: Op {
         inputs: 1,
-        weights: |channels| vec![9 * channels, channels * channels],
-        run: |kernels, x, weights| unit(kernels, x, weights, [3, 2, 1]),
+        weights: |channels| vec![(9 + channels) * channels],
+        run: |kernels, x, weights| bank(kernels, x, weights, 2, &[(3, 1)]),
     },
     unit_5x5: Op {
         inputs: 1,
-        weights: |channels| vec![25 * channels, channels * channels],
-        run: |kernels, x, weights| unit(kernels, x, weights, [5, 1, 1]),
+        weights: |channels| vec![(25 + channels) * channels],
+        run: |kernels, x, weights| bank(kernels, x, weights, 1, &[(5, 1)]),
     },
     unit_5x5_dilated: Op {
         inputs: 1,
-        weights: |channels| vec![25 * channels, channels * channels],
-        run: |kernels, x, weights| unit(kernels, x, weights, [5, 1, 2]),
+        weights: |channels| vec![(25 + channels) * channels],
+        run: |kernels, x, weights| bank(kernels, x, weights, 1, &[(5, 2)]),
+    },
+    // The first units of the four edges that leave an input of a cell.
+    bank_of_8: Op {
+        inputs: 1,
+        weights: |channels| vec![4 * (9 + 25 + 2 * channels) * channels],
+        run: |kernels, x, weights| {
+            let units = [[(3, 1); 4], [(5, 1); 4]].concat();
+            bank(kernels, x, weights, 1, &units)
+        },
     },
     dense_1x1: Op {
         inputs: 1,
@@ -109,8 +118,11 @@ lab! {
         inputs: CANDIDATES,
         weights: |_| vec![CANDIDATES],
         run: |kernels, x, weights| {
-            let candidates = x.iter().map(|x| normed(kernels, x)).collect();
-            shaders::mix(kernels, None, candidates, weights[0].clone())
+            let stacks = x.iter().map(|x| normed(kernels, x)).collect();
+            let term = |stack| Term { target: 0, stack, group: 0, weight: stack };
+            let terms = (0..CANDIDATES).map(term).collect();
+            let mix = Mix { batch: x[0].dims()[0], targets: 1, terms };
+            mix.forward(kernels, None, stacks, weights[0].clone())
         },
     },
     max_pool: Op {
@@ -125,18 +137,20 @@ lab! {
     },
 }
 
-/// ReLU, depthwise and 1×1 convolution, with the moments that the batch norm after it needs.
-fn unit(
+/// ReLU, depthwise and 1×1 convolutions of (size, dilation) side by side, with the moments that the
+/// batch norms after them need.
+fn bank(
     kernels: Kernels,
     x: &[Tensor<4>],
     weights: &[Tensor<1>],
-    [size, stride, dilation]: [usize; 3],
+    stride: usize,
+    units: &[(usize, usize)],
 ) -> Tensor<4> {
-    let channels = x[0].dims()[3];
-    let depthwise = weights[0].clone().reshape([channels, 1, size, size]);
-    let pointwise = weights[1].clone().reshape([channels, channels]);
-    let unit = Unit { relu: true, stride, dilation, moments: true };
-    unit.forward(kernels, x[0].clone().into(), depthwise, pointwise).0
+    let unit =
+        |(size, dilation): &(usize, usize)| Unit { source: 0, size: *size, dilation: *dilation };
+    let units = units.iter().map(unit).collect();
+    let bank = Bank { units, relu: true, stride, moments: true };
+    bank.forward(kernels, x[0].clone().into(), weights[0].clone()).0
 }
 
 /// ReLU, a convolution of all channels, with the moments that the batch norm after it needs.
@@ -155,7 +169,7 @@ fn dense(
 
 /// With a batch norm that waits for its reader.
 fn normed(kernels: Kernels, x: &Tensor<4>) -> Normed {
-    let moments = shaders::moments(kernels, x.clone());
+    let moments = shaders::moments(kernels, x.clone(), 1);
     Normed { x: x.clone(), norm: Some(Norm { moments, of_batch: true, eps: 1e-5 }) }
 }
 

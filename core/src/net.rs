@@ -3,6 +3,7 @@
 
 mod bench201;
 mod cell;
+mod dag;
 mod model;
 
 use burn::tensor::Tensor;
@@ -127,11 +128,11 @@ impl Supernet for CellNet {
         probabilities: &[Tensor<2>],
         pass: &mut Pass,
     ) -> Tensor<2> {
-        let rows: Vec<Vec<Tensor<1>>> = probabilities.iter().map(split_rows).collect();
+        let p: Vec<Tensor<1>> = probabilities.iter().map(flat).collect();
         let mut before = State::images(images).after(&self.stem, pass);
         let mut previous = before.clone();
         for cell in &self.cells {
-            let output = cell.forward(&before, &previous, &rows[cell.kind()], pass);
+            let output = cell.forward(&before, &previous, &p[cell.kind()], pass);
             (before, previous) = (previous, output);
         }
         self.classifier.forward(previous.value, pass)
@@ -169,10 +170,8 @@ fn describe(name: &str, table: &[EdgeTable]) -> Architecture {
     Architecture { name: name.to_owned(), edges: table.iter().map(edge).collect() }
 }
 
-/// One vector for every edge; split once for all cells of a type, so that their gradients meet in
-/// 14 small vectors instead of in a matrix for each of 112 edges.
-fn split_rows(probabilities: &Tensor<2>) -> Vec<Tensor<1>> {
+/// The rows of a table one after another: where edge e has its candidate k, at e · operations + k.
+fn flat(probabilities: &Tensor<2>) -> Tensor<1> {
     let [edges, operations] = probabilities.dims();
-    let row = |edge: usize| probabilities.clone().slice([edge..edge + 1]).reshape([operations]);
-    (0..edges).map(row).collect()
+    probabilities.clone().reshape([edges * operations])
 }

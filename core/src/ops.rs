@@ -5,7 +5,7 @@
 use burn::tensor::Tensor;
 use shaders::{Normed, Pool};
 
-use crate::nn::{Builder, Flow, Layer, NormId, Pass, Sequence};
+use crate::nn::{Builder, Flow, Layer, NormId, Pass, Sequence, UnitLayer};
 
 /// Name of the operation that gives nothing. It takes softmax mass in the spaces that have it, and
 /// is never derived.
@@ -181,95 +181,85 @@ impl Candidate {
         self.layers.multiply_adds(&mut state)
     }
 
+    /// Its units, if it is made of nothing else.
+    pub fn units(&self) -> Vec<UnitLayer> {
+        let unit = |layer: &Layer| match layer {
+            Layer::Unit(unit) => Some(*unit),
+            _ => None,
+        };
+        self.layers.0.iter().map(unit).collect::<Option<_>>().unwrap_or_default()
+    }
+
+    /// Whether both give the same, whatever state they read: pooling and the identity are the same on
+    /// every edge.
+    pub fn is_like(&self, other: &Self) -> bool {
+        let kind = |layer: &Layer| match layer {
+            Layer::Pool { kind, stride } => Some((Some(*kind), *stride)),
+            Layer::Norm(norm) if !norm.is_affine() => Some((None, 0)),
+            _ => None,
+        };
+        let kinds =
+            |candidate: &Self| -> Option<Vec<_>> { candidate.layers.0.iter().map(kind).collect() };
+        kinds(self).is_some_and(|own| kinds(other) == Some(own))
+    }
+
+    /// The statistics of its batch norms that are layers of their own.
+    pub fn norms(&self) -> Vec<NormId> {
+        let norm = |layer: &Layer| match layer {
+            Layer::Norm(norm) => Some(norm.id),
+            _ => None,
+        };
+        self.layers.0.iter().filter_map(norm).collect()
+    }
+
     /// Applies the candidate to a state of the cell; its last batch norm is left to the sum.
     ///
     /// # Shapes
     /// - output: [batch, ⌈height / stride⌉, ⌈width / stride⌉, channels]
-    pub fn forward(&self, state: &mut State, pass: &mut Pass) -> Normed {
-        if state.constant && !self.draws() {
-            return pass.constant(|pass| self.compute(state, pass));
-        }
-        self.compute(state, pass)
+    pub fn forward(&self, state: &State, pass: &mut Pass) -> Normed {
+        let compute = |pass: &mut Pass| self.layers.forward(state.value.clone().into(), pass);
+        if self.draws() { compute(pass) } else { state.constant(pass, compute) }
     }
 
     /// Whether its output is another one in every pass.
     fn draws(&self) -> bool {
         self.layers.0.iter().any(|layer| matches!(layer, Layer::Noise { .. }))
     }
-
-    fn compute(&self, state: &mut State, pass: &mut Pass) -> Normed {
-        match *self.layers.0.as_slice() {
-            [Layer::Pool { kind, stride }, Layer::Norm(norm)] => {
-                state.pooled(kind, stride, Some(norm.id), pass, &self.layers)
-            }
-            [Layer::Pool { kind, stride }] => state.pooled(kind, stride, None, pass, &self.layers),
-            _ => self.layers.forward(state.value.clone().into(), pass),
-        }
-    }
 }
 
-/// A state of a cell, with what all edges that leave it share: pooling is the same on every edge,
-/// statistics of its batch norm included. Computed once instead of once for each of up to four
-/// edges.
+/// A state of a cell.
 #[derive(Clone)]
 pub struct State {
     /// [batch, height, width, channels].
     pub value: Tensor<4>,
     /// Whether it is the same at every p.
     constant: bool,
-    pooled: Vec<Pooled>,
-}
-
-#[derive(Clone)]
-struct Pooled {
-    kind: Pool,
-    stride: usize,
-    norm: Option<NormId>,
-    value: Normed,
 }
 
 impl State {
-    /// A state that nothing was computed from yet, and that depends on p.
+    /// A state that depends on p.
     pub fn new(value: Tensor<4>) -> Self {
-        Self { value, constant: false, pooled: Vec::new() }
+        Self { value, constant: false }
     }
 
     /// The images, before any p.
     pub fn images(value: Tensor<4>) -> Self {
-        Self { constant: true, ..Self::new(value) }
+        Self { value, constant: true }
     }
 
     /// This state after layers.
     pub fn after(&self, layers: &Sequence, pass: &mut Pass) -> Self {
         let compute = |pass: &mut Pass| {
             let output = layers.forward(self.value.clone().into(), pass);
-            pass.apply(output)
+            pass.apply(output).into()
         };
-        let value = match self.constant {
-            true => pass.constant(|pass| compute(pass).into()).x,
-            false => compute(pass),
-        };
-        Self { constant: self.constant, ..Self::new(value) }
+        Self { value: self.constant(pass, compute).x, ..*self }
     }
 
-    fn pooled(
-        &mut self,
-        kind: Pool,
-        stride: usize,
-        norm: Option<NormId>,
-        pass: &mut Pass,
-        layers: &Sequence,
-    ) -> Normed {
-        let known = self.pooled.iter().find(|known| known.kind == kind && known.stride == stride);
-        if let Some(known) = known {
-            if let (Some(known), Some(norm)) = (known.norm, norm) {
-                pass.observe_like(known, norm);
-            }
-            return known.value.clone();
-        }
-        let value = layers.forward(self.value.clone().into(), pass);
-        self.pooled.push(Pooled { kind, stride, norm, value: value.clone() });
-        value
+    /// What `compute` makes of this state alone; passes that share compute it once, where neither
+    /// depends on p.
+    pub fn constant(&self, pass: &mut Pass, compute: impl FnOnce(&mut Pass) -> Normed) -> Normed {
+        if self.constant { pass.constant(compute) } else { compute(pass) }
     }
 }
 

@@ -7,14 +7,16 @@
 //!
 //! | function | computes | why stock ops are not enough |
 //! |---|---|---|
-//! | [`Unit::forward`] | \[batch norm\] → \[ReLU\] → depthwise → pointwise, and the moments of the output | a pass over memory for each, and Flex computes the depthwise weight gradient channel by channel |
+//! | [`Bank::forward`] | \[batch norm\] → \[ReLU\] → depthwise → pointwise, and the moments of the output, of many units at once | a pass over memory for each, and Flex computes the depthwise weight gradient channel by channel |
 //! | [`Dense::forward`] | \[ReLU\] → k×k convolution of all channels, FactorizedReduce included, and the moments of the output | layout changes around each call, copies of transposed matrices on the way back |
 //! | [`moments`], [`normalise`] | batch norm without affine part | about ten passes over memory instead of two |
-//! | [`mix`] | Σ p·candidate of an edge, batch norm included | four passes for each candidate, and twice as many backward |
+//! | [`Mix::forward`] | Σ p·candidate of all edges that leave a state, batch norm included | four passes for each candidate, and twice as many backward |
 //! | [`Climb::forward`] | a step of the attack: sign, ball, [`row_clip`] | 17 of them for a table of 14 rows |
 //! | [`pool`] | 3×3 pooling | layout changes around each call, indices kept for the way back |
 //!
-//! A batch norm can be left to the kernel that reads the activation: [`Normed`].
+//! A batch norm can be left to the kernel that reads the activation: [`Normed`]. Activations can lie in a
+//! stack, one after another along the batch, each with moments of its own: so a supernet computes in a
+//! few calls what its edges have in common.
 //!
 //! All tensors have the logical shape [batch, height, width, channels]: depthwise convolutions
 //! vectorise over channels, 1×1 convolutions are matrix products and batch-norm sums are column
@@ -37,10 +39,10 @@ mod wgpu;
 
 pub use climb::{Climb, row_clip};
 pub use dense::Dense;
-pub use mix::mix;
+pub use mix::{Mix, Term};
 pub use norm::{Norm, Normed, moments, normalise};
 pub use pool::{Pool, pool};
-pub use unit::Unit;
+pub use unit::{Bank, Unit};
 
 use burn::backend::DispatchDevice;
 use burn::tensor::{DType, Device, Tensor};

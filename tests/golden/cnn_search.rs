@@ -73,11 +73,7 @@ impl<'a> Case<'a> {
         };
         let network = space::find(space).unwrap().supernet(shape).unwrap();
         let layout = network.layout();
-        let flat: Vec<f32> = layout
-            .weights()
-            .iter()
-            .flat_map(|slot| fixture.values(&format!("param/{}", slot.name)).to_vec())
-            .collect();
+        let flat = by_weight(fixture, network.as_ref(), "param");
         let vector = |values: Vec<f32>| {
             let count = values.len();
             Tensor::<1>::from_data(TensorData::new(values, [count]), device)
@@ -120,10 +116,11 @@ impl<'a> Case<'a> {
         self.report.extend(report);
     }
 
-    /// The initial weights, changed by rounding.
+    /// The initial weights, changed by rounding; each by the same draws wherever it lies.
     fn rounded(&self, start: u64) -> Tensor<1> {
         let [count] = self.weights.dims();
         let noise = normal(&mut Pcg64::seed_from_u64(start), count);
+        let noise = self.model.network.layout().placed(&noise);
         let noise = Tensor::<1>::from_data(TensorData::new(noise, [count]), &self.device);
         self.weights.clone() * noise.mul_scalar(ROUNDING).add_scalar(1.0)
     }
@@ -165,7 +162,7 @@ impl<'a> Case<'a> {
         report.relative("train/grad_norm", &grad_norm, fixture.values("train/grad_norm"), 1e-3);
         report.relative("train/grad", &host(gradient), &self.by_weight("train/grad"), 1e-3);
         let layout = self.model.network.layout();
-        let statistics = host(outcome.statistics);
+        let statistics = layout.statistics_in_order(&host(outcome.statistics));
         let (means, variances) = statistics.split_at(layout.norm_channels());
         for (kind, found) in [("running_mean", means), ("running_var", variances)] {
             let slots = layout.norms().iter();
@@ -304,12 +301,8 @@ impl<'a> Case<'a> {
         report
     }
 
-    /// The tensors `prefix/<weight>` of all weights, flat.
     fn by_weight(&self, prefix: &str) -> Vec<f32> {
-        let slots = self.model.network.layout().weights().iter();
-        slots
-            .flat_map(|slot| self.fixture.values(&format!("{prefix}/{}", slot.name)).to_vec())
-            .collect()
+        by_weight(self.fixture, self.model.network.as_ref(), prefix)
     }
 
     fn derivation(&mut self) {
@@ -333,6 +326,14 @@ impl<'a> Case<'a> {
         let expected: Derived = serde_json::from_str(&text).unwrap();
         assert_eq!(found, expected, "{}: genotype", self.fixture.name);
     }
+}
+
+/// The tensors `prefix/<weight>` of all weights, as they lie in the flat vector.
+fn by_weight(fixture: &Fixture, network: &dyn Supernet, prefix: &str) -> Vec<f32> {
+    let values = |name: &str| fixture.values(&format!("{prefix}/{name}")).to_vec();
+    let slots = network.layout().weights().iter();
+    let ordered: Vec<f32> = slots.flat_map(|slot| values(&slot.name)).collect();
+    network.layout().placed(&ordered)
 }
 
 /// The tensors `prefix/<architecture tensor>`.

@@ -109,11 +109,29 @@ fn a_dense_convolution_knows_the_moments_of_its_output() {
                     x.reshape(shape),
                     weight.reshape([outputs, shape[3], size, size]).chunk(banks, 0),
                 );
-                let expected = numbers(shaders::moments(Kernels::Composed, z));
+                let expected = numbers(shaders::moments(Kernels::Composed, z, 1));
                 let error = difference(&numbers(moments.unwrap()), &expected);
                 prop_assert!(error < 1e-5, "{}: {:e}", name, error);
                 Ok(())
             })
             .unwrap();
+    }
+}
+
+/// Two pixels share a vector where a pixel fills half of it, and only where input, output and matrix
+/// agree in that: every pair of widths around it.
+#[test]
+fn every_pair_of_narrow_widths_equals_plain_ops() {
+    let cpu = Device::flex();
+    for (inputs, outputs) in [2, 4, 8, 16].into_iter().flat_map(|i| [2, 4, 8, 16].map(|o| (i, o))) {
+        for (size, stride, banks) in [(1, 1, 1), (1, 2, 1), (1, 2, 2), (3, 1, 1), (3, 2, 1)] {
+            let dense = Dense { relu: true, stride, moments: false };
+            let shape = [2, 6, 6, inputs];
+            let case = DenseConvolutions { shape, outputs, size, banks, dense, permuted: false };
+            let (inputs, op) = (case.inputs(), case.op());
+            let reference = evaluate(Kernels::Composed, &cpu, &inputs, &op);
+            let found = evaluate(Kernels::Fused, &cpu, &inputs, &op);
+            assert_same(&found, &reference, &format!("{case:?}"));
+        }
     }
 }

@@ -5,15 +5,22 @@ use super::*;
 /// Batch norm by its own moments or by given ones.
 #[derive(Clone, Debug)]
 struct BatchNorm {
+    /// Of the whole stack.
     shape: [usize; 4],
+    groups: usize,
     by: By,
     permuted: bool,
 }
 
 impl Case for BatchNorm {
     fn strategy() -> BoxedStrategy<Self> {
-        (shapes().prop_map(enough), by(), any::<bool>())
-            .prop_map(|(shape, by, permuted)| Self { shape, by, permuted })
+        (shapes().prop_map(enough), groups(), by(), any::<bool>())
+            .prop_map(|(shape, groups, by, permuted)| Self {
+                shape: stack(shape, groups),
+                groups,
+                by,
+                permuted,
+            })
             .boxed()
     }
 
@@ -22,10 +29,10 @@ impl Case for BatchNorm {
     }
 
     fn op(&self) -> Box<Op> {
-        let Self { shape, by, permuted } = self.clone();
+        let Self { shape, groups, by, permuted } = self.clone();
         Box::new(move |kernels, inputs| {
             let [x] = inputs.try_into().unwrap();
-            shaders::normalise(kernels, normed(kernels, images(x, shape, permuted), by))
+            shaders::normalise(kernels, normed(kernels, images(x, shape, permuted), by, groups))
         })
     }
 }
@@ -55,7 +62,7 @@ fn moments_are_exact_far_from_zero() {
     let variance = |c: usize| channel(c).map(|x| (x - mean(c)).powi(2)).sum::<f64>() / 168.0;
     for (name, device) in crate::devices::all() {
         let x = vector(&values, &device).reshape(shape);
-        let found = numbers(shaders::moments(Kernels::Fused, x));
+        let found = numbers(shaders::moments(Kernels::Fused, x, 1));
         for c in 0..5 {
             assert!((f64::from(found[c]) - mean(c)).abs() < 2e-5, "{name}: mean {}", found[c]);
             let error = (f64::from(found[5 + c]) - variance(c)).abs();
@@ -64,10 +71,28 @@ fn moments_are_exact_far_from_zero() {
     }
 }
 
+/// The moments of a stack are those of its activations.
+#[test]
+fn every_activation_of_a_stack_has_its_own_moments() {
+    let (shape, values) = ([2, 4, 5, 3], noise(3 * 2 * 4 * 5 * 3, 9));
+    for (name, device) in crate::devices::all() {
+        let moments = |values: &[f32], groups| {
+            let x = vector(values, &device).reshape(stack(shape, groups));
+            numbers(shaders::moments(Kernels::Fused, x, groups))
+        };
+        let (found, each) = (moments(&values, 3), values.chunks_exact(values.len() / 3));
+        for (group, values) in each.enumerate() {
+            let alone = moments(values, 1);
+            let of_group = [&found[3 * group..][..3], &found[9 + 3 * group..][..3]].concat();
+            assert!(difference(&of_group, &alone) < 1e-6, "{name}: group {group}");
+        }
+    }
+}
+
 /// A single pixel has variance 0: zeros come out, and no gradient.
 #[test]
 fn batch_norm_of_one_pixel_is_zero() {
-    let case = BatchNorm { shape: [1, 1, 1, 6], by: By::Batch, permuted: false };
+    let case = BatchNorm { shape: [1, 1, 1, 6], groups: 1, by: By::Batch, permuted: false };
     let Outcome { value, gradients } =
         evaluate(Kernels::Fused, &Device::flex(), &case.inputs(), &case.op());
     assert_eq!(value, [0.0; 6]);

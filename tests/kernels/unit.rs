@@ -1,78 +1,96 @@
-//! Units: depthwise and pointwise convolution in one.
+//! Banks of units: depthwise and pointwise convolution in one, many at once.
 
-use shaders::Unit;
+use shaders::{Bank, Unit};
 
 use super::*;
 
 #[derive(Clone, Debug)]
-struct Convolutions {
+struct Banks {
+    /// Of one activation.
     shape: [usize; 4],
     outputs: usize,
-    size: usize,
-    stride: usize,
-    dilation: usize,
-    relu: bool,
+    bank: Bank,
     by: By,
     permuted: bool,
 }
 
-impl Case for Convolutions {
+/// One to four units, of which some read the same activation.
+fn units() -> impl Strategy<Value = Vec<Unit>> {
+    let size = prop::sample::select(vec![3, 3, 5, 5, 7]);
+    prop::collection::vec((any::<bool>(), size, 1..3_usize), 1..5_usize).prop_map(|units| {
+        let mut source = 0;
+        let unit = |(index, (moves_on, size, dilation))| {
+            source += usize::from(index > 0 && moves_on);
+            Unit { source, size, dilation }
+        };
+        units.into_iter().enumerate().map(unit).collect()
+    })
+}
+
+impl Case for Banks {
     fn strategy() -> BoxedStrategy<Self> {
-        let size = prop::sample::select(vec![3, 5, 7]);
         let outputs = prop::sample::select(vec![0, 0, 1, 5, 16]);
-        let sizes = (shapes().prop_map(enough), outputs, size, 1..3_usize, 1..3_usize);
+        let sizes = (shapes().prop_map(enough), outputs, units(), 1..3_usize);
         (sizes, any::<bool>(), by(), any::<bool>())
-            .prop_map(|((shape, outputs, size, stride, dilation), relu, by, permuted)| {
+            .prop_map(|((shape, outputs, units, stride), relu, by, permuted)| {
                 // A unit of a cell has as many outputs as channels.
                 let outputs = if outputs == 0 { shape[3] } else { outputs };
-                Self { shape, outputs, size, stride, dilation, relu, by, permuted }
+                let bank = Bank { units, relu, stride, moments: false };
+                Self { shape, outputs, bank, by, permuted }
             })
             .boxed()
     }
 
     fn inputs(&self) -> Vec<Vec<f32>> {
         let channels = self.shape[3];
-        let depthwise = noise(channels * self.size * self.size, 2);
-        let images = noise(self.shape.iter().product(), 1);
-        vec![images, depthwise, noise(self.outputs * channels, 3)]
+        let weights = |unit: &Unit| channels * (unit.size * unit.size + self.outputs);
+        let images = noise(stack(self.shape, self.sources()).iter().product(), 1);
+        vec![images, noise(self.bank.units.iter().map(weights).sum(), 2)]
     }
 
     fn op(&self) -> Box<Op> {
-        let Self { shape, outputs, size, stride, dilation, relu, by, permuted } = self.clone();
+        let case = self.clone();
         Box::new(move |kernels, inputs| {
-            let [x, depthwise, pointwise]: [Tensor<1>; 3] = inputs.try_into().unwrap();
-            let depthwise = depthwise.reshape([shape[3], 1, size, size]);
-            let pointwise = pointwise.reshape([outputs, shape[3]]);
-            let input = normed(kernels, images(x, shape, permuted), by);
-            let unit = Unit { relu, stride, dilation, moments: false };
-            unit.forward(kernels, input, depthwise, pointwise).0
+            let [x, weights] = inputs.try_into().unwrap();
+            case.bank.forward(kernels, case.input(kernels, x), weights).0
         })
     }
 }
 
-#[test]
-fn a_unit_equals_plain_ops() {
-    equals_plain_ops::<Convolutions>();
+impl Banks {
+    fn sources(&self) -> usize {
+        self.bank.units.last().unwrap().source + 1
+    }
+
+    fn input(&self, kernels: Kernels, x: Tensor<1>) -> Normed {
+        let x = images(x, stack(self.shape, self.sources()), self.permuted);
+        normed(kernels, x, self.by, self.sources())
+    }
 }
 
 #[test]
-fn a_unit_does_not_depend_on_threads() {
-    does_not_depend_on_threads::<Convolutions>();
+fn a_bank_equals_plain_ops() {
+    equals_plain_ops::<Banks>();
 }
 
 #[test]
-fn a_unit_tracks_each_input_alone() {
-    tracks_each_input_alone::<Convolutions>();
+fn a_bank_does_not_depend_on_threads() {
+    does_not_depend_on_threads::<Banks>();
+}
+
+#[test]
+fn a_bank_tracks_each_input_alone() {
+    tracks_each_input_alone::<Banks>();
 }
 
 /// Without the ReLU, at whose corner finite differences say nothing.
 #[derive(Clone, Debug)]
-struct Smooth(Convolutions);
+struct Smooth(Banks);
 
 impl Case for Smooth {
     fn strategy() -> BoxedStrategy<Self> {
-        let smooth = |unit| Self(Convolutions { relu: false, ..unit });
-        Convolutions::strategy().prop_map(smooth).boxed()
+        let smooth = |case: Banks| Self(Banks { bank: Bank { relu: false, ..case.bank }, ..case });
+        Banks::strategy().prop_map(smooth).boxed()
     }
 
     fn inputs(&self) -> Vec<Vec<f32>> {
@@ -85,31 +103,58 @@ impl Case for Smooth {
 }
 
 #[test]
-fn a_unit_agrees_with_finite_differences() {
+fn a_bank_agrees_with_finite_differences() {
     agrees_with_finite_differences::<Smooth>(0.01);
 }
 
-/// The moments that a unit takes on the way are those of its output.
+/// The moments that a bank takes on the way are those of its outputs.
 #[test]
-fn a_unit_knows_the_moments_of_its_output() {
+fn a_bank_knows_the_moments_of_its_outputs() {
     for (name, device) in crate::devices::all() {
         runner(8)
-            .run(&Convolutions::strategy(), |case| {
+            .run(&Banks::strategy(), |case| {
                 let inputs = case.inputs();
-                let [x, depthwise, pointwise] = [0, 1, 2].map(|i| vector(&inputs[i], &device));
-                let Convolutions { shape, outputs, size, stride, dilation, relu, .. } = case;
-                let unit = Unit { relu, stride, dilation, moments: true };
-                let (z, moments) = unit.forward(
-                    Kernels::Fused,
-                    normed(Kernels::Fused, x.reshape(shape), case.by),
-                    depthwise.reshape([shape[3], 1, size, size]),
-                    pointwise.reshape([outputs, shape[3]]),
-                );
-                let expected = numbers(shaders::moments(Kernels::Composed, z));
+                let [x, weights] = [0, 1].map(|i| vector(&inputs[i], &device));
+                let bank = Bank { moments: true, ..case.bank.clone() };
+                let input = case.input(Kernels::Fused, x);
+                let (z, moments) = bank.forward(Kernels::Fused, input, weights);
+                let units = bank.units.len();
+                let expected = numbers(shaders::moments(Kernels::Composed, z, units));
                 let error = difference(&numbers(moments.unwrap()), &expected);
                 prop_assert!(error < 1e-5, "{}: {:e}", name, error);
                 Ok(())
             })
             .unwrap();
     }
+}
+
+/// A unit of a bank computes what it computes by itself.
+#[test]
+fn units_of_a_bank_do_not_disturb_each_other() {
+    let cpu = Device::flex();
+    runner(16)
+        .run(&Banks::strategy(), |case| {
+            let (x, weights) = (case.inputs().remove(0), case.inputs().remove(1));
+            let op = case.op();
+            let all = numbers(op(Kernels::Fused, vec![vector(&x, &cpu), vector(&weights, &cpu)]));
+            let (image, mut start) = (case.shape.iter().product::<usize>(), 0);
+            let outputs = all.chunks_exact(all.len() / case.bank.units.len());
+            // By given moments, which differ from group to group, only whole stacks can be compared.
+            for (unit, expected) in case.bank.units.iter().zip(outputs) {
+                let count = case.shape[3] * (unit.size * unit.size + case.outputs);
+                let own = vector(&weights[start..start + count], &cpu);
+                start += count;
+                if case.by == By::Given || case.permuted {
+                    continue;
+                }
+                let x = vector(&x[unit.source * image..][..image], &cpu);
+                let units = vec![Unit { source: 0, ..*unit }];
+                let bank = Bank { units, ..case.bank.clone() };
+                let alone = Banks { bank, ..case.clone() };
+                let found = numbers(alone.op()(Kernels::Fused, vec![x, own]));
+                prop_assert!(difference(&found, expected) < 1e-6);
+            }
+            Ok(())
+        })
+        .unwrap();
 }

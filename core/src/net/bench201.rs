@@ -4,8 +4,8 @@
 
 use burn::tensor::Tensor;
 
-use super::cell::{MixedEdge, sum_into};
-use super::{Classifier, EdgeTable, NetShape, Supernet, describe, split_rows};
+use super::dag::Dag;
+use super::{Classifier, EdgeTable, NetShape, Supernet, describe, flat};
 use crate::arch::BENCH201;
 use crate::event::Architecture;
 use crate::nn::{Builder, Flow, Layer, Layout, Pass, Sequence, Wanted};
@@ -23,7 +23,7 @@ pub struct Bench201Net {
 
 enum Block {
     /// A searched cell.
-    Cell { edges: Vec<MixedEdge>, nodes: usize },
+    Cell(Dag),
     /// Two convolutions of which the first has stride 2, beside 2×2 averaging and a 1×1
     /// convolution.
     Residual { convolutions: [Sequence; 2], shortcut: Sequence },
@@ -77,9 +77,9 @@ impl Supernet for Bench201Net {
         probabilities: &[Tensor<2>],
         pass: &mut Pass,
     ) -> Tensor<2> {
-        let rows: Vec<Tensor<1>> = probabilities.iter().flat_map(split_rows).collect();
+        let p: Vec<Tensor<1>> = probabilities.iter().map(flat).collect();
         let stem = State::images(images).after(&self.stem, pass);
-        let output = self.blocks.iter().fold(stem, |x, block| block.forward(x, &rows, pass));
+        let output = self.blocks.iter().fold(stem, |x, block| block.forward(x, &p[0], pass));
         self.classifier.forward(output.after(&self.last, pass).value, pass)
     }
 }
@@ -87,12 +87,8 @@ impl Supernet for Bench201Net {
 impl Block {
     fn cell(builder: &mut Builder, table: &[EdgeTable], channels: usize) -> Self {
         let site = Site { channels, stride: 1, affine: false, pool_norm: false };
-        let edge = |edge: &EdgeTable| {
-            let path = format!("edges.{}<-{}", edge.node, edge.source);
-            MixedEdge::new(&mut builder.child(path), edge, site)
-        };
-        let nodes = table.iter().map(|edge| edge.node).max().unwrap_or(0);
-        Self::Cell { edges: table.iter().map(edge).collect(), nodes }
+        let path = |_, edge: &EdgeTable| format!("edges.{}<-{}", edge.node, edge.source);
+        Self::Cell(Dag::new(builder, table, 1, site, path))
     }
 
     fn residual(builder: &mut Builder, channels: usize) -> Self {
@@ -108,11 +104,11 @@ impl Block {
     /// Multiply-adds for one image; see [`Layer::multiply_adds`].
     fn multiply_adds(&self, flow: &mut Flow) -> u64 {
         match self {
-            Self::Cell { edges, .. } => {
+            Self::Cell(searched) => {
                 // By its p in an architecture pass, by the weights before it in a weight pass.
                 let node = Flow { tracked: flow.wanted != Wanted::Nothing, ..*flow };
                 let from = |source| if source == 0 { *flow } else { node };
-                let count = edges.iter().map(|edge| edge.multiply_adds(from(edge.source))).sum();
+                let count = searched.multiply_adds(from);
                 *flow = node;
                 count
             }
@@ -125,18 +121,13 @@ impl Block {
     }
 
     /// # Shapes
-    /// - `rows`: [operations] for every edge
+    /// - `p`: [edges · operations]
     /// - output: as `x`, or with half the height and width and twice the channels
-    fn forward(&self, x: State, rows: &[Tensor<1>], pass: &mut Pass) -> State {
+    fn forward(&self, x: State, p: &Tensor<1>, pass: &mut Pass) -> State {
         match self {
-            Self::Cell { edges, nodes } => {
-                let mut states = vec![x];
-                for node in 1..=*nodes {
-                    let sum = sum_into(node, edges, &mut states, rows, pass);
-                    let zeros = || states[0].value.zeros_like();
-                    states.push(State::new(sum.unwrap_or_else(zeros)));
-                }
-                states.swap_remove(*nodes)
+            Self::Cell(searched) => {
+                let nodes = searched.forward(vec![x.clone()], p, pass);
+                nodes.into_iter().last().map_or(x, State::new)
             }
             Self::Residual { convolutions: [first, second], shortcut } => {
                 let beside = State::new(halved(x.value.clone())).after(shortcut, pass);

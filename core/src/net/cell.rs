@@ -3,8 +3,9 @@
 use burn::tensor::Tensor;
 
 use super::EdgeTable;
+use super::dag::Dag;
 use crate::nn::{Builder, Flow, Pass, Sequence, Wanted};
-use crate::ops::{Candidate, Site, State, factorized_reduce, relu_conv_norm};
+use crate::ops::{Site, State, factorized_reduce, relu_conv_norm};
 
 /// Channels around a cell, and where it reduces.
 #[derive(Clone, Copy, Debug)]
@@ -47,16 +48,8 @@ impl Shape {
 
 pub(super) struct Cell {
     preprocess: [Sequence; 2],
-    edges: Vec<MixedEdge>,
-    nodes: usize,
+    searched: Dag,
     reduction: bool,
-}
-
-/// An edge that computes all its candidates.
-pub(super) struct MixedEdge {
-    node: usize,
-    pub source: usize,
-    candidates: Vec<Candidate>,
 }
 
 impl Cell {
@@ -69,19 +62,15 @@ impl Cell {
             relu_conv_norm(&mut first, before, channels, false)
         };
         let second = relu_conv_norm(&mut builder.child("preprocess1"), previous, channels, false);
-        let edges = table.iter().enumerate().map(|(index, edge)| {
-            let stride = if reduction && edge.source < 2 { 2 } else { 1 };
-            let site = Site { channels, stride, affine: false, pool_norm: true };
-            MixedEdge::new(&mut builder.child(format!("_ops.{index}._ops")), edge, site)
-        });
-        let edges: Vec<MixedEdge> = edges.collect();
-        let nodes = edges.iter().map(|edge| edge.node).max().map_or(0, |last| last - 1);
-        Self { preprocess: [first, second], edges, nodes, reduction }
+        let stride = if reduction { 2 } else { 1 };
+        let site = Site { channels, stride, affine: false, pool_norm: true };
+        let searched = Dag::new(builder, table, 2, site, |row, _| format!("_ops.{row}._ops"));
+        Self { preprocess: [first, second], searched, reduction }
     }
 
     /// Number of nodes.
     pub fn nodes(&self) -> usize {
-        self.nodes
+        self.searched.nodes()
     }
 
     /// Index of its architecture tensor: 0 for a normal cell, 1 for a reduction cell.
@@ -102,28 +91,23 @@ impl Cell {
             ..first
         };
         let state = |source: usize| [first, second].get(source).copied().unwrap_or(node);
-        let edges = self.edges.iter().map(|edge| edge.multiply_adds(state(edge.source)));
-        (preprocess + edges.sum::<u64>(), node)
+        (preprocess + self.searched.multiply_adds(state), node)
     }
 
     /// # Shapes
     /// - `before`, `previous`: outputs of the two cells before
-    /// - `rows`: [operations] for every edge
+    /// - `p`: [edges · operations]
     /// - output: [batch, height, width, nodes · channels]
     pub fn forward(
         &self,
         before: &State,
         previous: &State,
-        rows: &[Tensor<1>],
+        p: &Tensor<1>,
         pass: &mut Pass,
     ) -> State {
         let [first, second] = &self.preprocess;
-        let mut states = vec![before.after(first, pass), previous.after(second, pass)];
-        for node in 2..2 + self.nodes {
-            let sum = sum_into(node, &self.edges, &mut states, rows, pass);
-            states.extend(sum.map(State::new));
-        }
-        State::new(concatenate(states.into_iter().skip(2).map(|state| state.value).collect()))
+        let inputs = vec![before.after(first, pass), previous.after(second, pass)];
+        State::new(concatenate(self.searched.forward(inputs, p, pass)))
     }
 }
 
@@ -141,72 +125,4 @@ fn concatenate(nodes: Vec<Tensor<4>>) -> Tensor<4> {
     let pixels = |node: Tensor<4>| node.reshape([batch * height * width, channels]);
     let all = Tensor::cat(nodes.into_iter().map(pixels).collect(), 1);
     all.reshape([batch, height, width, count * channels])
-}
-
-impl MixedEdge {
-    /// Candidate i lies at `i` under the path of `builder`.
-    pub fn new(builder: &mut Builder, edge: &EdgeTable, site: Site) -> Self {
-        let candidate = |(index, operation): (usize, &&'static crate::ops::Operation)| {
-            operation.build(&mut builder.child(index), site)
-        };
-        let candidates = edge.operations.iter().enumerate().map(candidate).collect();
-        Self { node: edge.node, source: edge.source, candidates }
-    }
-
-    /// Multiply-adds of all candidates for one image of a state.
-    pub fn multiply_adds(&self, from: Flow) -> u64 {
-        self.candidates.iter().map(|candidate| candidate.multiply_adds(from)).sum()
-    }
-
-    /// `sum` + the edge, which drop-path may drop; then it is computed by itself.
-    fn add_to(
-        &self,
-        sum: Option<Tensor<4>>,
-        state: &mut State,
-        row: &Tensor<1>,
-        pass: &mut Pass,
-    ) -> Option<Tensor<4>> {
-        if !pass.drops_paths() {
-            return self.forward(state, row, sum, pass);
-        }
-        let own = self.forward(state, row, None, pass).map(|own| pass.drop_path(own));
-        [sum, own].into_iter().flatten().reduce(Tensor::add)
-    }
-
-    /// `sum` + Σ p·candidate(state) over the candidates that are not zero.
-    fn forward(
-        &self,
-        state: &mut State,
-        row: &Tensor<1>,
-        sum: Option<Tensor<4>>,
-        pass: &mut Pass,
-    ) -> Option<Tensor<4>> {
-        // Where a space has `none`, it is its first candidate.
-        let zeros = self.candidates.iter().take_while(|candidate| candidate.is_none()).count();
-        let live = &self.candidates[zeros..];
-        if live.is_empty() {
-            return sum;
-        }
-        let outputs = live.iter().map(|candidate| candidate.forward(state, pass)).collect();
-        let weights = match zeros {
-            0 => row.clone(),
-            _ => row.clone().slice([zeros..self.candidates.len()]),
-        };
-        Some(shaders::mix(pass.kernels, sum, outputs, weights))
-    }
-}
-
-/// A node: the sum of the mixed edges that end in it; `None` if all their candidates are zero.
-///
-/// # Shapes
-/// - `rows`: [operations] for every edge
-pub(super) fn sum_into(
-    node: usize,
-    edges: &[MixedEdge],
-    states: &mut [State],
-    rows: &[Tensor<1>],
-    pass: &mut Pass,
-) -> Option<Tensor<4>> {
-    let incoming = edges.iter().zip(rows).filter(|(edge, _)| edge.node == node);
-    incoming.fold(None, |sum, (edge, row)| edge.add_to(sum, &mut states[edge.source], row, pass))
 }

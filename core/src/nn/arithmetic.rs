@@ -4,7 +4,7 @@
 //! (FLOP = 2 × multiply-adds). Batch norm, pooling, ReLU and mixing are a few operations for each
 //! number that they read: their cost is memory traffic, which a rate in FLOP/s says nothing about.
 
-use super::layer::{Layer, Sequence};
+use super::layer::{Layer, Sequence, UnitLayer};
 use super::pass::Wanted;
 
 /// What counting has to know of the activations between two layers.
@@ -42,7 +42,7 @@ impl Layer {
     pub fn multiply_adds(&self, flow: &mut Flow) -> u64 {
         let stride = match *self {
             Self::Conv { stride, .. } => stride,
-            Self::Unit { stride, .. }
+            Self::Unit(UnitLayer { stride, .. })
             | Self::Dense { stride, .. }
             | Self::Pool { stride, .. }
             | Self::Noise { stride } => [stride; 2],
@@ -60,7 +60,9 @@ impl Layer {
     fn products_of_a_pixel(&self) -> u64 {
         let products = match *self {
             Self::Conv { shape, .. } => shape.iter().product(),
-            Self::Unit { channels, kernel, .. } => channels * (kernel * kernel + channels),
+            Self::Unit(UnitLayer { channels, kernel, .. }) => {
+                channels * (kernel * kernel + channels)
+            }
             Self::Dense { shape, shifted, .. } => {
                 shape.iter().product::<usize>() * (1 + usize::from(shifted.is_some()))
             }

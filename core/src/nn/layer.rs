@@ -3,7 +3,7 @@
 use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Tensor, TensorData};
-use shaders::{Dense, Normed, Pool, Unit};
+use shaders::{Dense, Normed, Pool};
 
 use super::layout::{Builder, Init, NormId, WeightId};
 use super::pass::Pass;
@@ -24,22 +24,7 @@ pub enum Layer {
         stride: [usize; 2],
     },
     /// ReLU, depthwise convolution, 1×1 convolution, batch norm: one kernel computes them.
-    Unit {
-        /// [channels, 1, kernel, kernel], padded to keep the size at stride 1.
-        depthwise: WeightId,
-        /// [channels, channels, 1, 1].
-        pointwise: WeightId,
-        /// Channels in and out.
-        channels: usize,
-        /// Height and width of the depthwise kernel.
-        kernel: usize,
-        /// Its stride.
-        stride: usize,
-        /// Its dilation.
-        dilation: usize,
-        /// The batch norm.
-        norm: BatchNorm,
-    },
+    Unit(UnitLayer),
     /// \[ReLU,\] square convolution of all channels \[, batch norm\]: one kernel computes them.
     Dense {
         /// Of the shape below.
@@ -71,6 +56,25 @@ pub enum Layer {
         /// Stride.
         stride: usize,
     },
+}
+
+/// ReLU, depthwise convolution, 1×1 convolution, batch norm.
+#[derive(Clone, Copy, Debug)]
+pub struct UnitLayer {
+    /// [channels, 1, kernel, kernel], padded to keep the size at stride 1.
+    pub depthwise: WeightId,
+    /// [channels, channels, 1, 1].
+    pub pointwise: WeightId,
+    /// Channels in and out.
+    pub channels: usize,
+    /// Height and width of the depthwise kernel.
+    pub kernel: usize,
+    /// Its stride.
+    pub stride: usize,
+    /// Its dilation.
+    pub dilation: usize,
+    /// The batch norm.
+    pub norm: BatchNorm,
 }
 
 /// A batch norm.
@@ -144,22 +148,14 @@ impl Layer {
         let depthwise = weight(first, &[channels, 1, kernel, kernel], kernel * kernel);
         let pointwise = weight(second, &[channels, channels, 1, 1], channels);
         let norm = BatchNorm::new(&mut builder.child(third), channels, affine);
-        Self::Unit { depthwise, pointwise, channels, kernel, stride, dilation, norm }
+        Self::Unit(UnitLayer { depthwise, pointwise, channels, kernel, stride, dilation, norm })
     }
 
     /// Applies the layer: [batch, height, width, channels] in and out. A batch norm without affine
     /// part is left to what comes next.
     pub fn forward(&self, x: Normed, pass: &mut Pass) -> Normed {
         match *self {
-            Self::Unit { depthwise, pointwise, channels, kernel, stride, dilation, norm } => {
-                let depthwise = pass.weight(depthwise, [channels, 1, kernel, kernel]);
-                let pointwise = pass.weight(pointwise, [channels, channels]);
-                let relu = pass.kinks.are_free();
-                let x = if relu { x } else { pass.kinks.rectify(pass.apply(x)).into() };
-                let unit = Unit { relu, stride, dilation, moments: pass.is_training() };
-                let (x, moments) = unit.forward(pass.kernels, x, depthwise, pointwise);
-                norm.pending(x, moments, pass)
-            }
+            Self::Unit(unit) => unit.forward(x, pass),
             Self::Dense { weight, shifted, shape, stride, relu, norm } => {
                 let mut weights = vec![pass.weight(weight, shape)];
                 weights.extend(shifted.map(|shifted| pass.weight(shifted, shape)));
@@ -190,7 +186,7 @@ impl Layer {
             Self::Pool { kind, stride } => pass.kinks.pool(pass.kernels, x, kind, stride),
             Self::Noise { stride } => noise(x, stride, pass),
             Self::Relu => pass.kinks.rectify(x),
-            Self::Unit { .. } | Self::Dense { .. } | Self::Norm(_) => x,
+            Self::Unit(_) | Self::Dense { .. } | Self::Norm(_) => x,
         }
     }
 }
@@ -212,10 +208,20 @@ impl BatchNorm {
         Self { id: builder.norm(channels), affine }
     }
 
+    /// Whether it has γ and β.
+    pub fn is_affine(&self) -> bool {
+        self.affine.is_some()
+    }
+
     /// `x`, whose moments may be known, with this batch norm to come; γ·x̂ + β at once, where there
     /// are such.
-    fn pending(self, x: Tensor<4>, moments: Option<Tensor<2>>, pass: &mut Pass) -> Normed {
-        let normed = Normed { norm: Some(pass.norm(self.id, &x, moments)), x };
+    pub(super) fn pending(
+        self,
+        x: Tensor<4>,
+        moments: Option<Tensor<2>>,
+        pass: &mut Pass,
+    ) -> Normed {
+        let normed = Normed { norm: Some(pass.norm(&[self.id], &x, moments)), x };
         let Some((gamma, beta)) = self.affine else { return normed };
         let x = pass.apply(normed);
         let shape = [1, 1, 1, x.dims()[3]];

@@ -6,7 +6,7 @@ use std::time::Instant;
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use indicatif::HumanBytes;
 use serde::Serialize;
-use shaders::{Kernels, Norm, Normed, Pool, Unit};
+use shaders::{Bank, Kernels, Mix, Norm, Normed, Pool, Term, Unit};
 use smoothdarts::config;
 use smoothdarts::nn::{NORM_EPS, ReadError, read};
 use smoothdarts::rng::{Stream, Streams, uniform};
@@ -84,27 +84,31 @@ fn check(selected: &Selected) -> anyhow::Result<Check> {
 /// Loss and gradients of a small mixed edge: every kernel of a search, forward and backward.
 async fn numbers(device: &Device, kernels: Kernels) -> Result<Vec<f32>, ReadError> {
     let x: Tensor<4> = leaf([4, 8, 8, 4], 0, device);
-    let depthwise: Tensor<4> = leaf([4, 1, 3, 3], 1, device);
-    let pointwise: Tensor<2> = leaf([4, 4], 2, device);
-    let p: Tensor<1> = leaf([3], 3, device);
+    // Of a 3×3 and of a 5×5 unit.
+    let weights: Tensor<1> = leaf([4 * (9 + 4) + 4 * (25 + 4)], 1, device);
+    let p: Tensor<1> = leaf([4], 3, device);
 
-    let unit = |input: Normed, relu| {
-        let unit = Unit { relu, stride: 1, dilation: 1, moments: true };
-        let (x, moments) = unit.forward(kernels, input, depthwise.clone(), pointwise.clone());
+    let bank = |input: Normed, relu, sources: [usize; 2]| {
+        let units = [(sources[0], 3), (sources[1], 5)];
+        let units = units.map(|(source, size)| Unit { source, size, dilation: 1 }).to_vec();
+        let bank = Bank { units, relu, stride: 1, moments: true };
+        let (x, moments) = bank.forward(kernels, input, weights.clone());
         let norm = |moments| Norm { moments, of_batch: true, eps: NORM_EPS };
         Normed { x, norm: moments.map(norm) }
     };
-    let separable = unit(unit(x.clone().into(), false), true);
+    let separable = bank(bank(x.clone().into(), false, [0, 0]), true, [0, 1]);
     let pooled = shaders::pool(kernels, x.clone(), Pool::Max, 1);
-    let candidates = vec![x.clone().into(), separable, pooled.into()];
-    let mixed = shaders::mix(kernels, None, candidates, p.clone());
+    let terms = [(0, 0), (1, 0), (1, 1), (2, 0)].into_iter().enumerate();
+    let term = |(weight, (stack, group))| Term { target: weight % 2, stack, group, weight };
+    let mix = Mix { batch: 4, targets: 2, terms: terms.map(term).collect() };
+    let stacks = vec![x.clone().into(), separable, pooled.into()];
+    let mixed = mix.forward(kernels, None, stacks, p.clone());
 
     let loss = mixed.square().mean();
     let mut gradients = loss.backward();
     let mut numbers = read(loss.inner()).await?;
     numbers.extend(gradient(x, &mut gradients).await?);
-    numbers.extend(gradient(depthwise, &mut gradients).await?);
-    numbers.extend(gradient(pointwise, &mut gradients).await?);
+    numbers.extend(gradient(weights, &mut gradients).await?);
     numbers.extend(gradient(p, &mut gradients).await?);
     Ok(numbers)
 }

@@ -19,6 +19,10 @@ impl Columns {
         Self { channels: channels.max(1) }
     }
 
+    pub(crate) fn channels(&self) -> usize {
+        self.channels
+    }
+
     /// Floats of a strip, a multiple of the channels and of the longest vector (16 floats), at
     /// least [`STRIP`].
     pub(crate) fn strip(&self) -> usize {

@@ -117,17 +117,19 @@ pub(crate) fn for_parts<T: Send, const N: usize>(
     let mut chunks = outs.map(|(out, size)| out.chunks_mut(size.max(1)));
     let next = |_| chunks.each_mut().map(|chunks| chunks.next().unwrap_or_default());
     let parts: Vec<[&mut [T]; N]> = (0..count).map(next).collect();
-    run(parts, work);
+    for_each(parts, work);
 }
 
+/// Calls `work` with the index of every part and the part, on all threads.
 #[cfg(not(target_family = "wasm"))]
-fn run<P: Send>(parts: Vec<P>, work: impl Fn(usize, P) + Sync + Send) {
+pub(crate) fn for_each<P: Send>(parts: Vec<P>, work: impl Fn(usize, P) + Sync + Send) {
     use rayon::prelude::*;
     parts.into_par_iter().enumerate().for_each(|(index, part)| work(index, part));
 }
 
+/// Calls `work` with the index of every part and the part.
 #[cfg(target_family = "wasm")]
-fn run<P: Send>(parts: Vec<P>, work: impl Fn(usize, P) + Sync + Send) {
+pub(crate) fn for_each<P: Send>(parts: Vec<P>, work: impl Fn(usize, P) + Sync + Send) {
     parts.into_iter().enumerate().for_each(|(index, part)| work(index, part));
 }
 

@@ -23,7 +23,7 @@ impl Rows for Plain<'_> {
 }
 
 /// How the pixels of an image lie in the scratch memory.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Planes {
     /// Channels of the image.
     pub(crate) channels: usize,

@@ -134,7 +134,7 @@ fn forward(x: FlexTensor, weight: FlexTensor, sizes: Sizes, moments: bool) -> (B
             image_moments(z, Columns::new(outputs), partial);
         }
     });
-    let moments = if moments { merge(&partial, outputs, output / outputs) } else { Vec::new() };
+    let moments = if moments { merge(&partial, 1, outputs, output / outputs) } else { Vec::new() };
     (z, moments)
 }
 

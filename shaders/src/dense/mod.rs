@@ -54,7 +54,7 @@ impl Dense {
     ) -> (Tensor<4>, Option<Tensor<2>>) {
         if !kernels.fused_for(&x) {
             let z = self.composed(x, banks);
-            let moments = self.moments.then(|| moments(kernels, z.clone()));
+            let moments = self.moments.then(|| moments(kernels, z.clone(), 1));
             return (z, moments);
         }
         let count = banks.len();

@@ -35,8 +35,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
                 continue;
             }
             let value = x[((image * HEIGHT + in_y) * WIDTH + in_x) * INPUTS + input];
-            let a = select(0.0, value, live(value));
-            sum += gradient[(row * OUT_WIDTH + out_x) * OUTPUTS + output] * a;
+            sum += gradient[(row * OUT_WIDTH + out_x) * OUTPUTS + output] * activation(value);
         }
     }
     partial[((chunk * OUTPUTS + output) * INPUTS + input) * SIZE * SIZE + tap] = sum;

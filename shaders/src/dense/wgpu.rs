@@ -1,5 +1,5 @@
-//! The WGSL kernels: one thread for each output number, each input number, or each weight and chunk
-//! of rows.
+//! The WGSL kernels: one thread for a block of output numbers, of channels of an input pixel, or for
+//! each weight and chunk of rows.
 
 use burn::backend::TensorMetadata;
 use burn::backend::wgpu::{CubeBackend, CubeTensor};
@@ -22,7 +22,7 @@ impl DenseOps for CubeBackend {
         sizes: Sizes,
     ) -> (CubeTensor, CubeTensor) {
         let z = Self::dense(x, weight, sizes);
-        (z.clone(), Self::moments(z))
+        (z.clone(), Self::moments(z, 1))
     }
 }
 
@@ -78,12 +78,14 @@ fn program(name: &'static str, source: &'static str, sizes: &Sizes, threads: usi
 }
 
 fn forward(sizes: &Sizes) -> Program {
-    let threads = sizes.output_shape().num_elements();
-    program("dense", include_str!("dense.wgsl"), sizes, threads)
+    let pixels = sizes.output_shape().num_elements() / sizes.outputs;
+    let threads = pixels.div_ceil(4) * sizes.banks * sizes.bank().div_ceil(4);
+    program("dense", include_str!("dense.wgsl"), sizes, threads).sizes([("out_pixels", pixels)])
 }
 
 fn x_gradient(sizes: &Sizes) -> Program {
-    let threads = sizes.input_shape().num_elements();
+    let pixels = sizes.input_shape().num_elements() / sizes.inputs();
+    let threads = pixels * sizes.inputs().div_ceil(4);
     program("dense_x_gradient", include_str!("x_gradient.wgsl"), sizes, threads)
 }
 

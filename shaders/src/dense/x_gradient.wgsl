@@ -1,6 +1,8 @@
 // out[n, y, x, c] = sum over o, i, j of weight[o, c, i, j] * gradient[n, (y + P - i - B) / S, (x + P - j - B) / S, o],
-// B the bank of o, where these are whole and in the image, and the ReLU let x pass. One thread for
-// each element of the input.
+// B the bank of o, where these are whole and in the image, and the ReLU let x pass. One thread for 4
+// channels of a pixel of the input.
+const BLOCKS: u32 = (INPUTS + 3u) / 4u;
+
 @group(0) @binding(0) var<storage, {{ access }}> x: array<f32>;
 @group(0) @binding(1) var<storage, {{ access }}> weight: array<f32>;
 @group(0) @binding(2) var<storage, {{ access }}> gradient: array<f32>;
@@ -12,36 +14,32 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     if index >= COUNT {
         return;
     }
-    let input = index % INPUTS;
-    let in_x = index / INPUTS % WIDTH;
-    let in_y = index / (INPUTS * WIDTH) % HEIGHT;
-    let image = index / (INPUTS * WIDTH * HEIGHT);
-    var sum = 0.0;
+    let input = index % BLOCKS * 4u;
+    let inputs = min(input + FOUR, vec4(INPUTS - 1u));
+    let pixel = index / BLOCKS;
+    let in_x = pixel % WIDTH;
+    let in_y = pixel / WIDTH % HEIGHT;
+    let image = pixel / (WIDTH * HEIGHT);
+    var sums = vec4(0.0);
     for (var bank = 0u; bank < OUTPUTS / BANK; bank++) {
-        for (var i = bank; i < SIZE + bank; i++) {
-            if in_y + PADDING < i || (in_y + PADDING - i) % STRIDE != 0u {
+        for (var tap = 0u; tap < TAPS; tap++) {
+            // Before the first pixel these wrap around to huge numbers, so one comparison does.
+            let y = in_y + PADDING - tap / SIZE - bank;
+            let x = in_x + PADDING - tap % SIZE - bank;
+            if y % STRIDE != 0u || x % STRIDE != 0u || y / STRIDE >= OUT_HEIGHT || x / STRIDE >= OUT_WIDTH {
                 continue;
             }
-            let out_y = (in_y + PADDING - i) / STRIDE;
-            if out_y >= OUT_HEIGHT {
-                continue;
-            }
-            for (var j = bank; j < SIZE + bank; j++) {
-                if in_x + PADDING < j || (in_x + PADDING - j) % STRIDE != 0u {
-                    continue;
-                }
-                let out_x = (in_x + PADDING - j) / STRIDE;
-                if out_x >= OUT_WIDTH {
-                    continue;
-                }
-                let start = ((image * OUT_HEIGHT + out_y) * OUT_WIDTH + out_x) * OUTPUTS + bank * BANK;
-                let tap = (i - bank) * SIZE + j - bank;
-                let first = (bank * BANK * INPUTS + input) * SIZE * SIZE + tap;
-                for (var output = 0u; output < BANK; output++) {
-                    sum += weight[first + output * INPUTS * SIZE * SIZE] * gradient[start + output];
-                }
+            let start = ((image * OUT_HEIGHT + y / STRIDE) * OUT_WIDTH + x / STRIDE) * OUTPUTS + bank * BANK;
+            let first = (bank * BANK * INPUTS + inputs) * TAPS + tap;
+            for (var output = 0u; output < BANK; output++) {
+                let at = first + output * INPUTS * TAPS;
+                let w = vec4(weight[at.x], weight[at.y], weight[at.z], weight[at.w]);
+                sums += w * gradient[start + output];
             }
         }
     }
-    out[index] = select(0.0, sum, live(x[index]));
+    for (var c = 0u; c < min(INPUTS - input, 4u); c++) {
+        let place = pixel * INPUTS + input + c;
+        out[place] = select(0.0, sums[c], live(x[place]));
+    }
 }

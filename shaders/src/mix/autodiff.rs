@@ -1,4 +1,4 @@
-//! The way back. The sums are computed once for all candidates and for the weights.
+//! The way back. The sums are computed once for all stacks and for the weights.
 
 use burn::backend::autodiff::Autodiff;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
@@ -6,16 +6,15 @@ use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::tensor::FloatTensor;
-use burn::tensor::Slice;
 
 use super::{MixGradients, MixOps, Mixture, SLOTS, Slots};
 
-/// All slots, the base and the weights. A candidate in several slots is a parent several times, and
-/// gets the gradient of the first.
+/// All slots, the base and the weights. A stack in several slots is a parent several times, and gets
+/// the gradient of the first.
 const PARENTS: usize = SLOTS + 2;
 
 #[derive(Debug)]
-struct Mix;
+struct MixBackward;
 
 #[derive(Clone, Debug)]
 struct State<B: MixOps> {
@@ -24,7 +23,7 @@ struct State<B: MixOps> {
     mixture: Mixture,
 }
 
-impl<B: MixOps + MixGradients> Backward<B, PARENTS> for Mix {
+impl<B: MixOps + MixGradients> Backward<B, PARENTS> for MixBackward {
     type State = State<B>;
 
     fn backward(self, ops: Ops<State<B>, PARENTS>, grads: &mut Gradients, _: &mut Checkpointer) {
@@ -35,19 +34,19 @@ impl<B: MixOps + MixGradients> Backward<B, PARENTS> for Mix {
         let of_batch = mixture.norms.iter().flatten().any(|norm| norm.of_batch);
         // Where no sums are needed the kernels do not look at what takes their place.
         let sums = match weight_node.is_some() || of_batch {
-            true => B::mix_sums(slots, gradient.clone(), mixture),
+            true => B::mix_sums(slots, gradient.clone(), mixture.clone()),
             false => weights.clone(),
         };
         if let Some(node) = weight_node {
-            let products = [Slice::from(1..=mixture.count), Slice::full()];
-            let products = B::float_sum_dim(B::float_slice(sums.clone(), &products), 1);
-            grads.register::<B>(node.id, B::float_reshape(products, [mixture.count].into()));
+            grads.register::<B>(node.id, B::mix_weight_gradient(sums.clone(), mixture.clone()));
         }
-        let candidates = nodes.into_iter().zip(x.into_iter().zip(moments)).zip(mixture.norms);
-        for (index, ((node, (x, moments)), norm)) in candidates.take(mixture.count).enumerate() {
+        let stacks = nodes.into_iter().zip(x.into_iter().zip(moments)).take(mixture.count);
+        for (slot, (node, (x, moments))) in stacks.enumerate() {
             if let Some(node) = node {
                 let (weights, gradient, sums) = (weights.clone(), gradient.clone(), sums.clone());
-                let gradient = B::mix_x_gradient(x, moments, weights, gradient, sums, index, norm);
+                let mixture = mixture.clone();
+                let gradient =
+                    B::mix_x_gradient(x, moments, weights, gradient, sums, slot, mixture);
                 grads.register::<B>(node.id, gradient);
             }
         }
@@ -70,9 +69,9 @@ impl<B: MixOps + MixGradients, C: CheckpointStrategy> MixOps for Autodiff<B, C> 
         let [n0, n1, n2, n3, n4, n5, n6, n7] = x.each_ref().map(|x| x.node());
         let x = x.map(|x| x.into_primitive());
         let slots = Slots::from_lists(x, moments.map(|moments| moments.into_primitive()));
-        let y = B::mix(base, slots.clone(), weights.clone(), mixture);
+        let y = B::mix(base, slots.clone(), weights.clone(), mixture.clone());
         let nodes = [n0, n1, n2, n3, n4, n5, n6, n7, base_node, weight_node];
-        match Mix.prepare::<C>(nodes).compute_bound().stateful() {
+        match MixBackward.prepare::<C>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(prep) => prep.finish(State { slots, weights, mixture }, y),
             OpsKind::UnTracked(prep) => prep.finish(y),
         }

@@ -1,18 +1,17 @@
-//! The CPU twin: all candidates of a chunk while the chunk of the sum is in the first-level cache.
+//! The CPU twin: all candidates of a chunk while the chunk of the sums is in the first-level cache.
 
 // `with_simd` needs a type parameter to compile a function once for each instruction set; plain
 // loops, which the compiler vectorises, do not name it.
 #![allow(clippy::extra_unused_type_parameters)]
 
 use burn::backend::Flex;
-use burn::backend::TensorMetadata;
 use burn::backend::flex::FlexTensor;
 use macerator::{Simd, with_simd};
 
-use super::{MixGradients, MixOps, Mixture, SLOTS, Slots};
+use super::{MixGradients, MixOps, Mixture, Slots, Term};
 use crate::cpu::block::Block;
 use crate::cpu::columns::Columns;
-use crate::cpu::{self, contiguous, for_parts, values};
+use crate::cpu::{self, contiguous, fold, for_each, for_parts, values};
 use crate::meter;
 use crate::norm::Standard;
 use crate::norm::cpu::Scale;
@@ -28,49 +27,73 @@ impl MixOps for Flex {
         mixture: Mixture,
     ) -> FlexTensor {
         let _span = meter::span("mix");
-        let shape = slots.x0.shape();
-        let weights = contiguous(weights);
-        let candidates = Candidate::list(slots, values(&weights), &mixture);
-        let chunk = chunk(mixture.channels);
+        let (weights, length) = (contiguous(weights), mixture.length());
+        let mut candidates = Candidates::new(slots, &mixture);
+        candidates.weigh(values(&weights));
         let base = mixture.base.then(|| contiguous(base));
-        let mut sum = Block::new(shape.num_elements());
-        for_parts([(&mut *sum, chunk)], |index, [out]| {
-            match &base {
-                Some(base) => out.copy_from_slice(&values(base)[index * chunk..][..out.len()]),
-                None => out.fill(0.0),
+        let mut sums = Block::new(mixture.targets * length);
+        let chunk = chunk(mixture.channels());
+        // The same chunk of all targets, so that a stack which goes to several is read once.
+        let mut tasks: Vec<Vec<&mut [f32]>> = Vec::new();
+        tasks.resize_with(length.div_ceil(chunk), Vec::new);
+        for target in sums.chunks_mut(length) {
+            for (task, part) in tasks.iter_mut().zip(target.chunks_mut(chunk)) {
+                task.push(part);
             }
-            for candidate in &candidates {
-                add_scaled(candidate.part(index * chunk, out.len()), &candidate.scale, out);
+        }
+        for_each(tasks, |index, mut outs| {
+            let start = index * chunk;
+            for (target, out) in outs.iter_mut().enumerate() {
+                match &base {
+                    Some(base) => {
+                        out.copy_from_slice(&values(base)[target * length + start..][..out.len()]);
+                    }
+                    None => out.fill(0.0),
+                }
+            }
+            for (term, scale) in mixture.terms.iter().zip(&candidates.scales) {
+                let out = &mut *outs[term.target];
+                add_scaled(candidates.part(term.stack, term.group, start, out.len()), scale, out);
             }
         });
-        sum.into_tensor(shape)
+        sums.into_tensor(mixture.output_shape())
     }
 }
 
 impl MixGradients for Flex {
     fn mix_sums(slots: Slots<Self>, gradient: FlexTensor, mixture: Mixture) -> FlexTensor {
         let _span = meter::span("mix_sums");
-        let candidates = Candidate::list(slots, &[1.0; SLOTS], &mixture);
+        let candidates = Candidates::new(slots, &mixture);
         let gradient = contiguous(gradient);
-        let (chunk, channels) = (chunk(mixture.channels), mixture.channels);
-        let length = gradient.shape().num_elements();
-        let rows = (mixture.count + 1) * channels;
-        let mut partial = vec![0.0; length.div_ceil(chunk) * rows];
-        for_parts([(&mut partial, rows)], |index, [out]| {
+        let (channels, length) = (mixture.channels(), mixture.length());
+        let (chunk, columns) = (chunk(channels), Columns::new(channels));
+        let size = (mixture.targets + mixture.terms.len()) * channels;
+        let mut partial = vec![0.0; length.div_ceil(chunk) * size];
+        for_parts([(&mut partial, size)], |index, [out]| {
             let start = index * chunk;
-            let gradient = &values(&gradient)[start..][..chunk.min(length - start)];
-            let (first, products) = out.split_at_mut(channels);
-            column_sums(gradient, Columns::new(channels), first);
-            for (candidate, out) in candidates.iter().zip(products.chunks_exact_mut(channels)) {
-                let x = candidate.part(start, gradient.len());
-                column_products(x, gradient, &candidate.scale, Columns::new(channels), out);
+            let count = chunk.min(length - start);
+            let gradient = |target: usize| &values(&gradient)[target * length + start..][..count];
+            let (sums, products) = out.split_at_mut(mixture.targets * channels);
+            for (target, out) in sums.chunks_exact_mut(channels).enumerate() {
+                column_sums(gradient(target), columns, out);
+            }
+            let terms = mixture.terms.iter().zip(&candidates.scales);
+            for ((term, scale), out) in terms.zip(products.chunks_exact_mut(channels)) {
+                let x = candidates.part(term.stack, term.group, start, count);
+                column_products(x, gradient(term.target), scale, columns, out);
             }
         });
-        let mut sums = vec![0.0; rows];
-        for partial in partial.chunks_exact(rows.max(1)) {
-            sums.iter_mut().zip(partial).for_each(|(sum, value)| *sum += value);
+        cpu::tensor(fold(&partial, size), mixture.sums_shape())
+    }
+
+    fn mix_weight_gradient(sums: FlexTensor, mixture: Mixture) -> FlexTensor {
+        let sums = contiguous(sums);
+        let mut out = vec![0.0; mixture.weights];
+        let products = values(&sums).chunks_exact(mixture.channels()).skip(mixture.targets);
+        for (term, products) in mixture.terms.iter().zip(products) {
+            out[term.weight] += products.iter().sum::<f32>();
         }
-        cpu::tensor(sums, mixture.sums_shape())
+        cpu::tensor(out, [mixture.weights])
     }
 
     fn mix_x_gradient(
@@ -79,26 +102,33 @@ impl MixGradients for Flex {
         weights: FlexTensor,
         gradient: FlexTensor,
         sums: FlexTensor,
-        index: usize,
-        norm: Option<Standard>,
+        slot: usize,
+        mixture: Mixture,
     ) -> FlexTensor {
         let _span = meter::span("mix_x_gradient");
-        let shape = gradient.shape();
         let (x, gradient, weights) = (contiguous(x), contiguous(gradient), contiguous(weights));
         let (moments, sums) = (contiguous(moments), contiguous(sums));
-        let weight = values(&weights).get(index).copied().unwrap_or_default();
-        let scale = scale(values(&moments), norm, shape[3]);
-        let way = Way::new(&scale, weight, values(&sums), index, &shape, norm);
-        let (chunk, length) = (chunk(shape[3]), shape.num_elements());
-        let mut out = Block::new(length);
-        for_parts([(&mut *out, chunk)], |index, [out]| {
-            let part = |tensor| &values(tensor)[index * chunk..][..out.len()];
-            match way.through_moments {
-                true => pull(part(&x), part(&gradient), &way, out),
-                false => scaled(part(&gradient), &way.plain.factor, out),
-            }
+        let scales = scales(values(&moments), mixture.norms[slot], slot, &mixture);
+        let way = |(group, scale)| {
+            Way::new(scale, values(&weights), values(&sums), (slot, group), &mixture)
+        };
+        let ways: Vec<Way> = scales.iter().enumerate().map(way).collect();
+        let (chunk, length) = (chunk(mixture.channels()), mixture.length());
+        let mut out = Block::new(ways.len() * length);
+        let mut tasks = Vec::new();
+        for (way, group) in ways.iter().zip(out.chunks_mut(length)) {
+            let parts = group.chunks_mut(chunk).enumerate();
+            tasks.extend(parts.map(|(index, out)| (way, index * chunk, out)));
+        }
+        // Chunk after chunk: activations that go to the same target read its gradient from the cache.
+        tasks.sort_by_key(|(_, start, _)| *start);
+        for_each(tasks, |_, (way, start, out)| {
+            let count = out.len();
+            let x = &values(&x)[way.group * length + start..][..count];
+            let gradient = |target: usize| &values(&gradient)[target * length + start..][..count];
+            way.run(x, gradient, out);
         });
-        out.into_tensor(shape)
+        out.into_tensor(mixture.stack_shape(ways.len()))
     }
 }
 
@@ -108,37 +138,58 @@ fn chunk(channels: usize) -> usize {
     strip * (CHUNK / strip).max(1)
 }
 
-fn scale(moments: &[f32], norm: Option<Standard>, channels: usize) -> Scale {
-    norm.map_or_else(|| Scale::identity(channels), |norm| Scale::new(moments, norm.eps))
+/// Of every activation of a slot.
+fn scales(moments: &[f32], norm: Option<Standard>, slot: usize, mixture: &Mixture) -> Vec<Scale> {
+    match norm {
+        Some(standard) => Scale::list(moments, standard),
+        None => (0..mixture.groups[slot]).map(|_| Scale::identity(mixture.channels())).collect(),
+    }
 }
 
-/// A candidate in row-major order with (x − mean) · factor, where the factor has its weight in it.
-struct Candidate {
-    x: FlexTensor,
-    scale: Scale,
+/// The stacks in row-major order, and (x − mean) · factor of every term.
+struct Candidates {
+    stacks: Vec<FlexTensor>,
+    scales: Vec<Scale>,
+    weights: Vec<usize>,
+    length: usize,
 }
 
-impl Candidate {
-    fn list(slots: Slots<Flex>, weights: &[f32], mixture: &Mixture) -> Vec<Self> {
+impl Candidates {
+    fn new(slots: Slots<Flex>, mixture: &Mixture) -> Self {
         let (x, moments) = slots.into_lists();
-        let used = x.into_iter().zip(moments).zip(mixture.norms).take(mixture.count);
-        let candidate = |(((x, moments), norm), weight): (_, &f32)| {
+        let mut list = Vec::with_capacity(mixture.terms.len());
+        for (slot, moments) in moments.into_iter().enumerate().take(mixture.count) {
             let moments = contiguous(moments);
-            let mut scale = scale(values(&moments), norm, mixture.channels);
-            scale.factor.iter_mut().for_each(|factor| *factor *= weight);
-            Self { x: contiguous(x), scale }
-        };
-        used.zip(weights).map(candidate).collect()
+            let scales = scales(values(&moments), mixture.norms[slot], slot, mixture);
+            let terms = &mixture.terms[mixture.of_slot(slot)];
+            list.extend(terms.iter().map(|term| scales[term.group].clone()));
+        }
+        Self {
+            stacks: x.into_iter().take(mixture.count).map(contiguous).collect(),
+            scales: list,
+            weights: mixture.terms.iter().map(|term| term.weight).collect(),
+            length: mixture.length(),
+        }
     }
 
-    fn part(&self, start: usize, length: usize) -> &[f32] {
-        &values(&self.x)[start..][..length]
+    /// Puts the weight of every term into its factor.
+    fn weigh(&mut self, weights: &[f32]) {
+        for (scale, weight) in self.scales.iter_mut().zip(&self.weights) {
+            scale.factor.iter_mut().for_each(|factor| *factor *= weights[*weight]);
+        }
+    }
+
+    fn part(&self, stack: usize, group: usize, start: usize, count: usize) -> &[f32] {
+        &values(&self.stacks[stack])[group * self.length + start..][..count]
     }
 }
 
-/// The gradient for one candidate, repeated to strips: g·factor − shift − (x − mean)·slope.
+/// The gradient for an activation: Σ over its terms of g·factor, − shift − (x − mean)·slope; all
+/// repeated to strips.
 struct Way {
-    plain: Scale,
+    group: usize,
+    /// Target and factor of every term.
+    factors: Vec<(usize, Vec<f32>)>,
     mean: Vec<f32>,
     shift: Vec<f32>,
     slope: Vec<f32>,
@@ -149,28 +200,63 @@ struct Way {
 impl Way {
     fn new(
         scale: &Scale,
-        weight: f32,
+        weights: &[f32],
         sums: &[f32],
-        index: usize,
-        shape: &[usize],
-        norm: Option<Standard>,
+        (slot, group): (usize, usize),
+        mixture: &Mixture,
     ) -> Self {
-        let channels = shape[3];
-        let through_moments = norm.is_some_and(|norm| norm.of_batch);
-        let factor: Vec<f32> = scale.factor.iter().map(|factor| factor * weight).collect();
-        let (mut shift, mut slope) = (Vec::new(), Vec::new());
-        if through_moments {
-            let count = (shape[0] * shape[1] * shape[2]) as f32;
-            let columns = Columns::new(channels);
-            let row =
-                |row: usize| columns.repeat(sums[row * channels..][..channels].iter().copied());
-            shift = row(0).iter().zip(&factor).map(|(sum, f)| sum / count * f).collect();
-            let factors = factor.iter().zip(&scale.factor);
-            let means = row(index + 1).into_iter().map(|sum| sum / count);
-            slope = means.zip(factors).map(|(mean, (f, r))| mean * f * r).collect();
+        let places = mixture.of_group(slot, group);
+        let factor = |place: usize| {
+            let term = mixture.terms[place];
+            let weight = weights[term.weight];
+            (term.target, scale.factor.iter().map(|factor| factor * weight).collect())
+        };
+        let mut way = Self {
+            group,
+            factors: places.clone().map(factor).collect(),
+            mean: scale.mean.clone(),
+            shift: vec![0.0; scale.mean.len()],
+            slope: vec![0.0; scale.mean.len()],
+            through_moments: mixture.norms[slot].is_some_and(|norm| norm.of_batch),
+        };
+        if way.through_moments {
+            for place in places {
+                way.add_term(place, scale, sums, mixture);
+            }
         }
-        let plain = Scale { mean: vec![0.0; factor.len()], factor };
-        Self { plain, mean: scale.mean.clone(), shift, slope, through_moments }
+        way
+    }
+
+    fn add_term(&mut self, place: usize, scale: &Scale, sums: &[f32], mixture: &Mixture) {
+        let (channels, count) = (mixture.channels(), mixture.pixels() as f32);
+        let (target, weight) = (mixture.terms[place].target, self.weight_of(place, mixture));
+        let columns = Columns::new(channels);
+        let row = |row: usize| columns.repeat(sums[row * channels..][..channels].iter().copied());
+        let means = row(target).into_iter().zip(row(mixture.targets + place));
+        let out = self.shift.iter_mut().zip(&mut self.slope).zip(&scale.factor);
+        for ((((shift, slope), factor), weight), (sum, product)) in out.zip(weight).zip(means) {
+            *shift += sum / count * weight;
+            *slope += product / count * weight * factor;
+        }
+    }
+
+    /// The factor of a term.
+    fn weight_of(&self, place: usize, mixture: &Mixture) -> Vec<f32> {
+        let Term { stack, group, .. } = mixture.terms[place];
+        self.factors[place - mixture.of_group(stack, group).start].1.clone()
+    }
+
+    fn run<'a>(&self, x: &[f32], gradient: impl Fn(usize) -> &'a [f32], out: &mut [f32]) {
+        let Some(((target, factor), others)) = self.factors.split_first() else {
+            return out.fill(0.0);
+        };
+        match self.through_moments {
+            true => pull(x, gradient(*target), factor, self, out),
+            false => scaled(gradient(*target), factor, out),
+        }
+        for (target, factor) in others {
+            add(gradient(*target), factor, out);
+        }
     }
 }
 
@@ -192,6 +278,16 @@ fn scaled<S: Simd>(x: &[f32], factors: &[f32], out: &mut [f32]) {
     for (x, out) in x.chunks(factors.len()).zip(out.chunks_mut(factors.len())) {
         for ((x, out), factor) in x.iter().zip(out).zip(factors) {
             *out = x * factor;
+        }
+    }
+}
+
+/// out += x · factor.
+#[with_simd]
+fn add<S: Simd>(x: &[f32], factors: &[f32], out: &mut [f32]) {
+    for (x, out) in x.chunks(factors.len()).zip(out.chunks_mut(factors.len())) {
+        for ((x, out), factor) in x.iter().zip(out).zip(factors) {
+            *out += x * factor;
         }
     }
 }
@@ -226,12 +322,13 @@ fn column_products<S: Simd>(
     out.copy_from_slice(&columns.fold(&products));
 }
 
+/// The first term, with the shift and the slope of all.
 #[with_simd]
-fn pull<S: Simd>(x: &[f32], gradient: &[f32], way: &Way, out: &mut [f32]) {
+fn pull<S: Simd>(x: &[f32], gradient: &[f32], factor: &[f32], way: &Way, out: &mut [f32]) {
     let strip = way.mean.len();
     let inputs = x.chunks(strip).zip(gradient.chunks(strip));
     for ((x, gradient), out) in inputs.zip(out.chunks_mut(strip)) {
-        let first = way.plain.factor.iter().zip(&way.shift);
+        let first = factor.iter().zip(&way.shift);
         let second = way.mean.iter().zip(&way.slope);
         for (((x, gradient), out), ((factor, shift), (mean, slope))) in
             x.iter().zip(gradient).zip(out).zip(first.zip(second))

@@ -1,14 +1,12 @@
-//! The WGSL kernels. A kernel may bind eight buffers, so a sum is taken over as many candidates and
-//! their moments as fit, and then over the next ones.
+//! The WGSL kernels. A kernel may bind eight buffers, so a sum is taken over as many stacks and their
+//! moments as fit, and then over the next ones. Which candidate goes where is written out.
 
 use burn::backend::TensorMetadata;
 use burn::backend::wgpu::{CubeBackend, CubeTensor};
-use burn::tensor::Shape;
 
-use super::{MixGradients, MixOps, Mixture, Slots};
+use super::{MixGradients, MixOps, Mixture, Slots, Term};
 use crate::norm::Standard;
-use crate::norm::wgpu::{channel_chunks, gradient_products, with_standard};
-use crate::wgpu::{ACCESS, Program, contiguous, empty};
+use crate::wgpu::{ACCESS, Program, chunks, contiguous, empty, fold};
 
 /// Buffers that browsers bind.
 const BUFFERS: usize = 8;
@@ -20,11 +18,11 @@ impl MixOps for CubeBackend {
         weights: CubeTensor,
         mixture: Mixture,
     ) -> CubeTensor {
-        let (y, weights) = (empty(&slots.x0, slots.x0.shape()), contiguous(weights));
+        let (y, weights) = (empty(&slots.x0, mixture.output_shape()), contiguous(weights));
         let base = mixture.base.then(|| contiguous(base));
         let (x, moments) = slots.into_lists();
         let (x, moments) = (x.map(contiguous), moments.map(contiguous));
-        for group in groups(&mixture) {
+        for group in launches(&mixture) {
             let first = group.start == 0;
             let mut buffers = vec![&weights, &y];
             buffers.extend(base.as_ref().filter(|_| first));
@@ -32,7 +30,7 @@ impl MixOps for CubeBackend {
                 buffers.push(&x[slot]);
                 buffers.extend(mixture.norms[slot].map(|_| &moments[slot]));
             }
-            sum(y.shape().num_elements(), &mixture, group).launch(&buffers);
+            sum(&mixture, group).launch(&buffers);
         }
         y
     }
@@ -41,21 +39,25 @@ impl MixOps for CubeBackend {
 impl MixGradients for CubeBackend {
     fn mix_sums(slots: Slots<Self>, gradient: CubeTensor, mixture: Mixture) -> CubeTensor {
         let gradient = contiguous(gradient);
-        let shape = gradient.shape();
-        let chunks = channel_chunks(&shape);
-        let sums = empty(&gradient, mixture.sums_shape());
+        let chunks = chunks(mixture.pixels());
+        let shape = mixture.sums_shape();
+        let partial = empty(&gradient, [chunks, shape[0], shape[1]]);
+        gradient_sums(&mixture).launch(&[&gradient, &partial]);
         let (x, moments) = slots.into_lists();
-        let used = x.into_iter().zip(moments).zip(mixture.norms).take(mixture.count);
-        for (slot, ((x, moments), norm)) in used.enumerate() {
-            let partial = empty(&gradient, [chunks, 2, mixture.channels]);
+        for (slot, (x, moments)) in x.into_iter().zip(moments).enumerate().take(mixture.count) {
             let (x, moments) = (contiguous(x), contiguous(moments));
-            let mut buffers = vec![&x];
-            buffers.extend(norm.map(|_| &moments));
-            buffers.extend([&gradient, &partial]);
-            gradient_products(&shape, norm).launch(&buffers);
-            merge(mixture.channels, chunks, slot).launch(&[&partial, &sums]);
+            let mut buffers = vec![&gradient, &partial, &x];
+            buffers.extend(mixture.norms[slot].map(|_| &moments));
+            products(&mixture, slot).launch(&buffers);
         }
-        sums
+        fold(&partial, chunks, shape)
+    }
+
+    fn mix_weight_gradient(sums: CubeTensor, mixture: Mixture) -> CubeTensor {
+        let sums = contiguous(sums);
+        let out = empty(&sums, [mixture.weights]);
+        weight_gradient(&mixture).launch(&[&sums, &out]);
+        out
     }
 
     fn mix_x_gradient(
@@ -64,150 +66,293 @@ impl MixGradients for CubeBackend {
         weights: CubeTensor,
         gradient: CubeTensor,
         sums: CubeTensor,
-        index: usize,
-        norm: Option<Standard>,
+        slot: usize,
+        mixture: Mixture,
     ) -> CubeTensor {
         let (weights, gradient) = (contiguous(weights), contiguous(gradient));
-        let (moments, out) = (contiguous(moments), empty(&gradient, gradient.shape()));
-        let shape = gradient.shape();
-        let Some(norm) = norm else {
-            scale(&shape, index).launch(&[&gradient, &weights, &out]);
-            return out;
-        };
-        if norm.of_batch {
-            let (x, sums) = (contiguous(x), contiguous(sums));
-            let buffers = [&x, &moments, &weights, &gradient, &sums, &out];
-            pull(&shape, index, norm).launch(&buffers);
-        } else {
-            standard_scale(&shape, index, norm).launch(&[&gradient, &weights, &moments, &out]);
+        let (x, moments, sums) = (contiguous(x), contiguous(moments), contiguous(sums));
+        let out = empty(&x, x.shape());
+        let mut buffers = vec![&gradient, &weights, &out];
+        buffers.extend(mixture.norms[slot].map(|_| &moments));
+        if mixture.norms[slot].is_some_and(|norm| norm.of_batch) {
+            buffers.extend([&x, &sums]);
         }
+        x_gradient(&mixture, slot).launch(&buffers);
         out
     }
 }
 
-/// The slots of every launch.
-fn groups(mixture: &Mixture) -> Vec<std::ops::Range<usize>> {
-    let mut groups: Vec<std::ops::Range<usize>> = Vec::new();
+impl Mixture {
+    /// Threads for an activation, each of which takes four pixels of a channel: what is read for the
+    /// channel is read once for them.
+    fn fours(&self) -> usize {
+        self.channels() * self.pixels().div_ceil(4)
+    }
+}
+
+/// The slots of every launch of the sum.
+fn launches(mixture: &Mixture) -> Vec<std::ops::Range<usize>> {
+    let mut launches: Vec<std::ops::Range<usize>> = Vec::new();
     let mut free = 0;
     for slot in 0..mixture.count {
         let needed = if mixture.norms[slot].is_some() { 2 } else { 1 };
-        match groups.last_mut().filter(|_| free >= needed) {
-            Some(group) => group.end = slot + 1,
+        match launches.last_mut().filter(|_| free >= needed) {
+            Some(launch) => launch.end = slot + 1,
             None => {
                 // Weights and output, and in the first launch the base.
                 let taken = if slot == 0 && mixture.base { 3 } else { 2 };
                 free = BUFFERS - taken;
-                groups.push(slot..slot + 1);
+                launches.push(slot..slot + 1);
             }
         }
         free -= needed;
     }
-    groups
+    launches
 }
 
-/// The sum over a group: bindings and terms are written out, since both differ.
-fn sum(length: usize, mixture: &Mixture, group: std::ops::Range<usize>) -> Program {
-    let mut bindings = String::new();
-    let mut next = 2;
-    let mut bind = |name: &str| {
-        let binding =
-            format!("@group(0) @binding({next}) var<storage, {ACCESS}> {name}: array<f32>;\n");
-        bindings.push_str(&binding);
-        next += 1;
-    };
-    let start = match (group.start, mixture.base) {
-        (0, true) => "base[index]",
-        (0, false) => "0.0",
-        _ => "y[index]",
-    };
-    if start == "base[index]" {
-        bind("base");
+/// Declarations of inputs.
+struct Bindings {
+    text: String,
+    next: usize,
+}
+
+impl Bindings {
+    /// After so many that the template declares.
+    fn after(next: usize) -> Self {
+        Self { text: String::new(), next }
     }
-    let mut terms = String::new();
-    for slot in group {
-        bind(&format!("x{slot}"));
-        let term = match mixture.norms[slot] {
-            None => format!("x{slot}[index]"),
-            Some(Standard { eps, .. }) => {
-                bind(&format!("m{slot}"));
-                let root = format!("inverseSqrt(m{slot}[CHANNELS + channel] + {eps:e})");
-                format!("(x{slot}[index] - m{slot}[channel]) * {root}")
+
+    fn add(&mut self, name: &str) {
+        let Self { text, next } = self;
+        *text +=
+            &format!("@group(0) @binding({next}) var<storage, {ACCESS}> {name}: array<f32>;\n");
+        *next += 1;
+    }
+}
+
+/// Four numbers of a buffer, at `places` after so many.
+fn four(name: &str, start: usize) -> String {
+    let number = |lane| format!("{name}[{start}u + places.{lane}]");
+    format!("vec4({}, {}, {}, {})", number('x'), number('y'), number('z'), number('w'))
+}
+
+/// A line that reads the mean and the scale, 1 / √(variance + eps), of an activation of a slot.
+fn norm_of(mixture: &Mixture, norm: Standard, slot: usize, group: usize) -> String {
+    let (mean, variance) = (group * mixture.channels(), (norm.groups + group) * mixture.channels());
+    let mean = format!("m{slot}[{mean}u + channel]");
+    let scale = format!("inverseSqrt(m{slot}[{variance}u + channel] + {:e})", norm.eps);
+    format!("            let mean = {mean}; let scale = {scale};\n")
+}
+
+/// Cases of a switch.
+fn cases(count: usize, case: impl Fn(usize) -> String) -> String {
+    let case = |index: usize| format!("        case {index}u: {{\n{}        }}\n", case(index));
+    (0..count).map(case).collect::<String>() + "        default: {}\n"
+}
+
+fn sized(program: Program, mixture: &Mixture) -> Program {
+    program.sizes([("channels", mixture.channels()), ("length", mixture.length())])
+}
+
+/// The sum over the slots of a launch.
+fn sum(mixture: &Mixture, slots: std::ops::Range<usize>) -> Program {
+    let mut bindings = Bindings::after(2);
+    let start = match (slots.start, mixture.base) {
+        (0, true) => {
+            bindings.add("base");
+            "vec4(base[all.x], base[all.y], base[all.z], base[all.w])"
+        }
+        (0, false) => "vec4(0.0)",
+        _ => "vec4(y[all.x], y[all.y], y[all.z], y[all.w])",
+    };
+    for slot in slots.clone() {
+        bindings.add(&format!("x{slot}"));
+        if mixture.norms[slot].is_some() {
+            bindings.add(&format!("m{slot}"));
+        }
+    }
+    let of_target = |target| {
+        let terms = mixture.terms.iter();
+        let terms = terms.filter(|term| term.target == target && slots.contains(&term.stack));
+        let term = |Term { stack, group, weight, .. }: &Term| {
+            let values = four(&format!("x{stack}"), group * mixture.length());
+            match mixture.norms[*stack] {
+                None => format!("            sum += weights[{weight}u] * {values};\n"),
+                Some(norm) => {
+                    let norm = norm_of(mixture, norm, *stack, *group);
+                    let sum = format!("sum += weights[{weight}u] * scale * ({values} - mean);");
+                    format!("            {{\n{norm}            {sum}\n            }}\n")
+                }
             }
         };
-        terms.push_str(&format!("    sum += weights[{slot}u] * {term};\n"));
-    }
-    Program::new("mix", include_str!("mix.wgsl"), length)
-        .sizes([("channels", mixture.channels)])
-        .constant("bindings", bindings)
+        terms.map(term).collect()
+    };
+    let threads = mixture.targets * mixture.fours();
+    sized(Program::new("mix", include_str!("mix.wgsl"), threads), mixture)
+        .constant("bindings", bindings.text)
         .constant("start", start)
-        .constant("terms", terms)
+        .constant("targets", cases(mixture.targets, of_target))
 }
 
-fn merge(channels: usize, chunks: usize, slot: usize) -> Program {
-    Program::new("mix_merge", include_str!("merge.wgsl"), 2 * channels).sizes([
-        ("channels", channels),
-        ("chunks", chunks),
-        ("slot", slot),
+/// Fills what the templates of sums over chunks of pixels need.
+fn chunked(program: Program, mixture: &Mixture) -> Program {
+    let pixels = mixture.pixels();
+    sized(program, mixture).sizes([
+        ("pixels", pixels),
+        ("chunk", pixels.div_ceil(chunks(pixels))),
+        ("all_rows", mixture.targets + mixture.terms.len()),
     ])
 }
 
-fn scale(shape: &Shape, index: usize) -> Program {
-    Program::new("mix_scale", include_str!("scale.wgsl"), shape.num_elements())
-        .sizes([("index", index)])
+fn gradient_sums(mixture: &Mixture) -> Program {
+    let threads = chunks(mixture.pixels()) * mixture.targets * mixture.channels();
+    let source = include_str!("gradient_sums.wgsl");
+    chunked(Program::new("mix_gradient_sums", source, threads), mixture)
+        .sizes([("targets", mixture.targets)])
 }
 
-fn standard_scale(shape: &Shape, index: usize, norm: Standard) -> Program {
-    Program::new("mix_standard", include_str!("standard.wgsl"), shape.num_elements())
-        .sizes([("index", index), ("channels", shape[3])])
-        .constant("eps", format!("{:e}", norm.eps))
+fn products(mixture: &Mixture, slot: usize) -> Program {
+    let mut bindings = Bindings::after(2);
+    bindings.add(&format!("x{slot}"));
+    if mixture.norms[slot].is_some() {
+        bindings.add(&format!("m{slot}"));
+    }
+    let places = mixture.of_slot(slot);
+    let term = |index: usize| {
+        let Term { group, target, .. } = mixture.terms[places.start + index];
+        let value = format!("x{slot}[{}u + place]", group * mixture.length());
+        let gradient = format!("gradient[{}u + place]", target * mixture.length());
+        let all = "for (var place = first; place < last; place += CHANNELS)";
+        match mixture.norms[slot] {
+            None => format!("            {all} {{ sum += {gradient} * {value}; }}\n"),
+            Some(norm) => {
+                let norm = norm_of(mixture, norm, slot, group);
+                let sum = format!("{all} {{ sum += {gradient} * ({value} - mean); }}");
+                format!("{norm}            {sum}\n            sum *= scale;\n")
+            }
+        }
+    };
+    let threads = chunks(mixture.pixels()) * places.len() * mixture.channels();
+    let source = include_str!("products.wgsl");
+    chunked(Program::new("mix_products", source, threads), mixture)
+        .constant("bindings", bindings.text)
+        .constant("terms", cases(places.len(), term))
+        .sizes([("first_row", mixture.targets + places.start), ("rows", places.len())])
 }
 
-fn pull(shape: &Shape, index: usize, norm: Standard) -> Program {
-    with_standard(
-        "mix_x_gradient",
-        include_str!("pull.wgsl"),
-        shape,
-        Some(norm),
-        shape.num_elements(),
-    )
-    .sizes([("index", index), ("pixels", shape.num_elements() / shape[3])])
+fn weight_gradient(mixture: &Mixture) -> Program {
+    let of_weight = |weight: usize| {
+        let rows = mixture.terms.iter().enumerate().filter(|(_, term)| term.weight == weight);
+        let row = |(place, _)| format!("            sum += row({}u);\n", mixture.targets + place);
+        rows.map(row).collect()
+    };
+    let source = include_str!("weight_gradient.wgsl");
+    sized(Program::new("mix_weight_gradient", source, mixture.weights), mixture)
+        .constant("weights", cases(mixture.weights, of_weight))
+}
+
+fn x_gradient(mixture: &Mixture, slot: usize) -> Program {
+    let norm = mixture.norms[slot];
+    let of_batch = norm.is_some_and(|norm| norm.of_batch);
+    let mut bindings = Bindings::after(3);
+    if norm.is_some() {
+        bindings.add(&format!("m{slot}"));
+    }
+    if of_batch {
+        bindings.add(&format!("x{slot}"));
+        bindings.add("sums");
+    }
+    let of_group = |group: usize| {
+        let mut text = norm.map_or_else(String::new, |norm| norm_of(mixture, norm, slot, group));
+        if of_batch {
+            let values = four(&format!("x{slot}"), group * mixture.length());
+            text += &format!("            let value = ({values} - mean) * scale;\n");
+        }
+        for place in mixture.of_group(slot, group) {
+            let Term { target, weight, .. } = mixture.terms[place];
+            let mut gradient = four("gradient", target * mixture.length());
+            if of_batch {
+                let row = |row: usize| format!("sums[{}u + channel]", row * mixture.channels());
+                let (sum, product) = (row(target), row(mixture.targets + place));
+                let means = format!("({sum} + value * {product}) / {}.0", mixture.pixels());
+                gradient = format!("({gradient} - {means})");
+            }
+            text += &format!("            sum += weights[{weight}u] * {gradient};\n");
+        }
+        if norm.is_some() {
+            text += "            sum *= scale;\n";
+        }
+        text
+    };
+    let threads = mixture.groups[slot] * mixture.fours();
+    let source = include_str!("x_gradient.wgsl");
+    sized(Program::new("mix_x_gradient", source, threads), mixture)
+        .constant("bindings", bindings.text)
+        .constant("groups", cases(mixture.groups[slot], of_group))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mix::SLOTS;
 
-    const NORMS: [Option<Standard>; 2] = [None, Some(Standard { of_batch: true, eps: 1e-5 })];
+    /// Mixtures with each number of slots, norms of all kinds, one to eight activations in a slot, each
+    /// with one or two terms and some without any, and one to four targets.
+    fn mixtures() -> Vec<Mixture> {
+        let shapes = [[2, 5, 3, 6], [1, 1, 1, 1], [3, 7, 5, 33], [16, 32, 32, 16]];
+        let mixture = |case: usize| {
+            let (targets, count) = (1 + case % 4, 1 + case / 4 % SLOTS);
+            let mut groups = [0; SLOTS];
+            let mut terms = Vec::new();
+            for (slot, groups) in groups.iter_mut().enumerate().take(count) {
+                *groups = 1 + (case + 3 * slot) % 8;
+                for group in
+                    (0..*groups).filter(|group| *group == 0 || !(group + case).is_multiple_of(5))
+                {
+                    for copy in 0..1 + (slot + group) % 2 {
+                        let target = (slot + group + copy) % targets;
+                        terms.push(Term { target, stack: slot, group, weight: terms.len() });
+                    }
+                }
+            }
+            let norm = |slot: usize| match (case >> (slot % 4)) % 3 {
+                0 => None,
+                kind => {
+                    Some(Standard { groups: groups[slot].max(1), of_batch: kind == 1, eps: 1e-5 })
+                }
+            };
+            Mixture {
+                targets,
+                shape: shapes[case % 3 + case / 48],
+                weights: terms.len() + 1,
+                terms: terms.into(),
+                count,
+                norms: std::array::from_fn(norm),
+                groups,
+                base: case >= 32,
+            }
+        };
+        (0..64).map(mixture).collect()
+    }
 
     #[test]
     fn every_template_is_valid_wgsl() {
-        let shape = Shape::from([2, 5, 3, 6]);
-        let norm = Standard { of_batch: true, eps: 1e-5 };
-        for program in [
-            merge(6, 4, 3),
-            scale(&shape, 3),
-            standard_scale(&shape, 2, norm),
-            pull(&shape, 1, norm),
-            gradient_products(&shape, None),
-            gradient_products(&shape, Some(norm)),
-        ] {
-            assert_eq!(program.validate(), Ok(()), "{program:?}");
+        for mixture in mixtures() {
+            let mut programs = vec![gradient_sums(&mixture), weight_gradient(&mixture)];
+            programs.extend(launches(&mixture).into_iter().map(|slots| sum(&mixture, slots)));
+            programs.extend((0..mixture.count).map(|slot| products(&mixture, slot)));
+            programs.extend((0..mixture.count).map(|slot| x_gradient(&mixture, slot)));
+            for program in programs {
+                assert_eq!(program.validate(), Ok(()), "{program:?}");
+            }
         }
     }
 
     #[test]
-    fn every_sum_is_valid_wgsl_and_takes_every_candidate_once() {
-        for case in 0..64_usize {
-            let norms = std::array::from_fn(|slot| NORMS[case >> (slot % 5) & 1]);
-            let count = 1 + case % 8;
-            let mixture = Mixture { count, norms, base: case >= 32, channels: 6 };
-            let groups = groups(&mixture);
-            let taken: Vec<usize> = groups.iter().cloned().flatten().collect();
-            assert_eq!(taken, (0..count).collect::<Vec<_>>());
-            for group in groups {
-                let program = sum(1000, &mixture, group);
-                assert_eq!(program.validate(), Ok(()), "{program:?}");
-            }
+    fn the_launches_of_a_sum_take_every_stack_once() {
+        for mixture in mixtures() {
+            let taken: Vec<usize> = launches(&mixture).into_iter().flatten().collect();
+            assert_eq!(taken, (0..mixture.count).collect::<Vec<_>>());
         }
     }
 }

@@ -21,18 +21,18 @@ impl NormOps for Flex {
         let _span = meter::span("normalise");
         let (x, moments) = (contiguous(x), contiguous(moments));
         let shape = x.shape();
-        let scale = Scale::new(values(&moments), standard.eps);
+        let scales = Scale::list(values(&moments), standard);
         let mut out = Block::new(shape.num_elements());
-        let image = image_size(&shape);
+        let (image, batch) = (image_size(&shape), shape[0] / standard.groups);
         for_chunks(&mut out, image, |index, out| {
-            scale_image(&values(&x)[index * image..][..image], &scale, out);
+            scale_image(&values(&x)[index * image..][..image], &scales[index / batch], out);
         });
         out.into_tensor(shape)
     }
 }
 
 impl NormGradients for Flex {
-    fn moments(x: FlexTensor) -> FlexTensor {
+    fn moments(x: FlexTensor, groups: usize) -> FlexTensor {
         let _span = meter::span("moments");
         let x = contiguous(x);
         let shape = x.shape();
@@ -43,7 +43,8 @@ impl NormGradients for Flex {
         for_chunks(&mut partial, 2 * channels, |index, out| {
             image_moments(&values(&x)[index * image..][..image], columns, out);
         });
-        cpu::tensor(merge(&partial, channels, shape[1] * shape[2]), [2, channels])
+        let moments = merge(&partial, groups, channels, shape[1] * shape[2]);
+        cpu::tensor(moments, [2, groups * channels])
     }
 
     fn normalise_gradient(
@@ -64,11 +65,15 @@ impl NormGradients for Flex {
                 image_sums(part(&y, index), part(&gradient, index), columns, out);
             });
         }
-        let count = shape[0] * shape[1] * shape[2];
-        let pull = Pull::new(values(&moments), &partial, count, standard.eps);
+        let scales = Scale::list(values(&moments), standard);
+        let batch = shape[0] / standard.groups;
+        let pixels = batch * shape[1] * shape[2];
+        let partial = partial.chunks_exact(batch * 2 * channels);
+        let pull = |(scale, partial)| Pull::new(scale, columns, partial, pixels);
+        let pulls: Vec<Pull> = scales.iter().zip(partial).map(pull).collect();
         let mut out = zeros(shape.num_elements());
         for_chunks(&mut out, image, |index, out| {
-            pull_image(part(&y, index), part(&gradient, index), &pull, out);
+            pull_image(part(&y, index), part(&gradient, index), &pulls[index / batch], out);
         });
         cpu::tensor(out, shape)
     }
@@ -79,6 +84,7 @@ fn image_size(shape: &[usize]) -> usize {
 }
 
 /// Mean and 1/√(variance + eps), repeated to strips.
+#[derive(Clone)]
 pub(crate) struct Scale {
     pub(crate) mean: Vec<f32>,
     pub(crate) factor: Vec<f32>,
@@ -91,11 +97,16 @@ impl Scale {
         Self { mean: vec![0.0; strip], factor: vec![1.0; strip] }
     }
 
-    pub(crate) fn new(moments: &[f32], eps: f32) -> Self {
-        let (mean, variance) = moments.split_at(moments.len() / 2);
-        let columns = Columns::new(mean.len());
-        let factor = variance.iter().map(|variance| (variance + eps).sqrt().recip());
-        Self { mean: columns.repeat(mean.iter().copied()), factor: columns.repeat(factor) }
+    /// Of every group, from its moments.
+    pub(crate) fn list(moments: &[f32], standard: Standard) -> Vec<Self> {
+        let (means, variances) = moments.split_at(moments.len() / 2);
+        let columns = Columns::new(means.len() / standard.groups.max(1));
+        let group = |(mean, variance): (&[f32], &[f32])| {
+            let factor = variance.iter().map(|variance| (variance + standard.eps).sqrt().recip());
+            Self { mean: columns.repeat(mean.iter().copied()), factor: columns.repeat(factor) }
+        };
+        let channels = columns.channels();
+        means.chunks_exact(channels).zip(variances.chunks_exact(channels)).map(group).collect()
     }
 }
 
@@ -132,25 +143,34 @@ pub(crate) fn image_moments<S: Simd>(x: &[f32], columns: Columns, out: &mut [f32
     squares.copy_from_slice(&columns.fold(&sums));
 }
 
-/// Moments of all images from those of each, [image, 2, channels]. Every image has the same number
-/// of pixels, so the mean is that of the means, and the squares are those within the images and
-/// those between them.
-pub(crate) fn merge(partial: &[f32], channels: usize, pixels: usize) -> Vec<f32> {
-    let images = partial.chunks_exact(2 * channels);
+/// Moments of every group, [2, groups · channels], from those of its images, [group, image, 2,
+/// channels].
+pub(crate) fn merge(partial: &[f32], groups: usize, channels: usize, pixels: usize) -> Vec<f32> {
+    let mut out = vec![0.0; 2 * groups * channels];
+    let (means, variances) = out.split_at_mut(groups * channels);
+    let groups = partial.chunks_exact((partial.len() / groups.max(1)).max(1));
+    let moments = means.chunks_exact_mut(channels).zip(variances.chunks_exact_mut(channels));
+    for (partial, (mean, variance)) in groups.zip(moments) {
+        merge_images(partial, mean, variance, pixels);
+    }
+    out
+}
+
+/// Every image has the same number of pixels, so the mean is that of the means, and the squares are
+/// those within the images and those between them.
+fn merge_images(partial: &[f32], mean: &mut [f32], variance: &mut [f32], pixels: usize) {
+    let images = partial.chunks_exact(2 * mean.len());
     let count = images.len() as f32;
-    let mut out = vec![0.0; 2 * channels];
-    let (mean, variance) = out.split_at_mut(channels);
     for image in images.clone() {
         mean.iter_mut().zip(image).for_each(|(mean, value)| *mean += value / count);
     }
     for image in images {
-        let (means, squares) = image.split_at(channels);
+        let (means, squares) = image.split_at(mean.len());
         let between = means.iter().zip(&*mean).map(|(value, mean)| (value - mean).powi(2));
         for ((variance, within), between) in variance.iter_mut().zip(squares).zip(between) {
             *variance += (within / pixels as f32 + between) / count;
         }
     }
-    out
 }
 
 /// Σ gradient and Σ gradient · y of the columns, into `out`, [2, channels].
@@ -180,21 +200,20 @@ pub(crate) struct Pull {
 }
 
 impl Pull {
-    /// From [2, channels] moments and [image, 2, channels] sums over `count` pixels in all; with
-    /// sums of 0 it is the gradient by given moments.
-    pub(crate) fn new(moments: &[f32], partial: &[f32], count: usize, eps: f32) -> Self {
-        let factor = Scale::new(moments, eps).factor;
-        let mut sums = vec![0.0; moments.len()];
-        for image in partial.chunks_exact(sums.len().max(1)) {
+    /// Of a group, from its [image, 2, channels] sums over `count` pixels in all; with sums of 0 it
+    /// is the gradient by given moments.
+    pub(crate) fn new(scale: &Scale, columns: Columns, partial: &[f32], count: usize) -> Self {
+        let channels = columns.channels();
+        let mut sums = vec![0.0; 2 * channels];
+        for image in partial.chunks_exact(2 * channels) {
             sums.iter_mut().zip(image).for_each(|(sum, value)| *sum += value);
         }
-        let columns = Columns::new(sums.len() / 2);
-        let (shift, slope) = sums.split_at(sums.len() / 2);
         let scaled = |sums: &[f32]| {
-            let scaled = sums.iter().zip(&factor).map(|(sum, factor)| sum * factor / count as f32);
-            columns.repeat(scaled)
+            let scaled = sums.iter().zip(&scale.factor);
+            columns.repeat(scaled.map(|(sum, factor)| sum * factor / count as f32))
         };
-        Self { shift: scaled(shift), slope: scaled(slope), factor }
+        let (shift, slope) = sums.split_at(channels);
+        Self { factor: scale.factor.clone(), shift: scaled(shift), slope: scaled(slope) }
     }
 }
 

@@ -1,7 +1,5 @@
 // out = (gradient - mean(gradient) - y * mean(gradient * y)) / sqrt(variance + eps), the means over
-// all pixels of a channel: sums hold their sums, first of the gradient, then of gradient * y.
-const CHANNELS: u32 = {{ channels }}u;
-const PIXELS: u32 = {{ pixels }}u;
+// all pixels of a column: sums hold their sums, first of the gradient, then of gradient * y.
 const EPS: f32 = {{ eps }};
 
 @group(0) @binding(0) var<storage, {{ access }}> y: array<f32>;
@@ -16,7 +14,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     if index >= COUNT {
         return;
     }
-    let channel = index % CHANNELS;
-    let means = (sums[channel] + y[index] * sums[CHANNELS + channel]) / f32(PIXELS);
-    out[index] = (gradient[index] - means) / sqrt(moments[CHANNELS + channel] + EPS);
+    let column = column_of(index);
+    let means = (sums[column] + y[index] * sums[COLUMNS_OF_ALL + column]) / f32(PIXELS);
+    out[index] = (gradient[index] - means) / sqrt(moments[COLUMNS_OF_ALL + column] + EPS);
 }

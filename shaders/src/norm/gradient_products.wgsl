@@ -1,6 +1,5 @@
-// partial[chunk, 0, c] = sum of the gradient over the pixels of a chunk, partial[chunk, 1, c] = sum
-// of gradient * standard(x).
-const PIXELS: u32 = {{ pixels }}u;
+// partial[chunk, 0, column] = sum of the gradient over the pixels of a chunk, partial[chunk, 1, column]
+// = sum of gradient * standard(x).
 const CHUNK: u32 = {{ chunk }}u;
 
 @group(0) @binding({{ next }}) var<storage, {{ access }}> gradient: array<f32>;
@@ -12,16 +11,19 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     if index >= COUNT {
         return;
     }
-    let channel = index % CHANNELS;
-    let chunk = index / CHANNELS;
+    let column = index % COLUMNS_OF_ALL;
+    let chunk = index / COLUMNS_OF_ALL;
+    let start = column / CHANNELS * PIXELS * CHANNELS + column % CHANNELS;
     let last = min((chunk + 1u) * CHUNK, PIXELS);
+    let norm = norm_of(column);
     var sum = 0.0;
     var product = 0.0;
     for (var pixel = chunk * CHUNK; pixel < last; pixel++) {
-        let place = pixel * CHANNELS + channel;
-        sum += gradient[place];
-        product += gradient[place] * standard(x[place], channel);
+        let place = start + pixel * CHANNELS;
+        let value = gradient[place];
+        sum += value;
+        product += value * standard(x[place], norm);
     }
-    partial[2u * chunk * CHANNELS + channel] = sum;
-    partial[(2u * chunk + 1u) * CHANNELS + channel] = product;
+    partial[2u * chunk * COLUMNS_OF_ALL + column] = sum;
+    partial[(2u * chunk + 1u) * COLUMNS_OF_ALL + column] = product;
 }

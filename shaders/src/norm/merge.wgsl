@@ -1,7 +1,5 @@
 // Mean and biased variance of all pixels from those of the chunks (Chan's formula). One thread for
-// each channel.
-const CHANNELS: u32 = COUNT;
-const PIXELS: u32 = {{ pixels }}u;
+// each column.
 const CHUNK: u32 = {{ chunk }}u;
 const CHUNKS: u32 = {{ chunks }}u;
 
@@ -10,8 +8,8 @@ const CHUNKS: u32 = {{ chunks }}u;
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) local: u32) {
-    let channel = thread(workgroup, local);
-    if channel >= COUNT {
+    let column = thread(workgroup, local);
+    if column >= COUNT {
         return;
     }
     var seen = 0.0;
@@ -23,12 +21,12 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
         if count == 0.0 {
             break;
         }
-        let distance = partial[2u * chunk * CHANNELS + channel] - mean;
+        let distance = partial[2u * chunk * COLUMNS_OF_ALL + column] - mean;
         let share = count / (seen + count);
         mean += distance * share;
-        squares += partial[(2u * chunk + 1u) * CHANNELS + channel] + distance * distance * seen * share;
+        squares += partial[(2u * chunk + 1u) * COLUMNS_OF_ALL + column] + distance * distance * seen * share;
         seen += count;
     }
-    moments[channel] = mean;
-    moments[CHANNELS + channel] = squares / f32(PIXELS);
+    moments[column] = mean;
+    moments[COLUMNS_OF_ALL + column] = squares / f32(PIXELS);
 }

@@ -13,7 +13,9 @@ pub(crate) mod wgpu;
 
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, backend_extension};
-use burn::tensor::{Shape, Tensor};
+#[cfg(not(target_family = "wasm"))]
+use burn::tensor::Shape;
+use burn::tensor::Tensor;
 
 use crate::Kernels;
 
@@ -21,21 +23,25 @@ use crate::Kernels;
 /// result has no part in any gradient and no autodiff association.
 ///
 /// # Shapes
-/// - `x`: [batch, height, width, channels]
-/// - output: [2, channels], first the means
-pub fn moments(kernels: Kernels, x: Tensor<4>) -> Tensor<2> {
+/// - `x`: [groups · batch, height, width, channels]
+/// - output: [2, groups · channels], first the means, group after group
+pub fn moments(kernels: Kernels, x: Tensor<4>, groups: usize) -> Tensor<2> {
     let x = x.inner();
     if kernels.fused_for(&x) {
-        return Tensor::from_dispatch(Dispatch::moments(x.into_dispatch()));
+        return Tensor::from_dispatch(Dispatch::moments(x.into_dispatch(), groups));
     }
-    let (_, mean, variance) = centred(x);
-    Tensor::cat(vec![mean, variance], 0)
+    let (_, mean, variance) = centred(x, groups);
+    let row = |numbers: Tensor<3>| {
+        let [groups, _, channels] = numbers.dims();
+        numbers.reshape([1, groups * channels])
+    };
+    Tensor::cat(vec![row(mean), row(variance)], 0)
 }
 
 /// A batch norm: what to normalise by.
 #[derive(Clone, Debug)]
 pub struct Norm {
-    /// [2, channels], means and variances.
+    /// [2, groups · channels], means and variances, group after group.
     pub moments: Tensor<2>,
     /// Whether they are the [`moments`] of the activation itself, so that the gradient goes through
     /// them too; else they are constants, such as running ones.
@@ -44,10 +50,11 @@ pub struct Norm {
     pub eps: f32,
 }
 
-/// An activation and the batch norm that is still to be applied to it, if any.
+/// An activation and the batch norm that is still to be applied to it, if any; or a stack of them, one
+/// after another along the batch, each a group with its own moments.
 #[derive(Clone, Debug)]
 pub struct Normed {
-    /// [batch, height, width, channels].
+    /// [groups · batch, height, width, channels].
     pub x: Tensor<4>,
     /// Left to whatever reads `x`.
     pub norm: Option<Norm>,
@@ -62,51 +69,65 @@ impl From<Tensor<4>> for Normed {
 /// What a kernel must know of a [`Norm`] besides the moments.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Standard {
+    /// Activations of the stack, each with its own moments.
+    pub(crate) groups: usize,
     pub(crate) of_batch: bool,
     pub(crate) eps: f32,
 }
 
-impl Norm {
-    pub(crate) fn standard(&self) -> Standard {
-        Standard { of_batch: self.of_batch, eps: self.eps }
+impl Normed {
+    pub(crate) fn standard(&self) -> Option<Standard> {
+        let [_, _, _, channels] = self.x.dims();
+        let standard = |Norm { moments, of_batch, eps }: &Norm| Standard {
+            groups: moments.dims()[1] / channels.max(1),
+            of_batch: *of_batch,
+            eps: *eps,
+        };
+        self.norm.as_ref().map(standard)
     }
 }
 
 /// (x − mean) / √(variance + eps) where a norm is pending, else x.
 ///
 /// # Shapes
-/// - output: [batch, height, width, channels]
+/// - output: [groups · batch, height, width, channels]
 pub fn normalise(kernels: Kernels, normed: Normed) -> Tensor<4> {
+    let Some(standard) = normed.standard() else { return normed.x };
     let Normed { x, norm: Some(norm) } = normed else { return normed.x };
     if kernels.fused_for(&x) {
-        let standard = norm.standard();
         let moments = norm.moments.into_dispatch();
         return Tensor::from_dispatch(Dispatch::normalise(x.into_dispatch(), moments, standard));
     }
+    let (shape, groups) = (x.dims(), standard.groups);
     if norm.of_batch {
-        let shape = x.dims();
-        let (centred, _, variance) = centred(x);
+        let (centred, _, variance) = centred(x, groups);
         return (centred / (variance + norm.eps).sqrt()).reshape(shape);
     }
-    let channels = norm.moments.dims()[1];
     let moments = norm.moments.inner();
-    let row = |index: usize| moments.clone().slice([index..index + 1]).reshape([1, 1, 1, channels]);
+    let row =
+        |index: usize| moments.clone().slice([index..index + 1]).reshape([groups, 1, shape[3]]);
     let scale = (row(1) + norm.eps).sqrt().recip();
     let shift = row(0) * scale.clone();
     let (scale, shift) = match x.is_autodiff() {
         true => (scale.autodiff(), shift.autodiff()),
         false => (scale, shift),
     };
-    x * scale - shift
+    (grouped(x, groups) * scale - shift).reshape(shape)
 }
 
-/// x − mean as [batch · height · width, channels], mean and biased variance as [1, channels].
-fn centred(x: Tensor<4>) -> (Tensor<2>, Tensor<2>, Tensor<2>) {
-    let [batch, height, width, channels] = x.dims();
-    let x = x.reshape([batch * height * width, channels]);
-    let mean = x.clone().mean_dim(0);
+/// [groups, batch · height · width, channels].
+fn grouped(x: Tensor<4>, groups: usize) -> Tensor<3> {
+    let [images, height, width, channels] = x.dims();
+    x.reshape([groups, images / groups * height * width, channels])
+}
+
+/// x − mean as [groups, batch · height · width, channels], mean and biased variance as [groups, 1,
+/// channels].
+fn centred(x: Tensor<4>, groups: usize) -> (Tensor<3>, Tensor<3>, Tensor<3>) {
+    let x = grouped(x, groups);
+    let mean = x.clone().mean_dim(1);
     let centred = x - mean.clone();
-    let variance = (centred.clone() * centred.clone()).mean_dim(0);
+    let variance = (centred.clone() * centred.clone()).mean_dim(1);
     (centred, mean, variance)
 }
 
@@ -125,9 +146,9 @@ pub(crate) trait NormOps: Backend {
 /// What has no gradient: the moments, and the gradient itself.
 #[backend_extension(Cube, Flex, Fusion: cfg(not(target_family = "wasm")))]
 pub(crate) trait NormGradients: Backend {
-    /// Means and variances.
-    #[fusion(dtype = x, shape = moments_shape(x))]
-    fn moments(x: FloatTensor<Self>) -> FloatTensor<Self>;
+    /// Means and variances of every group.
+    #[fusion(dtype = x, shape = Shape::from([2, groups * x[3]]))]
+    fn moments(x: FloatTensor<Self>, groups: usize) -> FloatTensor<Self>;
 
     /// The gradient for the input, from the output and the gradient of that.
     #[fusion(dtype = y, shape = y)]
@@ -137,8 +158,4 @@ pub(crate) trait NormGradients: Backend {
         moments: FloatTensor<Self>,
         standard: Standard,
     ) -> FloatTensor<Self>;
-}
-
-pub(crate) fn moments_shape(x: &Shape) -> Shape {
-    [2, x[3]].into()
 }

@@ -1,7 +1,6 @@
-// partial[chunk, 0, c] = mean of the pixels of a chunk, partial[chunk, 1, c] = sum of their squared
-// distances from it. Twice through the chunk, so that nothing is lost where the mean is far from 0.
-const CHANNELS: u32 = {{ channels }}u;
-const PIXELS: u32 = {{ pixels }}u;
+// partial[chunk, 0, column] = mean of the pixels of a chunk, partial[chunk, 1, column] = sum of their
+// squared distances from it. Twice through the chunk, so that nothing is lost where the mean is far
+// from 0.
 const CHUNK: u32 = {{ chunk }}u;
 
 @group(0) @binding(0) var<storage, {{ access }}> x: array<f32>;
@@ -13,21 +12,22 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     if index >= COUNT {
         return;
     }
-    let channel = index % CHANNELS;
-    let chunk = index / CHANNELS;
+    let column = index % COLUMNS_OF_ALL;
+    let chunk = index / COLUMNS_OF_ALL;
+    let start = column / CHANNELS * PIXELS * CHANNELS + column % CHANNELS;
     // The last chunks may be short or empty.
     let first = min(chunk * CHUNK, PIXELS);
     let last = min(first + CHUNK, PIXELS);
     var sum = 0.0;
     for (var pixel = first; pixel < last; pixel++) {
-        sum += x[pixel * CHANNELS + channel];
+        sum += x[start + pixel * CHANNELS];
     }
     let mean = sum / f32(max(last - first, 1u));
     var squares = 0.0;
     for (var pixel = first; pixel < last; pixel++) {
-        let distance = x[pixel * CHANNELS + channel] - mean;
+        let distance = x[start + pixel * CHANNELS] - mean;
         squares += distance * distance;
     }
-    partial[2u * chunk * CHANNELS + channel] = mean;
-    partial[(2u * chunk + 1u) * CHANNELS + channel] = squares;
+    partial[2u * chunk * COLUMNS_OF_ALL + column] = mean;
+    partial[(2u * chunk + 1u) * COLUMNS_OF_ALL + column] = squares;
 }

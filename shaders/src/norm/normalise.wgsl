@@ -1,5 +1,4 @@
-// y = (x - mean) / sqrt(variance + eps); moments hold the means of the channels, then the variances.
-const CHANNELS: u32 = {{ channels }}u;
+// y = (x - mean) / sqrt(variance + eps); moments hold the means of the columns, then the variances.
 const EPS: f32 = {{ eps }};
 
 @group(0) @binding(0) var<storage, {{ access }}> x: array<f32>;
@@ -12,7 +11,6 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     if index >= COUNT {
         return;
     }
-    let channel = index % CHANNELS;
-    let variance = moments[CHANNELS + channel];
-    y[index] = (x[index] - moments[channel]) / sqrt(variance + EPS);
+    let column = column_of(index);
+    y[index] = (x[index] - moments[column]) / sqrt(moments[COLUMNS_OF_ALL + column] + EPS);
 }

@@ -1,5 +1,4 @@
 // out = gradient / sqrt(variance + eps), where the moments are constants.
-const CHANNELS: u32 = {{ channels }}u;
 const EPS: f32 = {{ eps }};
 
 @group(0) @binding(0) var<storage, {{ access }}> gradient: array<f32>;
@@ -12,5 +11,5 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     if index >= COUNT {
         return;
     }
-    out[index] = gradient[index] / sqrt(moments[CHANNELS + index % CHANNELS] + EPS);
+    out[index] = gradient[index] / sqrt(moments[COLUMNS_OF_ALL + column_of(index)] + EPS);
 }

@@ -1,16 +1,19 @@
 // x, and its moments where a batch norm is pending.
-const CHANNELS: u32 = {{ channels }}u;
-
 @group(0) @binding(0) var<storage, {{ access }}> x: array<f32>;
 {{ moments }}
 
-// The value after the batch norm.
-fn standard(value: f32, channel: u32) -> f32 {
-    return {{ standard }};
+struct Norm {
+    mean: f32,
+    scale: f32,
 }
 
-// Derivative of `standard`, where the moments are constants.
-fn scale(channel: u32) -> f32 {
-    return {{ scale }};
+// Of a column: read once, since a compiler must not assume that buffers stay as they are.
+fn norm_of(column: u32) -> Norm {
+    return {{ norm }};
+}
+
+// The value after the batch norm.
+fn standard(value: f32, norm: Norm) -> f32 {
+    return {{ standard }};
 }
 

@@ -5,26 +5,27 @@ use burn::backend::TensorMetadata;
 use burn::backend::wgpu::{CubeBackend, CubeTensor};
 use burn::tensor::Shape;
 
-use super::{NormGradients, NormOps, Standard, moments_shape};
+use super::{NormGradients, NormOps, Standard};
 use crate::wgpu::{ACCESS, Program, chunks, contiguous, empty, fold};
 
 impl NormOps for CubeBackend {
     fn normalise(x: CubeTensor, moments: CubeTensor, standard: Standard) -> CubeTensor {
         let (x, moments) = (contiguous(x), contiguous(moments));
         let y = empty(&x, x.shape());
-        normalise(&x.shape(), standard.eps).launch(&[&x, &moments, &y]);
+        normalise(&x.shape(), standard).launch(&[&x, &moments, &y]);
         y
     }
 }
 
 impl NormGradients for CubeBackend {
-    fn moments(x: CubeTensor) -> CubeTensor {
+    fn moments(x: CubeTensor, groups: usize) -> CubeTensor {
         let x = contiguous(x);
         let shape = x.shape();
-        let partial = empty(&x, [chunks(pixels(&shape)), 2, shape[3]]);
-        let out = empty(&x, moments_shape(&shape));
-        moments(&shape).launch(&[&x, &partial]);
-        merge(&shape).launch(&[&partial, &out]);
+        let columns = groups * shape[3];
+        let partial = empty(&x, [group_chunks(&shape, groups), 2, columns]);
+        let out = empty(&x, [2, columns]);
+        moments(&shape, groups).launch(&[&x, &partial]);
+        merge(&shape, groups).launch(&[&partial, &out]);
         out
     }
 
@@ -36,121 +37,134 @@ impl NormGradients for CubeBackend {
     ) -> CubeTensor {
         let (y, gradient, moments) = (contiguous(y), contiguous(gradient), contiguous(moments));
         let shape = y.shape();
+        let out = empty(&y, shape.clone());
         if !standard.of_batch {
-            let out = empty(&y, shape.clone());
-            scale(&shape, standard.eps).launch(&[&gradient, &moments, &out]);
+            scale(&shape, standard).launch(&[&gradient, &moments, &out]);
             return out;
         }
-        let chunks = chunks(pixels(&shape));
-        let partial = empty(&y, [chunks, 2, shape[3]]);
-        gradient_products(&shape, None).launch(&[&y, &gradient, &partial]);
-        let sums = fold(&partial, chunks, moments_shape(&shape));
-        let out = empty(&y, shape.clone());
-        pull(&shape, standard.eps).launch(&[&y, &gradient, &moments, &sums, &out]);
+        let plain = gradient_products(&shape, standard.groups, None);
+        let sums = sums(&gradient, standard.groups, |partial| {
+            plain.launch(&[&y, &gradient, partial]);
+        });
+        pull(&shape, standard).launch(&[&y, &gradient, &moments, &sums, &out]);
         out
     }
 }
 
-/// Chunks of pixels that a sum for a channel is cut into.
-pub(crate) fn channel_chunks(shape: &Shape) -> usize {
-    chunks(pixels(shape))
+/// Chunks of pixels that a sum for a channel of a group is cut into.
+fn group_chunks(shape: &Shape, groups: usize) -> usize {
+    chunks(pixels(shape, groups))
 }
 
-/// [2, channels] from the sums of the chunks.
-pub(crate) fn merge_sums(partial: &CubeTensor, shape: &Shape) -> CubeTensor {
-    fold(partial, channel_chunks(shape), moments_shape(shape))
+/// [2, groups · channels], the sums over the chunks of what `launch` writes: [chunks, 2, groups ·
+/// channels].
+pub(crate) fn sums(
+    like: &CubeTensor,
+    groups: usize,
+    launch: impl FnOnce(&CubeTensor),
+) -> CubeTensor {
+    let shape = like.shape();
+    let (chunks, columns) = (group_chunks(&shape, groups), groups * shape[3]);
+    let partial = empty(like, [chunks, 2, columns]);
+    launch(&partial);
+    fold(&partial, chunks, [2, columns])
 }
 
-fn pixels(shape: &Shape) -> usize {
-    shape[0] * shape[1] * shape[2]
+/// Pixels of a group.
+fn pixels(shape: &Shape, groups: usize) -> usize {
+    shape[0] / groups * shape[1] * shape[2]
+}
+
+/// Fills what every template of a stack has.
+fn sized(program: Program, shape: &Shape, groups: usize) -> Program {
+    let pixels = pixels(shape, groups);
+    program.sizes([("channels", shape[3]), ("groups", groups), ("pixels", pixels)])
 }
 
 /// A template for one thread for each number.
-fn pointwise(name: &'static str, source: &'static str, shape: &Shape, eps: f32) -> Program {
-    Program::new(name, source, shape.num_elements())
-        .sizes([("channels", shape[3]), ("pixels", pixels(shape))])
-        .constant("eps", format!("{eps:e}"))
-}
-
-/// A template for one thread for each channel and chunk of pixels.
-fn chunked(name: &'static str, source: &'static str, shape: &Shape) -> Program {
-    let pixels = pixels(shape);
-    let chunk = pixels.div_ceil(chunks(pixels));
-    Program::new(name, source, chunks(pixels) * shape[3]).sizes([
-        ("channels", shape[3]),
-        ("pixels", pixels),
-        ("chunk", chunk),
-    ])
-}
-
-fn normalise(shape: &Shape, eps: f32) -> Program {
-    pointwise("normalise", include_str!("normalise.wgsl"), shape, eps)
-}
-
-fn moments(shape: &Shape) -> Program {
-    chunked("moments", include_str!("moments.wgsl"), shape)
-}
-
-fn merge(shape: &Shape) -> Program {
-    let pixels = pixels(shape);
-    let chunk = pixels.div_ceil(chunks(pixels));
-    Program::new("merge", include_str!("merge.wgsl"), shape[3]).sizes([
-        ("pixels", pixels),
-        ("chunk", chunk),
-        ("chunks", chunks(pixels)),
-    ])
-}
-
-/// The sums of a gradient and of its product with x after `norm`, for every channel and chunk of
-/// pixels: buffers x, the moments if there is a norm, the gradient, [chunk, 2, channels].
-pub(crate) fn gradient_products(shape: &Shape, norm: Option<Standard>) -> Program {
-    let (pixels, chunks) = (pixels(shape), channel_chunks(shape));
-    let source = include_str!("gradient_products.wgsl");
-    with_standard("gradient_products", source, shape, norm, chunks * shape[3])
-        .sizes([("pixels", pixels), ("chunk", pixels.div_ceil(chunks))])
-}
-
-/// A template that reads x through the norm: see [`declare`].
-pub(crate) fn with_standard(
+fn pointwise(
     name: &'static str,
     source: &'static str,
     shape: &Shape,
-    norm: Option<Standard>,
-    threads: usize,
+    standard: Standard,
 ) -> Program {
-    let program = Program::of_pieces(name, [STANDARD, source], threads);
-    declare(program.sizes([("channels", shape[3])]), norm)
+    let program = Program::of_pieces(name, [GROUPS, source], shape.num_elements());
+    sized(program, shape, standard.groups).constant("eps", format!("{:e}", standard.eps))
 }
 
+/// Fills the chunks of a template for one thread for each channel of a group and chunk of its pixels.
+fn chunked(program: Program, shape: &Shape, groups: usize) -> Program {
+    let chunk = pixels(shape, groups).div_ceil(group_chunks(shape, groups));
+    sized(program, shape, groups).sizes([("chunk", chunk)])
+}
+
+fn normalise(shape: &Shape, standard: Standard) -> Program {
+    pointwise("normalise", include_str!("normalise.wgsl"), shape, standard)
+}
+
+fn moments(shape: &Shape, groups: usize) -> Program {
+    let threads = group_chunks(shape, groups) * groups * shape[3];
+    let pieces = [GROUPS, include_str!("moments.wgsl")];
+    chunked(Program::of_pieces("moments", pieces, threads), shape, groups)
+}
+
+fn merge(shape: &Shape, groups: usize) -> Program {
+    let chunks = group_chunks(shape, groups);
+    let pieces = [GROUPS, include_str!("merge.wgsl")];
+    let program = Program::of_pieces("merge", pieces, groups * shape[3]);
+    chunked(program, shape, groups).sizes([("chunks", chunks)])
+}
+
+/// The sums of a gradient and of its product with x after `norm`, for every channel of a group and
+/// chunk of its pixels: buffers x, the moments if there is a norm, the gradient, [chunk, 2, groups ·
+/// channels].
+pub(crate) fn gradient_products(shape: &Shape, groups: usize, norm: Option<Standard>) -> Program {
+    let threads = group_chunks(shape, groups) * groups * shape[3];
+    let pieces = [GROUPS, STANDARD, include_str!("gradient_products.wgsl")];
+    let program = Program::of_pieces("gradient_products", pieces, threads);
+    declare(chunked(program, shape, groups), norm)
+}
+
+/// The rest of the way back through a batch norm of x, from the gradient and its [`sums`]: buffers x,
+/// its moments, the gradient, the sums, the output.
+pub(crate) fn pull_through(name: &'static str, shape: &Shape, norm: Standard) -> Program {
+    let pieces = [GROUPS, STANDARD, include_str!("pull.wgsl")];
+    let program = Program::of_pieces(name, pieces, shape.num_elements());
+    declare(sized(program, shape, norm.groups), Some(norm))
+}
+
+/// The sizes of a stack.
+pub(crate) const GROUPS: &str = include_str!("groups.wgsl");
+
 /// Declares x and, where there is a norm, its moments, as the first bindings, and the functions
-/// `standard(value, channel)` and `scale(channel)`.
+/// `norm_of(column)` and `standard(value, norm)`.
 pub(crate) const STANDARD: &str = include_str!("standard.wgsl");
 
-/// Fills what [`STANDARD`] leaves open but the channels; `{{ next }}` to `{{ fourth }}` are the
-/// free bindings.
+/// Fills what [`STANDARD`] leaves open; `{{ next }}` to `{{ fourth }}` are the free bindings.
 pub(crate) fn declare(program: Program, norm: Option<Standard>) -> Program {
-    let (moments, standard, scale, next) = match norm {
-        None => (String::new(), "value".to_owned(), "1.0".to_owned(), 1),
+    let (moments, of_column, standard, next) = match norm {
+        None => (String::new(), "Norm(0.0, 1.0)".to_owned(), "value", 1),
         Some(Standard { eps, .. }) => {
             let moments =
                 format!("@group(0) @binding(1) var<storage, {ACCESS}> moments: array<f32>;");
-            let scale = format!("inverseSqrt(moments[CHANNELS + channel] + {eps:e})");
-            (moments, format!("(value - moments[channel]) * {scale}"), scale, 2)
+            let scale = format!("inverseSqrt(moments[COLUMNS_OF_ALL + column] + {eps:e})");
+            let of_column = format!("Norm(moments[column], {scale})");
+            (moments, of_column, "(value - norm.mean) * norm.scale", 2)
         }
     };
     program
         .constant("moments", moments)
+        .constant("norm", of_column)
         .constant("standard", standard)
-        .constant("scale", scale)
         .sizes([("next", next), ("second", next + 1), ("third", next + 2), ("fourth", next + 3)])
 }
 
-fn scale(shape: &Shape, eps: f32) -> Program {
-    pointwise("normalise_scale", include_str!("scale.wgsl"), shape, eps)
+fn scale(shape: &Shape, standard: Standard) -> Program {
+    pointwise("normalise_scale", include_str!("scale.wgsl"), shape, standard)
 }
 
-fn pull(shape: &Shape, eps: f32) -> Program {
-    pointwise("normalise_gradient", include_str!("gradient.wgsl"), shape, eps)
+fn pull(shape: &Shape, standard: Standard) -> Program {
+    pointwise("normalise_gradient", include_str!("gradient.wgsl"), shape, standard)
 }
 
 #[cfg(test)]
@@ -159,15 +173,20 @@ mod tests {
 
     #[test]
     fn every_template_is_valid_wgsl() {
-        for shape in [[2, 8, 8, 16], [1, 1, 1, 1], [3, 7, 5, 6], [64, 32, 32, 64]] {
-            let shape = Shape::from(shape);
+        for (groups, shape) in
+            [(1, [2, 8, 8, 16]), (1, [1, 1, 1, 1]), (3, [3, 7, 5, 6]), (4, [64, 32, 32, 64])]
+        {
+            let (shape, norm) =
+                (Shape::from(shape), Standard { groups, of_batch: true, eps: 1e-5 });
             for program in [
-                normalise(&shape, 1e-5),
-                moments(&shape),
-                merge(&shape),
-                gradient_products(&shape, None),
-                pull(&shape, 1e-5),
-                scale(&shape, 1e-5),
+                normalise(&shape, norm),
+                moments(&shape, groups),
+                merge(&shape, groups),
+                gradient_products(&shape, groups, None),
+                gradient_products(&shape, groups, Some(norm)),
+                pull_through("pull", &shape, norm),
+                pull(&shape, norm),
+                scale(&shape, norm),
             ] {
                 assert_eq!(program.validate(), Ok(()), "{program:?}");
             }

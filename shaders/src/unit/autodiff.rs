@@ -8,68 +8,61 @@ use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::tensor::FloatTensor;
 
-use super::{Operands, Sizes, UnitGradients, UnitOps};
+use super::{BankGradients, BankOps, Operands, Sizes};
 
 #[derive(Debug)]
-struct UnitBackward;
+struct BankBackward;
 
 type State<B> = (Operands<B>, Sizes);
 
-impl<B: UnitOps + UnitGradients> Backward<B, 3> for UnitBackward {
+impl<B: BankOps + BankGradients> Backward<B, 2> for BankBackward {
     type State = State<B>;
 
-    fn backward(self, ops: Ops<State<B>, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
+    fn backward(self, ops: Ops<State<B>, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
         let (operands, sizes) = ops.state;
         let gradient = grads.consume::<B>(&ops.node);
-        let [x_node, depthwise_node, pointwise_node] = ops.parents;
-        let weights_wanted = depthwise_node.is_some() || pointwise_node.is_some();
-        let (for_x, for_weights) = match (&x_node, weights_wanted) {
-            (None, _) => (None, Some(B::unit_weight_gradients(operands, gradient, sizes))),
-            (Some(_), false) => (Some(B::unit_x_gradient(operands, gradient, sizes)), None),
-            (Some(_), true) => {
-                let (x, depthwise, pointwise) = B::unit_gradients(operands, gradient, sizes);
-                (Some(x), Some((depthwise, pointwise)))
+        match ops.parents {
+            [Some(x), Some(weights)] => {
+                let (for_x, for_weights) = B::bank_gradients(operands, gradient, sizes);
+                grads.register::<B>(x.id, for_x);
+                grads.register::<B>(weights.id, for_weights);
             }
-        };
-        let (for_depthwise, for_pointwise) = for_weights.unzip();
-        let gradients = [for_x, for_depthwise, for_pointwise];
-        let nodes = [x_node, depthwise_node, pointwise_node];
-        for (node, gradient) in nodes.into_iter().zip(gradients) {
-            if let (Some(node), Some(gradient)) = (node, gradient) {
-                grads.register::<B>(node.id, gradient);
+            [Some(x), None] => {
+                grads.register::<B>(x.id, B::bank_x_gradient(operands, gradient, sizes));
             }
+            [None, Some(weights)] => {
+                grads.register::<B>(weights.id, B::bank_weight_gradient(operands, gradient, sizes));
+            }
+            [None, None] => {}
         }
     }
 }
 
-impl<B: UnitOps + UnitGradients, C: CheckpointStrategy> UnitOps for Autodiff<B, C> {
-    fn unit(operands: Operands<Self>, sizes: Sizes) -> FloatTensor<Self> {
-        track(operands, sizes, |operands| (B::unit(operands, sizes), ())).0
+impl<B: BankOps + BankGradients, C: CheckpointStrategy> BankOps for Autodiff<B, C> {
+    fn bank(operands: Operands<Self>, sizes: Sizes) -> FloatTensor<Self> {
+        track(operands, sizes, |operands, sizes| (B::bank(operands, sizes), ())).0
     }
 
-    fn unit_and_moments(
+    fn bank_and_moments(
         operands: Operands<Self>,
         sizes: Sizes,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        let compute = |operands| B::unit_and_moments(operands, sizes);
-        let (z, moments) = track(operands, sizes, compute);
+        let (z, moments) = track(operands, sizes, B::bank_and_moments);
         (z, FloatTensor::<Self>::new(moments))
     }
 }
 
 /// Computes the op and puts its output into the graph; what else it gives stays outside.
-fn track<B: UnitOps + UnitGradients, C: CheckpointStrategy, T>(
+fn track<B: BankOps + BankGradients, C: CheckpointStrategy, T>(
     operands: Operands<Autodiff<B, C>>,
     sizes: Sizes,
-    compute: impl FnOnce(Operands<B>) -> (FloatTensor<B>, T),
+    compute: impl FnOnce(Operands<B>, Sizes) -> (FloatTensor<B>, T),
 ) -> (FloatTensor<Autodiff<B, C>>, T) {
     let (x, x_node) = operands.x.into_parts();
-    let (depthwise, depthwise_node) = operands.depthwise.into_parts();
-    let (pointwise, pointwise_node) = operands.pointwise.into_parts();
-    let operands = Operands { x, norm: operands.norm.into_primitive(), depthwise, pointwise };
-    let (z, rest) = compute(operands.clone());
-    let nodes = [x_node, depthwise_node, pointwise_node];
-    let z = match UnitBackward.prepare::<C>(nodes).compute_bound().stateful() {
+    let (weights, weights_node) = operands.weights.into_parts();
+    let operands = Operands { x, norm: operands.norm.into_primitive(), weights };
+    let (z, rest) = compute(operands.clone(), sizes.clone());
+    let z = match BankBackward.prepare::<C>([x_node, weights_node]).compute_bound().stateful() {
         OpsKind::Tracked(prep) => prep.finish((operands, sizes), z),
         OpsKind::UnTracked(prep) => prep.finish(z),
     };

@@ -1,7 +1,21 @@
-// y[n, oy, ox, c] = sum over i, j of weight[c, i, j] * a[n, oy * S + i * D - P, ox * S + j * D - P, c].
-// One thread for each element of y; neighbours differ in the channel, so reads are contiguous.
-@group(0) @binding({{ next }}) var<storage, {{ access }}> weight: array<f32>;
-@group(0) @binding({{ second }}) var<storage, read_write> y: array<f32>;
+// u[unit, n, oy, ox, c] = sum over i, j of D[c, i, j] * a[n, oy * S + i * dilation - padding, ox * S + j *
+// dilation - padding, c]. One thread for TILE neighbours of a row, and where all dilations are the
+// same also for those that many rows BELOW, which meet the same inputs a tap earlier; threads side by side
+// differ in the channel, so reads are contiguous.
+@group(0) @binding({{ next }}) var<storage, {{ access }}> weights: array<f32>;
+@group(0) @binding({{ second }}) var<storage, read_write> u: array<f32>;
+
+const ROWS: u32 = {{ rows }}u;
+const BELOW: u32 = {{ below }}u;
+
+// The first row of a thread.
+fn first_row(number: u32) -> u32 {
+    let size = max(BELOW, 1u);
+    return select(number, number / size * 2u * size + number % size, BELOW > 0u);
+}
+
+{{ kinds }}fn put(row: u32, out_x: u32, channel: u32, sums: ptr<function, array<f32, TILE>>) {
+{{ stores }}}
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -10,24 +24,21 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
         return;
     }
     let channel = index % CHANNELS;
-    let out_x = index / CHANNELS % OUT_WIDTH;
-    let out_y = index / (CHANNELS * OUT_WIDTH) % OUT_HEIGHT;
-    let image = index / (CHANNELS * OUT_WIDTH * OUT_HEIGHT);
-    var sum = 0.0;
-    for (var i = 0u; i < SIZE; i++) {
-        // Left of or above the image these wrap around to huge numbers, so one comparison does.
-        let in_y = out_y * STRIDE + i * DILATION - PADDING;
-        if in_y >= HEIGHT {
-            continue;
-        }
-        for (var j = 0u; j < SIZE; j++) {
-            let in_x = out_x * STRIDE + j * DILATION - PADDING;
-            if in_x >= WIDTH {
-                continue;
-            }
-            let place = ((image * HEIGHT + in_y) * WIDTH + in_x) * CHANNELS + channel;
-            sum += weight[(channel * SIZE + i) * SIZE + j] * activation(place, channel);
-        }
+    let out_x = index / CHANNELS % TILES * TILE;
+    let out_y = first_row(index / (CHANNELS * TILES) % ROWS);
+    if out_y >= OUT_HEIGHT {
+        return;
     }
-    y[index] = sum;
+    let image = index / (CHANNELS * TILES * ROWS) % BATCH;
+    let number = index / (CHANNELS * TILES * ROWS * BATCH);
+    let unit = unit_at(number);
+    var sums = array<f32, TILE>();
+    var below = array<f32, TILE>();
+    switch number {
+{{ calls }}    }
+    let row = ((number * BATCH + image) * OUT_HEIGHT + out_y) * OUT_WIDTH;
+    put(row, out_x, channel, &sums);
+    if BELOW > 0u && out_y + BELOW < OUT_HEIGHT {
+        put(row + BELOW * OUT_WIDTH, out_x, channel, &below);
+    }
 }

@@ -1,17 +1,23 @@
 //! The unit that all convolutions of a DARTS space are made of: \[batch norm\] → \[ReLU\] → depthwise
-//! k×k → pointwise 1×1, and the moments of what comes out.
+//! k×k → pointwise 1×1, and the moments of what comes out. A [`Bank`] computes many at once: all that
+//! read one state of a cell, or all that come after those.
 //!
 //! z\[pixel, o\] = Σ_c P\[o, c\] · Σ_tap D\[c, tap\] · a\[pixel·stride + tap, c\], a = ReLU((x − μ)·r).
 //! With u the result of D, the way back is: ∂u = ∂z·P, ∂P = ∂zᵀ·u, ∂D\[c, tap\] = Σ ∂u·a (shifted), and
-//! ∂a = D transposed·∂u, which is 0 where a is, then through the batch norm. Nothing but x is kept:
-//! a and u are computed again, from the second-level cache on the CPU.
+//! ∂a = D transposed·∂u summed over the units that read x, which is 0 where a is, then through the batch
+//! norm. Nothing but x is kept: a and u are computed again, from the second-level cache on the CPU.
 //!
-//! FLOPs for each output number, C channels and k×k taps: 2·(k² + C) forward, the same for x, and
-//! twice that for the weights. Bytes: 4 read and 4 written forward where four separate ops move 40.
+//! FLOPs for each output number of a unit, C channels and k×k taps: 2·(k² + C) forward, the same for x,
+//! and twice that for the weights. Bytes: 4 read and 4 written forward where four separate ops move 40;
+//! back 8 read and 4 written for x.
 
 mod autodiff;
 mod cpu;
+mod tiles;
 mod wgpu;
+
+use std::ops::Range;
+use std::sync::Arc;
 
 #[cfg(not(target_family = "wasm"))]
 use burn::backend::fusion::custom::TensorSpec;
@@ -25,75 +31,102 @@ use crate::Kernels;
 use crate::cpu::convolve::Windows;
 use crate::norm::{Normed, moments, normalise};
 
-/// What a unit does besides its weights.
+/// A unit of a [`Bank`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unit {
+    /// The activation of the stack that it reads.
+    pub source: usize,
+    /// Height and width of the depthwise kernel, odd.
+    pub size: usize,
+    /// Dilation of the depthwise kernel.
+    pub dilation: usize,
+}
+
+/// Units that are computed at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bank {
+    /// At least one, sources in ascending order.
+    pub units: Vec<Unit>,
     /// Whether a ReLU stands before the convolutions.
     pub relu: bool,
-    /// Stride of the depthwise convolution.
+    /// Stride of the depthwise convolutions.
     pub stride: usize,
-    /// Its dilation.
-    pub dilation: usize,
-    /// Whether the moments of the output are wanted.
+    /// Whether the moments of the outputs are wanted.
     pub moments: bool,
 }
 
-impl Unit {
-    /// Computes the unit, padded to keep the size at stride 1 and without bias, and the
-    /// [`moments`] of its output where they are wanted.
+impl Bank {
+    /// Computes the units, padded to keep the size at stride 1 and without bias, and the [`moments`]
+    /// of their outputs where they are wanted.
     ///
     /// # Shapes
-    /// - `input`: [batch, height, width, channels]
-    /// - `depthwise`: [channels, 1, k, k], k odd
-    /// - `pointwise`: [outputs, channels]
-    /// - output: [batch, ⌈height / stride⌉, ⌈width / stride⌉, outputs] and [2, outputs]
+    /// - `input`: [sources · batch, height, width, channels]
+    /// - `weights`: for every unit [channels, 1, k, k], then [outputs, channels]; all one after another
+    /// - output: [units · batch, ⌈height / stride⌉, ⌈width / stride⌉, outputs] and [2, units · outputs]
     pub fn forward(
-        self,
+        &self,
         kernels: Kernels,
         input: Normed,
-        depthwise: Tensor<4>,
-        pointwise: Tensor<2>,
+        weights: Tensor<1>,
     ) -> (Tensor<4>, Option<Tensor<2>>) {
+        let sizes = Sizes::new(self, &input, weights.dims()[0]);
         if !kernels.fused_for(&input.x) {
-            let z = self.composed(kernels, input, depthwise, pointwise);
-            let moments = self.moments.then(|| moments(kernels, z.clone()));
+            let z = self.composed(kernels, input, weights, &sizes);
+            let moments = self.moments.then(|| moments(kernels, z.clone(), self.units.len()));
             return (z, moments);
         }
-        let sizes = Sizes::new(&input, &depthwise, &pointwise, self);
         let Normed { x, norm } = input;
         // A kernel needs a tensor in every place: without a norm it does not look at this one.
-        let norm = norm.map_or_else(|| pointwise.clone().inner(), |norm| norm.moments);
-        let operands = Operands {
-            x: x.into_dispatch(),
-            norm: norm.into_dispatch(),
-            depthwise: depthwise.into_dispatch(),
-            pointwise: pointwise.into_dispatch(),
-        };
+        let norm = norm.map_or_else(
+            || weights.clone().inner().into_dispatch(),
+            |norm| norm.moments.into_dispatch(),
+        );
+        let operands = Operands { x: x.into_dispatch(), norm, weights: weights.into_dispatch() };
         if !self.moments {
-            return (Tensor::from_dispatch(Dispatch::unit(operands, sizes)), None);
+            return (Tensor::from_dispatch(Dispatch::bank(operands, sizes)), None);
         }
-        let (z, moments) = Dispatch::unit_and_moments(operands, sizes);
+        let (z, moments) = Dispatch::bank_and_moments(operands, sizes);
         (Tensor::from_dispatch(z), Some(Tensor::<2>::from_dispatch(moments).inner()))
     }
 
     fn composed(
-        self,
+        &self,
         kernels: Kernels,
         input: Normed,
-        depthwise: Tensor<4>,
-        pointwise: Tensor<2>,
+        weights: Tensor<1>,
+        sizes: &Sizes,
     ) -> Tensor<4> {
         let mut x = normalise(kernels, input);
         if self.relu {
             x = activation::relu(x);
         }
-        let [channels, _, size, _] = depthwise.dims();
-        let padding = self.dilation * (size / 2);
-        let (stride, dilation) = ([self.stride; 2], [self.dilation; 2]);
-        let options = ConvOptions::new(stride, [padding; 2], dilation, channels);
+        let unit = |(index, unit): (usize, &Unit)| {
+            let first = unit.source * sizes.batch;
+            let x = x.clone().slice([first..first + sizes.batch]);
+            let (depthwise, pointwise) = sizes.places(index);
+            let weight = |place: Range<usize>| weights.clone().slice([place]);
+            self.composed_unit(unit, x, weight(depthwise), weight(pointwise))
+        };
+        Tensor::cat(self.units.iter().enumerate().map(unit).collect(), 0)
+    }
+
+    fn composed_unit(
+        &self,
+        unit: &Unit,
+        x: Tensor<4>,
+        depthwise: Tensor<1>,
+        pointwise: Tensor<1>,
+    ) -> Tensor<4> {
+        let Unit { size, dilation, .. } = *unit;
+        let channels = x.dims()[3];
+        let outputs = pointwise.dims()[0] / channels;
+        let depthwise = depthwise.reshape([channels, 1, size, size]);
+        let options =
+            ConvOptions::new([self.stride; 2], [dilation * (size / 2); 2], [dilation; 2], channels);
         let u = conv2d(x.permute([0, 3, 1, 2]), depthwise, None, options).permute([0, 2, 3, 1]);
-        let ([batch, height, width, _], [outputs, _]) = (u.dims(), pointwise.dims());
-        let z = u.reshape([batch * height * width, channels]).matmul(pointwise.transpose());
+        let [batch, height, width, _] = u.dims();
+        let pointwise = pointwise.reshape([outputs, channels]).transpose();
+        let z = u.reshape([batch * height * width, channels]).matmul(pointwise);
         z.reshape([batch, height, width, outputs])
     }
 }
@@ -105,23 +138,22 @@ pub(crate) struct Operands<B: Backend> {
     pub(crate) x: FloatTensor<B>,
     /// The moments that normalise x, or anything.
     pub(crate) norm: FloatTensor<B>,
-    pub(crate) depthwise: FloatTensor<B>,
-    pub(crate) pointwise: FloatTensor<B>,
+    pub(crate) weights: FloatTensor<B>,
 }
 
 /// The op, with and without moments.
 #[backend_extension(Cube, Flex, Fusion: cfg(not(target_family = "wasm")), Autodiff)]
-pub(crate) trait UnitOps: Backend {
-    /// The output.
+pub(crate) trait BankOps: Backend {
+    /// The outputs.
     #[fusion(meta = |it, sizes| TensorSpec::new(sizes.output_shape(), it.x.dtype))]
-    fn unit(#[extension_type] operands: Operands<Self>, sizes: Sizes) -> FloatTensor<Self>;
+    fn bank(#[extension_type] operands: Operands<Self>, sizes: Sizes) -> FloatTensor<Self>;
 
-    /// The output and its moments, which are never tracked.
+    /// The outputs and their moments, which are never tracked.
     #[fusion(meta = |it, sizes| {
         let spec = |shape| TensorSpec::new(shape, it.x.dtype);
-        (spec(sizes.output_shape()), spec(Shape::from([2, sizes.outputs])))
+        (spec(sizes.output_shape()), spec(sizes.moments_shape()))
     })]
-    fn unit_and_moments(
+    fn bank_and_moments(
         #[extension_type] operands: Operands<Self>,
         sizes: Sizes,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
@@ -129,30 +161,30 @@ pub(crate) trait UnitOps: Backend {
 
 /// Its gradients, from the gradient of the output.
 #[backend_extension(Cube, Flex, Fusion: cfg(not(target_family = "wasm")))]
-pub(crate) trait UnitGradients: Backend {
+pub(crate) trait BankGradients: Backend {
     /// For x: all that the architecture step needs.
     #[fusion(meta = |it, _, _| it.x.clone())]
-    fn unit_x_gradient(
+    fn bank_x_gradient(
         #[extension_type] operands: Operands<Self>,
         gradient: FloatTensor<Self>,
         sizes: Sizes,
     ) -> FloatTensor<Self>;
 
-    /// For the weights: depthwise, pointwise.
-    #[fusion(meta = |it, _, _| (it.depthwise.clone(), it.pointwise.clone()))]
-    fn unit_weight_gradients(
+    /// For the weights.
+    #[fusion(meta = |it, _, _| it.weights.clone())]
+    fn bank_weight_gradient(
+        #[extension_type] operands: Operands<Self>,
+        gradient: FloatTensor<Self>,
+        sizes: Sizes,
+    ) -> FloatTensor<Self>;
+
+    /// For x and the weights at once: ∂u is computed once for both.
+    #[fusion(meta = |it, _, _| (it.x.clone(), it.weights.clone()))]
+    fn bank_gradients(
         #[extension_type] operands: Operands<Self>,
         gradient: FloatTensor<Self>,
         sizes: Sizes,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
-
-    /// For x and the weights at once: ∂u is computed once for both.
-    #[fusion(meta = |it, _, _| (it.x.clone(), it.depthwise.clone(), it.pointwise.clone()))]
-    fn unit_gradients(
-        #[extension_type] operands: Operands<Self>,
-        gradient: FloatTensor<Self>,
-        sizes: Sizes,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 }
 
 /// What stands before the convolutions.
@@ -163,53 +195,95 @@ pub(crate) struct Prologue {
     norm: Option<crate::norm::Standard>,
 }
 
-/// All sizes of a unit.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// All sizes of a bank.
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Sizes {
+    /// Images of an activation.
     batch: usize,
-    windows: Windows,
+    /// Height, width and channels of the input.
+    image: [usize; 3],
+    stride: usize,
     outputs: usize,
+    units: Arc<[Unit]>,
     prologue: Prologue,
 }
 
 impl Sizes {
-    fn new(input: &Normed, depthwise: &Tensor<4>, pointwise: &Tensor<2>, unit: Unit) -> Self {
-        let [batch, height, width, channels] = input.x.dims();
-        let Unit { relu, stride, dilation, .. } = unit;
+    fn new(bank: &Bank, input: &Normed, weights: usize) -> Self {
+        let [images, height, width, channels] = input.x.dims();
+        let units: Arc<[Unit]> = bank.units.clone().into();
+        let taps: usize = units.iter().map(|unit| unit.size * unit.size).sum();
+        let outputs = (weights / channels.max(1) - taps) / units.len().max(1);
+        let prologue = Prologue { relu: bank.relu, norm: input.standard() };
         let image = [height, width, channels];
-        Self {
-            batch,
-            windows: Windows { image, size: depthwise.dims()[3], stride, dilation },
-            outputs: pointwise.dims()[0],
-            prologue: Prologue { relu, norm: input.norm.as_ref().map(|norm| norm.standard()) },
-        }
+        let mut sizes = Self { batch: 0, image, stride: bank.stride, outputs, units, prologue };
+        sizes.batch = images / sizes.sources();
+        sizes
     }
 
     fn channels(&self) -> usize {
-        self.windows.image[2]
+        self.image[2]
+    }
+
+    /// Activations that are read.
+    fn sources(&self) -> usize {
+        self.units.last().map_or(1, |unit| unit.source + 1)
+    }
+
+    /// The units that read an activation.
+    fn of_source(&self, source: usize) -> Range<usize> {
+        let before = |source| self.units.partition_point(|unit| unit.source < source);
+        before(source)..before(source + 1)
+    }
+
+    fn windows(&self, unit: usize) -> Windows {
+        let Unit { size, dilation, .. } = self.units[unit];
+        Windows { image: self.image, size, stride: self.stride, dilation }
+    }
+
+    /// Where the depthwise and the pointwise weights of a unit lie.
+    fn places(&self, unit: usize) -> (Range<usize>, Range<usize>) {
+        let depthwise = |unit: &Unit| self.channels() * unit.size * unit.size;
+        let pointwise = self.outputs * self.channels();
+        let start = self.units[..unit].iter().map(|unit| depthwise(unit) + pointwise).sum();
+        let middle = start + depthwise(&self.units[unit]);
+        (start..middle, middle..middle + pointwise)
+    }
+
+    /// Where the weights of these units lie.
+    fn weights_of(&self, units: Range<usize>) -> Range<usize> {
+        match units.is_empty() {
+            true => 0..0,
+            false => self.places(units.start).0.start..self.places(units.end - 1).1.end,
+        }
+    }
+
+    fn weight_count(&self) -> usize {
+        self.weights_of(0..self.units.len()).end
     }
 
     fn input_shape(&self) -> Shape {
-        let [height, width, channels] = self.windows.image;
-        [self.batch, height, width, channels].into()
+        let [height, width, channels] = self.image;
+        [self.sources() * self.batch, height, width, channels].into()
+    }
+
+    /// Height and width of the outputs.
+    fn out(&self) -> [usize; 2] {
+        [self.image[0].div_ceil(self.stride), self.image[1].div_ceil(self.stride)]
     }
 
     /// Shape between the two convolutions.
     fn middle_shape(&self) -> Shape {
-        let [height, width, channels] = self.windows.output();
-        [self.batch, height, width, channels].into()
+        let [height, width] = self.out();
+        [self.units.len() * self.batch, height, width, self.channels()].into()
     }
 
     fn output_shape(&self) -> Shape {
-        let [height, width, _] = self.windows.output();
-        [self.batch, height, width, self.outputs].into()
+        let [height, width] = self.out();
+        [self.units.len() * self.batch, height, width, self.outputs].into()
     }
 
-    fn depthwise_shape(&self) -> Shape {
-        [self.channels(), 1, self.windows.size, self.windows.size].into()
-    }
-
-    fn pointwise_shape(&self) -> Shape {
-        [self.outputs, self.channels()].into()
+    fn moments_shape(&self) -> Shape {
+        [2, self.units.len() * self.outputs].into()
     }
 }

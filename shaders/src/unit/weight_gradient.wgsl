@@ -1,12 +1,58 @@
-// partial[chunk, c, i, j] = sum over the output rows (n, oy) of a chunk and over ox of
-//     gradient[n, oy, ox, c] * a[n, oy * S + i * D - P, ox * S + j * D - P, c].
-// One thread for each weight and chunk; neighbours differ in the channel, so reads are contiguous.
-// The chunks are summed up by another kernel: no atomics, the same result in every run.
-const BATCH: u32 = {{ batch }}u;
+// partial[chunk, weight] = the part of a weight's gradient that the output rows (n, oy) of a chunk give:
+// for D[c, i, j] the sum of middle[unit, n, oy, ox, c] * a[n, oy * S + i * dilation - padding, ox * S + j *
+// dilation - padding, c], for P[o, c] the sum of gradient[unit, n, oy, ox, o] * u[unit, n, oy, ox, c]. One
+// thread for a chunk and a row of D, or 4 rows and columns of P. The chunks are summed up by another
+// kernel: no atomics, the same result in every run.
+const UNITS: u32 = {{ unit_count }}u;
+const THREADS: u32 = {{ threads }}u;
+const WEIGHTS: u32 = {{ weight_count }}u;
 const CHUNK_ROWS: u32 = {{ chunk_rows }}u;
 
-@group(0) @binding({{ next }}) var<storage, {{ access }}> gradient: array<f32>;
-@group(0) @binding({{ second }}) var<storage, read_write> partial: array<f32>;
+// Of u, of z, and u.
+@group(0) @binding({{ next }}) var<storage, {{ access }}> middle: array<f32>;
+@group(0) @binding({{ second }}) var<storage, {{ access }}> gradient: array<f32>;
+@group(0) @binding({{ third }}) var<storage, {{ access }}> u: array<f32>;
+@group(0) @binding({{ fourth }}) var<storage, read_write> partial: array<f32>;
+
+// The unit that a thread works on.
+fn number_of(thread: u32) -> u32 {
+    var number = 0u;
+    while number + 1u < UNITS && unit_at(number + 1u).thread <= thread {
+        number++;
+    }
+    return number;
+}
+
+struct Rows {
+    first: u32,
+    last: u32,
+}
+
+{{ kinds }}fn for_pointwise(place: u32, number: u32, rows: Rows, start: u32) {
+    let blocks = (CHANNELS + 3u) / 4u;
+    let channel = place % blocks * 4u;
+    let output = place / blocks * 4u;
+    // Past the last channel or output the last one is computed again.
+    let channels = min(channel + vec4(0u, 1u, 2u, 3u), vec4(CHANNELS - 1u));
+    let outputs = min(output + vec4(0u, 1u, 2u, 3u), vec4(OUTPUTS - 1u));
+    var sums = array<vec4<f32>, 4>();
+    let first = number * OUT_PIXELS + rows.first * OUT_WIDTH;
+    let last = number * OUT_PIXELS + rows.last * OUT_WIDTH;
+    for (var pixel = first; pixel < last; pixel++) {
+        let at = pixel * CHANNELS + channels;
+        let values = vec4(u[at.x], u[at.y], u[at.z], u[at.w]);
+        let z = pixel * OUTPUTS + outputs;
+        sums[0] += gradient[z.x] * values;
+        sums[1] += gradient[z.y] * values;
+        sums[2] += gradient[z.z] * values;
+        sums[3] += gradient[z.w] * values;
+    }
+    for (var o = 0u; o < min(OUTPUTS - output, 4u); o++) {
+        for (var c = 0u; c < min(CHANNELS - channel, 4u); c++) {
+            partial[start + (output + o) * CHANNELS + channel + c] = sums[o][c];
+        }
+    }
+}
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -14,28 +60,20 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     if index >= COUNT {
         return;
     }
-    let channel = index % CHANNELS;
-    let weight = index / CHANNELS % (SIZE * SIZE);
-    let chunk = index / (CHANNELS * SIZE * SIZE);
-    let i = weight / SIZE;
-    let j = weight % SIZE;
-    let last = min((chunk + 1u) * CHUNK_ROWS, BATCH * OUT_HEIGHT);
-    var sum = 0.0;
-    for (var row = chunk * CHUNK_ROWS; row < last; row++) {
-        let image = row / OUT_HEIGHT;
-        // Left of or above the image these wrap around to huge numbers, so one comparison does.
-        let in_y = row % OUT_HEIGHT * STRIDE + i * DILATION - PADDING;
-        if in_y >= HEIGHT {
-            continue;
-        }
-        for (var out_x = 0u; out_x < OUT_WIDTH; out_x++) {
-            let in_x = out_x * STRIDE + j * DILATION - PADDING;
-            if in_x >= WIDTH {
-                continue;
-            }
-            let place = ((image * HEIGHT + in_y) * WIDTH + in_x) * CHANNELS + channel;
-            sum += gradient[(row * OUT_WIDTH + out_x) * CHANNELS + channel] * activation(place, channel);
-        }
+    let chunk = index / THREADS;
+    let first = min(chunk * CHUNK_ROWS, BATCH * OUT_HEIGHT);
+    let rows = Rows(first, min(first + CHUNK_ROWS, BATCH * OUT_HEIGHT));
+    let number = number_of(index % THREADS);
+    let unit = unit_at(number);
+    let place = index % THREADS - unit.thread;
+    if place >= unit.size * CHANNELS {
+        let start = chunk * WEIGHTS + unit.pointwise;
+        for_pointwise(place - unit.size * CHANNELS, number, rows, start);
+        return;
     }
-    partial[(chunk * CHANNELS + channel) * SIZE * SIZE + weight] = sum;
+    let channel = place % CHANNELS;
+    let i = place / CHANNELS;
+    let start = chunk * WEIGHTS + unit.depthwise + (channel * unit.size + i) * unit.size;
+    switch number {
+{{ calls }}    }
 }

@@ -1,54 +1,53 @@
-//! The WGSL kernels: one thread for each output pixel and channel, or for each weight and chunk of
-//! rows. The prologue is part of every kernel that reads x; the products with the pointwise weights
-//! are burn's.
+//! The WGSL kernels: one thread for each number of an output, or for each weight and chunk of rows;
+//! all units of a bank in one launch. The prologue is part of every kernel that reads x.
 
 use burn::backend::TensorMetadata;
-use burn::backend::ops::FloatTensorOps;
 use burn::backend::wgpu::{CubeBackend, CubeTensor};
 
-use super::{Operands, Prologue, Sizes, UnitGradients, UnitOps};
+use super::tiles::{self, stores};
+use super::{BankGradients, BankOps, Operands, Prologue, Sizes, Unit};
 use crate::norm::NormGradients;
-use crate::norm::wgpu::{
-    STANDARD, channel_chunks, declare, gradient_products, merge_sums, with_standard,
-};
+use crate::norm::wgpu::{GROUPS, STANDARD, declare, gradient_products, pull_through, sums};
 use crate::wgpu::{Program, chunks, contiguous, empty, fold};
 
-impl UnitOps for CubeBackend {
-    fn unit(operands: Operands<Self>, sizes: Sizes) -> CubeTensor {
+impl BankOps for CubeBackend {
+    fn bank(operands: Operands<Self>, sizes: Sizes) -> CubeTensor {
         Inputs::new(operands, sizes).forward()
     }
 
-    fn unit_and_moments(operands: Operands<Self>, sizes: Sizes) -> (CubeTensor, CubeTensor) {
+    fn bank_and_moments(operands: Operands<Self>, sizes: Sizes) -> (CubeTensor, CubeTensor) {
+        let units = sizes.units.len();
         let z = Inputs::new(operands, sizes).forward();
-        (z.clone(), Self::moments(z))
+        (z.clone(), Self::moments(z, units))
     }
 }
 
-impl UnitGradients for CubeBackend {
-    fn unit_x_gradient(operands: Operands<Self>, gradient: CubeTensor, sizes: Sizes) -> CubeTensor {
+impl BankGradients for CubeBackend {
+    fn bank_x_gradient(operands: Operands<Self>, gradient: CubeTensor, sizes: Sizes) -> CubeTensor {
         let inputs = Inputs::new(operands, sizes);
-        inputs.x_gradient(&inputs.middle_gradient(gradient))
+        let gradient = contiguous(gradient);
+        inputs.x_gradient(&inputs.middle_gradient(&gradient))
     }
 
-    fn unit_weight_gradients(
+    fn bank_weight_gradient(
+        operands: Operands<Self>,
+        gradient: CubeTensor,
+        sizes: Sizes,
+    ) -> CubeTensor {
+        let inputs = Inputs::new(operands, sizes);
+        let gradient = contiguous(gradient);
+        inputs.weight_gradient(&inputs.middle_gradient(&gradient), &gradient)
+    }
+
+    fn bank_gradients(
         operands: Operands<Self>,
         gradient: CubeTensor,
         sizes: Sizes,
     ) -> (CubeTensor, CubeTensor) {
         let inputs = Inputs::new(operands, sizes);
-        let middle = inputs.middle_gradient(gradient.clone());
-        (inputs.depthwise_gradient(&middle), inputs.pointwise_gradient(gradient))
-    }
-
-    fn unit_gradients(
-        operands: Operands<Self>,
-        gradient: CubeTensor,
-        sizes: Sizes,
-    ) -> (CubeTensor, CubeTensor, CubeTensor) {
-        let inputs = Inputs::new(operands, sizes);
-        let middle = inputs.middle_gradient(gradient.clone());
-        let for_depthwise = inputs.depthwise_gradient(&middle);
-        (inputs.x_gradient(&middle), for_depthwise, inputs.pointwise_gradient(gradient))
+        let gradient = contiguous(gradient);
+        let middle = inputs.middle_gradient(&gradient);
+        (inputs.x_gradient(&middle), inputs.weight_gradient(&middle, &gradient))
     }
 }
 
@@ -56,21 +55,15 @@ impl UnitGradients for CubeBackend {
 struct Inputs {
     x: CubeTensor,
     norm: CubeTensor,
-    depthwise: CubeTensor,
-    pointwise: CubeTensor,
+    weights: CubeTensor,
     sizes: Sizes,
 }
 
 impl Inputs {
     fn new(operands: Operands<CubeBackend>, sizes: Sizes) -> Self {
-        let Operands { x, norm, depthwise, pointwise } = operands;
-        let [x, norm, depthwise] = [x, norm, depthwise].map(contiguous);
-        Self { x, norm, depthwise, pointwise, sizes }
-    }
-
-    fn forward(&self) -> CubeTensor {
-        let z = multiply(self.middle(), transpose(self.pointwise.clone()));
-        CubeBackend::float_reshape(z, self.sizes.output_shape())
+        let Operands { x, norm, weights } = operands;
+        let [x, norm, weights] = [x, norm, weights].map(contiguous);
+        Self { x, norm, weights, sizes }
     }
 
     /// x and, where the prologue normalises, its moments, before the other buffers of a kernel.
@@ -81,145 +74,241 @@ impl Inputs {
         program.launch(&buffers);
     }
 
-    /// Output of the depthwise convolution, [pixels, channels].
+    fn forward(&self) -> CubeTensor {
+        let z = empty(&self.x, self.sizes.output_shape());
+        product(&self.sizes, Way::Forward).launch(&[&self.middle(), &self.weights, &z]);
+        z
+    }
+
+    /// Output of the depthwise convolutions.
     fn middle(&self) -> CubeTensor {
         let u = empty(&self.x, self.sizes.middle_shape());
-        self.launch(forward(&self.sizes), &[&self.depthwise, &u]);
-        rows(u)
+        self.launch(depthwise(&self.sizes), &[&self.weights, &u]);
+        u
     }
 
-    /// Its gradient, [pixels, channels].
-    fn middle_gradient(&self, gradient: CubeTensor) -> CubeTensor {
-        contiguous(multiply(rows(contiguous(gradient)), self.pointwise.clone()))
+    /// Its gradient.
+    fn middle_gradient(&self, gradient: &CubeTensor) -> CubeTensor {
+        let out = empty(&self.x, self.sizes.middle_shape());
+        product(&self.sizes, Way::Back).launch(&[gradient, &self.weights, &out]);
+        out
     }
 
-    fn pointwise_gradient(&self, gradient: CubeTensor) -> CubeTensor {
-        multiply(transpose(rows(contiguous(gradient))), self.middle())
-    }
-
-    fn depthwise_gradient(&self, middle: &CubeTensor) -> CubeTensor {
-        let chunks = self.sizes.chunks();
-        let shape = self.sizes.depthwise_shape();
-        let partial = empty(&self.x, [chunks, shape.num_elements()]);
-        self.launch(weight_gradient(&self.sizes), &[middle, &partial]);
-        fold(&partial, chunks, shape)
+    fn weight_gradient(&self, middle: &CubeTensor, gradient: &CubeTensor) -> CubeTensor {
+        let (chunks, count) = (self.sizes.chunks(), self.sizes.weight_count());
+        let partial = empty(&self.x, [chunks, count]);
+        self.launch(weight_gradient(&self.sizes), &[middle, gradient, &self.middle(), &partial]);
+        fold(&partial, chunks, [count])
     }
 
     fn x_gradient(&self, middle: &CubeTensor) -> CubeTensor {
         let out = empty(&self.x, self.sizes.input_shape());
-        self.launch(x_gradient(&self.sizes), &[&self.depthwise, middle, &out]);
-        if !self.sizes.prologue.norm.is_some_and(|norm| norm.of_batch) {
-            return out;
-        }
-        let chunks = channel_chunks(&self.x.shape());
-        let partial = empty(&self.x, [chunks, 2, self.sizes.channels()]);
-        let program = gradient_products(&self.x.shape(), self.sizes.prologue.norm);
-        self.launch(program, &[&out, &partial]);
-        let sums = merge_sums(&partial, &self.x.shape());
-        let pulled = empty(&self.x, self.sizes.input_shape());
-        self.launch(pull(&self.sizes), &[&out, &sums, &pulled]);
+        self.launch(x_gradient(&self.sizes), &[&self.weights, middle, &out]);
+        let Some(norm) = self.sizes.prologue.norm.filter(|norm| norm.of_batch) else { return out };
+        let shape = self.x.shape();
+        let sums = sums(&out, norm.groups, |partial| {
+            self.launch(gradient_products(&shape, norm.groups, Some(norm)), &[&out, partial]);
+        });
+        let pulled = empty(&self.x, shape.clone());
+        self.launch(pull_through("unit_pull", &shape, norm), &[&out, &sums, &pulled]);
         pulled
     }
-}
-
-/// [pixels, channels] of [batch, height, width, channels].
-fn rows(x: CubeTensor) -> CubeTensor {
-    let shape = x.shape();
-    let channels = shape[shape.num_dims() - 1];
-    CubeBackend::float_reshape(x, [shape.num_elements() / channels, channels].into())
-}
-
-fn transpose(matrix: CubeTensor) -> CubeTensor {
-    CubeBackend::float_swap_dims(matrix, 0, 1)
-}
-
-fn multiply(left: CubeTensor, right: CubeTensor) -> CubeTensor {
-    CubeBackend::float_matmul(left, right)
 }
 
 impl Sizes {
     /// Chunks of output rows that the sum for a weight is cut into.
     fn chunks(&self) -> usize {
-        let [height, width, _] = self.windows.output();
+        let [height, width] = self.out();
         chunks(self.batch * height * width).min(self.batch * height)
     }
 
-    fn fill(&self, program: Program) -> Program {
-        let [height, width, channels] = self.windows.image;
-        let [out_height, out_width, _] = self.windows.output();
-        let Prologue { relu, norm } = self.prologue;
-        let program = program.constant("live", if relu { "value > 0.0" } else { "true" });
-        let program = program.sizes([
+    /// A template with all sizes; its threads compute so many numbers of a row of `row`.
+    fn fill(&self, program: Program, tile: usize, row: usize) -> Program {
+        let [height, width, channels] = self.image;
+        let [out_height, out_width] = self.out();
+        program.constant("units", self.unit_cases()).sizes([
             ("batch", self.batch),
             ("height", height),
             ("width", width),
             ("channels", channels),
+            ("outputs", self.outputs),
             ("out_height", out_height),
             ("out_width", out_width),
-            ("size", self.windows.size),
-            ("stride", self.windows.stride),
-            ("dilation", self.windows.dilation),
-            ("padding", self.windows.padding()),
-        ]);
-        declare(program, norm)
+            ("stride", self.stride),
+            ("groups", self.sources()),
+            ("pixels", self.batch * height * width),
+            ("tile", tile),
+            ("tiles", row.div_ceil(tile)),
+        ])
+    }
+
+    /// The cases of a switch that returns what a kernel must know of a unit.
+    fn unit_cases(&self) -> String {
+        let unit = |(index, unit): (usize, &Unit)| {
+            let Unit { source, size, dilation } = *unit;
+            let (depthwise, pointwise) = self.places(index);
+            let padding = self.windows(index).padding();
+            let (depthwise, pointwise) = (depthwise.start, pointwise.start);
+            let thread = self.threads_before(index);
+            let fields = [source, size, dilation, padding, depthwise, pointwise, thread];
+            case(index, self.units.len(), "Unit", &fields)
+        };
+        self.units.iter().enumerate().map(unit).collect()
+    }
+
+    /// Threads for the weight gradients of a chunk, of the units before this one: one for a row of a
+    /// depthwise kernel, one for four rows and columns of the pointwise weights.
+    fn threads_before(&self, unit: usize) -> usize {
+        let pointwise = self.outputs.div_ceil(4) * self.channels().div_ceil(4);
+        let threads = |unit: &Unit| unit.size * self.channels() + pointwise;
+        self.units[..unit].iter().map(threads).sum()
+    }
+
+    /// The cases of a switch that returns the units of a source.
+    fn source_cases(&self) -> String {
+        let source = |source| {
+            let units = self.of_source(source);
+            case(source, self.sources(), "vec2<u32>", &[units.start, units.end])
+        };
+        (0..self.sources()).map(source).collect()
     }
 }
 
-/// A template that reads x through the prologue.
-fn program(name: &'static str, source: &'static str, sizes: &Sizes, threads: usize) -> Program {
-    let pieces = [STANDARD, include_str!("activation.wgsl"), include_str!("sizes.wgsl"), source];
-    sizes.fill(Program::of_pieces(name, pieces, threads))
+/// A case of a switch; the last of `count` is the default, which WGSL wants.
+fn case(index: usize, count: usize, name: &str, fields: &[usize]) -> String {
+    let fields: Vec<String> = fields.iter().map(|field| format!("{field}u")).collect();
+    let case = if index + 1 == count { "default".to_owned() } else { format!("case {index}u") };
+    format!("        {case}: {{ return {name}({}); }}\n", fields.join(", "))
 }
 
-fn forward(sizes: &Sizes) -> Program {
-    program("unit", include_str!("depthwise.wgsl"), sizes, sizes.middle_shape().num_elements())
+/// A template that reads x through the prologue, and whose threads compute so many numbers of a row.
+fn program(
+    name: &'static str,
+    source: &'static str,
+    sizes: &Sizes,
+    threads: usize,
+    (tile, row): (usize, usize),
+) -> Program {
+    let Prologue { relu, norm } = sizes.prologue;
+    let pieces =
+        [GROUPS, STANDARD, include_str!("sizes.wgsl"), include_str!("activation.wgsl"), source];
+    let program = sizes.fill(Program::of_pieces(name, pieces, threads), tile, row);
+    declare(program.constant("live", if relu { "value > 0.0" } else { "true" }), norm)
+}
+
+fn depthwise(sizes: &Sizes) -> Program {
+    let [height, width] = sizes.out();
+    let tile = tiles::tile(width, 1);
+    let rows = sizes.units.len() * sizes.batch * tiles::rows(sizes, height);
+    let threads = rows * width.div_ceil(tile) * sizes.channels();
+    let store = |t| format!("u[(row + out_x + {t}u) * CHANNELS + channel] = (*sums)[{t}];");
+    program("unit_depthwise", include_str!("depthwise.wgsl"), sizes, threads, (tile, width))
+        .constant("kinds", tiles::functions(sizes, |kind| tiles::depthwise(sizes, kind)))
+        .constant(
+            "calls",
+            tiles::calls(sizes, "depthwise", "unit, image, out_y, out_x, channel, &sums, &below"),
+        )
+        .sizes([("rows", tiles::rows(sizes, height)), ("below", tiles::below(sizes))])
+        .constant("stores", stores(tile, "out_x", "OUT_WIDTH", store))
 }
 
 fn x_gradient(sizes: &Sizes) -> Program {
+    let [height, width, channels] = sizes.image;
+    let tile = tiles::tile(width, sizes.stride);
+    let rows = sizes.sources() * sizes.batch * tiles::rows(sizes, height);
+    let threads = rows * width.div_ceil(tile) * channels;
     let constant = sizes.prologue.norm.is_some_and(|norm| !norm.of_batch);
-    let threads = sizes.input_shape().num_elements();
-    program("unit_x_gradient", include_str!("x_gradient.wgsl"), sizes, threads)
-        .constant("factor", if constant { "scale(channel)" } else { "1.0" })
+    let factor = if constant { "(*sums)[{t}] * norm.scale" } else { "(*sums)[{t}]" };
+    let store = |t: usize| {
+        let place = format!("(row + in_x + {t}u) * CHANNELS + channel");
+        let value = factor.replace("{t}", &t.to_string());
+        let passes = format!("live(standard(x[{place}], norm))");
+        format!("out[{place}] = select(0.0, {value}, {passes});")
+    };
+    program("unit_x_gradient", include_str!("x_gradient.wgsl"), sizes, threads, (tile, width))
+        .constant("sources", sizes.source_cases())
+        .constant("kinds", tiles::functions(sizes, |kind| tiles::back(sizes, kind)))
+        .constant(
+            "calls",
+            tiles::calls(sizes, "back", "unit, first, in_y, in_x, channel, &sums, &below"),
+        )
+        .sizes([("rows", tiles::rows(sizes, height)), ("below", tiles::below(sizes))])
+        .constant("stores", stores(tile, "in_x", "WIDTH", store))
+}
+
+/// Through the pointwise weights.
+#[derive(Clone, Copy, PartialEq)]
+enum Way {
+    Forward,
+    Back,
+}
+
+fn product(sizes: &Sizes, way: Way) -> Program {
+    let (channels, outputs) = (sizes.channels(), sizes.outputs);
+    let (name, [from, from_step], [to, to_step]) = match way {
+        Way::Forward => ("unit_pointwise", [channels, 1], [outputs, channels]),
+        Way::Back => ("unit_middle_gradient", [outputs, channels], [channels, 1]),
+    };
+    let [height, width] = sizes.out();
+    let pixels = (sizes.batch * height * width).div_ceil(8);
+    let threads = sizes.units.len() * pixels * to.div_ceil(8);
+    let pieces = [GROUPS, include_str!("sizes.wgsl"), include_str!("product.wgsl")];
+    sizes.fill(Program::of_pieces(name, pieces, threads), 1, width).sizes([
+        ("from", from),
+        ("from_step", from_step),
+        ("to", to),
+        ("to_step", to_step),
+    ])
 }
 
 fn weight_gradient(sizes: &Sizes) -> Program {
-    let threads = sizes.chunks() * sizes.depthwise_shape().num_elements();
-    let rows = (sizes.batch * sizes.windows.output()[0]).div_ceil(sizes.chunks());
-    program("unit_weight_gradient", include_str!("weight_gradient.wgsl"), sizes, threads)
-        .constant("chunk_rows", rows)
-}
-
-fn pull(sizes: &Sizes) -> Program {
-    let shape = sizes.input_shape();
-    let (source, pixels) = (include_str!("pull.wgsl"), shape.num_elements() / sizes.channels());
-    let norm = sizes.prologue.norm;
-    with_standard("unit_pull", source, &shape, norm, shape.num_elements())
-        .sizes([("pixels", pixels)])
+    let (chunks, threads) = (sizes.chunks(), sizes.threads_before(sizes.units.len()));
+    let [height, width] = sizes.out();
+    let source = include_str!("weight_gradient.wgsl");
+    let arguments = "unit, number, channel, i, rows, start";
+    program("unit_weight_gradient", source, sizes, chunks * threads, (1, width))
+        .constant("kinds", tiles::functions(sizes, |kind| tiles::for_depthwise(sizes, kind)))
+        .constant("calls", tiles::calls(sizes, "for_depthwise", arguments))
+        .sizes([
+            ("unit_count", sizes.units.len()),
+            ("threads", threads),
+            ("weight_count", sizes.weight_count()),
+            ("chunk_rows", (sizes.batch * height).div_ceil(chunks)),
+        ])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cpu::convolve::Windows;
     use crate::norm::Standard;
 
     #[test]
     fn every_template_is_valid_wgsl() {
-        let norms = [None, Some(true), Some(false)];
-        let norms = norms.map(|norm| norm.map(|of_batch| Standard { of_batch, eps: 1e-5 }));
-        for (batch, image, size, stride, dilation) in
-            [(2, [8, 8, 16], 3, 1, 1), (1, [7, 5, 6], 5, 2, 1), (64, [32, 32, 64], 5, 1, 2)]
+        let banks = [
+            vec![(0, 3, 1)],
+            vec![(0, 3, 1), (0, 5, 1), (0, 3, 2), (0, 5, 2)],
+            vec![(0, 5, 1), (1, 3, 1), (1, 7, 1), (2, 5, 2)],
+        ];
+        for (units, (batch, image, stride)) in
+            banks.into_iter().zip([(2, [8, 8, 16], 1), (1, [7, 5, 6], 2), (64, [32, 32, 64], 1)])
         {
-            for (norm, relu) in norms.into_iter().flat_map(|norm| [(norm, true), (norm, false)]) {
-                let windows = Windows { image, size, stride, dilation };
-                let sizes = Sizes { batch, windows, outputs: 8, prologue: Prologue { relu, norm } };
-                let mut programs =
-                    vec![forward(&sizes), x_gradient(&sizes), weight_gradient(&sizes)];
-                if norm.is_some() {
-                    programs.push(pull(&sizes));
-                }
-                for program in programs {
-                    assert_eq!(program.validate(), Ok(()), "{program:?}");
+            let unit = |(source, size, dilation)| Unit { source, size, dilation };
+            let units: Vec<Unit> = units.into_iter().map(unit).collect();
+            let groups = units[units.len() - 1].source + 1;
+            let batch_norm = |of_batch| Standard { groups, of_batch, eps: 1e-5 };
+            for norm in [None, Some(batch_norm(true)), Some(batch_norm(false))] {
+                for relu in [true, false] {
+                    let (units, prologue) = (units.clone().into(), Prologue { relu, norm });
+                    let sizes = Sizes { batch, image, stride, outputs: 8, units, prologue };
+                    for program in [
+                        depthwise(&sizes),
+                        product(&sizes, Way::Forward),
+                        product(&sizes, Way::Back),
+                        x_gradient(&sizes),
+                        weight_gradient(&sizes),
+                    ] {
+                        assert_eq!(program.validate(), Ok(()), "{program:?}");
+                    }
                 }
             }
         }

@@ -1,8 +1,36 @@
-// out[n, y, x, c] = sum over i, j of weight[c, i, j] * gradient[n, (y + P - i * D) / S, (x + P - j * D) / S, c]
-// where these are whole and in the image, and the ReLU let x pass. One thread for each element of the input.
-@group(0) @binding({{ next }}) var<storage, {{ access }}> weight: array<f32>;
+// out[n, y, x, c] = sum over the units of the source and over i, j of D[c, i, j] * gradient[unit, n, (y +
+// padding - i * dilation) / S, (x + padding - j * dilation) / S, c] where these are whole and in the image,
+// and the ReLU let x pass. The gradient is that of u. One thread for TILE neighbours of a row of the input,
+// and where all dilations are the same also for those that many rows BELOW, which meet the same gradients
+// a tap later.
+@group(0) @binding({{ next }}) var<storage, {{ access }}> weights: array<f32>;
 @group(0) @binding({{ second }}) var<storage, {{ access }}> gradient: array<f32>;
 @group(0) @binding({{ third }}) var<storage, read_write> out: array<f32>;
+
+// The first unit of a source, and that behind its last one.
+fn units_of(source: u32) -> vec2<u32> {
+    switch source {
+{{ sources }}    }
+}
+
+// The gradient at this column of a row of pixels, which begins at `row`: 0 outside of the image. Left of it
+// the column wraps around to a huge number, so one comparison does.
+fn gradient_at(row: u32, column: u32, channel: u32) -> f32 {
+    let value = gradient[(row + min(column, OUT_WIDTH - 1u)) * CHANNELS + channel];
+    return select(0.0, value, column < OUT_WIDTH);
+}
+
+const ROWS: u32 = {{ rows }}u;
+const BELOW: u32 = {{ below }}u;
+
+// The first row of a thread.
+fn first_row(number: u32) -> u32 {
+    let size = max(BELOW, 1u);
+    return select(number, number / size * 2u * size + number % size, BELOW > 0u);
+}
+
+{{ kinds }}fn put(row: u32, in_x: u32, channel: u32, norm: Norm, sums: ptr<function, array<f32, TILE>>) {
+{{ stores }}}
 
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -11,31 +39,26 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
         return;
     }
     let channel = index % CHANNELS;
-    let in_x = index / CHANNELS % WIDTH;
-    let in_y = index / (CHANNELS * WIDTH) % HEIGHT;
-    let image = index / (CHANNELS * WIDTH * HEIGHT);
-    var sum = 0.0;
-    for (var i = 0u; i < SIZE; i++) {
-        if in_y + PADDING < i * DILATION {
-            continue;
-        }
-        let y = in_y + PADDING - i * DILATION;
-        if y % STRIDE != 0u || y / STRIDE >= OUT_HEIGHT {
-            continue;
-        }
-        for (var j = 0u; j < SIZE; j++) {
-            if in_x + PADDING < j * DILATION {
-                continue;
-            }
-            let x = in_x + PADDING - j * DILATION;
-            if x % STRIDE != 0u || x / STRIDE >= OUT_WIDTH {
-                continue;
-            }
-            let row = image * OUT_HEIGHT + y / STRIDE;
-            let value = gradient[(row * OUT_WIDTH + x / STRIDE) * CHANNELS + channel];
-            sum += weight[(channel * SIZE + i) * SIZE + j] * value;
-        }
+    let in_x = index / CHANNELS % TILES * TILE;
+    let in_y = first_row(index / (CHANNELS * TILES) % ROWS);
+    if in_y >= HEIGHT {
+        return;
     }
-    let passes = live(standard(x[index], channel));
-    out[index] = select(0.0, sum * {{ factor }}, passes);
+    let image = index / (CHANNELS * TILES * ROWS) % BATCH;
+    let source = index / (CHANNELS * TILES * ROWS * BATCH);
+    let units = units_of(source);
+    var sums = array<f32, TILE>();
+    var below = array<f32, TILE>();
+    for (var number = units.x; number < units.y; number++) {
+        let unit = unit_at(number);
+        let first = (number * BATCH + image) * OUT_HEIGHT;
+        switch number {
+{{ calls }}        }
+    }
+    let norm = norm_of(source * CHANNELS + channel);
+    let row = ((source * BATCH + image) * HEIGHT + in_y) * WIDTH;
+    put(row, in_x, channel, norm, &sums);
+    if BELOW > 0u && in_y + BELOW < HEIGHT {
+        put(row + BELOW * WIDTH, in_x, channel, norm, &below);
+    }
 }

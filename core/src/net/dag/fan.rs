@@ -1,0 +1,174 @@
+//! All edges that leave a state.
+//!
+//! Candidates that are made of units alone become banks: the first units of all of them read the state,
+//! the second units read what those give. Pooling and the identity are the same on every edge. What is
+//! left is computed candidate by candidate.
+
+use burn::tensor::Tensor;
+use shaders::{Mix, Normed, Term};
+
+use super::MixedEdge;
+use crate::nn::{Builder, NormId, Pass, UnitBank, UnitLayer};
+use crate::ops::{Candidate, State};
+
+/// The edges, and how they are computed.
+pub(super) struct Fan {
+    edges: Vec<MixedEdge>,
+    /// What is mixed, in the order of the stacks of `terms`.
+    stacks: Vec<Stack>,
+    terms: Vec<Term>,
+    /// Nodes that are not finished: those that the edges end in, and what lies between.
+    targets: usize,
+}
+
+/// One or several candidates of the edges.
+enum Stack {
+    /// Units after units.
+    Chain(Vec<UnitBank>),
+    /// A candidate by itself, and the batch norms that see the same on other edges.
+    Alone { edge: usize, candidate: usize, like: Vec<(NormId, NormId)> },
+}
+
+/// A candidate: its edge and its place there.
+type Place = (usize, usize);
+
+/// A candidate that is made of units alone.
+struct Chain {
+    place: Place,
+    units: Vec<UnitLayer>,
+}
+
+impl Fan {
+    /// The edges end in nodes from `first` to before `last`.
+    pub fn new(builder: &mut Builder, edges: Vec<MixedEdge>, first: usize, last: usize) -> Self {
+        let mut fan = Self { edges, stacks: Vec::new(), terms: Vec::new(), targets: last - first };
+        let chains = fan.chains();
+        for chains in chains.chunk_by(|a, b| a.units.len() == b.units.len()) {
+            if let Some(banks) = banks(builder, chains) {
+                for (group, chain) in chains.iter().enumerate() {
+                    fan.add_term(chain.place, group, first);
+                }
+                fan.stacks.push(Stack::Chain(banks));
+            }
+        }
+        fan.add_others(first);
+        fan
+    }
+
+    /// The edges.
+    pub fn edges(&self) -> impl Iterator<Item = &MixedEdge> {
+        self.edges.iter()
+    }
+
+    fn candidate(&self, (edge, candidate): Place) -> &Candidate {
+        &self.edges[edge].candidates[candidate]
+    }
+
+    fn places(&self) -> impl Iterator<Item = Place> {
+        let of = |(edge, mixed): (usize, &MixedEdge)| {
+            (0..mixed.candidates.len()).map(move |candidate| (edge, candidate))
+        };
+        self.edges.iter().enumerate().flat_map(of)
+    }
+
+    /// Candidates that are units alone, shortest first, and those of one size side by side: on the CPU
+    /// they share the padded image.
+    fn chains(&self) -> Vec<Chain> {
+        let chain = |place| Chain { place, units: self.candidate(place).units() };
+        let mut chains: Vec<Chain> =
+            self.places().map(chain).filter(|chain| !chain.units.is_empty()).collect();
+        let size = |unit: &UnitLayer| (unit.dilation * (unit.kernel / 2), unit.kernel);
+        chains.sort_by_key(|chain| (chain.units.len(), chain.units.first().map(size)));
+        chains
+    }
+
+    fn add_term(&mut self, (edge, candidate): Place, group: usize, first: usize) {
+        let MixedEdge { row, node, candidates, .. } = &self.edges[edge];
+        let weight = row * candidates.len() + candidate;
+        self.terms.push(Term { target: node - first, stack: self.stacks.len(), group, weight });
+    }
+
+    /// The candidates that are in no bank; those without weights are the same on every edge.
+    fn add_others(&mut self, first: usize) {
+        let in_bank: Vec<usize> = self.terms.iter().map(|term| term.weight).collect();
+        let mut others: Vec<Place> =
+            self.places().filter(|place| !self.candidate(*place).is_none()).collect();
+        others.retain(|(edge, candidate)| {
+            let MixedEdge { row, candidates, .. } = &self.edges[*edge];
+            !in_bank.contains(&(row * candidates.len() + candidate))
+        });
+        while let Some(place) = others.first().copied() {
+            let same = |other: &Place| {
+                *other == place || self.candidate(*other).is_like(self.candidate(place))
+            };
+            let (shared, rest): (Vec<Place>, Vec<Place>) = others.into_iter().partition(same);
+            others = rest;
+            let norms = |place: &Place| self.candidate(*place).norms();
+            let like = shared
+                .iter()
+                .skip(1)
+                .flat_map(|other| norms(&place).into_iter().zip(norms(other)).collect::<Vec<_>>());
+            let like = like.collect();
+            for place in shared {
+                self.add_term(place, 0, first);
+            }
+            self.stacks.push(Stack::Alone { edge: place.0, candidate: place.1, like });
+        }
+    }
+
+    /// `ahead` + the edges, which drop-path may drop.
+    ///
+    /// # Shapes
+    /// - `ahead` and output: [nodes to come · batch, height, width, channels]; none where all are zero
+    /// - `p`: [edges · operations]
+    pub fn forward(
+        &self,
+        state: &State,
+        p: &Tensor<1>,
+        ahead: Option<Tensor<4>>,
+        pass: &mut Pass,
+    ) -> Option<Tensor<4>> {
+        if self.stacks.is_empty() {
+            return ahead;
+        }
+        let stacks = self.stacks.iter().map(|stack| self.compute(stack, state, pass)).collect();
+        let batch = state.value.dims()[0];
+        let mix = Mix { batch, targets: self.targets, terms: self.terms.clone() };
+        if !pass.drops_paths() {
+            return Some(mix.forward(pass.kernels, ahead, stacks, p.clone()));
+        }
+        let own = pass.drop_path(mix.forward(pass.kernels, None, stacks, p.clone()));
+        Some(match ahead {
+            Some(ahead) => ahead + own,
+            None => own,
+        })
+    }
+
+    fn compute(&self, stack: &Stack, state: &State, pass: &mut Pass) -> Normed {
+        match stack {
+            Stack::Chain(banks) => state.constant(pass, |pass| {
+                let x = state.value.clone().into();
+                banks.iter().fold(x, |x, bank| bank.forward(x, pass))
+            }),
+            Stack::Alone { edge, candidate, like } => {
+                let value = self.candidate((*edge, *candidate)).forward(state, pass);
+                for (known, other) in like {
+                    pass.observe_like(*known, *other);
+                }
+                value
+            }
+        }
+    }
+}
+
+/// The banks of chains of the same length, if they can be computed so.
+fn banks(builder: &mut Builder, chains: &[Chain]) -> Option<Vec<UnitBank>> {
+    let bank = |step: usize| {
+        // The first units read the state, each of the others what the unit before it gives.
+        let source = |index| if step == 0 { 0 } else { index };
+        let units =
+            chains.iter().enumerate().map(|(index, chain)| (source(index), chain.units[step]));
+        UnitBank::new(builder, &units.collect::<Vec<_>>())
+    };
+    (0..chains.first()?.units.len()).map(bank).collect()
+}

@@ -1,0 +1,78 @@
+//! Units side by side: what candidates of several edges have in common is computed at once.
+
+use burn::tensor::Tensor;
+use shaders::{Bank, Normed, Unit};
+
+use super::layer::UnitLayer;
+use super::layout::{BlockId, Builder, NormId};
+use super::pass::Pass;
+
+/// Units that read the same stack of activations, with the same number of channels and the same stride.
+/// One kernel computes them all; their weights and their statistics lie side by side.
+pub struct UnitBank {
+    weights: BlockId,
+    norms: Vec<NormId>,
+    units: Vec<Unit>,
+    stride: usize,
+}
+
+impl UnitBank {
+    /// Of these units, each with the activation that it reads, in ascending order. None for no unit,
+    /// or where a batch norm has an affine part.
+    pub fn new(builder: &mut Builder, units: &[(usize, UnitLayer)]) -> Option<Self> {
+        let (_, first) = units.first()?;
+        if units.iter().any(|(_, unit)| unit.norm.is_affine()) {
+            return None;
+        }
+        let norms: Vec<NormId> = units.iter().map(|(_, unit)| unit.norm.id).collect();
+        builder.join_norms(&norms);
+        let weights: Vec<_> =
+            units.iter().flat_map(|(_, unit)| [unit.depthwise, unit.pointwise]).collect();
+        Some(Self {
+            weights: builder.join(&weights),
+            norms,
+            units: units.iter().map(|(source, unit)| unit.unit(*source)).collect(),
+            stride: first.stride,
+        })
+    }
+
+    /// The outputs of all units.
+    ///
+    /// # Shapes
+    /// - `x`: [sources · batch, height, width, channels]
+    /// - output: [units · batch, ⌈height / stride⌉, ⌈width / stride⌉, channels]
+    pub fn forward(&self, x: Normed, pass: &mut Pass) -> Normed {
+        let weights = pass.block(self.weights);
+        let (x, moments) = compute(self.units.clone(), self.stride, x, weights, pass);
+        Normed { norm: Some(pass.norm(&self.norms, &x, moments)), x }
+    }
+}
+
+impl UnitLayer {
+    /// The unit by itself.
+    pub(super) fn forward(&self, x: Normed, pass: &mut Pass) -> Normed {
+        let Self { channels, kernel, .. } = *self;
+        let depthwise = pass.weight(self.depthwise, [channels * kernel * kernel]);
+        let pointwise = pass.weight(self.pointwise, [channels * channels]);
+        let weights = Tensor::cat(vec![depthwise, pointwise], 0);
+        let (x, moments) = compute(vec![self.unit(0)], self.stride, x, weights, pass);
+        self.norm.pending(x, moments, pass)
+    }
+
+    fn unit(&self, source: usize) -> Unit {
+        Unit { source, size: self.kernel, dilation: self.dilation }
+    }
+}
+
+/// The outputs of units, and their moments in train mode.
+fn compute(
+    units: Vec<Unit>,
+    stride: usize,
+    x: Normed,
+    weights: Tensor<1>,
+    pass: &mut Pass,
+) -> (Tensor<4>, Option<Tensor<2>>) {
+    let relu = pass.kinks.are_free();
+    let x = if relu { x } else { pass.kinks.rectify(pass.apply(x)).into() };
+    Bank { units, relu, stride, moments: pass.is_training() }.forward(pass.kernels, x, weights)
+}

@@ -1,0 +1,28 @@
+// partial[chunk, row, c] = sum over the pixels of a chunk of gradient[target] * standard(x), for every
+// candidate of a stack.
+const CHANNELS: u32 = {{ channels }}u;
+const PIXELS: u32 = {{ pixels }}u;
+const CHUNK: u32 = {{ chunk }}u;
+const FIRST_ROW: u32 = {{ first_row }}u;
+const ROWS: u32 = {{ rows }}u;
+const ALL_ROWS: u32 = {{ all_rows }}u;
+
+@group(0) @binding(0) var<storage, {{ access }}> gradient: array<f32>;
+@group(0) @binding(1) var<storage, read_write> partial: array<f32>;
+{{ bindings }}
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let index = thread(workgroup, local);
+    if index >= COUNT {
+        return;
+    }
+    let channel = index % CHANNELS;
+    let term = index / CHANNELS % ROWS;
+    let chunk = index / (CHANNELS * ROWS);
+    let first = chunk * CHUNK * CHANNELS + channel;
+    let last = min((chunk + 1u) * CHUNK, PIXELS) * CHANNELS;
+    var sum = 0.0;
+    switch term {
+{{ terms }}    }
+    partial[(chunk * ALL_ROWS + FIRST_ROW + term) * CHANNELS + channel] = sum;
+}

@@ -1,0 +1,251 @@
+//! The CPU twin: one image at a time, from the padded planes of the input to the finished rows of
+//! the output, so that nothing between them leaves the second-level cache. A task is an image with
+//! all units that read it: those with the same padding share its planes, and their gradients meet
+//! in one place.
+
+mod back;
+
+use burn::backend::Flex;
+use burn::backend::flex::FlexTensor;
+use macerator::Simd;
+
+use super::{BankGradients, BankOps, Operands, Prologue, Sizes};
+use crate::cpu::block::Block;
+use crate::cpu::columns::Columns;
+use crate::cpu::convolve::Plan;
+use crate::cpu::matrix::{Packed, Pixels};
+use crate::cpu::planes::{Planes, Rows};
+use crate::cpu::{
+    self, Kernel, Scratch, contiguous, dispatch, for_each, lanes, values, with_scratch,
+};
+use crate::meter;
+use crate::norm::cpu::{Scale, image_moments, merge};
+
+impl BankOps for Flex {
+    fn bank(operands: Operands<Self>, sizes: Sizes) -> FlexTensor {
+        let _span = meter::span("bank");
+        let inputs = Inputs::new(operands, sizes);
+        inputs.forward(false).0.into_tensor(inputs.sizes.output_shape())
+    }
+
+    fn bank_and_moments(operands: Operands<Self>, sizes: Sizes) -> (FlexTensor, FlexTensor) {
+        let _span = meter::span("bank_and_moments");
+        let inputs = Inputs::new(operands, sizes);
+        let (z, moments) = inputs.forward(true);
+        let sizes = inputs.sizes;
+        (z.into_tensor(sizes.output_shape()), cpu::tensor(moments, sizes.moments_shape()))
+    }
+}
+
+impl BankGradients for Flex {
+    fn bank_x_gradient(operands: Operands<Self>, gradient: FlexTensor, sizes: Sizes) -> FlexTensor {
+        let _span = meter::span("bank_x_gradient");
+        let inputs = Inputs::new(operands, sizes);
+        let (x, _) = inputs.backward(gradient, back::Wanted { x: true, weights: false });
+        x.into_tensor(inputs.sizes.input_shape())
+    }
+
+    fn bank_weight_gradient(
+        operands: Operands<Self>,
+        gradient: FlexTensor,
+        sizes: Sizes,
+    ) -> FlexTensor {
+        let _span = meter::span("bank_weight_gradient");
+        let inputs = Inputs::new(operands, sizes);
+        let (_, weights) = inputs.backward(gradient, back::Wanted { x: false, weights: true });
+        cpu::tensor(weights, [inputs.sizes.weight_count()])
+    }
+
+    fn bank_gradients(
+        operands: Operands<Self>,
+        gradient: FlexTensor,
+        sizes: Sizes,
+    ) -> (FlexTensor, FlexTensor) {
+        let _span = meter::span("bank_gradients");
+        let inputs = Inputs::new(operands, sizes);
+        let (x, weights) = inputs.backward(gradient, back::Wanted { x: true, weights: true });
+        let sizes = inputs.sizes;
+        (x.into_tensor(sizes.input_shape()), cpu::tensor(weights, [sizes.weight_count()]))
+    }
+}
+
+/// The inputs of the op in row-major order, and the prologue as numbers.
+struct Inputs {
+    x: FlexTensor,
+    /// Of every source.
+    scales: Vec<Scale>,
+    weights: FlexTensor,
+    sizes: Sizes,
+}
+
+/// A unit of the forward pass.
+struct Ready {
+    plan: Plan,
+    matrix: Packed,
+}
+
+impl Inputs {
+    fn new(operands: Operands<Flex>, sizes: Sizes) -> Self {
+        let Operands { x, norm, weights } = operands;
+        let scales = match sizes.prologue.norm {
+            Some(standard) => Scale::list(values(&contiguous(norm)), standard),
+            None => (0..sizes.sources()).map(|_| Scale::identity(sizes.channels())).collect(),
+        };
+        Self { x: contiguous(x), scales, weights: contiguous(weights), sizes }
+    }
+
+    /// Floats of an image of the input.
+    fn input(&self) -> usize {
+        self.sizes.image.iter().product()
+    }
+
+    /// Floats of an image of the output.
+    fn output(&self) -> usize {
+        let [height, width] = self.sizes.out();
+        height * width * self.sizes.outputs
+    }
+
+    /// An image of the stack.
+    fn image(&self, index: usize) -> &[f32] {
+        &values(&self.x)[index * self.input()..][..self.input()]
+    }
+
+    /// The depthwise and the pointwise weights of a unit.
+    fn weights_of(&self, unit: usize) -> (&[f32], &[f32]) {
+        let (depthwise, pointwise) = self.sizes.places(unit);
+        let weights = values(&self.weights);
+        (&weights[depthwise], &weights[pointwise])
+    }
+
+    fn ready(&self, unit: usize) -> Ready {
+        let (depthwise, pointwise) = self.weights_of(unit);
+        let (channels, outputs) = (self.sizes.channels(), self.sizes.outputs);
+        let at = |input: usize, output: usize| pointwise[output * channels + input];
+        Ready {
+            plan: Plan::forward(&self.sizes.windows(unit), depthwise, lanes()),
+            matrix: Packed::new([1, channels, outputs], lanes(), at),
+        }
+    }
+
+    /// The output, and its moments if they are wanted.
+    fn forward(&self, moments: bool) -> (Block, Vec<f32>) {
+        let Sizes { batch, outputs, .. } = self.sizes;
+        let units = self.sizes.units.len();
+        let ready: Vec<Ready> = (0..units).map(|unit| self.ready(unit)).collect();
+        let mut z = Block::new(units * batch * self.output());
+        let size = if moments { 2 * outputs } else { 0 };
+        let mut partial = vec![0.0; units * batch * size];
+        let tasks = self.deal(&mut z, &mut partial, size);
+        for_each(tasks, |index, outs| {
+            let source = index / batch;
+            let units = &ready[self.sizes.of_source(source)];
+            with_scratch(|scratch| {
+                let activation = Activation { inputs: self, source, image: self.image(index) };
+                dispatch(Forward { activation, units, scratch, outs });
+            });
+        });
+        let pixels = self.output() / outputs;
+        let moments = if moments { merge(&partial, units, outputs, pixels) } else { Vec::new() };
+        (z, moments)
+    }
+
+    /// What the units of every source write for every image: [source, image], and in it for each unit
+    /// its output and the moments of that.
+    fn deal<'a>(
+        &self,
+        z: &'a mut [f32],
+        partial: &'a mut [f32],
+        size: usize,
+    ) -> Vec<Vec<[&'a mut [f32]; 2]>> {
+        let batch = self.sizes.batch;
+        let mut tasks: Vec<Vec<_>> =
+            (0..self.sizes.sources() * batch).map(|_| Vec::new()).collect();
+        let mut partial = partial.chunks_mut(size.max(1));
+        for (index, z) in z.chunks_mut(self.output()).enumerate() {
+            let source = self.sizes.units[index / batch].source;
+            let partial = partial.next().unwrap_or_default();
+            tasks[source * batch + index % batch].push([z, partial]);
+        }
+        tasks
+    }
+}
+
+impl Prologue {
+    /// Applies batch norm and ReLU to pixels.
+    #[inline(always)]
+    fn apply(&self, scale: &Scale, pixels: &mut [f32]) {
+        if self.norm.is_some() {
+            for pixels in pixels.chunks_mut(scale.mean.len()) {
+                for ((x, mean), factor) in pixels.iter_mut().zip(&scale.mean).zip(&scale.factor) {
+                    *x = (*x - mean) * factor;
+                }
+            }
+        }
+        if self.relu {
+            pixels.iter_mut().for_each(|x| *x = x.max(0.0));
+        }
+    }
+}
+
+/// An image after the prologue.
+#[derive(Clone, Copy)]
+struct Activation<'a> {
+    inputs: &'a Inputs,
+    source: usize,
+    image: &'a [f32],
+}
+
+impl Activation<'_> {
+    fn scale(&self) -> &Scale {
+        &self.inputs.scales[self.source]
+    }
+
+    /// Fills the planes of a unit, unless those of the unit before, `filled`, are the same.
+    #[inline(always)]
+    fn fill(self, planes: Planes, filled: &mut Option<Planes>, scratch: &mut Vec<f32>) {
+        if *filled != Some(planes) {
+            planes.fill(0.0, scratch, self);
+            *filled = Some(planes);
+        }
+    }
+}
+
+impl Rows for Activation<'_> {
+    #[inline(always)]
+    fn write(&self, y: usize, row: &mut [f32]) {
+        row.copy_from_slice(&self.image[y * row.len()..][..row.len()]);
+        self.inputs.sizes.prologue.apply(self.scale(), row);
+    }
+}
+
+struct Forward<'a> {
+    activation: Activation<'a>,
+    units: &'a [Ready],
+    scratch: &'a mut Scratch,
+    /// Of every unit the output, and its moments where they are wanted.
+    outs: Vec<[&'a mut [f32]; 2]>,
+}
+
+impl Kernel for Forward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd, const L: usize>(self) {
+        let Self { activation, units, scratch, outs } = self;
+        let sizes = &activation.inputs.sizes;
+        let ([_, width], mut filled) = (sizes.out(), None);
+        for (Ready { plan, matrix }, [z, moments]) in units.iter().zip(outs) {
+            activation.fill(plan.planes, &mut filled, &mut scratch.x);
+            let row = &mut scratch.rows;
+            row.resize(plan.scratch_row(), 0.0);
+            for (y, z) in z.chunks_exact_mut(width * sizes.outputs).enumerate() {
+                plan.phase::<S, L>(&scratch.x, y, 0, row);
+                let u = Pixels { values: row, pixel: plan.planes.pixel, row: 0 };
+                matrix.multiply::<S, L>(u, z, sizes.outputs);
+            }
+            if !moments.is_empty() {
+                image_moments(z, Columns::new(sizes.outputs), moments);
+            }
+        }
+    }
+}
