@@ -19,13 +19,16 @@ const { chromium } = require('playwright-core');
 const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 
 /**
- * A search of ten steps: settings of the page's preset made smaller. Its seed is one at which rounding
- * crosses no kink of ReLU and no tie of max pooling: with a few images and a learning rate of 0.1, one
- * that does becomes 1e-3 to 1e-1 in ten steps, on any two devices (natively, plain operations against
- * kernels, at 4 of 24 seeds of TINIER; at the others they agree within 4e-5).
+ * A search of ten steps: settings of the page's preset made smaller. Where rounding crosses a kink of
+ * ReLU or a tie of max pooling, a learning rate of 0.1 makes of it 1e-3 to 1e-1 in ten steps with a few
+ * images, on any two devices. So the rate is smaller, and the seed one at which the kernels, plain
+ * operations and older kernels agree within 1e-6 natively with all three methods.
  */
-const TINY = { seed: 0, 'search.epochs': 2, 'data.train_images': 80, 'search.batch_size': 8 };
-/** The same for WebGPU in software, which compiles and runs every kernel on the CPU. */
+const TINY = { seed: 3, 'weights.learning_rate': 0.01, 'search.epochs': 2, 'data.train_images': 80, 'search.batch_size': 8 };
+/**
+ * The same for WebGPU in software, which compiles and runs every kernel on the CPU; at this seed they agree
+ * within 1e-5 at a rate of 0.1.
+ */
 const TINIER = { seed: 0, 'search.epochs': 2, 'data.train_images': 40, 'search.batch_size': 4, 'search.cells': 2, 'search.channels': 2 };
 /** Largest difference of a loss, and of α, from the native run after ten steps. */
 const TOLERANCE = { loss: 2e-3, alpha: 2e-3 };
