@@ -80,7 +80,7 @@ fn golden_hessian_on_wgpu() {
 
 /// All of them whole: `cargo test -p tests -- --ignored whole_golden_hessian`.
 #[test]
-#[ignore = "560 gradients, on a software adapter half an hour"]
+#[ignore = "560 gradients, seven minutes of a software adapter on two cores"]
 fn whole_golden_hessian_of_the_larger_networks_on_wgpu() {
     for_every_search("wgpu", |fixture, device| {
         if fixture.kind() == "cnn-search" {

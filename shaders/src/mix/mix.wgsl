@@ -1,17 +1,4 @@
 // y[target] = start + sum over the candidates of a launch of weights[k] * standard(x_k).
-const CHANNELS: u32 = {{ channels }}u;
-// Numbers and pixels of an activation.
-const LENGTH: u32 = {{ length }}u;
-const PIXELS: u32 = LENGTH / CHANNELS;
-// Threads for a channel of an activation: each takes four pixels.
-const BLOCKS: u32 = (PIXELS + 3u) / 4u;
-
-// The places of the four pixels of a thread in an activation; past the last pixel that again.
-fn places_of(index: u32) -> vec4<u32> {
-    let pixels = index / CHANNELS % BLOCKS * 4u + vec4(0u, 1u, 2u, 3u);
-    return min(pixels, vec4(PIXELS - 1u)) * CHANNELS + index % CHANNELS;
-}
-
 @group(0) @binding(0) var<storage, {{ access }}> weights: array<f32>;
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;
 {{ bindings }}

@@ -128,6 +128,14 @@ impl Bindings {
             &format!("@group(0) @binding({next}) var<storage, {ACCESS}> {name}: array<f32>;\n");
         *next += 1;
     }
+
+    /// The stack in a slot, and its moments where it has them.
+    fn add_slot(&mut self, mixture: &Mixture, slot: usize) {
+        self.add(&format!("x{slot}"));
+        if mixture.norms[slot].is_some() {
+            self.add(&format!("m{slot}"));
+        }
+    }
 }
 
 /// Four numbers of a buffer, at `places` after so many.
@@ -150,6 +158,9 @@ fn cases(count: usize, case: impl Fn(usize) -> String) -> String {
     (0..count).map(case).collect::<String>() + "        default: {}\n"
 }
 
+/// Four pixels of a channel for a thread.
+const FOURS: &str = include_str!("fours.wgsl");
+
 fn sized(program: Program, mixture: &Mixture) -> Program {
     program.sizes([("channels", mixture.channels()), ("length", mixture.length())])
 }
@@ -166,10 +177,7 @@ fn sum(mixture: &Mixture, slots: std::ops::Range<usize>) -> Program {
         _ => "vec4(y[all.x], y[all.y], y[all.z], y[all.w])",
     };
     for slot in slots.clone() {
-        bindings.add(&format!("x{slot}"));
-        if mixture.norms[slot].is_some() {
-            bindings.add(&format!("m{slot}"));
-        }
+        bindings.add_slot(mixture, slot);
     }
     let of_target = |target| {
         let terms = mixture.terms.iter();
@@ -188,56 +196,62 @@ fn sum(mixture: &Mixture, slots: std::ops::Range<usize>) -> Program {
         terms.map(term).collect()
     };
     let threads = mixture.targets * mixture.fours();
-    sized(Program::new("mix", include_str!("mix.wgsl"), threads), mixture)
+    sized(Program::of_pieces("mix", [FOURS, include_str!("mix.wgsl")], threads), mixture)
         .constant("bindings", bindings.text)
         .constant("start", start)
         .constant("targets", cases(mixture.targets, of_target))
 }
 
-/// Fills what the templates of sums over chunks of pixels need.
-fn chunked(program: Program, mixture: &Mixture) -> Program {
-    let pixels = mixture.pixels();
-    sized(program, mixture).sizes([
-        ("pixels", pixels),
-        ("chunk", pixels.div_ceil(chunks(pixels))),
-        ("all_rows", mixture.targets + mixture.terms.len()),
-    ])
+/// Sums over chunks of pixels: the `rows` of all that a launch writes, by the lines that compute them.
+fn chunk_sums(
+    name: &'static str,
+    mixture: &Mixture,
+    rows: std::ops::Range<usize>,
+    bindings: Bindings,
+    lines: String,
+) -> Program {
+    let (pixels, chunks) = (mixture.pixels(), chunks(mixture.pixels()));
+    let threads = chunks * rows.len() * mixture.channels();
+    sized(Program::new(name, include_str!("sums.wgsl"), threads), mixture)
+        .constant("bindings", bindings.text)
+        .constant("sum", lines)
+        .sizes([
+            ("chunk", pixels.div_ceil(chunks)),
+            ("rows", rows.len()),
+            ("first_row", rows.start),
+            ("all_rows", mixture.targets + mixture.terms.len()),
+        ])
 }
 
+/// Over the pixels of a chunk.
+const PIXELS: &str = "for (var place = first; place < last; place += CHANNELS)";
+
 fn gradient_sums(mixture: &Mixture) -> Program {
-    let threads = chunks(mixture.pixels()) * mixture.targets * mixture.channels();
-    let source = include_str!("gradient_sums.wgsl");
-    chunked(Program::new("mix_gradient_sums", source, threads), mixture)
-        .sizes([("targets", mixture.targets)])
+    let line = format!("    {PIXELS} {{ sum += gradient[row * LENGTH + place]; }}\n");
+    let targets = 0..mixture.targets;
+    chunk_sums("mix_gradient_sums", mixture, targets, Bindings::after(2), line)
 }
 
 fn products(mixture: &Mixture, slot: usize) -> Program {
-    let mut bindings = Bindings::after(2);
-    bindings.add(&format!("x{slot}"));
-    if mixture.norms[slot].is_some() {
-        bindings.add(&format!("m{slot}"));
-    }
     let places = mixture.of_slot(slot);
     let term = |index: usize| {
         let Term { group, target, .. } = mixture.terms[places.start + index];
         let value = format!("x{slot}[{}u + place]", group * mixture.length());
         let gradient = format!("gradient[{}u + place]", target * mixture.length());
-        let all = "for (var place = first; place < last; place += CHANNELS)";
         match mixture.norms[slot] {
-            None => format!("            {all} {{ sum += {gradient} * {value}; }}\n"),
+            None => format!("            {PIXELS} {{ sum += {gradient} * {value}; }}\n"),
             Some(norm) => {
                 let norm = norm_of(mixture, norm, slot, group);
-                let sum = format!("{all} {{ sum += {gradient} * ({value} - mean); }}");
+                let sum = format!("{PIXELS} {{ sum += {gradient} * ({value} - mean); }}");
                 format!("{norm}            {sum}\n            sum *= scale;\n")
             }
         }
     };
-    let threads = chunks(mixture.pixels()) * places.len() * mixture.channels();
-    let source = include_str!("products.wgsl");
-    chunked(Program::new("mix_products", source, threads), mixture)
-        .constant("bindings", bindings.text)
-        .constant("terms", cases(places.len(), term))
-        .sizes([("first_row", mixture.targets + places.start), ("rows", places.len())])
+    let mut bindings = Bindings::after(2);
+    bindings.add_slot(mixture, slot);
+    let lines = format!("    switch row {{\n{}    }}\n", cases(places.len(), term));
+    let rows = mixture.targets + places.start..mixture.targets + places.end;
+    chunk_sums("mix_products", mixture, rows, bindings, lines)
 }
 
 fn weight_gradient(mixture: &Mixture) -> Program {
@@ -285,8 +299,8 @@ fn x_gradient(mixture: &Mixture, slot: usize) -> Program {
         text
     };
     let threads = mixture.groups[slot] * mixture.fours();
-    let source = include_str!("x_gradient.wgsl");
-    sized(Program::new("mix_x_gradient", source, threads), mixture)
+    let pieces = [FOURS, include_str!("x_gradient.wgsl")];
+    sized(Program::of_pieces("mix_x_gradient", pieces, threads), mixture)
         .constant("bindings", bindings.text)
         .constant("groups", cases(mixture.groups[slot], of_group))
 }

@@ -1,18 +1,8 @@
 // u[unit, n, oy, ox, c] = sum over i, j of D[c, i, j] * a[n, oy * S + i * dilation - padding, ox * S + j *
-// dilation - padding, c]. One thread for TILE neighbours of a row, and where all dilations are the
-// same also for those that many rows BELOW, which meet the same inputs a tap earlier; threads side by side
-// differ in the channel, so reads are contiguous.
+// dilation - padding, c]. One thread for TILE neighbours of a row and those BELOW; threads side by
+// side differ in the channel, so reads are contiguous.
 @group(0) @binding({{ next }}) var<storage, {{ access }}> weights: array<f32>;
 @group(0) @binding({{ second }}) var<storage, read_write> u: array<f32>;
-
-const ROWS: u32 = {{ rows }}u;
-const BELOW: u32 = {{ below }}u;
-
-// The first row of a thread.
-fn first_row(number: u32) -> u32 {
-    let size = max(BELOW, 1u);
-    return select(number, number / size * 2u * size + number % size, BELOW > 0u);
-}
 
 {{ kinds }}fn put(row: u32, out_x: u32, channel: u32, sums: ptr<function, array<f32, TILE>>) {
 {{ stores }}}

@@ -7,9 +7,6 @@ const OUT_HEIGHT: u32 = {{ out_height }}u;
 const OUT_WIDTH: u32 = {{ out_width }}u;
 const OUT_PIXELS: u32 = BATCH * OUT_HEIGHT * OUT_WIDTH;
 const STRIDE: u32 = {{ stride }}u;
-// Numbers of a row that a thread computes, and threads for a row.
-const TILE: u32 = {{ tile }}u;
-const TILES: u32 = {{ tiles }}u;
 
 struct Unit {
     // The activation that it reads.

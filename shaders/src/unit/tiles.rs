@@ -5,7 +5,7 @@
 //! depthwise convolutions, 0.27 s instead of 0.99 s on their way back to x and 0.26 s instead of 1.54 s in
 //! the gradients of weights (`sdarts bench --device wgpu --profile`).
 
-use std::fmt::Write;
+use std::ops::Range;
 
 use super::{Sizes, Unit};
 
@@ -68,8 +68,7 @@ pub(super) fn stores(
     end: &str,
     line: impl Fn(usize) -> String,
 ) -> String {
-    let store = |t: usize| format!("    if {column} + {t}u < {end} {{ {} }}\n", line(t));
-    (0..tile).map(store).collect()
+    each(0..tile, |t| format!("    if {column} + {t}u < {end} {{ {} }}\n", line(t)))
 }
 
 /// Products of a row that are written out: for every number of a tile, which tap meets which input.
@@ -198,27 +197,20 @@ const SUMS: &str = "sums: ptr<function, array<f32, TILE>>, below: ptr<function, 
 /// `lines` for every row i of a kernel, `tap`, with its weights as w0, w1, ...; with two rows once more,
 /// and with the weights of the row before as p0, p1, ..., which are 0 where there is none.
 fn loop_over_taps(size: usize, two_rows: bool, tap: &str, lines: &str) -> String {
-    let each = |line: &dyn Fn(usize) -> String| (0..size).map(line).collect::<String>();
+    let last = size - 1;
     let weight =
         |j: usize| format!("weights[unit.depthwise + (channel * {size}u + tap) * {size}u + {j}u]");
+    let one = |j: usize| format!("        let w{j} = {};\n", weight(j));
+    let two = |j: usize| {
+        let next = format!("select(0.0, {}, i < {size}u)", weight(j));
+        format!("        let p{j} = w{j};\n        w{j} = {next};\n")
+    };
     let (before, steps, tap, load) = match two_rows {
-        false => (
-            String::new(),
-            size,
-            tap.to_owned(),
-            each(&|j| format!("        let w{j} = {};\n", weight(j))),
-        ),
-        true => (
-            each(&|j| format!("    var w{j} = 0.0;\n")),
-            size + 1,
-            format!("min({tap}, {}u)", size - 1),
-            each(&|j| {
-                format!(
-                    "        let p{j} = w{j};\n        w{j} = select(0.0, {}, i < {size}u);\n",
-                    weight(j)
-                )
-            }),
-        ),
+        false => (String::new(), size, tap.to_owned(), each(0..size, one)),
+        true => {
+            let before = each(0..size, |j| format!("    var w{j} = 0.0;\n"));
+            (before, size + 1, format!("min({tap}, {last}u)"), each(0..size, two))
+        }
     };
     format!(
         "{before}    for (var i = 0u; i < {steps}u; i++) {{
@@ -233,51 +225,43 @@ fn loop_over_taps(size: usize, two_rows: bool, tap: &str, lines: &str) -> String
 pub(super) fn for_depthwise(sizes: &Sizes, (size, dilation): Kind) -> String {
     let padding = dilation * (size / 2);
     let (window, stride) = ((size - 1) * dilation + 1, sizes.stride);
-    let mut text = String::new();
-    let mut line = |indent: usize, line: String| {
-        // A string takes all that is written to it.
-        let _ = writeln!(text, "{:indent$}{line}", "", indent = 4 * indent);
-    };
+    // So many stay when the window moves; the others are loaded.
+    let kept = window.saturating_sub(stride);
     let activation = |column: String| format!("activation(row, {column}, channel, norm)");
-    line(
-        0,
-        format!(
-            "fn for_depthwise_{size}_{dilation}(unit: Unit, number: u32, channel: u32, i: u32, rows: Rows, \
-         start: u32) {{"
-        ),
-    );
-    line(1, "let norm = norm_of(unit.source * CHANNELS + channel);".to_owned());
-    (0..size).for_each(|j| line(1, format!("var s{j} = 0.0;")));
-    line(1, "for (var at = rows.first; at < rows.last; at++) {".to_owned());
-    line(
-        2,
-        "// Above the image this wraps around to a huge number, so one comparison does.".to_owned(),
-    );
-    line(2, format!("let y = at % OUT_HEIGHT * STRIDE + i * {dilation}u - {padding}u;"));
-    line(2, "if y >= HEIGHT {".to_owned());
-    line(3, "continue;".to_owned());
-    line(2, "}".to_owned());
-    line(2, "let image = unit.source * BATCH + at / OUT_HEIGHT;".to_owned());
-    line(2, "let row = (image * HEIGHT + y) * WIDTH;".to_owned());
-    line(2, "let place = (number * OUT_PIXELS + at * OUT_WIDTH) * CHANNELS + channel;".to_owned());
-    for n in 0..window {
-        // The last ones are loaded step by step.
-        let column = format!("{}u", (n as u32).wrapping_sub(padding as u32));
-        let known = n + stride < window;
-        let value = if known { activation(column) } else { "0.0".to_owned() };
-        line(2, format!("var v{n} = {value};"));
-    }
-    line(2, "for (var x = 0u; x < OUT_WIDTH; x++) {".to_owned());
-    for n in window.saturating_sub(stride)..window {
-        let column = format!("x * STRIDE + {n}u - {padding}u");
-        line(3, format!("v{n} = {};", activation(column)));
-    }
-    line(3, "let g = middle[place + x * CHANNELS];".to_owned());
-    (0..size).for_each(|j| line(3, format!("s{j} += g * v{};", j * dilation)));
-    (0..window.saturating_sub(stride)).for_each(|n| line(3, format!("v{n} = v{};", n + stride)));
-    line(2, "}".to_owned());
-    line(1, "}".to_owned());
-    (0..size).for_each(|j| line(1, format!("partial[start + {j}u] = s{j};")));
-    line(0, "}\n".to_owned());
-    text
+    let before = |n: usize| match n < kept {
+        true => activation(format!("{}u", (n as u32).wrapping_sub(padding as u32))),
+        false => "0.0".to_owned(),
+    };
+    let next = |n: usize| activation(format!("x * STRIDE + {n}u - {padding}u"));
+    let starts = each(0..size, |j| format!("    var s{j} = 0.0;\n"));
+    let values = each(0..window, |n| format!("        var v{n} = {};\n", before(n)));
+    let loads = each(kept..window, |n| format!("            v{n} = {};\n", next(n)));
+    let sums = each(0..size, |j| format!("            s{j} += g * v{};\n", j * dilation));
+    let moves = each(0..kept, |n| format!("            v{n} = v{};\n", n + stride));
+    let stores = each(0..size, |j| format!("    partial[start + {j}u] = s{j};\n"));
+    format!(
+        "fn for_depthwise_{size}_{dilation}(unit: Unit, number: u32, channel: u32, i: u32, rows: Rows, \
+         start: u32) {{
+    let norm = norm_of(unit.source * CHANNELS + channel);
+{starts}    for (var at = rows.first; at < rows.last; at++) {{
+        // Above the image this wraps around to a huge number, so one comparison does.
+        let y = at % OUT_HEIGHT * STRIDE + i * {dilation}u - {padding}u;
+        if y >= HEIGHT {{
+            continue;
+        }}
+        let row = ((unit.source * BATCH + at / OUT_HEIGHT) * HEIGHT + y) * WIDTH;
+        let place = (number * OUT_PIXELS + at * OUT_WIDTH) * CHANNELS + channel;
+{values}        for (var x = 0u; x < OUT_WIDTH; x++) {{
+{loads}            let g = middle[place + x * CHANNELS];
+{sums}{moves}        }}
+    }}
+{stores}}}
+
+"
+    )
+}
+
+/// The lines of all numbers.
+fn each(numbers: Range<usize>, line: impl Fn(usize) -> String) -> String {
+    numbers.map(line).collect()
 }

@@ -122,8 +122,8 @@ impl Sizes {
         chunks(self.batch * height * width).min(self.batch * height)
     }
 
-    /// A template with all sizes; its threads compute so many numbers of a row of `row`.
-    fn fill(&self, program: Program, tile: usize, row: usize) -> Program {
+    /// A template with all sizes.
+    fn fill(&self, program: Program) -> Program {
         let [height, width, channels] = self.image;
         let [out_height, out_width] = self.out();
         program.constant("units", self.unit_cases()).sizes([
@@ -137,8 +137,6 @@ impl Sizes {
             ("stride", self.stride),
             ("groups", self.sources()),
             ("pixels", self.batch * height * width),
-            ("tile", tile),
-            ("tiles", row.div_ceil(tile)),
         ])
     }
 
@@ -181,58 +179,65 @@ fn case(index: usize, count: usize, name: &str, fields: &[usize]) -> String {
     format!("        {case}: {{ return {name}({}); }}\n", fields.join(", "))
 }
 
-/// A template that reads x through the prologue, and whose threads compute so many numbers of a row.
-fn program(
+/// A template that reads x through the prologue.
+fn program<const N: usize>(
     name: &'static str,
-    source: &'static str,
+    sources: [&'static str; N],
     sizes: &Sizes,
     threads: usize,
-    (tile, row): (usize, usize),
 ) -> Program {
     let Prologue { relu, norm } = sizes.prologue;
-    let pieces =
-        [GROUPS, STANDARD, include_str!("sizes.wgsl"), include_str!("activation.wgsl"), source];
-    let program = sizes.fill(Program::of_pieces(name, pieces, threads), tile, row);
+    let shared = [GROUPS, STANDARD, include_str!("sizes.wgsl"), include_str!("activation.wgsl")];
+    let program = sizes.fill(Program::of_pieces(name, shared, threads).and_pieces(sources));
     declare(program.constant("live", if relu { "value > 0.0" } else { "true" }), norm)
 }
 
+/// A template whose threads compute tiles of all rows, so high and wide, of so many activations.
+fn tiled(
+    name: &'static str,
+    source: &'static str,
+    sizes: &Sizes,
+    activations: usize,
+    ([height, width], tile): ([usize; 2], usize),
+) -> Program {
+    let (rows, tiles) = (tiles::rows(sizes, height), width.div_ceil(tile));
+    let threads = activations * sizes.batch * rows * tiles * sizes.channels();
+    program(name, [include_str!("rows.wgsl"), source], sizes, threads).sizes([
+        ("tile", tile),
+        ("tiles", tiles),
+        ("rows", rows),
+        ("below", tiles::below(sizes)),
+    ])
+}
+
 fn depthwise(sizes: &Sizes) -> Program {
-    let [height, width] = sizes.out();
-    let tile = tiles::tile(width, 1);
-    let rows = sizes.units.len() * sizes.batch * tiles::rows(sizes, height);
-    let threads = rows * width.div_ceil(tile) * sizes.channels();
+    let (out, tile) = (sizes.out(), tiles::tile(sizes.out()[1], 1));
     let store = |t| format!("u[(row + out_x + {t}u) * CHANNELS + channel] = (*sums)[{t}];");
-    program("unit_depthwise", include_str!("depthwise.wgsl"), sizes, threads, (tile, width))
+    let arguments = "unit, image, out_y, out_x, channel, &sums, &below";
+    let source = include_str!("depthwise.wgsl");
+    tiled("unit_depthwise", source, sizes, sizes.units.len(), (out, tile))
         .constant("kinds", tiles::functions(sizes, |kind| tiles::depthwise(sizes, kind)))
-        .constant(
-            "calls",
-            tiles::calls(sizes, "depthwise", "unit, image, out_y, out_x, channel, &sums, &below"),
-        )
-        .sizes([("rows", tiles::rows(sizes, height)), ("below", tiles::below(sizes))])
+        .constant("calls", tiles::calls(sizes, "depthwise", arguments))
         .constant("stores", stores(tile, "out_x", "OUT_WIDTH", store))
 }
 
 fn x_gradient(sizes: &Sizes) -> Program {
-    let [height, width, channels] = sizes.image;
+    let [height, width, _] = sizes.image;
     let tile = tiles::tile(width, sizes.stride);
-    let rows = sizes.sources() * sizes.batch * tiles::rows(sizes, height);
-    let threads = rows * width.div_ceil(tile) * channels;
+    // By moments of the batch the scale comes with the rest of the way back.
     let constant = sizes.prologue.norm.is_some_and(|norm| !norm.of_batch);
-    let factor = if constant { "(*sums)[{t}] * norm.scale" } else { "(*sums)[{t}]" };
+    let factor = if constant { " * norm.scale" } else { "" };
     let store = |t: usize| {
         let place = format!("(row + in_x + {t}u) * CHANNELS + channel");
-        let value = factor.replace("{t}", &t.to_string());
         let passes = format!("live(standard(x[{place}], norm))");
-        format!("out[{place}] = select(0.0, {value}, {passes});")
+        format!("out[{place}] = select(0.0, (*sums)[{t}]{factor}, {passes});")
     };
-    program("unit_x_gradient", include_str!("x_gradient.wgsl"), sizes, threads, (tile, width))
+    let arguments = "unit, first, in_y, in_x, channel, &sums, &below";
+    let source = include_str!("x_gradient.wgsl");
+    tiled("unit_x_gradient", source, sizes, sizes.sources(), ([height, width], tile))
         .constant("sources", sizes.source_cases())
         .constant("kinds", tiles::functions(sizes, |kind| tiles::back(sizes, kind)))
-        .constant(
-            "calls",
-            tiles::calls(sizes, "back", "unit, first, in_y, in_x, channel, &sums, &below"),
-        )
-        .sizes([("rows", tiles::rows(sizes, height)), ("below", tiles::below(sizes))])
+        .constant("calls", tiles::calls(sizes, "back", arguments))
         .constant("stores", stores(tile, "in_x", "WIDTH", store))
 }
 
@@ -253,7 +258,7 @@ fn product(sizes: &Sizes, way: Way) -> Program {
     let pixels = (sizes.batch * height * width).div_ceil(8);
     let threads = sizes.units.len() * pixels * to.div_ceil(8);
     let pieces = [GROUPS, include_str!("sizes.wgsl"), include_str!("product.wgsl")];
-    sizes.fill(Program::of_pieces(name, pieces, threads), 1, width).sizes([
+    sizes.fill(Program::of_pieces(name, pieces, threads)).sizes([
         ("from", from),
         ("from_step", from_step),
         ("to", to),
@@ -263,10 +268,10 @@ fn product(sizes: &Sizes, way: Way) -> Program {
 
 fn weight_gradient(sizes: &Sizes) -> Program {
     let (chunks, threads) = (sizes.chunks(), sizes.threads_before(sizes.units.len()));
-    let [height, width] = sizes.out();
+    let [height, _] = sizes.out();
     let source = include_str!("weight_gradient.wgsl");
     let arguments = "unit, number, channel, i, rows, start";
-    program("unit_weight_gradient", source, sizes, chunks * threads, (1, width))
+    program("unit_weight_gradient", [source], sizes, chunks * threads)
         .constant("kinds", tiles::functions(sizes, |kind| tiles::for_depthwise(sizes, kind)))
         .constant("calls", tiles::calls(sizes, "for_depthwise", arguments))
         .sizes([

@@ -1,8 +1,7 @@
 // out[n, y, x, c] = sum over the units of the source and over i, j of D[c, i, j] * gradient[unit, n, (y +
 // padding - i * dilation) / S, (x + padding - j * dilation) / S, c] where these are whole and in the image,
-// and the ReLU let x pass. The gradient is that of u. One thread for TILE neighbours of a row of the input,
-// and where all dilations are the same also for those that many rows BELOW, which meet the same gradients
-// a tap later.
+// and the ReLU let x pass. The gradient is that of u. One thread for TILE neighbours of a row of the input
+// and those BELOW.
 @group(0) @binding({{ next }}) var<storage, {{ access }}> weights: array<f32>;
 @group(0) @binding({{ second }}) var<storage, {{ access }}> gradient: array<f32>;
 @group(0) @binding({{ third }}) var<storage, read_write> out: array<f32>;
@@ -18,15 +17,6 @@ fn units_of(source: u32) -> vec2<u32> {
 fn gradient_at(row: u32, column: u32, channel: u32) -> f32 {
     let value = gradient[(row + min(column, OUT_WIDTH - 1u)) * CHANNELS + channel];
     return select(0.0, value, column < OUT_WIDTH);
-}
-
-const ROWS: u32 = {{ rows }}u;
-const BELOW: u32 = {{ below }}u;
-
-// The first row of a thread.
-fn first_row(number: u32) -> u32 {
-    let size = max(BELOW, 1u);
-    return select(number, number / size * 2u * size + number % size, BELOW > 0u);
 }
 
 {{ kinds }}fn put(row: u32, in_x: u32, channel: u32, norm: Norm, sums: ptr<function, array<f32, TILE>>) {

@@ -55,6 +55,12 @@ impl Program {
             .constant("access", ACCESS)
     }
 
+    /// The template with more pieces behind.
+    pub(crate) fn and_pieces<const N: usize>(mut self, sources: [&'static str; N]) -> Self {
+        self.sources.extend(sources);
+        self
+    }
+
     /// Fills the placeholder of this name.
     pub(crate) fn constant(mut self, name: &'static str, value: impl ToString) -> Self {
         self.constants.push((name, value.to_string()));

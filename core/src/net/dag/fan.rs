@@ -43,15 +43,19 @@ impl Fan {
     pub fn new(builder: &mut Builder, edges: Vec<MixedEdge>, first: usize, last: usize) -> Self {
         let mut fan = Self { edges, stacks: Vec::new(), terms: Vec::new(), targets: last - first };
         let chains = fan.chains();
+        // `none` gives nothing.
+        let mut others: Vec<Place> =
+            fan.places().filter(|place| !fan.candidate(*place).is_none()).collect();
         for chains in chains.chunk_by(|a, b| a.units.len() == b.units.len()) {
             if let Some(banks) = banks(builder, chains) {
                 for (group, chain) in chains.iter().enumerate() {
                     fan.add_term(chain.place, group, first);
+                    others.retain(|place| *place != chain.place);
                 }
                 fan.stacks.push(Stack::Chain(banks));
             }
         }
-        fan.add_others(first);
+        fan.add_others(others, first);
         fan
     }
 
@@ -89,14 +93,7 @@ impl Fan {
     }
 
     /// The candidates that are in no bank; those without weights are the same on every edge.
-    fn add_others(&mut self, first: usize) {
-        let in_bank: Vec<usize> = self.terms.iter().map(|term| term.weight).collect();
-        let mut others: Vec<Place> =
-            self.places().filter(|place| !self.candidate(*place).is_none()).collect();
-        others.retain(|(edge, candidate)| {
-            let MixedEdge { row, candidates, .. } = &self.edges[*edge];
-            !in_bank.contains(&(row * candidates.len() + candidate))
-        });
+    fn add_others(&mut self, mut others: Vec<Place>, first: usize) {
         while let Some(place) = others.first().copied() {
             let same = |other: &Place| {
                 *other == place || self.candidate(*other).is_like(self.candidate(place))
