@@ -102,6 +102,15 @@ fn equals_plain_ops<C: Case>() {
         .unwrap();
 }
 
+/// One case, on every device.
+fn equals_plain_ops_everywhere<C: Case>(case: &C) {
+    let (inputs, op) = (case.inputs(), case.op());
+    let reference = evaluate(Kernels::Composed, &Device::flex(), &inputs, &op);
+    for (name, device) in crate::devices::all() {
+        assert_same(&evaluate(Kernels::Fused, &device, &inputs, &op), &reference, name);
+    }
+}
+
 /// The derivative along a random direction is the gradient times that direction. `step` is in
 /// units of the inputs, which lie in [−1, 1).
 fn agrees_with_finite_differences<C: Case>(step: f32) {
@@ -197,6 +206,9 @@ fn shapes() -> impl Strategy<Value = [usize; 4]> {
     let channels = prop::sample::select(vec![1, 2, 3, 4, 4, 6, 8, 12, 16, 16, 20, 24, 33, 64]);
     (1..4_usize, 1..11_usize, 1..11_usize, channels).prop_map(|(n, h, w, c)| [n, h, w, c])
 }
+
+/// More pixels than a workgroup of a WGSL kernel sums: two chunks and a part of one.
+const MANY_PIXELS: [usize; 4] = [5, 33, 29, 6];
 
 /// Activations in a stack.
 fn groups() -> impl Strategy<Value = usize> {

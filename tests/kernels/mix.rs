@@ -105,3 +105,15 @@ fn mix_does_not_depend_on_threads() {
 fn mix_tracks_each_input_alone() {
     tracks_each_input_alone::<Mixtures>();
 }
+
+#[test]
+fn mix_of_many_pixels_equals_plain_ops() {
+    equals_plain_ops_everywhere(&Mixtures {
+        shape: MANY_PIXELS,
+        stacks: vec![(By::Batch, 2), (By::Nothing, 1), (By::Given, 1), (By::Batch, 1)],
+        targets: 2,
+        places: vec![(0, None), (1, None), (0, Some(1)), (1, None), (1, Some(0))],
+        base: true,
+        permuted: false,
+    });
+}

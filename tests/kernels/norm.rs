@@ -52,6 +52,12 @@ fn batch_norm_does_not_depend_on_threads() {
     does_not_depend_on_threads::<BatchNorm>();
 }
 
+#[test]
+fn batch_norm_of_many_pixels_equals_plain_ops() {
+    let shape = stack(MANY_PIXELS, 2);
+    equals_plain_ops_everywhere(&BatchNorm { shape, groups: 2, by: By::Batch, permuted: false });
+}
+
 /// Where sums of squares would cancel: mean 100, variance 1/3.
 #[test]
 fn moments_are_exact_far_from_zero() {

@@ -1,7 +1,3 @@
-const CHANNELS: u32 = {{ channels }}u;
-// Numbers and pixels of an activation.
-const LENGTH: u32 = {{ length }}u;
-const PIXELS: u32 = LENGTH / CHANNELS;
 // Threads for a channel of an activation: each takes four pixels.
 const BLOCKS: u32 = (PIXELS + 3u) / 4u;
 

@@ -4,9 +4,9 @@
 use burn::backend::TensorMetadata;
 use burn::backend::wgpu::{CubeBackend, CubeTensor};
 
-use super::{MixGradients, MixOps, Mixture, Slots, Term};
+use super::{MixGradients, MixOps, Mixture, SLOTS, Slots, Term};
 use crate::norm::Standard;
-use crate::wgpu::{ACCESS, Program, chunks, contiguous, empty, fold};
+use crate::wgpu::{ACCESS, Program, contiguous, empty, summed};
 
 /// Buffers that browsers bind.
 const BUFFERS: usize = 8;
@@ -22,14 +22,11 @@ impl MixOps for CubeBackend {
         let base = mixture.base.then(|| contiguous(base));
         let (x, moments) = slots.into_lists();
         let (x, moments) = (x.map(contiguous), moments.map(contiguous));
-        for group in launches(&mixture) {
+        for group in launches(&mixture, 2 + usize::from(mixture.base), 2) {
             let first = group.start == 0;
             let mut buffers = vec![&weights, &y];
             buffers.extend(base.as_ref().filter(|_| first));
-            for slot in group.clone() {
-                buffers.push(&x[slot]);
-                buffers.extend(mixture.norms[slot].map(|_| &moments[slot]));
-            }
+            mixture.bind(group.clone(), &x, &moments, &mut buffers);
             sum(&mixture, group).launch(&buffers);
         }
         y
@@ -39,18 +36,15 @@ impl MixOps for CubeBackend {
 impl MixGradients for CubeBackend {
     fn mix_sums(slots: Slots<Self>, gradient: CubeTensor, mixture: Mixture) -> CubeTensor {
         let gradient = contiguous(gradient);
-        let chunks = chunks(mixture.pixels());
-        let shape = mixture.sums_shape();
-        let partial = empty(&gradient, [chunks, shape[0], shape[1]]);
-        gradient_sums(&mixture).launch(&[&gradient, &partial]);
         let (x, moments) = slots.into_lists();
-        for (slot, (x, moments)) in x.into_iter().zip(moments).enumerate().take(mixture.count) {
-            let (x, moments) = (contiguous(x), contiguous(moments));
-            let mut buffers = vec![&gradient, &partial, &x];
-            buffers.extend(mixture.norms[slot].map(|_| &moments));
-            products(&mixture, slot).launch(&buffers);
-        }
-        fold(&partial, chunks, shape)
+        let (x, moments) = (x.map(contiguous), moments.map(contiguous));
+        summed(&gradient, mixture.pixels(), mixture.sums_shape(), |sums| {
+            for group in launches(&mixture, 2, 2) {
+                let mut buffers = vec![&gradient, sums];
+                mixture.bind(group.clone(), &x, &moments, &mut buffers);
+                products(&mixture, group).launch(&buffers);
+            }
+        })
     }
 
     fn mix_weight_gradient(sums: CubeTensor, mixture: Mixture) -> CubeTensor {
@@ -88,10 +82,25 @@ impl Mixture {
     fn fours(&self) -> usize {
         self.channels() * self.pixels().div_ceil(4)
     }
+
+    /// Adds the stacks in some slots to the buffers of a launch, and their moments where they have them.
+    fn bind<'a>(
+        &self,
+        slots: std::ops::Range<usize>,
+        x: &'a [CubeTensor; SLOTS],
+        moments: &'a [CubeTensor; SLOTS],
+        buffers: &mut Vec<&'a CubeTensor>,
+    ) {
+        for slot in slots {
+            buffers.push(&x[slot]);
+            buffers.extend(self.norms[slot].map(|_| &moments[slot]));
+        }
+    }
 }
 
-/// The slots of every launch of the sum.
-fn launches(mixture: &Mixture) -> Vec<std::ops::Range<usize>> {
+/// The slots of every launch that binds them, their moments, and so many buffers besides: `first` in
+/// the first launch, `later` in the others.
+fn launches(mixture: &Mixture, first: usize, later: usize) -> Vec<std::ops::Range<usize>> {
     let mut launches: Vec<std::ops::Range<usize>> = Vec::new();
     let mut free = 0;
     for slot in 0..mixture.count {
@@ -99,9 +108,7 @@ fn launches(mixture: &Mixture) -> Vec<std::ops::Range<usize>> {
         match launches.last_mut().filter(|_| free >= needed) {
             Some(launch) => launch.end = slot + 1,
             None => {
-                // Weights and output, and in the first launch the base.
-                let taken = if slot == 0 && mixture.base { 3 } else { 2 };
-                free = BUFFERS - taken;
+                free = BUFFERS - if slot == 0 { first } else { later };
                 launches.push(slot..slot + 1);
             }
         }
@@ -158,8 +165,8 @@ fn cases(count: usize, case: impl Fn(usize) -> String) -> String {
     (0..count).map(case).collect::<String>() + "        default: {}\n"
 }
 
-/// Four pixels of a channel for a thread.
-const FOURS: &str = include_str!("fours.wgsl");
+/// The sizes of an activation, and four pixels of a channel for a thread.
+const FOURS: [&str; 2] = [include_str!("sizes.wgsl"), include_str!("fours.wgsl")];
 
 fn sized(program: Program, mixture: &Mixture) -> Program {
     program.sizes([("channels", mixture.channels()), ("length", mixture.length())])
@@ -196,62 +203,46 @@ fn sum(mixture: &Mixture, slots: std::ops::Range<usize>) -> Program {
         terms.map(term).collect()
     };
     let threads = mixture.targets * mixture.fours();
-    sized(Program::of_pieces("mix", [FOURS, include_str!("mix.wgsl")], threads), mixture)
+    let program = Program::of_pieces("mix", FOURS, threads).and_pieces([include_str!("mix.wgsl")]);
+    sized(program, mixture)
         .constant("bindings", bindings.text)
         .constant("start", start)
         .constant("targets", cases(mixture.targets, of_target))
 }
 
-/// Sums over chunks of pixels: the `rows` of all that a launch writes, by the lines that compute them.
-fn chunk_sums(
-    name: &'static str,
-    mixture: &Mixture,
-    rows: std::ops::Range<usize>,
-    bindings: Bindings,
-    lines: String,
-) -> Program {
-    let (pixels, chunks) = (mixture.pixels(), chunks(mixture.pixels()));
-    let threads = chunks * rows.len() * mixture.channels();
-    sized(Program::new(name, include_str!("sums.wgsl"), threads), mixture)
-        .constant("bindings", bindings.text)
-        .constant("sum", lines)
-        .sizes([
-            ("chunk", pixels.div_ceil(chunks)),
-            ("rows", rows.len()),
-            ("first_row", rows.start),
-            ("all_rows", mixture.targets + mixture.terms.len()),
-        ])
-}
-
-/// Over the pixels of a chunk.
-const PIXELS: &str = "for (var place = first; place < last; place += CHANNELS)";
-
-fn gradient_sums(mixture: &Mixture) -> Program {
-    let line = format!("    {PIXELS} {{ sum += gradient[row * LENGTH + place]; }}\n");
-    let targets = 0..mixture.targets;
-    chunk_sums("mix_gradient_sums", mixture, targets, Bindings::after(2), line)
-}
-
-fn products(mixture: &Mixture, slot: usize) -> Program {
-    let places = mixture.of_slot(slot);
-    let term = |index: usize| {
-        let Term { group, target, .. } = mixture.terms[places.start + index];
-        let value = format!("x{slot}[{}u + place]", group * mixture.length());
+/// The rows of sums over the slots of a launch; the first launch has those of the gradient, too.
+fn products(mixture: &Mixture, slots: std::ops::Range<usize>) -> Program {
+    const PIXELS: &str = "for (var place = first; place < last; place += CHANNELS)";
+    let row_of = |slot| mixture.targets + mixture.of_slot(slot).start;
+    let first = if slots.start == 0 { 0 } else { row_of(slots.start) };
+    let rows = first..row_of(slots.end);
+    let mut bindings = Bindings::after(2);
+    for slot in slots {
+        bindings.add_slot(mixture, slot);
+    }
+    let row = |index: usize| {
+        let Some(place) = (rows.start + index).checked_sub(mixture.targets) else {
+            let gradient = format!("gradient[{}u + place]", index * mixture.length());
+            return format!("            {PIXELS} {{ sum += {gradient}; }}\n");
+        };
+        let Term { stack, group, target, .. } = mixture.terms[place];
+        let value = format!("x{stack}[{}u + place]", group * mixture.length());
         let gradient = format!("gradient[{}u + place]", target * mixture.length());
-        match mixture.norms[slot] {
+        match mixture.norms[stack] {
             None => format!("            {PIXELS} {{ sum += {gradient} * {value}; }}\n"),
             Some(norm) => {
-                let norm = norm_of(mixture, norm, slot, group);
+                let norm = norm_of(mixture, norm, stack, group);
                 let sum = format!("{PIXELS} {{ sum += {gradient} * ({value} - mean); }}");
                 format!("{norm}            {sum}\n            sum *= scale;\n")
             }
         }
     };
-    let mut bindings = Bindings::after(2);
-    bindings.add_slot(mixture, slot);
-    let lines = format!("    switch row {{\n{}    }}\n", cases(places.len(), term));
-    let rows = mixture.targets + places.start..mixture.targets + places.end;
-    chunk_sums("mix_products", mixture, rows, bindings, lines)
+    let (sizes, source) = (include_str!("sizes.wgsl"), include_str!("sums.wgsl"));
+    let columns = rows.len() * mixture.channels();
+    sized(Program::of_sums("mix_sums", [sizes], source, columns, mixture.pixels()), mixture)
+        .constant("bindings", bindings.text)
+        .constant("rows", cases(rows.len(), row))
+        .sizes([("first_row", rows.start), ("all_rows", mixture.targets + mixture.terms.len())])
 }
 
 fn weight_gradient(mixture: &Mixture) -> Program {
@@ -299,8 +290,9 @@ fn x_gradient(mixture: &Mixture, slot: usize) -> Program {
         text
     };
     let threads = mixture.groups[slot] * mixture.fours();
-    let pieces = [FOURS, include_str!("x_gradient.wgsl")];
-    sized(Program::of_pieces("mix_x_gradient", pieces, threads), mixture)
+    let source = include_str!("x_gradient.wgsl");
+    let program = Program::of_pieces("mix_x_gradient", FOURS, threads).and_pieces([source]);
+    sized(program, mixture)
         .constant("bindings", bindings.text)
         .constant("groups", cases(mixture.groups[slot], of_group))
 }
@@ -352,9 +344,10 @@ mod tests {
     #[test]
     fn every_template_is_valid_wgsl() {
         for mixture in mixtures() {
-            let mut programs = vec![gradient_sums(&mixture), weight_gradient(&mixture)];
-            programs.extend(launches(&mixture).into_iter().map(|slots| sum(&mixture, slots)));
-            programs.extend((0..mixture.count).map(|slot| products(&mixture, slot)));
+            let mut programs = vec![weight_gradient(&mixture)];
+            programs.extend(launches(&mixture, 3, 2).into_iter().map(|slots| sum(&mixture, slots)));
+            let slots = launches(&mixture, 2, 2).into_iter();
+            programs.extend(slots.map(|slots| products(&mixture, slots)));
             programs.extend((0..mixture.count).map(|slot| x_gradient(&mixture, slot)));
             for program in programs {
                 assert_eq!(program.validate(), Ok(()), "{program:?}");
@@ -365,7 +358,7 @@ mod tests {
     #[test]
     fn the_launches_of_a_sum_take_every_stack_once() {
         for mixture in mixtures() {
-            let taken: Vec<usize> = launches(&mixture).into_iter().flatten().collect();
+            let taken: Vec<usize> = launches(&mixture, 3, 2).into_iter().flatten().collect();
             assert_eq!(taken, (0..mixture.count).collect::<Vec<_>>());
         }
     }

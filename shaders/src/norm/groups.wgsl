@@ -11,3 +11,8 @@ fn column_of(index: u32) -> u32 {
     return index / (PIXELS * CHANNELS) * CHANNELS + index % CHANNELS;
 }
 
+// Where the first number of a column is.
+fn first_of(column: u32) -> u32 {
+    return column / CHANNELS * PIXELS * CHANNELS + column % CHANNELS;
+}
+

@@ -6,7 +6,7 @@ use burn::backend::wgpu::{CubeBackend, CubeTensor};
 use burn::tensor::Shape;
 
 use super::{NormGradients, NormOps, Standard};
-use crate::wgpu::{ACCESS, Program, chunks, contiguous, empty, fold};
+use crate::wgpu::{ACCESS, Program, contiguous, empty, pixel_chunks, summed};
 
 impl NormOps for CubeBackend {
     fn normalise(x: CubeTensor, moments: CubeTensor, standard: Standard) -> CubeTensor {
@@ -22,10 +22,15 @@ impl NormGradients for CubeBackend {
         let x = contiguous(x);
         let shape = x.shape();
         let columns = groups * shape[3];
-        let partial = empty(&x, [group_chunks(&shape, groups), 2, columns]);
         let out = empty(&x, [2, columns]);
-        moments(&shape, groups).launch(&[&x, &partial]);
-        merge(&shape, groups).launch(&[&partial, &out]);
+        match pixel_chunks(pixels(&shape, groups)) {
+            1 => moments(&shape, groups).launch(&[&x, &out]),
+            chunks => {
+                let partial = empty(&x, [chunks, 2, columns]);
+                moments(&shape, groups).launch(&[&x, &partial]);
+                merge(&shape, groups).launch(&[&partial, &out]);
+            }
+        }
         out
     }
 
@@ -51,12 +56,7 @@ impl NormGradients for CubeBackend {
     }
 }
 
-/// Chunks of pixels that a sum for a channel of a group is cut into.
-fn group_chunks(shape: &Shape, groups: usize) -> usize {
-    chunks(pixels(shape, groups))
-}
-
-/// [2, groups · channels], the sums over the chunks of what `launch` writes: [chunks, 2, groups ·
+/// [2, groups · channels], of what `launch` writes for every chunk of pixels: [chunks, 2, groups ·
 /// channels].
 pub(crate) fn sums(
     like: &CubeTensor,
@@ -64,10 +64,7 @@ pub(crate) fn sums(
     launch: impl FnOnce(&CubeTensor),
 ) -> CubeTensor {
     let shape = like.shape();
-    let (chunks, columns) = (group_chunks(&shape, groups), groups * shape[3]);
-    let partial = empty(like, [chunks, 2, columns]);
-    launch(&partial);
-    fold(&partial, chunks, [2, columns])
+    summed(like, pixels(&shape, groups), [2, groups * shape[3]], launch)
 }
 
 /// Pixels of a group.
@@ -92,37 +89,31 @@ fn pointwise(
     sized(program, shape, standard.groups).constant("eps", format!("{:e}", standard.eps))
 }
 
-/// Fills the chunks of a template for one thread for each channel of a group and chunk of its pixels.
-fn chunked(program: Program, shape: &Shape, groups: usize) -> Program {
-    let chunk = pixels(shape, groups).div_ceil(group_chunks(shape, groups));
-    sized(program, shape, groups).sizes([("chunk", chunk)])
-}
-
 fn normalise(shape: &Shape, standard: Standard) -> Program {
     pointwise("normalise", include_str!("normalise.wgsl"), shape, standard)
 }
 
 fn moments(shape: &Shape, groups: usize) -> Program {
-    let threads = group_chunks(shape, groups) * groups * shape[3];
-    let pieces = [GROUPS, include_str!("moments.wgsl")];
-    chunked(Program::of_pieces("moments", pieces, threads), shape, groups)
+    let (columns, pixels) = (groups * shape[3], pixels(shape, groups));
+    let source = include_str!("moments.wgsl");
+    sized(Program::of_sums("moments", [GROUPS, MERGED], source, columns, pixels), shape, groups)
 }
 
 fn merge(shape: &Shape, groups: usize) -> Program {
-    let chunks = group_chunks(shape, groups);
-    let pieces = [GROUPS, include_str!("merge.wgsl")];
+    let pieces = [GROUPS, MERGED, include_str!("merge.wgsl")];
     let program = Program::of_pieces("merge", pieces, groups * shape[3]);
-    chunked(program, shape, groups).sizes([("chunks", chunks)])
+    sized(program.of_chunks(), shape, groups)
 }
 
 /// The sums of a gradient and of its product with x after `norm`, for every channel of a group and
 /// chunk of its pixels: buffers x, the moments if there is a norm, the gradient, [chunk, 2, groups ·
 /// channels].
 pub(crate) fn gradient_products(shape: &Shape, groups: usize, norm: Option<Standard>) -> Program {
-    let threads = group_chunks(shape, groups) * groups * shape[3];
-    let pieces = [GROUPS, STANDARD, include_str!("gradient_products.wgsl")];
-    let program = Program::of_pieces("gradient_products", pieces, threads);
-    declare(chunked(program, shape, groups), norm)
+    let (columns, pixels) = (groups * shape[3], pixels(shape, groups));
+    let source = include_str!("gradient_products.wgsl");
+    let program =
+        Program::of_sums("gradient_products", [GROUPS, STANDARD], source, columns, pixels);
+    declare(sized(program, shape, groups), norm)
 }
 
 /// The rest of the way back through a batch norm of x, from the gradient and its [`sums`]: buffers x,
@@ -135,6 +126,8 @@ pub(crate) fn pull_through(name: &'static str, shape: &Shape, norm: Standard) ->
 
 /// The sizes of a stack.
 pub(crate) const GROUPS: &str = include_str!("groups.wgsl");
+
+const MERGED: &str = include_str!("merged.wgsl");
 
 /// Declares x and, where there is a norm, its moments, as the first bindings, and the functions
 /// `norm_of(column)` and `standard(value, norm)`.

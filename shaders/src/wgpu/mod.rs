@@ -137,6 +137,57 @@ pub(crate) fn chunks(rows: usize) -> usize {
     rows.div_ceil(32).clamp(1, 256)
 }
 
+/// Pixels that a workgroup sums. With one chunk the sums are complete; only a larger image takes a
+/// second launch.
+const CHUNK: usize = 2048;
+
+/// Columns that a workgroup sums.
+const WIDE: usize = 8;
+
+/// Into how many chunks sums over the pixels of columns are cut.
+pub(crate) fn pixel_chunks(pixels: usize) -> usize {
+    pixels.div_ceil(CHUNK).max(1)
+}
+
+impl Program {
+    /// A template whose workgroups sum so many columns over chunks of pixels. It finds what is in
+    /// `lanes.wgsl`, before which a piece declares `PIXELS`.
+    pub(crate) fn of_sums<const N: usize>(
+        name: &'static str,
+        declarations: [&'static str; N],
+        source: &'static str,
+        columns: usize,
+        pixels: usize,
+    ) -> Self {
+        let workgroups = columns.div_ceil(WIDE) * pixel_chunks(pixels);
+        Self::of_pieces(name, declarations, workgroups * WORKGROUP)
+            .and_pieces([include_str!("lanes.wgsl"), source])
+            .constant("summed", columns)
+            .of_chunks()
+    }
+
+    /// The template with the number of pixels of a chunk.
+    pub(crate) fn of_chunks(self) -> Self {
+        self.constant("chunk", CHUNK)
+    }
+}
+
+/// Sums over the chunks of `pixels`, [chunks, sums], that `launch` writes, added up.
+pub(crate) fn summed(
+    like: &CubeTensor,
+    pixels: usize,
+    shape: impl Into<Shape>,
+    launch: impl FnOnce(&CubeTensor),
+) -> CubeTensor {
+    let (chunks, shape) = (pixel_chunks(pixels), shape.into());
+    let sums = empty(like, [&[chunks], &*shape].concat());
+    launch(&sums);
+    match chunks {
+        1 => CubeTensor::new_contiguous(sums.client, sums.device, shape, sums.handle, sums.dtype),
+        _ => fold(&sums, chunks, shape),
+    }
+}
+
 /// out[i] = Σ over chunks of partial[chunk, i].
 pub(crate) fn fold(partial: &CubeTensor, chunks: usize, shape: impl Into<Shape>) -> CubeTensor {
     let out = empty(partial, shape);
@@ -162,7 +213,8 @@ mod tests {
             naga::valid::Validator::new(Default::default(), naga::valid::Capabilities::empty())
                 .validate(&module)
                 .map_err(|error| error.emit_to_string(&text))?;
-            match module.global_variables.len() {
+            let variables = module.global_variables.iter();
+            match variables.filter(|(_, variable)| variable.binding.is_some()).count() {
                 0..=8 => Ok(()),
                 count => Err(format!("{count} buffers, and browsers bind 8")),
             }

@@ -1,0 +1,49 @@
+// A workgroup takes WIDE columns side by side and a chunk of their PIXELS. The threads that have a column
+// in common are its lanes: they share the pixels of the chunk.
+const WIDE: u32 = 8u;
+const LANES: u32 = WORKGROUP / WIDE;
+const SUMMED: u32 = {{ summed }}u;
+const BLOCKS: u32 = (SUMMED + WIDE - 1u) / WIDE;
+const CHUNK: u32 = {{ chunk }}u;
+// Pixels of a lane, at most: one after another, which leaves a CPU's cache in use and costs a GPU nothing, as
+// WIDE numbers are what it reads at once.
+const SHARE: u32 = (min(CHUNK, PIXELS) + LANES - 1u) / LANES;
+const CHUNKS: u32 = (PIXELS + CHUNK - 1u) / CHUNK;
+
+struct Lane {
+    column: u32,
+    chunk: u32,
+    // Its pixels are from the first to before the last, if any.
+    first: u32,
+    last: u32,
+    // Whether it writes what all lanes of its column have summed.
+    writes: bool,
+}
+
+fn lane_of(workgroup: vec3<u32>, local: u32) -> Lane {
+    let block = workgroup.y * COLUMNS + workgroup.x;
+    let column = block % BLOCKS * WIDE + local % WIDE;
+    let chunk = block / BLOCKS;
+    let live = column < SUMMED && chunk < CHUNKS;
+    let end = select(0u, min((chunk + 1u) * CHUNK, PIXELS), live);
+    let first = min(chunk * CHUNK + local / WIDE * SHARE, end);
+    return Lane(column, chunk, first, min(first + SHARE, end), live && local < WIDE);
+}
+
+// What every thread has of its column.
+var<workgroup> parts: array<vec2<f32>, WORKGROUP>;
+
+// The sums over all lanes of a column, always in the same order, for the thread that writes them. All threads
+// of a workgroup call it, once.
+fn over_lanes(value: vec2<f32>, local: u32) -> vec2<f32> {
+    parts[local] = value;
+    workgroupBarrier();
+    var sum = value;
+    if local < WIDE {
+        for (var other = local + WIDE; other < WORKGROUP; other += WIDE) {
+            sum += parts[other];
+        }
+    }
+    return sum;
+}
+
