@@ -125,15 +125,10 @@ lab! {
             mix.forward(kernels, None, stacks, weights[0].clone())
         },
     },
-    max_pool: Op {
+    max_and_average_pool: Op {
         inputs: 1,
         weights: |_| vec![],
-        run: |kernels, x, _| shaders::pool(kernels, x[0].clone(), Pool::Max, 1),
-    },
-    average_pool: Op {
-        inputs: 1,
-        weights: |_| vec![],
-        run: |kernels, x, _| shaders::pool(kernels, x[0].clone(), Pool::Average, 1),
+        run: |kernels, x, _| shaders::pool(kernels, x[0].clone(), &[Pool::Max, Pool::Average], 1),
     },
 }
 

@@ -190,6 +190,17 @@ impl Candidate {
         self.layers.0.iter().map(unit).collect::<Option<_>>().unwrap_or_default()
     }
 
+    /// What it pools and by what stride, if it is pooling, with or without a batch norm.
+    pub fn pooling(&self) -> Option<(Pool, usize)> {
+        match self.layers.0.as_slice() {
+            [Layer::Pool { kind, stride }] => Some((*kind, *stride)),
+            [Layer::Pool { kind, stride }, Layer::Norm(norm)] if !norm.is_affine() => {
+                Some((*kind, *stride))
+            }
+            _ => None,
+        }
+    }
+
     /// Whether both give the same, whatever state they read: pooling and the identity are the same on
     /// every edge.
     pub fn is_like(&self, other: &Self) -> bool {

@@ -67,10 +67,26 @@ impl Kinks {
     }
 
     /// 3×3 pooling with padding 1, as [`pool`].
-    pub fn pool(&mut self, kernels: Kernels, x: Tensor<4>, kind: Pool, stride: usize) -> Tensor<4> {
+    pub fn pool(
+        &mut self,
+        kernels: Kernels,
+        x: Tensor<4>,
+        kinds: &[Pool],
+        stride: usize,
+    ) -> Tensor<4> {
+        if self.are_free() {
+            return pool(kernels, x, kinds, stride);
+        }
+        let each = kinds.iter().map(|kind| match kind {
+            Pool::Max => self.largest(kernels, x.clone(), stride),
+            Pool::Average => pool(kernels, x.clone(), &[Pool::Average], stride),
+        });
+        Tensor::cat(each.collect(), 0)
+    }
+
+    fn largest(&mut self, kernels: Kernels, x: Tensor<4>, stride: usize) -> Tensor<4> {
         match self {
-            _ if kind == Pool::Average => pool(kernels, x, kind, stride),
-            Self::Free => pool(kernels, x, kind, stride),
+            Self::Free => {}
             Self::Recorded(pattern) => {
                 let options =
                     MaxPoolOptions::new([3; 2]).with_stride([stride; 2]).with_padding([1; 2]);
@@ -78,17 +94,16 @@ impl Kinks {
                 let (_, places) = max_pool2d_with_indices(planes, options);
                 let [batch, channels, height, width] = places.dims();
                 pattern.maxima.push(places.reshape([batch, channels, height * width]));
-                pool(kernels, x, kind, stride)
             }
             Self::Held(pattern, _, next) => {
                 let places = pattern.maxima.get(*next).cloned();
                 *next += 1;
-                match places {
-                    Some(places) => picked(x, places, stride),
-                    None => pool(kernels, x, kind, stride),
+                if let Some(places) = places {
+                    return picked(x, places, stride);
                 }
             }
         }
+        pool(kernels, x, &[Pool::Max], stride)
     }
 }
 

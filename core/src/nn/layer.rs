@@ -183,7 +183,7 @@ impl Layer {
     fn plain(&self, x: Tensor<4>, pass: &mut Pass) -> Tensor<4> {
         match *self {
             Self::Conv { weight, shape, stride } => convolve(x, pass.weight(weight, shape), stride),
-            Self::Pool { kind, stride } => pass.kinks.pool(pass.kernels, x, kind, stride),
+            Self::Pool { kind, stride } => pass.kinks.pool(pass.kernels, x, &[kind], stride),
             Self::Noise { stride } => noise(x, stride, pass),
             Self::Relu => pass.kinks.rectify(x),
             Self::Unit(_) | Self::Dense { .. } | Self::Norm(_) => x,

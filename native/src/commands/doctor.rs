@@ -97,7 +97,7 @@ async fn numbers(device: &Device, kernels: Kernels) -> Result<Vec<f32>, ReadErro
         Normed { x, norm: moments.map(norm) }
     };
     let separable = bank(bank(x.clone().into(), false, [0, 0]), true, [0, 1]);
-    let pooled = shaders::pool(kernels, x.clone(), Pool::Max, 1);
+    let pooled = shaders::pool(kernels, x.clone(), &[Pool::Max], 1);
     let terms = [(0, 0), (1, 0), (1, 1), (2, 0)].into_iter().enumerate();
     let term = |(weight, (stack, group))| Term { target: weight % 2, stack, group, weight };
     let mix = Mix { batch: 4, targets: 2, terms: terms.map(term).collect() };

@@ -15,8 +15,7 @@ use crate::cpu::block::Block;
 use crate::cpu::convolve::{self, Plan};
 use crate::cpu::planes::Planes;
 use crate::cpu::{
-    self, Kernel, Scratch, contiguous, dispatch, for_chunks, for_parts, lanes, values,
-    with_scratch, zeros,
+    self, Kernel, Scratch, contiguous, dispatch, for_chunks, lanes, values, with_scratch, zeros,
 };
 use crate::meter;
 
@@ -24,40 +23,59 @@ use crate::meter;
 const TAPS: usize = 9;
 
 impl PoolOps for Flex {
-    fn pool(x: FlexTensor, windows: Windows) -> FlexTensor {
-        let _span = meter::span(match windows.kind {
-            Pool::Max => "max_pool",
-            Pool::Average => "average_pool",
-        });
+    fn pool(x: FlexTensor, windows: Windows) -> (FlexTensor, FlexTensor) {
+        let _span = meter::span("pool");
         let x = contiguous(x);
-        let out = match windows.kind {
-            Pool::Max => maxima(values(&x), &windows),
-            Pool::Average => {
-                let plan = Plan::forward(&windows.ones(), &ones(&windows), lanes());
-                let mut sums = convolve(&plan, values(&x), windows.shape[0], windows.output());
-                divide(&mut sums, &windows);
-                sums
+        let mut out = Block::new(windows.output_shape().num_elements());
+        let results = out.chunks_exact_mut(windows.places_shape().num_elements().max(1));
+        for (kind, out) in windows.kinds.iter().zip(results) {
+            match kind {
+                Pool::Max => maxima(values(&x), &windows, out),
+                Pool::Average => {
+                    let plan = Plan::forward(&windows.ones(), &ones(&windows), lanes());
+                    convolve(&plan, values(&x), windows.shape[0], windows.output(), out);
+                    divide(out, &windows);
+                }
             }
-        };
-        out.into_tensor(windows.output_shape())
+        }
+        (out.into_tensor(windows.output_shape()), x)
     }
 }
 
 impl PoolGradients for Flex {
-    fn max_pool_gradient(x: FlexTensor, gradient: FlexTensor, windows: Windows) -> FlexTensor {
-        let _span = meter::span("max_pool_gradient");
-        let (x, gradient) = (contiguous(x), contiguous(gradient));
-        cpu::tensor(max_gradient(values(&x), values(&gradient), &windows), windows.shape)
+    fn pool_gradient(kept: FlexTensor, gradient: FlexTensor, windows: Windows) -> FlexTensor {
+        let _span = meter::span("pool_gradient");
+        let (kept, gradient) = (contiguous(kept), contiguous(gradient));
+        let results = values(&gradient).chunks_exact(windows.places_shape().num_elements().max(1));
+        let gradient_of = |kind: &Pool, gradient: &[f32], out: &mut [f32]| match kind {
+            Pool::Max => max_gradient(values(&kept), gradient, &windows, out),
+            Pool::Average => average_gradient(gradient, &windows, out),
+        };
+        let (image, batch) = (windows.image().iter().product(), windows.shape[0]);
+        let mut sum = zeros(batch * image);
+        for (index, (kind, gradient)) in windows.kinds.iter().zip(results).enumerate() {
+            if index == 0 {
+                gradient_of(kind, gradient, &mut sum);
+                continue;
+            }
+            let mut other = Block::new(batch * image);
+            gradient_of(kind, gradient, &mut other);
+            for_chunks(&mut sum, image, |index, sum| add(sum, &other[index * image..]));
+        }
+        cpu::tensor(sum, windows.shape)
     }
+}
 
-    fn average_pool_gradient(gradient: FlexTensor, windows: Windows) -> FlexTensor {
-        let _span = meter::span("average_pool_gradient");
-        let mut gradient = values(&contiguous(gradient)).to_vec();
-        divide(&mut gradient, &windows);
-        let plan = Plan::transposed(&windows.ones(), &ones(&windows), lanes());
-        let out = convolve(&plan, &gradient, windows.shape[0], windows.image());
-        out.into_tensor(windows.shape)
-    }
+fn average_gradient(gradient: &[f32], windows: &Windows, out: &mut [f32]) {
+    let mut gradient = gradient.to_vec();
+    divide(&mut gradient, windows);
+    let plan = Plan::transposed(&windows.ones(), &ones(windows), lanes());
+    convolve(&plan, &gradient, windows.shape[0], windows.image(), out);
+}
+
+#[with_simd]
+fn add<S: Simd>(sum: &mut [f32], other: &[f32]) {
+    sum.iter_mut().zip(other).for_each(|(sum, other)| *sum += other);
 }
 
 impl Windows {
@@ -94,7 +112,13 @@ fn divide(outputs: &mut [f32], windows: &Windows) {
 }
 
 /// A convolution of a batch of images into images of this height, width and channels.
-fn convolve(plan: &Plan, x: &[f32], batch: usize, [height, width, channels]: [usize; 3]) -> Block {
+fn convolve(
+    plan: &Plan,
+    x: &[f32],
+    batch: usize,
+    [height, width, channels]: [usize; 3],
+    out: &mut [f32],
+) {
     struct Convolve<'a> {
         plan: &'a Plan,
         x: &'a [f32],
@@ -116,20 +140,17 @@ fn convolve(plan: &Plan, x: &[f32], batch: usize, [height, width, channels]: [us
         }
     }
     let (image, row) = (x.len() / batch.max(1), width * channels);
-    let mut out = Block::new(batch * height * row);
-    for_chunks(&mut out, height * row, |index, out| {
+    for_chunks(out, height * row, |index, out| {
         let x = &x[index * image..][..image];
         with_scratch(|scratch| dispatch(Convolve { plan, x, scratch, row, out }));
     });
-    out
 }
 
-fn maxima(x: &[f32], windows: &Windows) -> Block {
+fn maxima(x: &[f32], windows: &Windows, out: &mut [f32]) {
     let [height, width, channels] = windows.output();
     let image: usize = windows.image().iter().product();
     let planes = windows.planes();
-    let mut out = Block::new(windows.shape[0] * height * width * channels);
-    for_chunks(&mut out, height * width * channels, |index, out| {
+    for_chunks(out, height * width * channels, |index, out| {
         with_scratch(|scratch| {
             planes.copy(&x[index * image..][..image], f32::NEG_INFINITY, &mut scratch.x);
             let (columns, best) = (&mut scratch.gradient, &mut scratch.rows);
@@ -144,19 +165,16 @@ fn maxima(x: &[f32], windows: &Windows) -> Block {
             }
         });
     });
-    out
 }
 
-fn max_gradient(x: &[f32], gradient: &[f32], windows: &Windows) -> Vec<f32> {
+fn max_gradient(x: &[f32], gradient: &[f32], windows: &Windows, out: &mut [f32]) {
     let image: usize = windows.image().iter().product();
     let output: usize = windows.output().iter().product();
     let planes = windows.planes();
-    let mut out = zeros(windows.shape[0] * image);
-    for_parts([(&mut out, image)], |index, [out]| {
+    for_chunks(out, image, |index, out| {
         let (x, gradient) = (&x[index * image..][..image], &gradient[index * output..][..output]);
         with_scratch(|scratch| max_gradient_of(x, gradient, windows, &planes, scratch, out));
     });
-    out
 }
 
 /// For one image.

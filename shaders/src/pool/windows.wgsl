@@ -11,3 +11,8 @@ fn first_window(pixel: u32) -> u32 {
     return (max(pixel, 1u) + STRIDE - 2u) / STRIDE;
 }
 
+// The row or column of a window in which this pixel lies.
+fn place_in(window: u32, pixel: u32) -> u32 {
+    return pixel + 1u - window * STRIDE;
+}
+

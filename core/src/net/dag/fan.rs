@@ -5,7 +5,7 @@
 //! left is computed candidate by candidate.
 
 use burn::tensor::Tensor;
-use shaders::{Mix, Normed, Term};
+use shaders::{Mix, Normed, Pool, Term};
 
 use super::MixedEdge;
 use crate::nn::{Builder, NormId, Pass, UnitBank, UnitLayer};
@@ -25,6 +25,9 @@ pub(super) struct Fan {
 enum Stack {
     /// Units after units.
     Chain(Vec<UnitBank>),
+    /// Both ways of pooling, where every edge has them, and their batch norms on the first edge and on the
+    /// others.
+    Pools { stride: usize, norms: Vec<NormId>, like: Vec<Vec<NormId>> },
     /// A candidate by itself, and the batch norms that see the same on other edges.
     Alone { edge: usize, candidate: usize, like: Vec<(NormId, NormId)> },
 }
@@ -55,6 +58,10 @@ impl Fan {
                 fan.stacks.push(Stack::Chain(banks));
             }
         }
+        if let Some(pairs) = fan.pools() {
+            fan.add_pools(builder, &pairs, first);
+            others.retain(|place| !pairs.as_flattened().contains(place));
+        }
         fan.add_others(others, first);
         fan
     }
@@ -84,6 +91,34 @@ impl Fan {
         let size = |unit: &UnitLayer| (unit.dilation * (unit.kernel / 2), unit.kernel);
         chains.sort_by_key(|chain| (chain.units.len(), chain.units.first().map(size)));
         chains
+    }
+
+    /// Maximum and average of every edge, if each has both.
+    fn pools(&self) -> Option<Vec<[Place; 2]>> {
+        let of_edge = |(edge, mixed): (usize, &MixedEdge)| {
+            let place = |wanted: Pool| {
+                let kinds = mixed.candidates.iter().map(Candidate::pooling);
+                let mut pools = kinds.map(|pooling| pooling.map(|(kind, _)| kind));
+                pools.position(|kind| kind == Some(wanted)).map(|candidate| (edge, candidate))
+            };
+            Some([place(Pool::Max)?, place(Pool::Average)?])
+        };
+        self.edges.iter().enumerate().map(of_edge).collect()
+    }
+
+    fn add_pools(&mut self, builder: &mut Builder, pairs: &[[Place; 2]], first: usize) {
+        let pooling = |place: &[Place; 2]| self.candidate(place[0]).pooling();
+        let Some((_, stride)) = pairs.first().and_then(pooling) else { return };
+        let norms = |pair: &[Place; 2]| -> Vec<NormId> {
+            pair.iter().flat_map(|place| self.candidate(*place).norms()).collect()
+        };
+        let mut like = pairs.iter().map(norms).collect::<Vec<_>>().into_iter();
+        like.as_slice().iter().for_each(|norms| builder.join_norms(norms));
+        let norms = like.next().unwrap_or_default();
+        for (group, place) in pairs.iter().flat_map(|pair| pair.iter().enumerate()) {
+            self.add_term(*place, group, first);
+        }
+        self.stacks.push(Stack::Pools { stride, norms, like: like.collect() });
     }
 
     fn add_term(&mut self, (edge, candidate): Place, group: usize, first: usize) {
@@ -147,6 +182,20 @@ impl Fan {
                 let x = state.value.clone().into();
                 banks.iter().fold(x, |x, bank| bank.forward(x, pass))
             }),
+            Stack::Pools { stride, norms, like } => {
+                let pooled = state.constant(pass, |pass| {
+                    let kinds = &[Pool::Max, Pool::Average];
+                    let x = pass.kinks.pool(pass.kernels, state.value.clone(), kinds, *stride);
+                    let norm = (!norms.is_empty()).then(|| pass.norm(norms, &x, None));
+                    Normed { x, norm }
+                });
+                for (known, other) in
+                    like.iter().filter_map(|other| norms.first().zip(other.first()))
+                {
+                    pass.observe_like(*known, *other);
+                }
+                pooled
+            }
             Stack::Alone { edge, candidate, like } => {
                 let value = self.candidate((*edge, *candidate)).forward(state, pass);
                 for (known, other) in like {
