@@ -3,6 +3,7 @@
 //! nothing depends on the number of threads.
 
 mod climb;
+mod columns;
 mod dense;
 mod mix;
 mod norm;

@@ -12,7 +12,8 @@
 //! | [`moments`], [`normalise`] | batch norm without affine part | about ten passes over memory instead of two |
 //! | [`Mix::forward`] | Σ p·candidate of all edges that leave a state, batch norm included | four passes for each candidate, and twice as many backward |
 //! | [`Climb::forward`] | a step of the attack: sign, ball, [`row_clip`] | 17 of them for a table of 14 rows |
-//! | [`pool`] | 3×3 pooling | layout changes around each call, indices kept for the way back |
+//! | [`pool`] | 3×3 pooling, the maximum and the mean at once | layout changes around each call, indices kept for the way back |
+//! | [`beside`], [`apart`] | tensors side by side, and the opposite | a launch for each tensor |
 //!
 //! A batch norm can be left to the kernel that reads the activation: [`Normed`]. Activations can lie in a
 //! stack, one after another along the batch, each with moments of its own: so a supernet computes in a
@@ -26,6 +27,7 @@
 #![forbid(unsafe_code)]
 
 mod climb;
+mod columns;
 mod cpu;
 mod dense;
 pub mod meter;
@@ -38,6 +40,7 @@ mod unit;
 mod wgpu;
 
 pub use climb::{Climb, row_clip};
+pub use columns::{apart, beside};
 pub use dense::Dense;
 pub use mix::{Mix, Term};
 pub use norm::{Norm, Normed, moments, normalise};

@@ -107,22 +107,7 @@ impl Cell {
     ) -> State {
         let [first, second] = &self.preprocess;
         let inputs = vec![before.after(first, pass), previous.after(second, pass)];
-        State::new(concatenate(self.searched.forward(inputs, p, pass)))
+        let nodes = self.searched.forward(inputs, p, pass);
+        State::new(shaders::beside(pass.kernels, nodes))
     }
-}
-
-/// The channels of all nodes side by side. Through matrices of pixels: what comes back to a node is
-/// a view into the gradient of all, which every candidate of five edges would copy for itself (a
-/// twelfth of a step on the CPU); the reshape copies it once.
-///
-/// # Shapes
-/// - output: [batch, height, width, nodes · channels]
-fn concatenate(nodes: Vec<Tensor<4>>) -> Tensor<4> {
-    let Some([batch, height, width, channels]) = nodes.first().map(Tensor::dims) else {
-        return Tensor::cat(nodes, 3);
-    };
-    let count = nodes.len();
-    let pixels = |node: Tensor<4>| node.reshape([batch * height * width, channels]);
-    let all = Tensor::cat(nodes.into_iter().map(pixels).collect(), 1);
-    all.reshape([batch, height, width, count * channels])
 }

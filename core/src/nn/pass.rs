@@ -97,15 +97,16 @@ impl Pass {
         kernels: Kernels,
         randomness: Randomness,
     ) -> Self {
-        let leaf = |(block, range): (BlockId, Range<usize>)| {
-            let view = weights.clone().slice([range]);
+        let leaf = |((block, _), piece): ((BlockId, Range<usize>), Tensor<1>)| {
             let leaf = match wanted {
-                Wanted::Nothing => view,
-                Wanted::Architecture => view.autodiff(),
-                Wanted::Weights => view.autodiff().require_grad(),
+                Wanted::Nothing => piece,
+                Wanted::Architecture => piece.autodiff(),
+                Wanted::Weights => piece.autodiff().require_grad(),
             };
             (block.0, leaf)
         };
+        let sizes: Vec<usize> = layout.blocks().map(|(_, range)| range.len()).collect();
+        let pieces = shaders::apart(kernels, weights.clone(), &sizes);
         let running = match statistics {
             Statistics::Batch => None,
             Statistics::Running(all) => Some(all),
@@ -116,7 +117,7 @@ impl Pass {
             kinks: Kinks::Free,
             constants: None,
             tracks: wanted != Wanted::Nothing,
-            leaves: layout.blocks().map(leaf).collect(),
+            leaves: layout.blocks().zip(pieces).map(leaf).collect(),
             places: layout.places(),
             channels: layout.norms().iter().map(|slot| slot.range.clone()).collect(),
             running,
@@ -245,7 +246,7 @@ impl Pass {
             leaf.grad_remove(gradients)
                 .unwrap_or_else(|| Tensor::zeros([range.len()], &leaf.device().inner()))
         });
-        Tensor::cat(flat.collect(), 0)
+        shaders::beside(self.kernels, flat.collect())
     }
 
     /// The running statistics after this pass, as PyTorch updates them: with the unbiased variance.
@@ -268,7 +269,7 @@ impl Pass {
         let mut scale = vec![1.0; channels];
         scale.append(&mut factors);
         let scale = Tensor::from_data(TensorData::new(scale, [2, channels]), &running.device());
-        running.mul_scalar(1.0 - NORM_MOMENTUM)
-            + (Tensor::cat(moments, 1) * scale).mul_scalar(NORM_MOMENTUM)
+        let moments = shaders::beside(self.kernels, moments);
+        running.mul_scalar(1.0 - NORM_MOMENTUM) + (moments * scale).mul_scalar(NORM_MOMENTUM)
     }
 }
