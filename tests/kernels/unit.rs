@@ -107,6 +107,22 @@ fn a_bank_agrees_with_finite_differences() {
     agrees_with_finite_differences::<Smooth>(0.01);
 }
 
+/// Pixels of four channels are dealt out to planes in blocks of 256: several blocks and a part of one,
+/// with and without a stride, and two units whose gradients meet.
+#[test]
+fn many_pixels_of_four_channels_equal_plain_ops() {
+    let unit = |size, dilation| Unit { source: 0, size, dilation };
+    for stride in [1, 2] {
+        equals_plain_ops_everywhere(&Banks {
+            shape: [2, 33, 29, 4],
+            outputs: 4,
+            bank: Bank { units: vec![unit(3, 2), unit(5, 1)], relu: true, stride, moments: false },
+            by: By::Batch,
+            permuted: false,
+        });
+    }
+}
+
 /// The moments that a bank takes on the way are those of its outputs.
 #[test]
 fn a_bank_knows_the_moments_of_its_outputs() {

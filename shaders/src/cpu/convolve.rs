@@ -1,10 +1,12 @@
 //! Depthwise convolutions of one image, through the padded planes of [`Planes`]: all loops run over
 //! contiguous vectors and none has a border case.
 
+use std::ops::Range;
+
 use macerator::{Simd, Vector};
 
 use super::planes::Planes;
-use super::{load, store};
+use super::{Kernel, dispatch, load, store, zero};
 
 /// Vectors of the output that a kernel works on at once: as many as leave registers for operands.
 const GROUP: usize = 8;
@@ -46,7 +48,7 @@ pub(crate) struct Plan {
     /// Layout of what is convolved.
     pub(crate) planes: Planes,
     /// Rows of the planes from one output row to the next, in units of one row of phases.
-    rows: usize,
+    distance: usize,
     /// Phases in each direction.
     steps: usize,
     /// Taps of phase (y mod steps) · steps + x mod steps.
@@ -77,7 +79,7 @@ impl Plan {
         };
         let phases = vec![(0..windows.taps()).map(tap).collect()];
         let weights = pack(&planes, weight, windows.taps());
-        Self { planes, rows: stride, steps: 1, phases, weights, width: windows.output()[1] }
+        Self { planes, distance: stride, steps: 1, phases, weights, width: windows.output()[1] }
     }
 
     /// Its way back. Input pixel y gets weight i from output pixel (y + padding − i · dilation) /
@@ -100,55 +102,118 @@ impl Plan {
         };
         let phases = (0..stride * stride).map(phase).collect();
         let weights = pack(&planes, weight, windows.taps());
-        Self { planes, rows: 1, steps: stride, phases, weights, width: windows.image[1] }
+        Self { planes, distance: 1, steps: stride, phases, weights, width: windows.image[1] }
     }
 
-    /// Floats of the scratch row that [`row`](Self::row) needs.
-    pub(crate) fn scratch_row(&self) -> usize {
+    /// Floats from one row of a phase to the next, filled up.
+    fn row(&self) -> usize {
+        self.width.div_ceil(self.steps) * self.planes.pixel
+    }
+
+    /// Floats that are written for a row of a phase: whole vectors.
+    fn written(&self) -> usize {
         self.planes.flat(self.width.div_ceil(self.steps))
     }
 
-    /// Output row `y`, NHWC, from the planes; `row` is scratch memory.
-    #[inline(always)]
-    pub(crate) fn row<S: Simd, const L: usize>(
+    /// Some output rows of one phase of columns, filled up, one after another.
+    pub(crate) fn rows(
         &self,
         planes: &[f32],
-        y: usize,
-        row: &mut [f32],
+        rows: Range<usize>,
+        phase: usize,
+        out: &mut Vec<f32>,
+    ) {
+        // A row may be written past its end; the next one writes over that.
+        out.resize(rows.len().saturating_sub(1) * self.row() + self.written(), 0.0);
+        dispatch(Convolution { plan: self, planes, rows, phase, add: false, out });
+    }
+
+    /// Some output rows, NHWC, written to `out` or added to it.
+    pub(crate) fn image_rows(
+        &self,
+        planes: &[f32],
+        rows: Range<usize>,
+        add: bool,
+        scratch: &mut Vec<f32>,
         out: &mut [f32],
     ) {
-        if self.steps == 1 && out.len() == row.len() {
-            return self.phase::<S, L>(planes, y, 0, out);
+        let width = self.width * self.planes.channels;
+        if self.steps == 1 && self.written() == width {
+            return dispatch(Convolution { plan: self, planes, rows, phase: 0, add, out });
         }
         for phase in 0..self.steps.min(self.width) {
-            self.phase::<S, L>(planes, y, phase, row);
-            self.planes.put(row, out, phase, self.steps);
+            self.rows(planes, rows.clone(), phase, scratch);
+            for (index, out) in out.chunks_exact_mut(width).enumerate() {
+                self.planes.put(&scratch[index * self.row()..], out, [phase, self.steps], add);
+            }
+        }
+    }
+}
+
+/// Output rows of one phase of columns.
+struct Convolution<'a> {
+    plan: &'a Plan,
+    planes: &'a [f32],
+    rows: Range<usize>,
+    phase: usize,
+    /// Whether they are added to what is there.
+    add: bool,
+    out: &'a mut [f32],
+}
+
+impl Kernel for Convolution<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd, const L: usize>(self) {
+        match self.plan.planes.period() {
+            1 => self.whole::<S, L, 1>(),
+            2 => self.whole::<S, L, 2>(),
+            4 => self.whole::<S, L, 4>(),
+            8 => self.whole::<S, L, 8>(),
+            period => self.single::<S, L>(period),
+        }
+    }
+}
+
+impl Convolution<'_> {
+    /// What row `y` is made of: its taps, and the planes from its first window on.
+    #[inline(always)]
+    fn parts(&self, y: usize) -> (&[Tap], &[f32]) {
+        let Plan { planes, steps, distance, phases, .. } = self.plan;
+        let start = y / steps * distance * planes.row();
+        (&phases[y % steps * steps + self.phase], &self.planes[start..])
+    }
+
+    /// Pixels of `P` vectors each.
+    #[inline(always)]
+    fn whole<S: Simd, const L: usize, const P: usize>(mut self) {
+        let out = std::mem::take(&mut self.out);
+        let weights = self.plan.weights.as_chunks::<L>().0;
+        for (index, y) in self.rows.clone().enumerate() {
+            let (taps, x) = self.parts(y);
+            let row = &mut out[index * self.plan.row()..][..self.plan.written()];
+            let pixels = row.as_chunks_mut::<L>().0.as_chunks_mut::<P>().0;
+            convolve_row::<S, L, P>(x, taps, weights, self.add, pixels);
         }
     }
 
-    /// The pixels of one phase of output row `y`, filled up.
+    /// Vector by vector, where the number of vectors of a pixel is unusual.
     #[inline(always)]
-    pub(crate) fn phase<S: Simd, const L: usize>(
-        &self,
-        planes: &[f32],
-        y: usize,
-        phase: usize,
-        row: &mut [f32],
-    ) {
-        let taps = &self.phases[y % self.steps * self.steps + phase];
-        let planes = &planes[y / self.steps * self.rows * self.planes.row()..];
-        let weights = self.weights.as_chunks::<L>().0;
-        let out = row.as_chunks_mut::<L>().0;
-        match self.planes.period() {
-            1 => convolve_row::<S, L, 1>(planes, taps, weights, out),
-            2 => convolve_row::<S, L, 2>(planes, taps, weights, out),
-            4 => convolve_row::<S, L, 4>(planes, taps, weights, out),
-            8 => convolve_row::<S, L, 8>(planes, taps, weights, out),
-            period => {
-                for (index, out) in out.iter_mut().enumerate() {
-                    let weights = &weights[index % period..];
-                    *out = single::<S, L>(&planes[index * L..], taps, weights, period);
+    fn single<S: Simd, const L: usize>(mut self, period: usize) {
+        let out = std::mem::take(&mut self.out);
+        let weights = self.plan.weights.as_chunks::<L>().0;
+        for (index, y) in self.rows.clone().enumerate() {
+            let (taps, x) = self.parts(y);
+            let row = &mut out[index * self.plan.row()..][..self.plan.written()];
+            for (index, out) in row.as_chunks_mut::<L>().0.iter_mut().enumerate() {
+                let mut sum = if self.add { load(out) } else { zero::<S>() };
+                for tap in taps {
+                    let x = x[index * L + tap.offset..][..L].as_chunks::<L>().0;
+                    let weight = load(&weights[tap.weight * period + index % period]);
+                    sum = load::<S, L>(&x[0]).mul_add(weight, sum);
                 }
+                *out = store(sum);
             }
         }
     }
@@ -175,22 +240,23 @@ fn convolve_row<S: Simd, const L: usize, const P: usize>(
     x: &[f32],
     taps: &[Tap],
     weights: &[[f32; L]],
-    out: &mut [[f32; L]],
+    add: bool,
+    out: &mut [[[f32; L]; P]],
 ) {
-    let (pixels, _) = out.as_chunks_mut::<P>();
-    let (groups, rest) = pixels.as_chunks_mut::<GROUP>();
-    let (pairs, last) = rest.as_chunks_mut::<2>();
+    let (groups, rest) = out.as_chunks_mut::<GROUP>();
+    let (fours, last) = rest.as_chunks_mut::<4>();
     let mut x = x;
     for group in groups {
-        convolve_group::<S, L, P, GROUP>(x, taps, weights, group);
+        convolve_group::<S, L, P, GROUP>(x, taps, weights, add, group);
         x = &x[GROUP * P * L..];
     }
-    for pair in pairs {
-        convolve_group::<S, L, P, 2>(x, taps, weights, pair);
-        x = &x[2 * P * L..];
+    for four in fours {
+        convolve_group::<S, L, P, 4>(x, taps, weights, add, four);
+        x = &x[4 * P * L..];
     }
     for last in last {
-        convolve_group::<S, L, P, 1>(x, taps, weights, std::array::from_mut(last));
+        convolve_group::<S, L, P, 1>(x, taps, weights, add, std::array::from_mut(last));
+        x = &x[P * L..];
     }
 }
 
@@ -200,54 +266,33 @@ fn convolve_group<S: Simd, const L: usize, const P: usize, const N: usize>(
     x: &[f32],
     taps: &[Tap],
     weights: &[[f32; L]],
+    add: bool,
     out: &mut [[[f32; L]; P]; N],
 ) {
     for vector in 0..P {
-        let sums: [Vector<S, f32>; N] = column::<S, L, P, N>(x, taps, weights, vector);
+        let mut sums: [Vector<S, f32>; N] = [zero(); N];
+        if add {
+            for (sum, out) in sums.iter_mut().zip(&*out) {
+                *sum = load(&out[vector]);
+            }
+        }
+        for tap in taps {
+            let weight = load(&weights[tap.weight * P + vector]);
+            let x = pixels::<L, P, N>(&x[tap.offset..]);
+            for (sum, x) in sums.iter_mut().zip(x) {
+                *sum = load::<S, L>(&x[vector]).mul_add(weight, *sum);
+            }
+        }
         for (out, sum) in out.iter_mut().zip(&sums) {
             out[vector] = store(*sum);
         }
     }
 }
 
-#[inline(always)]
-fn column<S: Simd, const L: usize, const P: usize, const N: usize>(
-    x: &[f32],
-    taps: &[Tap],
-    weights: &[[f32; L]],
-    vector: usize,
-) -> [Vector<S, f32>; N] {
-    let mut sums: [Vector<S, f32>; N] = [load(&[0.0; L]); N];
-    for tap in taps {
-        let weight = load(&weights[tap.weight * P + vector]);
-        let x = pixels::<L, P, N>(&x[tap.offset..]);
-        for (sum, x) in sums.iter_mut().zip(x) {
-            *sum = load::<S, L>(&x[vector]).mul_add(weight, *sum);
-        }
-    }
-    sums
-}
-
 /// The first `N` pixels of `P` vectors each: one bounds check for all of them.
 #[inline(always)]
 fn pixels<const L: usize, const P: usize, const N: usize>(x: &[f32]) -> &[[[f32; L]; P]; N] {
     &x[..N * P * L].as_chunks::<L>().0.as_chunks::<P>().0.as_chunks::<N>().0[0]
-}
-
-/// One vector, where the number of vectors of a pixel is unusual.
-#[inline(always)]
-fn single<S: Simd, const L: usize>(
-    x: &[f32],
-    taps: &[Tap],
-    weights: &[[f32; L]],
-    period: usize,
-) -> [f32; L] {
-    let mut sum = load::<S, L>(&[0.0; L]);
-    for tap in taps {
-        let x = x[tap.offset..][..L].as_chunks::<L>().0;
-        sum = load::<S, L>(&x[0]).mul_add(load(&weights[tap.weight * period]), sum);
-    }
-    store(sum)
 }
 
 /// The gradient for the weights, [channels, taps], is Σ over all pixels of output gradient · input.
@@ -257,12 +302,16 @@ pub(crate) struct Correlation<'a> {
     pub(crate) x: (&'a Planes, &'a [f32]),
     /// The output gradient in the planes of the way back.
     pub(crate) gradient: (&'a Planes, &'a [f32]),
+    /// What the sums are added to.
+    pub(crate) out: &'a mut [f32],
 }
 
-impl Correlation<'_> {
-    /// Adds the sums to `out`.
+impl Kernel for Correlation<'_> {
+    type Output = ();
+
     #[inline(always)]
-    pub(crate) fn add<S: Simd, const L: usize>(&self, out: &mut [f32]) {
+    fn run<S: Simd, const L: usize>(mut self) {
+        let out = std::mem::take(&mut self.out);
         let (planes, _) = self.x;
         let taps = self.windows.taps();
         for first in (0..taps).step_by(TAPS) {
@@ -276,10 +325,11 @@ impl Correlation<'_> {
                     8 => self.sums::<S, L, 8>(&offsets, vector),
                     period => self.single::<S, L>(&offsets, vector, period),
                 };
+                // A vector is a part of a pixel, or several pixels.
+                let channel = vector * L % planes.pixel;
                 for (tap, sum) in (first..taps).zip(&sums) {
-                    for (lane, value) in sum.iter().enumerate() {
-                        let channel = (vector * L + lane) % planes.pixel;
-                        if channel < planes.channels {
+                    for pixel in sum.chunks(planes.pixel) {
+                        for (channel, value) in (channel..planes.channels).zip(pixel) {
                             out[channel * taps + tap] += value;
                         }
                     }
@@ -287,7 +337,9 @@ impl Correlation<'_> {
             }
         }
     }
+}
 
+impl Correlation<'_> {
     fn offset(&self, tap: usize) -> usize {
         let Windows { size, dilation, .. } = *self.windows;
         self.x.0.offset(tap / size * dilation, tap % size * dilation)
@@ -310,7 +362,7 @@ impl Correlation<'_> {
         offsets: &[usize; TAPS],
         vector: usize,
     ) -> [[f32; L]; TAPS] {
-        let mut sums: [Vector<S, f32>; TAPS] = [load(&[0.0; L]); TAPS];
+        let mut sums: [Vector<S, f32>; TAPS] = [zero(); TAPS];
         for y in 0..self.windows.output()[0] {
             let (x, gradient) = self.rows(y);
             let (groups, last) = gradient.as_chunks::<L>().0.as_chunks::<P>().0.as_chunks::<4>();
@@ -332,7 +384,7 @@ impl Correlation<'_> {
         vector: usize,
         period: usize,
     ) -> [[f32; L]; TAPS] {
-        let mut sums: [Vector<S, f32>; TAPS] = [load(&[0.0; L]); TAPS];
+        let mut sums: [Vector<S, f32>; TAPS] = [zero(); TAPS];
         for y in 0..self.windows.output()[0] {
             let (x, gradient) = self.rows(y);
             let vectors = gradient.as_chunks::<L>().0.iter().enumerate();
@@ -363,7 +415,7 @@ fn correlate<S: Simd, const L: usize, const P: usize, const N: usize>(
     vector: usize,
     sums: &mut [Vector<S, f32>; TAPS],
 ) {
-    let mut loaded: [Vector<S, f32>; N] = [load(&[0.0; L]); N];
+    let mut loaded: [Vector<S, f32>; N] = [zero(); N];
     for (loaded, pixel) in loaded.iter_mut().zip(gradient) {
         *loaded = load(&pixel[vector]);
     }

@@ -2,14 +2,14 @@
 //! stays in the first-level cache, so no blocking beyond the registers is needed, which is what a
 //! general product spends its time on at 16 to 64 columns.
 
+use std::ops::Range;
+
 use macerator::{Scalar, Simd, Vector};
 
-use super::{load, store};
+use super::narrow::{self, Dealt, Narrow};
+use super::{Kernel, dispatch, load, store, zero};
 
-/// Pixels of a register tile: with two vectors of outputs, eight sums hide the latency of one.
-const PIXELS: usize = 4;
-
-/// Vectors of outputs of a register tile.
+/// Vectors of outputs of a register tile, if there is more than one.
 const VECTORS: usize = 2;
 
 /// Pixels in memory, which may overlap: the windows of a convolution do.
@@ -27,6 +27,106 @@ impl<'a> Pixels<'a> {
     #[inline(always)]
     pub(crate) fn from(self, start: usize) -> Self {
         Self { values: &self.values[start..], ..self }
+    }
+}
+
+/// Floats of an image that a product takes at once, with what comes before and after it: half of the
+/// smallest first-level cache.
+const BLOCK: usize = 2048;
+
+/// A matrix [inputs, outputs] for pixels side by side.
+pub(crate) enum Product {
+    /// Pixels that fill vectors.
+    Wide(Packed),
+    /// Pixels of few channels.
+    Narrow(Narrow),
+}
+
+impl Product {
+    /// From `at`(input, output).
+    pub(crate) fn new(
+        [inputs, outputs]: [usize; 2],
+        lanes: usize,
+        at: impl Fn(usize, usize) -> f32,
+    ) -> Self {
+        match narrow::fits(inputs, outputs, lanes) {
+            true => Self::Narrow(Narrow::new(at)),
+            false => Self::Wide(Packed::new([1, inputs, outputs], lanes, at)),
+        }
+    }
+
+    /// `out` = `x` · matrix for pixels `from` floats apart in `x` and `to` floats in `out`.
+    pub(crate) fn multiply(
+        &self,
+        x: &[f32],
+        out: &mut [f32],
+        [from, to]: [usize; 2],
+        dealt: &mut Dealt,
+    ) {
+        let x = Pixels { values: x, pixel: from, row: 0 };
+        dispatch(Multiplication { product: self, x, out, to, dealt });
+    }
+}
+
+/// Rows of `row` floats that a product takes at once.
+pub(crate) fn rows_at_once(row: usize) -> usize {
+    (BLOCK / row.max(1)).max(1)
+}
+
+struct Multiplication<'a> {
+    product: &'a Product,
+    x: Pixels<'a>,
+    out: &'a mut [f32],
+    to: usize,
+    dealt: &'a mut Dealt,
+}
+
+impl Kernel for Multiplication<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd, const L: usize>(self) {
+        let Self { product, x, out, to, dealt } = self;
+        match product {
+            Product::Wide(matrix) => matrix.multiply::<S, L>(x, out, to),
+            Product::Narrow(matrix) => {
+                let count = out.len();
+                matrix.multiply::<S, L>(&x.values[..count], out, dealt);
+            }
+        }
+    }
+}
+
+/// The gradient of a [`Product`] for its matrix, of one image.
+pub(crate) struct Gradient<'a> {
+    /// Floats from one pixel of the input to the next.
+    pub(crate) pixel: usize,
+    pub(crate) inputs: usize,
+    pub(crate) outputs: usize,
+    pub(crate) x: &'a [f32],
+    /// Of the output.
+    pub(crate) gradient: &'a [f32],
+    /// [output, input], to which it is added.
+    pub(crate) out: &'a mut [f32],
+    /// Memory for pixels that are filled up.
+    pub(crate) filled: &'a mut Vec<f32>,
+    pub(crate) dealt: &'a mut Dealt,
+}
+
+impl Kernel for Gradient<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd, const L: usize>(self) {
+        let Self { pixel, inputs, outputs, x, gradient, out, filled, dealt } = self;
+        if narrow::fits(inputs, outputs, L) {
+            return narrow::outer::<S, L>(&x[..gradient.len()], gradient, out, dealt);
+        }
+        let count = gradient.len() / outputs;
+        let x = Pixels { values: x, pixel, row: count * pixel };
+        let gradient = whole_vectors::<L>(gradient, [outputs; 2], count, filled);
+        let layout = Layout { inputs, outputs, input: 1, output: inputs };
+        outer::<S, L>([1, count], x, gradient, out, layout);
     }
 }
 
@@ -70,14 +170,16 @@ impl Packed {
         pixel: usize,
     ) {
         if self.block == L {
-            self.blocks::<S, L, 1>(x, out, pixel);
+            self.blocks::<S, L, 1, 8, 4>(x, out, pixel);
         } else {
-            self.blocks::<S, L, VECTORS>(x, out, pixel);
+            self.blocks::<S, L, VECTORS, 4, 2>(x, out, pixel);
         }
     }
 
+    /// Tiles of `V` vectors of outputs and `P` pixels, then half as many, then one. Eight sums hide the
+    /// latency of one.
     #[inline(always)]
-    fn blocks<S: Simd, const L: usize, const V: usize>(
+    fn blocks<S: Simd, const L: usize, const V: usize, const P: usize, const HALF: usize>(
         &self,
         x: Pixels,
         out: &mut [f32],
@@ -87,20 +189,31 @@ impl Packed {
         for (index, block) in self.values.chunks_exact(depth * self.block).enumerate() {
             let block = (block.as_chunks::<L>().0.as_chunks::<V>().0, self.inputs);
             let first = index * self.block;
-            let width = self.block.min(self.outputs - first);
-            let tiles = pixels / PIXELS * PIXELS;
-            let mut values = [[[0.0; L]; V]; PIXELS];
-            for p in (0..tiles).step_by(PIXELS) {
-                tile::<S, L, V, PIXELS>(x.from(p * x.pixel), block, &mut values);
-                put(&values, width, &mut out[p * pixel + first..], pixel);
-            }
-            let mut values = [[[0.0; L]; V]; 1];
-            for p in tiles..pixels {
-                tile::<S, L, V, 1>(x.from(p * x.pixel), block, &mut values);
-                put(&values, width, &mut out[p * pixel + first..], pixel);
-            }
+            let (out, width) = (&mut out[first..], self.block.min(self.outputs - first));
+            let next = tiles::<S, L, V, P>(0..pixels, x, block, out, [width, pixel]);
+            let next = tiles::<S, L, V, HALF>(next..pixels, x, block, out, [width, pixel]);
+            tiles::<S, L, V, 1>(next..pixels, x, block, out, [width, pixel]);
         }
     }
+}
+
+/// Computes as many tiles of `R` pixels as there are. The next pixel.
+#[inline(always)]
+fn tiles<S: Simd, const L: usize, const V: usize, const R: usize>(
+    pixels: Range<usize>,
+    x: Pixels,
+    block: (&[[[f32; L]; V]], usize),
+    out: &mut [f32],
+    [width, pixel]: [usize; 2],
+) -> usize {
+    let mut first = pixels.start;
+    while first + R <= pixels.end {
+        let mut values = [[[0.0; L]; V]; R];
+        tile::<S, L, V, R>(x.from(first * x.pixel), block, &mut values);
+        put(&values, width, &mut out[first * pixel..], pixel);
+        first += R;
+    }
+    first
 }
 
 /// Copies the first `width` outputs of every pixel of a tile.
@@ -128,7 +241,7 @@ fn tile<S: Simd, const L: usize, const V: usize, const R: usize>(
     (matrix, inputs): (&[[[f32; L]; V]], usize),
     values: &mut [[[f32; L]; V]; R],
 ) {
-    let mut sums: [[Vector<S, f32>; V]; R] = [[load(&[0.0; L]); V]; R];
+    let mut sums: [[Vector<S, f32>; V]; R] = [[zero(); V]; R];
     for (y, matrix) in matrix.chunks_exact(inputs).enumerate() {
         let mut rows: [&[f32]; R] = [&[]; R];
         for (r, row) in rows.iter_mut().enumerate() {
@@ -236,7 +349,7 @@ fn outer_tile<S: Simd, const L: usize, const I: usize>(
     gradient: Pixels,
     out: &mut [[f32; L]; I],
 ) {
-    let mut sums: [Vector<S, f32>; I] = [load(&[0.0; L]); I];
+    let mut sums: [Vector<S, f32>; I] = [zero(); I];
     for y in 0..height {
         let (mut at, mut gradient_at) = (y * x.row, y * gradient.row);
         for _ in 0..width {

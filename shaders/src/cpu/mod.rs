@@ -9,11 +9,14 @@ pub(crate) mod block;
 pub(crate) mod columns;
 pub(crate) mod convolve;
 pub(crate) mod matrix;
+pub(crate) mod narrow;
 pub(crate) mod planes;
 
 use burn::backend::flex::{FlexTensor, Layout};
 use burn::tensor::{Bytes, DType, Shape};
 use macerator::{AutoArch, Scalar, Simd, Vector, WithSimd};
+
+use narrow::Dealt;
 
 /// A function that is compiled for every vector length.
 pub(crate) trait Kernel {
@@ -56,6 +59,13 @@ pub(crate) fn lanes() -> usize {
         }
     }
     dispatch(Lanes)
+}
+
+/// A vector of zeros. Not [`load`]: of a constant it becomes a call, and a vector that is stored in pieces
+/// and waited for.
+#[inline(always)]
+pub(crate) fn zero<S: Simd>() -> Vector<S, f32> {
+    0.0_f32.splat()
 }
 
 /// `L` floats as a vector.
@@ -154,6 +164,8 @@ pub(crate) struct Scratch {
     pub(crate) rows: Vec<f32>,
     /// Pixels filled up to whole vectors.
     pub(crate) filled: Vec<f32>,
+    /// Pixels of few channels, dealt out.
+    pub(crate) dealt: Dealt,
 }
 
 /// Calls `work` with the memory of this thread.
@@ -168,8 +180,13 @@ pub(crate) fn with_scratch<R>(work: impl FnOnce(&mut Scratch) -> R) -> R {
 }
 
 impl Scratch {
-    const EMPTY: Self =
-        Self { x: Vec::new(), gradient: Vec::new(), rows: Vec::new(), filled: Vec::new() };
+    const EMPTY: Self = Self {
+        x: Vec::new(),
+        gradient: Vec::new(),
+        rows: Vec::new(),
+        filled: Vec::new(),
+        dealt: Dealt::EMPTY,
+    };
 }
 
 /// The tensor with its numbers in row-major order.

@@ -8,7 +8,7 @@
 /// Where the rows of an image come from. Not a closure: those cannot be told to be inlined, and what
 /// is not inlined into a [`Kernel`](super::Kernel) is compiled without its vectors.
 pub(crate) trait Rows {
-    /// Writes row `y`, NHWC. Must be `#[inline(always)]`.
+    /// Writes row `y`, NHWC: `#[inline(always)]`, or by a kernel of its own.
     fn write(&self, y: usize, row: &mut [f32]);
 }
 
@@ -122,18 +122,15 @@ impl Planes {
     }
 
     /// Copies a row of pixels, filled up as kernels make them, into every `step`-th pixel of a row
-    /// of an NHWC image, from `first` on.
-    #[inline(always)]
-    pub(crate) fn put(&self, row: &[f32], out: &mut [f32], first: usize, step: usize) {
+    /// of an NHWC image, from `first` on; or adds it.
+    pub(crate) fn put(&self, row: &[f32], out: &mut [f32], [first, step]: [usize; 2], add: bool) {
         let Self { channels, pixel, .. } = *self;
         if step == 1 && pixel == channels {
-            let count = out.len();
-            out.copy_from_slice(&row[..count]);
-            return;
+            return copy_or_add(&row[..out.len()], add, out);
         }
         let pixels = out.chunks_exact_mut(channels).skip(first).step_by(step);
         for (out, values) in pixels.zip(row.chunks_exact(pixel)) {
-            out.copy_from_slice(&values[..channels]);
+            copy_or_add(&values[..channels], add, out);
         }
     }
 
@@ -151,12 +148,22 @@ impl Planes {
         }
     }
 
-    /// The opposite of [`fill`](Self::fill): copies the planes into an NHWC image.
-    pub(crate) fn collect(&self, scratch: &[f32], image: &mut [f32]) {
+    /// The opposite of [`fill`](Self::fill): copies the planes into an NHWC image, or adds them.
+    pub(crate) fn collect(&self, scratch: &[f32], add: bool, image: &mut [f32]) {
         let Self { channels, width, padding, .. } = *self;
-        for (index, pixel) in image.chunks_exact_mut(channels).enumerate() {
-            let start = self.offset(index / width + padding, index % width + padding);
-            pixel.copy_from_slice(&scratch[start..][..channels]);
+        let size = if self.is_plain() { width * channels } else { channels };
+        for (index, out) in image.chunks_exact_mut(size).enumerate() {
+            let pixel = index * size / channels;
+            let start = self.offset(pixel / width + padding, pixel % width + padding);
+            copy_or_add(&scratch[start..][..size], add, out);
         }
+    }
+}
+
+/// Copies numbers, or adds them.
+fn copy_or_add(values: &[f32], add: bool, out: &mut [f32]) {
+    match add {
+        true => out.iter_mut().zip(values).for_each(|(out, value)| *out += value),
+        false => out.copy_from_slice(values),
     }
 }

@@ -1,6 +1,6 @@
-//! The CPU twin. A mean is a depthwise convolution with ones, divided by the size of the window. A
-//! maximum goes through the same padded planes, a shift for each pixel of a window: of its three rows,
-//! then of what is left of its three columns.
+//! The CPU twin, one image at a time through padded planes: the sum or the maximum of the three rows of a
+//! window, then of what is left of its three columns. The way back of a mean is a depthwise convolution
+//! with ones.
 
 // `with_simd` needs a type parameter to compile a function once for each instruction set; plain
 // loops, which the compiler vectorises, do not name it.
@@ -13,10 +13,8 @@ use macerator::{Simd, with_simd};
 use super::{Pool, PoolGradients, PoolOps, Windows};
 use crate::cpu::block::Block;
 use crate::cpu::convolve::{self, Plan};
-use crate::cpu::planes::Planes;
-use crate::cpu::{
-    self, Kernel, Scratch, contiguous, dispatch, for_chunks, lanes, values, with_scratch, zeros,
-};
+use crate::cpu::planes::{Planes, Rows};
+use crate::cpu::{self, Scratch, contiguous, for_chunks, lanes, values, with_scratch, zeros};
 use crate::meter;
 
 /// Pixels of a window.
@@ -27,17 +25,14 @@ impl PoolOps for Flex {
         let _span = meter::span("pool");
         let x = contiguous(x);
         let mut out = Block::new(windows.output_shape().num_elements());
-        let results = out.chunks_exact_mut(windows.places_shape().num_elements().max(1));
-        for (kind, out) in windows.kinds.iter().zip(results) {
-            match kind {
-                Pool::Max => maxima(values(&x), &windows, out),
-                Pool::Average => {
-                    let plan = Plan::forward(&windows.ones(), &ones(&windows), lanes());
-                    convolve(&plan, values(&x), windows.shape[0], windows.output(), out);
-                    divide(out, &windows);
-                }
-            }
-        }
+        let shared = Shared::new(&windows);
+        let image: usize = windows.image().iter().product();
+        let output: usize = windows.output().iter().product();
+        for_chunks(&mut out, output, |index, out| {
+            let (kind, index) = (index / windows.shape[0], index % windows.shape[0]);
+            let x = &values(&x)[index * image..][..image];
+            with_scratch(|scratch| shared.pool(windows.kinds[kind], x, scratch, out));
+        });
         (out.into_tensor(windows.output_shape()), x)
     }
 }
@@ -46,50 +41,29 @@ impl PoolGradients for Flex {
     fn pool_gradient(kept: FlexTensor, gradient: FlexTensor, windows: Windows) -> FlexTensor {
         let _span = meter::span("pool_gradient");
         let (kept, gradient) = (contiguous(kept), contiguous(gradient));
-        let results = values(&gradient).chunks_exact(windows.places_shape().num_elements().max(1));
-        let gradient_of = |kind: &Pool, gradient: &[f32], out: &mut [f32]| match kind {
-            Pool::Max => max_gradient(values(&kept), gradient, &windows, out),
-            Pool::Average => average_gradient(gradient, &windows, out),
-        };
-        let (image, batch) = (windows.image().iter().product(), windows.shape[0]);
-        let mut sum = zeros(batch * image);
-        for (index, (kind, gradient)) in windows.kinds.iter().zip(results).enumerate() {
-            if index == 0 {
-                gradient_of(kind, gradient, &mut sum);
-                continue;
+        let shared = Shared::new(&windows);
+        let image: usize = windows.image().iter().product();
+        let output: usize = windows.output().iter().product();
+        let mut sum = zeros(windows.shape[0] * image);
+        for_chunks(&mut sum, image, |index, sum| {
+            let x = &values(&kept)[index * image..][..image];
+            for (kind, pool) in windows.kinds.iter().enumerate() {
+                let start = (kind * windows.shape[0] + index) * output;
+                let gradient = &values(&gradient)[start..][..output];
+                with_scratch(|scratch| match pool {
+                    Pool::Max => shared.max_gradient(x, gradient, kind > 0, scratch, sum),
+                    Pool::Average => shared.average_gradient(gradient, kind > 0, scratch, sum),
+                });
             }
-            let mut other = Block::new(batch * image);
-            gradient_of(kind, gradient, &mut other);
-            for_chunks(&mut sum, image, |index, sum| add(sum, &other[index * image..]));
-        }
+        });
         cpu::tensor(sum, windows.shape)
     }
-}
-
-fn average_gradient(gradient: &[f32], windows: &Windows, out: &mut [f32]) {
-    let mut gradient = gradient.to_vec();
-    divide(&mut gradient, windows);
-    let plan = Plan::transposed(&windows.ones(), &ones(windows), lanes());
-    convolve(&plan, &gradient, windows.shape[0], windows.image(), out);
-}
-
-#[with_simd]
-fn add<S: Simd>(sum: &mut [f32], other: &[f32]) {
-    sum.iter_mut().zip(other).for_each(|(sum, other)| *sum += other);
 }
 
 impl Windows {
     fn ones(&self) -> convolve::Windows {
         convolve::Windows { image: self.image(), size: 3, stride: self.stride, dilation: 1 }
     }
-
-    fn planes(&self) -> Planes {
-        Planes::new(self.image(), self.stride, 1, lanes())
-    }
-}
-
-fn ones(windows: &Windows) -> Vec<f32> {
-    vec![1.0; windows.shape[3] * TAPS]
 }
 
 /// Pixels of the window at `index` that lie in the image, along one direction.
@@ -98,111 +72,133 @@ fn inside(index: usize, stride: usize, size: usize) -> usize {
     (index * stride + 2).min(size) - first
 }
 
-/// Divides every pixel of a batch of outputs by the size of its window.
-fn divide(outputs: &mut [f32], windows: &Windows) {
-    let [height, width, channels] = windows.output();
-    let [in_height, in_width, _] = windows.image();
-    for_chunks(outputs, width * channels, |row, out| {
-        let rows = inside(row % height, windows.stride, in_height);
-        for (column, pixel) in out.chunks_exact_mut(channels).enumerate() {
-            let factor = 1.0 / (rows * inside(column, windows.stride, in_width)) as f32;
-            pixel.iter_mut().for_each(|value| *value *= factor);
-        }
-    });
+/// Makes one row of three.
+type Join = fn(&[f32], &[f32], &[f32], &mut [f32]);
+
+/// What the images of a batch have in common.
+struct Shared<'a> {
+    windows: &'a Windows,
+    /// Of the input.
+    planes: Planes,
+    /// From the gradient of a mean, which is divided already, to that of the input.
+    back: Plan,
+    /// For a row of windows with so many rows in the image, 1 / the size of each, for every channel.
+    shares: [Vec<f32>; 4],
 }
 
-/// A convolution of a batch of images into images of this height, width and channels.
-fn convolve(
-    plan: &Plan,
-    x: &[f32],
-    batch: usize,
-    [height, width, channels]: [usize; 3],
-    out: &mut [f32],
-) {
-    struct Convolve<'a> {
-        plan: &'a Plan,
-        x: &'a [f32],
-        scratch: &'a mut Scratch,
-        row: usize,
-        out: &'a mut [f32],
+impl<'a> Shared<'a> {
+    fn new(windows: &'a Windows) -> Self {
+        let [_, width, channels] = windows.output();
+        let shares = |rows: usize| {
+            let share = |column| {
+                1.0 / (rows.max(1) * inside(column, windows.stride, windows.shape[2])) as f32
+            };
+            (0..width).flat_map(|column| std::iter::repeat_n(share(column), channels)).collect()
+        };
+        Self {
+            windows,
+            planes: Planes::new(windows.image(), windows.stride, 1, lanes()),
+            back: Plan::transposed(&windows.ones(), &vec![1.0; channels * TAPS], lanes()),
+            shares: std::array::from_fn(shares),
+        }
     }
-    impl Kernel for Convolve<'_> {
-        type Output = ();
 
-        #[inline(always)]
-        fn run<S: Simd, const L: usize>(self) {
-            let Self { plan, x, scratch, row, out } = self;
-            plan.planes.copy(x, 0.0, &mut scratch.x);
-            scratch.rows.resize(plan.scratch_row(), 0.0);
-            for (y, out) in out.chunks_exact_mut(row).enumerate() {
-                plan.row::<S, L>(&scratch.x, y, &mut scratch.rows, out);
+    /// 1 / the size of the windows of an output row.
+    fn shares(&self, y: usize) -> &[f32] {
+        &self.shares[inside(y, self.windows.stride, self.windows.shape[1])]
+    }
+
+    /// Of an image: the three rows of a window become one, and its three columns.
+    fn pool(&self, pool: Pool, x: &[f32], scratch: &mut Scratch, out: &mut [f32]) {
+        let Self { windows, planes, .. } = self;
+        let [_, width, channels] = windows.output();
+        let (border, join): (f32, Join) = match pool {
+            Pool::Max => (f32::NEG_INFINITY, largest),
+            Pool::Average => (0.0, sum),
+        };
+        planes.copy(x, border, &mut scratch.x);
+        let (columns, joined) = (&mut scratch.gradient, &mut scratch.rows);
+        columns.resize(planes.row(), 0.0);
+        joined.resize(width * planes.pixel, 0.0);
+        for (y, out) in out.chunks_exact_mut(width * channels).enumerate() {
+            let row = |row| &scratch.x[planes.offset(y * windows.stride + row, 0)..];
+            join(row(0), row(1), row(2), columns);
+            let column = |column| &columns[planes.offset(0, column)..];
+            join(column(0), column(1), column(2), joined);
+            planes.put(joined, out, [0, 1], false);
+            if pool == Pool::Average {
+                scale(self.shares(y), out);
             }
         }
     }
-    let (image, row) = (x.len() / batch.max(1), width * channels);
-    for_chunks(out, height * row, |index, out| {
-        let x = &x[index * image..][..image];
-        with_scratch(|scratch| dispatch(Convolve { plan, x, scratch, row, out }));
-    });
-}
 
-fn maxima(x: &[f32], windows: &Windows, out: &mut [f32]) {
-    let [height, width, channels] = windows.output();
-    let image: usize = windows.image().iter().product();
-    let planes = windows.planes();
-    for_chunks(out, height * width * channels, |index, out| {
-        with_scratch(|scratch| {
-            planes.copy(&x[index * image..][..image], f32::NEG_INFINITY, &mut scratch.x);
-            let (columns, best) = (&mut scratch.gradient, &mut scratch.rows);
-            columns.resize(planes.row(), 0.0);
-            best.resize(width * planes.pixel, 0.0);
-            for (y, out) in out.chunks_exact_mut(width * channels).enumerate() {
-                let row = |row| &scratch.x[planes.offset(y * windows.stride + row, 0)..];
-                largest(row(0), row(1), row(2), columns);
-                let column = |column| &columns[planes.offset(0, column)..];
-                largest(column(0), column(1), column(2), best);
-                planes.put(best, out, 0, 1);
-            }
-        });
-    });
-}
-
-fn max_gradient(x: &[f32], gradient: &[f32], windows: &Windows, out: &mut [f32]) {
-    let image: usize = windows.image().iter().product();
-    let output: usize = windows.output().iter().product();
-    let planes = windows.planes();
-    for_chunks(out, image, |index, out| {
-        let (x, gradient) = (&x[index * image..][..image], &gradient[index * output..][..output]);
-        with_scratch(|scratch| max_gradient_of(x, gradient, windows, &planes, scratch, out));
-    });
-}
-
-/// For one image.
-fn max_gradient_of(
-    x: &[f32],
-    gradient: &[f32],
-    windows: &Windows,
-    planes: &Planes,
-    scratch: &mut Scratch,
-    out: &mut [f32],
-) {
-    let [_, width, channels] = windows.output();
-    let length = width * planes.pixel;
-    let (mut row, mut place) = (vec![0.0; length], vec![0; length]);
-    planes.copy(x, f32::NEG_INFINITY, &mut scratch.x);
-    let (x, sums) = (&scratch.x, &mut scratch.gradient);
-    sums.clear();
-    sums.resize(x.len(), 0.0);
-    for (y, gradient) in gradient.chunks_exact(width * channels).enumerate() {
-        planes.take(gradient, &mut row);
-        let offsets: [usize; TAPS] =
-            std::array::from_fn(|tap| planes.offset(y * windows.stride + tap / 3, tap % 3));
-        find(x, offsets, &mut place);
-        for (tap, offset) in offsets.into_iter().enumerate() {
-            add_at(&mut sums[offset..], &row, &place, tap as u32);
-        }
+    /// Of a mean, for an image, written to `out` or added to it.
+    fn average_gradient(
+        &self,
+        gradient: &[f32],
+        add: bool,
+        scratch: &mut Scratch,
+        out: &mut [f32],
+    ) {
+        let Scratch { gradient: planes, rows, .. } = scratch;
+        self.back.planes.fill(0.0, planes, Divided { shared: self, gradient });
+        self.back.image_rows(planes, 0..self.windows.shape[1], add, rows, out);
     }
-    planes.collect(sums, out);
+
+    /// Of a maximum, for an image, written to `out` or added to it.
+    fn max_gradient(
+        &self,
+        x: &[f32],
+        gradient: &[f32],
+        add: bool,
+        scratch: &mut Scratch,
+        out: &mut [f32],
+    ) {
+        let Self { windows, planes, .. } = self;
+        let [_, width, channels] = windows.output();
+        let Scratch { x: filled, gradient: sums, rows: row, .. } = scratch;
+        planes.copy(x, f32::NEG_INFINITY, filled);
+        sums.clear();
+        sums.resize(filled.len(), 0.0);
+        let mut place = vec![0; width * planes.pixel];
+        row.resize(place.len(), 0.0);
+        for (y, gradient) in gradient.chunks_exact(width * channels).enumerate() {
+            planes.take(gradient, row);
+            let offsets: [usize; TAPS] =
+                std::array::from_fn(|tap| planes.offset(y * windows.stride + tap / 3, tap % 3));
+            find(filled, offsets, &mut place);
+            for (tap, offset) in offsets.into_iter().enumerate() {
+                add_at(&mut sums[offset..], row, &place, tap as u32);
+            }
+        }
+        planes.collect(sums, add, out);
+    }
+}
+
+/// The gradient of a mean, divided by the sizes of the windows.
+struct Divided<'a> {
+    shared: &'a Shared<'a>,
+    gradient: &'a [f32],
+}
+
+impl Rows for Divided<'_> {
+    fn write(&self, y: usize, row: &mut [f32]) {
+        row.copy_from_slice(&self.gradient[y * row.len()..][..row.len()]);
+        scale(self.shared.shares(y), row);
+    }
+}
+
+#[with_simd]
+fn scale<S: Simd>(factors: &[f32], row: &mut [f32]) {
+    row.iter_mut().zip(factors).for_each(|(value, factor)| *value *= factor);
+}
+
+/// The sum of three, number by number.
+#[with_simd]
+fn sum<S: Simd>(first: &[f32], second: &[f32], third: &[f32], out: &mut [f32]) {
+    for (((out, first), second), third) in out.iter_mut().zip(first).zip(second).zip(third) {
+        *out = first + second + third;
+    }
 }
 
 /// Whether `x` takes the place of `best`: NaN does, and stays, as in PyTorch.

@@ -1,19 +1,18 @@
 //! The way back of a bank.
 
-use std::marker::PhantomData;
-
 use burn::backend::flex::FlexTensor;
-use macerator::Simd;
+use macerator::{Simd, with_simd};
 
 use super::{Activation, Inputs, Prologue, Sizes};
 use crate::cpu::block::Block;
 use crate::cpu::columns::Columns;
 use crate::cpu::convolve::{Correlation, Plan, Windows};
-use crate::cpu::matrix::{Layout, Packed, Pixels, outer, whole_vectors};
+use crate::cpu::matrix::{Gradient, Product, rows_at_once};
+use crate::cpu::narrow::Dealt;
 use crate::cpu::planes::Rows;
 use crate::cpu::{
-    Kernel, Scratch, contiguous, dispatch, fold, for_each, for_parts, gate, lanes, values,
-    with_scratch, zeros,
+    Scratch, contiguous, dispatch, fold, for_each, for_parts, gate, lanes, values, with_scratch,
+    zeros,
 };
 use crate::norm::cpu::{Pull, Scale};
 
@@ -30,7 +29,7 @@ struct Ready {
     /// The convolution, where the weights are wanted: only they need a and u again.
     forward: Option<Plan>,
     back: Plan,
-    matrix: Packed,
+    matrix: Product,
 }
 
 /// What a task writes: for x, for the weights of its units, and the sums that the batch norm needs.
@@ -59,7 +58,7 @@ impl Inputs {
                 &values(&gradient)[(unit * sizes.batch + image) * self.output()..][..self.output()]
             });
             let units: Vec<(&Ready, &[f32])> = units[range.clone()].iter().zip(gradients).collect();
-            with_scratch(|scratch| dispatch(Back { activation, units: &units, scratch, outs }));
+            with_scratch(|scratch| back(activation, &units, scratch, outs));
         });
         if of_batch {
             self.pull(&sums, &mut x);
@@ -74,7 +73,7 @@ impl Inputs {
         Ready {
             forward: wanted.weights.then(|| Plan::forward(&windows, depthwise, lanes())),
             back: Plan::transposed(&windows, depthwise, lanes()),
-            matrix: Packed::new([1, self.sizes.outputs, channels], lanes(), at),
+            matrix: Product::new([self.sizes.outputs, channels], lanes(), at),
             windows,
         }
     }
@@ -133,7 +132,7 @@ impl Inputs {
         for_parts([(x, self.input())], |index, [out]| {
             let source = index / batch;
             let (scale, pull) = (&self.scales[source], &pulls[source]);
-            dispatch(PullBack { x: self.image(index), scale, pull, out });
+            pull_back(self.image(index), scale, pull, out);
         });
     }
 }
@@ -150,212 +149,185 @@ impl Products {
     }
 }
 
-impl Prologue {
-    /// From the gradient of the activations to that of the pixels, as far as one image goes.
-    #[inline(always)]
-    fn back(&self, scale: &Scale, x: &[f32], gradient: &mut [f32], products: &mut Products) {
-        let Some(norm) = self.norm else {
-            if self.relu {
-                gradient.iter_mut().zip(x).for_each(|(g, x)| *g = gate(*g, *x > 0.0));
+/// From the gradient of the activations to that of the pixels, as far as one image goes.
+#[with_simd]
+fn through<S: Simd>(
+    prologue: Prologue,
+    scale: &Scale,
+    x: &[f32],
+    gradient: &mut [f32],
+    products: &mut Products,
+) {
+    let Some(norm) = prologue.norm else {
+        if prologue.relu {
+            gradient.iter_mut().zip(x).for_each(|(g, x)| *g = gate(*g, *x > 0.0));
+        }
+        return;
+    };
+    let strip = scale.mean.len();
+    for (gradient, x) in gradient.chunks_mut(strip).zip(x.chunks(strip)) {
+        let scale = scale.mean.iter().zip(&scale.factor);
+        if prologue.relu {
+            for ((g, x), (mean, factor)) in gradient.iter_mut().zip(x).zip(scale.clone()) {
+                *g = gate(*g, (x - mean) * factor > 0.0);
             }
-            return;
-        };
-        let strip = scale.mean.len();
-        for (gradient, x) in gradient.chunks_mut(strip).zip(x.chunks(strip)) {
-            let scale = scale.mean.iter().zip(&scale.factor);
-            if self.relu {
-                for ((g, x), (mean, factor)) in gradient.iter_mut().zip(x).zip(scale.clone()) {
-                    *g = gate(*g, (x - mean) * factor > 0.0);
-                }
-            }
-            if !norm.of_batch {
-                gradient.iter_mut().zip(scale).for_each(|(g, (_, factor))| *g *= factor);
-                continue;
-            }
-            let sums = products.sums.iter_mut().zip(&mut products.products);
-            for (((g, x), (mean, factor)), (sum, product)) in
-                gradient.iter().zip(x).zip(scale).zip(sums)
-            {
-                *sum += g;
-                *product += g * ((x - mean) * factor);
+        }
+        if !norm.of_batch {
+            gradient.iter_mut().zip(scale).for_each(|(g, (_, factor))| *g *= factor);
+            continue;
+        }
+        let sums = products.sums.iter_mut().zip(&mut products.products);
+        for (((g, x), (mean, factor)), (sum, product)) in
+            gradient.iter().zip(x).zip(scale).zip(sums)
+        {
+            *sum += g;
+            *product += g * ((x - mean) * factor);
+        }
+    }
+}
+
+/// The units that read an image, each with the gradient of its output.
+fn back(
+    activation: Activation,
+    units: &[(&Ready, &[f32])],
+    scratch: &mut Scratch,
+    [x_gradient, mut weights, sums]: Outs,
+) {
+    let sizes = &activation.inputs.sizes;
+    let columns = Columns::new(sizes.channels());
+    let mut products = Products::new(columns.strip());
+    let (mut filled, last) = (None, units.len().wrapping_sub(1));
+    if units.is_empty() {
+        x_gradient.fill(0.0);
+    }
+    for (index, (unit, gradient)) in units.iter().enumerate() {
+        unit.middle(gradient, sizes.outputs, scratch);
+        if !x_gradient.is_empty() {
+            let products = if index == last { Some(&mut products) } else { None };
+            activation.add_gradient(&unit.back, index > 0, products, scratch, x_gradient);
+        }
+        if let Some(forward) = &unit.forward {
+            activation.fill(forward.planes, &mut filled, &mut scratch.x);
+            let count = sizes.channels() * (unit.windows.taps() + sizes.outputs);
+            let (of_unit, rest) = weights.split_at_mut(count);
+            weights = rest;
+            unit.weight_gradient(forward, gradient, sizes.outputs, scratch, of_unit);
+        }
+    }
+    if let Some((first, second)) = sums.split_at_mut_checked(sizes.channels())
+        && !second.is_empty()
+    {
+        first.copy_from_slice(&columns.fold(&products.sums));
+        second.copy_from_slice(&columns.fold(&products.products));
+    }
+}
+
+impl Activation<'_> {
+    /// From ∂u in its planes to what a unit gives, or adds, to the gradient of the activations. With
+    /// the last unit, which brings the products, on to the gradient before the prologue, up to the part
+    /// of the batch norm that needs all images.
+    fn add_gradient(
+        self,
+        back: &Plan,
+        add: bool,
+        mut products: Option<&mut Products>,
+        scratch: &mut Scratch,
+        out: &mut [f32],
+    ) {
+        let Sizes { image: [height, width, channels], prologue, .. } = self.inputs.sizes;
+        let rows = rows_at_once(width * channels);
+        let blocks = out.chunks_mut(rows * width * channels);
+        for (block, (out, x)) in blocks.zip(self.image.chunks(rows * width * channels)).enumerate()
+        {
+            let (first, Scratch { gradient, filled, .. }) = (block * rows, &mut *scratch);
+            back.image_rows(gradient, first..(first + rows).min(height), add, filled, out);
+            if let Some(products) = &mut products {
+                through(prologue, self.scale(), x, out, products);
             }
         }
     }
 }
 
-/// ∂u of an image, for vectors of `L` floats.
-struct Middle<'a, S, const L: usize> {
-    matrix: &'a Packed,
-    /// ∂z, and the floats of its rows.
-    gradient: (&'a [f32], usize),
+/// Rows of ∂u.
+struct Middle<'a> {
+    matrix: &'a Product,
+    /// ∂z.
+    gradient: &'a [f32],
     outputs: usize,
     channels: usize,
-    vectors: PhantomData<S>,
 }
 
-impl<S: Simd, const L: usize> Rows for Middle<'_, S, L> {
-    #[inline(always)]
+impl Middle<'_> {
+    fn multiply(&self, gradient: &[f32], out: &mut [f32], dealt: &mut Dealt) {
+        self.matrix.multiply(gradient, out, [self.outputs, self.channels], dealt);
+    }
+}
+
+impl Rows for Middle<'_> {
     fn write(&self, y: usize, row: &mut [f32]) {
-        let (gradient, length) = self.gradient;
-        let values = &gradient[y * length..][..length];
-        let gradient = Pixels { values, pixel: self.outputs, row: 0 };
-        self.matrix.multiply::<S, L>(gradient, row, self.channels);
-    }
-}
-
-struct Back<'a> {
-    activation: Activation<'a>,
-    /// The units that read the image, and the gradients of their outputs.
-    units: &'a [(&'a Ready, &'a [f32])],
-    scratch: &'a mut Scratch,
-    outs: Outs<'a>,
-}
-
-impl Kernel for Back<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd, const L: usize>(self) {
-        let Self { activation, units, scratch, outs: [x_gradient, mut weights, sums] } = self;
-        let sizes = &activation.inputs.sizes;
-        let (outputs, channels) = (sizes.outputs, sizes.channels());
-        let columns = Columns::new(channels);
-        let mut products = Products::new(columns.strip());
-        let (mut filled, last) = (None, units.len().wrapping_sub(1));
-        if units.is_empty() {
-            x_gradient.fill(0.0);
-        }
-        for (index, (unit, gradient)) in units.iter().enumerate() {
-            let rows = (*gradient, sizes.out()[1] * outputs);
-            let matrix = &unit.matrix;
-            let middle =
-                Middle::<S, L> { matrix, gradient: rows, outputs, channels, vectors: PhantomData };
-            unit.back.planes.fill(0.0, &mut scratch.gradient, middle);
-            if !x_gradient.is_empty() {
-                let products = if index == last { Some(&mut products) } else { None };
-                let way = XGradient { activation, back: &unit.back, first: index == 0, products };
-                way.run::<S, L>(scratch, x_gradient);
-            }
-            if let Some(forward) = &unit.forward {
-                activation.fill(forward.planes, &mut filled, &mut scratch.x);
-                let count = channels * (unit.windows.taps() + outputs);
-                let (of_unit, rest) = weights.split_at_mut(count);
-                weights = rest;
-                unit.weight_gradient::<S, L>(forward, gradient, outputs, scratch, of_unit);
-            }
-        }
-        if let Some((first, second)) = sums.split_at_mut_checked(channels)
-            && !second.is_empty()
-        {
-            first.copy_from_slice(&columns.fold(&products.sums));
-            second.copy_from_slice(&columns.fold(&products.products));
-        }
-    }
-}
-
-/// From ∂u in its planes to what a unit adds to the gradient of the activations; with the last unit
-/// on to the gradient before the prologue, up to the part of the batch norm that needs all images.
-struct XGradient<'a> {
-    activation: Activation<'a>,
-    back: &'a Plan,
-    /// Whether there is nothing yet to add to.
-    first: bool,
-    /// Of the last unit: Σ g and Σ g·x̂.
-    products: Option<&'a mut Products>,
-}
-
-impl XGradient<'_> {
-    #[inline(always)]
-    fn run<S: Simd, const L: usize>(mut self, scratch: &mut Scratch, out: &mut [f32]) {
-        let sizes = &self.activation.inputs.sizes;
-        let row = sizes.image[1] * sizes.channels();
-        let Scratch { gradient, rows, filled, .. } = scratch;
-        rows.resize(self.back.scratch_row(), 0.0);
-        filled.resize(row, 0.0);
-        let images = out.chunks_exact_mut(row).zip(self.activation.image.chunks_exact(row));
-        for (y, (out, x)) in images.enumerate() {
-            if self.first {
-                self.back.row::<S, L>(gradient, y, rows, out);
-            } else {
-                self.back.row::<S, L>(gradient, y, rows, filled);
-                out.iter_mut().zip(&**filled).for_each(|(out, value)| *out += value);
-            }
-            if let Some(products) = &mut self.products {
-                sizes.prologue.back(self.activation.scale(), x, out, products);
-            }
-        }
+        let length = row.len() / self.channels * self.outputs;
+        self.multiply(&self.gradient[y * length..][..length], row, &mut Dealt::default());
     }
 }
 
 impl Ready {
-    /// ∂D and ∂P of an image, added to `out`.
-    #[inline(always)]
-    fn weight_gradient<S: Simd, const L: usize>(
-        &self,
-        forward: &Plan,
-        gradient: &[f32],
-        outputs: usize,
-        scratch: &mut Scratch,
-        out: &mut [f32],
-    ) {
-        let (depthwise, pointwise) = out.split_at_mut(self.windows.image[2] * self.windows.taps());
-        self.pointwise_gradient::<S, L>(forward, gradient, outputs, scratch, pointwise);
-        let correlation = Correlation {
-            windows: &self.windows,
-            x: (&forward.planes, &scratch.x),
-            gradient: (&self.back.planes, &scratch.gradient),
-        };
-        correlation.add::<S, L>(depthwise);
-    }
-
-    /// ∂P = ∂zᵀ·u, with u computed again.
-    #[inline(always)]
-    fn pointwise_gradient<S: Simd, const L: usize>(
-        &self,
-        forward: &Plan,
-        gradient: &[f32],
-        outputs: usize,
-        scratch: &mut Scratch,
-        out: &mut [f32],
-    ) {
+    /// Fills the planes of the way back with ∂u = ∂z·P.
+    fn middle(&self, gradient: &[f32], outputs: usize, scratch: &mut Scratch) {
         let [height, width, channels] = self.windows.output();
-        let pixel = forward.planes.pixel;
-        let (row, flat) = (width * pixel, forward.scratch_row());
-        // A row may be written past its end; the next one writes over that.
-        scratch.rows.resize(height * row + flat, 0.0);
-        for y in 0..height {
-            let u = &mut scratch.rows[y * row..][..flat];
-            forward.phase::<S, L>(&scratch.x, y, 0, u);
+        let Scratch { gradient: planes, rows: u, dealt, .. } = scratch;
+        let middle = Middle { matrix: &self.matrix, gradient, outputs, channels };
+        let is_small = rows_at_once(width * channels) >= height;
+        if is_small || matches!(self.matrix, Product::Narrow(_)) {
+            u.resize(height * width * channels, 0.0);
+            middle.multiply(gradient, u, dealt);
+            self.back.planes.copy(u, 0.0, planes);
+        } else {
+            self.back.planes.fill(0.0, planes, middle);
         }
-        let u = Pixels { values: &scratch.rows[..height * row], pixel, row };
-        let gradient = whole_vectors::<L>(gradient, [outputs; 2], width, &mut scratch.filled);
-        let layout = Layout { inputs: channels, outputs, input: 1, output: channels };
-        outer::<S, L>([height, width], u, gradient, out, layout);
+    }
+
+    /// ∂D and ∂P of an image, added to `out`.
+    fn weight_gradient(
+        &self,
+        forward: &Plan,
+        gradient: &[f32],
+        outputs: usize,
+        scratch: &mut Scratch,
+        out: &mut [f32],
+    ) {
+        let [height, _, channels] = self.windows.output();
+        let (depthwise, pointwise) = out.split_at_mut(channels * self.windows.taps());
+        let Scratch { x, rows: u, gradient: middle, filled, dealt } = scratch;
+        // ∂P = ∂zᵀ·u, with u computed again.
+        forward.rows(x, 0..height, 0, u);
+        dispatch(Gradient {
+            pixel: forward.planes.pixel,
+            inputs: channels,
+            outputs,
+            x: u,
+            gradient,
+            out: pointwise,
+            filled,
+            dealt,
+        });
+        dispatch(Correlation {
+            windows: &self.windows,
+            x: (&forward.planes, x),
+            gradient: (&self.back.planes, middle),
+            out: depthwise,
+        });
     }
 }
 
-struct PullBack<'a> {
-    x: &'a [f32],
-    scale: &'a Scale,
-    pull: &'a Pull,
-    out: &'a mut [f32],
-}
-
-impl Kernel for PullBack<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd, const L: usize>(self) {
-        let Self { x, scale, pull, out } = self;
-        let strip = scale.mean.len();
-        for (x, out) in x.chunks(strip).zip(out.chunks_mut(strip)) {
-            let scale = scale.mean.iter().zip(&scale.factor);
-            let pull = pull.shift.iter().zip(&pull.slope);
-            for (((x, out), (mean, factor)), (shift, slope)) in
-                x.iter().zip(out).zip(scale).zip(pull)
-            {
-                *out = *out * factor - shift - (x - mean) * factor * slope;
-            }
+/// The rest of the way back through the batch norm.
+#[with_simd]
+fn pull_back<S: Simd>(x: &[f32], scale: &Scale, pull: &Pull, out: &mut [f32]) {
+    let strip = scale.mean.len();
+    for (x, out) in x.chunks(strip).zip(out.chunks_mut(strip)) {
+        let scale = scale.mean.iter().zip(&scale.factor);
+        let pull = pull.shift.iter().zip(&pull.slope);
+        for (((x, out), (mean, factor)), (shift, slope)) in x.iter().zip(out).zip(scale).zip(pull) {
+            *out = *out * factor - shift - (x - mean) * factor * slope;
         }
     }
 }

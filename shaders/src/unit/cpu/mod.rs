@@ -3,21 +3,23 @@
 //! all units that read it: those with the same padding share its planes, and their gradients meet
 //! in one place.
 
+// `with_simd` needs a type parameter to compile a function once for each instruction set; plain
+// loops, which the compiler vectorises, do not name it.
+#![allow(clippy::extra_unused_type_parameters)]
+
 mod back;
 
 use burn::backend::Flex;
 use burn::backend::flex::FlexTensor;
-use macerator::Simd;
+use macerator::{Simd, with_simd};
 
 use super::{BankGradients, BankOps, Operands, Prologue, Sizes};
 use crate::cpu::block::Block;
 use crate::cpu::columns::Columns;
 use crate::cpu::convolve::Plan;
-use crate::cpu::matrix::{Packed, Pixels};
+use crate::cpu::matrix::{Product, rows_at_once};
 use crate::cpu::planes::{Planes, Rows};
-use crate::cpu::{
-    self, Kernel, Scratch, contiguous, dispatch, for_each, lanes, values, with_scratch,
-};
+use crate::cpu::{self, Scratch, contiguous, for_each, lanes, values, with_scratch};
 use crate::meter;
 use crate::norm::cpu::{Scale, image_moments, merge};
 
@@ -81,7 +83,7 @@ struct Inputs {
 /// A unit of the forward pass.
 struct Ready {
     plan: Plan,
-    matrix: Packed,
+    matrix: Product,
 }
 
 impl Inputs {
@@ -123,7 +125,7 @@ impl Inputs {
         let at = |input: usize, output: usize| pointwise[output * channels + input];
         Ready {
             plan: Plan::forward(&self.sizes.windows(unit), depthwise, lanes()),
-            matrix: Packed::new([1, channels, outputs], lanes(), at),
+            matrix: Product::new([channels, outputs], lanes(), at),
         }
     }
 
@@ -141,7 +143,7 @@ impl Inputs {
             let units = &ready[self.sizes.of_source(source)];
             with_scratch(|scratch| {
                 let activation = Activation { inputs: self, source, image: self.image(index) };
-                dispatch(Forward { activation, units, scratch, outs });
+                forward(activation, units, scratch, outs);
             });
         });
         let pixels = self.output() / outputs;
@@ -170,20 +172,18 @@ impl Inputs {
     }
 }
 
-impl Prologue {
-    /// Applies batch norm and ReLU to pixels.
-    #[inline(always)]
-    fn apply(&self, scale: &Scale, pixels: &mut [f32]) {
-        if self.norm.is_some() {
-            for pixels in pixels.chunks_mut(scale.mean.len()) {
-                for ((x, mean), factor) in pixels.iter_mut().zip(&scale.mean).zip(&scale.factor) {
-                    *x = (*x - mean) * factor;
-                }
+/// Applies batch norm and ReLU to a row of pixels.
+#[with_simd]
+fn apply<S: Simd>(prologue: Prologue, scale: &Scale, pixels: &mut [f32]) {
+    if prologue.norm.is_some() {
+        for pixels in pixels.chunks_mut(scale.mean.len()) {
+            for ((x, mean), factor) in pixels.iter_mut().zip(&scale.mean).zip(&scale.factor) {
+                *x = (*x - mean) * factor;
             }
         }
-        if self.relu {
-            pixels.iter_mut().for_each(|x| *x = x.max(0.0));
-        }
+    }
+    if prologue.relu {
+        pixels.iter_mut().for_each(|x| *x = x.max(0.0));
     }
 }
 
@@ -201,7 +201,6 @@ impl Activation<'_> {
     }
 
     /// Fills the planes of a unit, unless those of the unit before, `filled`, are the same.
-    #[inline(always)]
     fn fill(self, planes: Planes, filled: &mut Option<Planes>, scratch: &mut Vec<f32>) {
         if *filled != Some(planes) {
             planes.fill(0.0, scratch, self);
@@ -211,41 +210,32 @@ impl Activation<'_> {
 }
 
 impl Rows for Activation<'_> {
-    #[inline(always)]
     fn write(&self, y: usize, row: &mut [f32]) {
         row.copy_from_slice(&self.image[y * row.len()..][..row.len()]);
-        self.inputs.sizes.prologue.apply(self.scale(), row);
+        apply(self.inputs.sizes.prologue, self.scale(), row);
     }
 }
 
-struct Forward<'a> {
-    activation: Activation<'a>,
-    units: &'a [Ready],
-    scratch: &'a mut Scratch,
-    /// Of every unit the output, and its moments where they are wanted.
-    outs: Vec<[&'a mut [f32]; 2]>,
-}
-
-impl Kernel for Forward<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd, const L: usize>(self) {
-        let Self { activation, units, scratch, outs } = self;
-        let sizes = &activation.inputs.sizes;
-        let ([_, width], mut filled) = (sizes.out(), None);
-        for (Ready { plan, matrix }, [z, moments]) in units.iter().zip(outs) {
-            activation.fill(plan.planes, &mut filled, &mut scratch.x);
-            let row = &mut scratch.rows;
-            row.resize(plan.scratch_row(), 0.0);
-            for (y, z) in z.chunks_exact_mut(width * sizes.outputs).enumerate() {
-                plan.phase::<S, L>(&scratch.x, y, 0, row);
-                let u = Pixels { values: row, pixel: plan.planes.pixel, row: 0 };
-                matrix.multiply::<S, L>(u, z, sizes.outputs);
-            }
-            if !moments.is_empty() {
-                image_moments(z, Columns::new(sizes.outputs), moments);
-            }
+/// The units that read an image. Of every unit the output, and its moments where they are wanted.
+fn forward(
+    activation: Activation,
+    units: &[Ready],
+    scratch: &mut Scratch,
+    outs: Vec<[&mut [f32]; 2]>,
+) {
+    let sizes = &activation.inputs.sizes;
+    let ([height, width], mut filled) = (sizes.out(), None);
+    for (Ready { plan, matrix }, [z, moments]) in units.iter().zip(outs) {
+        activation.fill(plan.planes, &mut filled, &mut scratch.x);
+        let Scratch { x, rows: u, dealt, .. } = &mut *scratch;
+        let rows = rows_at_once(width * plan.planes.pixel);
+        for (block, z) in z.chunks_mut(rows * width * sizes.outputs).enumerate() {
+            let first = block * rows;
+            plan.rows(x, first..(first + rows).min(height), 0, u);
+            matrix.multiply(u, z, [plan.planes.pixel, sizes.outputs], dealt);
+        }
+        if !moments.is_empty() {
+            image_moments(z, Columns::new(sizes.outputs), moments);
         }
     }
 }
