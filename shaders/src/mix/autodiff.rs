@@ -30,24 +30,25 @@ impl<B: MixOps + MixGradients> Backward<B, PARENTS> for MixBackward {
         let State { slots, weights, mixture } = ops.state;
         let gradient = grads.consume::<B>(&ops.node);
         let [nodes @ .., base_node, weight_node] = ops.parents;
-        let (x, moments) = slots.clone().into_lists();
         let of_batch = mixture.norms.iter().flatten().any(|norm| norm.of_batch);
         // Where no sums are needed the kernels do not look at what takes their place.
         let sums = match weight_node.is_some() || of_batch {
-            true => B::mix_sums(slots, gradient.clone(), mixture.clone()),
+            true => B::mix_sums(slots.clone(), gradient.clone(), mixture.clone()),
             false => weights.clone(),
         };
         if let Some(node) = weight_node {
             grads.register::<B>(node.id, B::mix_weight_gradient(sums.clone(), mixture.clone()));
         }
-        let stacks = nodes.into_iter().zip(x.into_iter().zip(moments)).take(mixture.count);
-        for (slot, (node, (x, moments))) in stacks.enumerate() {
-            if let Some(node) = node {
-                let (weights, gradient, sums) = (weights.clone(), gradient.clone(), sums.clone());
-                let mixture = mixture.clone();
-                let gradient =
-                    B::mix_x_gradient(x, moments, weights, gradient, sums, slot, mixture);
-                grads.register::<B>(node.id, gradient);
+        let is_wanted = |slot: usize| slot < mixture.count && nodes[slot].is_some();
+        let wanted = std::array::from_fn(is_wanted);
+        if wanted.contains(&true) {
+            let gradients =
+                B::mix_x_gradients(slots, weights, gradient.clone(), sums, wanted, mixture);
+            let nodes = nodes.into_iter().zip(gradients.into_list()).zip(wanted);
+            for ((node, gradient), _) in nodes.filter(|(_, wanted)| *wanted) {
+                if let Some(node) = node {
+                    grads.register::<B>(node.id, gradient);
+                }
             }
         }
         if let Some(node) = base_node {

@@ -8,7 +8,7 @@ use burn::backend::Flex;
 use burn::backend::flex::FlexTensor;
 use macerator::{Simd, with_simd};
 
-use super::{MixGradients, MixOps, Mixture, Slots, Term};
+use super::{MixGradients, MixOps, Mixture, SLOTS, Slots, Stacks, Term};
 use crate::cpu::block::Block;
 use crate::cpu::columns::Columns;
 use crate::cpu::{self, contiguous, fold, for_each, for_parts, values};
@@ -96,39 +96,50 @@ impl MixGradients for Flex {
         cpu::tensor(out, [mixture.weights])
     }
 
-    fn mix_x_gradient(
-        x: FlexTensor,
-        moments: FlexTensor,
+    fn mix_x_gradients(
+        slots: Slots<Self>,
         weights: FlexTensor,
         gradient: FlexTensor,
         sums: FlexTensor,
-        slot: usize,
+        wanted: [bool; SLOTS],
         mixture: Mixture,
-    ) -> FlexTensor {
-        let _span = meter::span("mix_x_gradient");
-        let (x, gradient, weights) = (contiguous(x), contiguous(gradient), contiguous(weights));
-        let (moments, sums) = (contiguous(moments), contiguous(sums));
-        let scales = scales(values(&moments), mixture.norms[slot], slot, &mixture);
-        let way = |(group, scale)| {
-            Way::new(scale, values(&weights), values(&sums), (slot, group), &mixture)
-        };
-        let ways: Vec<Way> = scales.iter().enumerate().map(way).collect();
+    ) -> Stacks<Self> {
+        let _span = meter::span("mix_x_gradients");
+        let [gradient, weights, sums] = [gradient, weights, sums].map(contiguous);
+        let (mut x, moments) = slots.into_lists();
+        x = x.map(contiguous);
         let (chunk, length) = (chunk(mixture.channels()), mixture.length());
-        let mut out = Block::new(ways.len() * length);
+        let slots: Vec<usize> = (0..mixture.count).filter(|slot| wanted[*slot]).collect();
+        let ways = |slot: &usize| {
+            let moments = contiguous(moments[*slot].clone());
+            let scales = scales(values(&moments), mixture.norms[*slot], *slot, &mixture);
+            let way = |(group, scale)| {
+                Way::new(scale, values(&weights), values(&sums), (*slot, group), &mixture)
+            };
+            scales.iter().enumerate().map(way).collect()
+        };
+        let ways: Vec<Vec<Way>> = slots.iter().map(ways).collect();
+        let mut outs: Vec<Block> =
+            ways.iter().map(|ways| Block::new(ways.len() * length)).collect();
         let mut tasks = Vec::new();
-        for (way, group) in ways.iter().zip(out.chunks_mut(length)) {
-            let parts = group.chunks_mut(chunk).enumerate();
-            tasks.extend(parts.map(|(index, out)| (way, index * chunk, out)));
+        for ((slot, ways), out) in slots.iter().zip(&ways).zip(&mut outs) {
+            for (way, group) in ways.iter().zip(out.chunks_mut(length)) {
+                let x = &values(&x[*slot])[way.group * length..];
+                let parts = group.chunks_mut(chunk).enumerate();
+                tasks.extend(parts.map(|(index, out)| (way, x, index * chunk, out)));
+            }
         }
         // Chunk after chunk: activations that go to the same target read its gradient from the cache.
-        tasks.sort_by_key(|(_, start, _)| *start);
-        for_each(tasks, |_, (way, start, out)| {
+        tasks.sort_by_key(|(_, _, start, _)| *start);
+        for_each(tasks, |_, (way, x, start, out)| {
             let count = out.len();
-            let x = &values(&x)[way.group * length + start..][..count];
             let gradient = |target: usize| &values(&gradient)[target * length + start..][..count];
-            way.run(x, gradient, out);
+            way.run(&x[start..][..count], gradient, out);
         });
-        out.into_tensor(mixture.stack_shape(ways.len()))
+        for ((slot, ways), out) in slots.iter().zip(&ways).zip(outs) {
+            x[*slot] = out.into_tensor(mixture.stack_shape(ways.len()));
+        }
+        Stacks::from_list(x)
     }
 }
 

@@ -275,6 +275,31 @@ impl<B: Backend> Slots<B> {
     }
 }
 
+/// A tensor for every slot.
+#[derive(Clone, Debug, ExtensionType)]
+#[extension_type(fusion: cfg(not(target_family = "wasm")))]
+pub(crate) struct Stacks<B: Backend> {
+    pub(crate) x0: FloatTensor<B>,
+    pub(crate) x1: FloatTensor<B>,
+    pub(crate) x2: FloatTensor<B>,
+    pub(crate) x3: FloatTensor<B>,
+    pub(crate) x4: FloatTensor<B>,
+    pub(crate) x5: FloatTensor<B>,
+    pub(crate) x6: FloatTensor<B>,
+    pub(crate) x7: FloatTensor<B>,
+}
+
+impl<B: Backend> Stacks<B> {
+    fn from_list([x0, x1, x2, x3, x4, x5, x6, x7]: [FloatTensor<B>; SLOTS]) -> Self {
+        Self { x0, x1, x2, x3, x4, x5, x6, x7 }
+    }
+
+    fn into_list(self) -> [FloatTensor<B>; SLOTS] {
+        let Self { x0, x1, x2, x3, x4, x5, x6, x7 } = self;
+        [x0, x1, x2, x3, x4, x5, x6, x7]
+    }
+}
+
 /// The op.
 #[backend_extension(Cube, Flex, Fusion: cfg(not(target_family = "wasm")), Autodiff)]
 pub(crate) trait MixOps: Backend {
@@ -306,15 +331,17 @@ pub(crate) trait MixGradients: Backend {
     #[fusion(dtype = sums, shape = Shape::from([mixture.weights]))]
     fn mix_weight_gradient(sums: FloatTensor<Self>, mixture: Mixture) -> FloatTensor<Self>;
 
-    /// For the stack in a slot, whose moments are these, from the sums.
-    #[fusion(dtype = x, shape = x)]
-    fn mix_x_gradient(
-        x: FloatTensor<Self>,
-        moments: FloatTensor<Self>,
+    /// For the stacks that are wanted, from the sums. In the other places the stacks come back.
+    #[fusion(meta = |slots, _, _, _, _, _| {
+        let SlotsMetadata { x0, x1, x2, x3, x4, x5, x6, x7, .. } = slots.clone();
+        StacksMetadata { x0, x1, x2, x3, x4, x5, x6, x7 }
+    })]
+    fn mix_x_gradients(
+        #[extension_type] slots: Slots<Self>,
         weights: FloatTensor<Self>,
         gradient: FloatTensor<Self>,
         sums: FloatTensor<Self>,
-        slot: usize,
+        wanted: [bool; SLOTS],
         mixture: Mixture,
-    ) -> FloatTensor<Self>;
+    ) -> Stacks<Self>;
 }

@@ -4,7 +4,7 @@
 use burn::backend::TensorMetadata;
 use burn::backend::wgpu::{CubeBackend, CubeTensor};
 
-use super::{MixGradients, MixOps, Mixture, SLOTS, Slots, Term};
+use super::{MixGradients, MixOps, Mixture, SLOTS, Slots, Stacks, Term};
 use crate::norm::Standard;
 use crate::wgpu::{ACCESS, Program, contiguous, empty, summed};
 
@@ -54,25 +54,29 @@ impl MixGradients for CubeBackend {
         out
     }
 
-    fn mix_x_gradient(
-        x: CubeTensor,
-        moments: CubeTensor,
+    fn mix_x_gradients(
+        slots: Slots<Self>,
         weights: CubeTensor,
         gradient: CubeTensor,
         sums: CubeTensor,
-        slot: usize,
+        wanted: [bool; SLOTS],
         mixture: Mixture,
-    ) -> CubeTensor {
-        let (weights, gradient) = (contiguous(weights), contiguous(gradient));
-        let (x, moments, sums) = (contiguous(x), contiguous(moments), contiguous(sums));
-        let out = empty(&x, x.shape());
-        let mut buffers = vec![&gradient, &weights, &out];
-        buffers.extend(mixture.norms[slot].map(|_| &moments));
-        if mixture.norms[slot].is_some_and(|norm| norm.of_batch) {
-            buffers.extend([&x, &sums]);
+    ) -> Stacks<Self> {
+        let [weights, gradient, sums] = [weights, gradient, sums].map(contiguous);
+        let (mut x, moments) = slots.into_lists();
+        let wanted = x.iter_mut().zip(moments).enumerate().filter(|(slot, _)| wanted[*slot]);
+        for (slot, (x, moments)) in wanted {
+            let (values, moments) = (contiguous(x.clone()), contiguous(moments));
+            let out = empty(&values, values.shape());
+            let mut buffers = vec![&gradient, &weights, &out];
+            buffers.extend(mixture.norms[slot].map(|_| &moments));
+            if mixture.norms[slot].is_some_and(|norm| norm.of_batch) {
+                buffers.extend([&values, &sums]);
+            }
+            x_gradient(&mixture, slot).launch(&buffers);
+            *x = out;
         }
-        x_gradient(&mixture, slot).launch(&buffers);
-        out
+        Stacks::from_list(x)
     }
 }
 
