@@ -1,16 +1,12 @@
 //! The CPU twin: all candidates of a chunk while the chunk of the sums is in the first-level cache.
 
-// `with_simd` needs a type parameter to compile a function once for each instruction set; plain
-// loops, which the compiler vectorises, do not name it.
-#![allow(clippy::extra_unused_type_parameters)]
-
 use burn::backend::Flex;
 use burn::backend::flex::FlexTensor;
-use macerator::{Simd, with_simd};
+use macerator::{Simd, Vector};
 
 use super::{MixGradients, MixOps, Mixture, SLOTS, Slots, Stacks, Term};
 use crate::cpu::block::Block;
-use crate::cpu::columns::Columns;
+use crate::cpu::columns::{self, Columns, Formula, ROWS, Total};
 use crate::cpu::{self, contiguous, fold, for_each, for_parts, values};
 use crate::meter;
 use crate::norm::Standard;
@@ -53,7 +49,9 @@ impl MixOps for Flex {
             }
             for (term, scale) in mixture.terms.iter().zip(&candidates.scales) {
                 let out = &mut *outs[term.target];
-                add_scaled(candidates.part(term.stack, term.group, start, out.len()), scale, out);
+                let x = candidates.part(term.stack, term.group, start, out.len());
+                let rows = [&*scale.mean, &scale.factor, &scale.mean, &scale.mean];
+                columns::map(AddScaled, rows, [x; 2], out);
             }
         });
         sums.into_tensor(mixture.output_shape())
@@ -262,89 +260,102 @@ impl Way {
             return out.fill(0.0);
         };
         match self.through_moments {
-            true => pull(x, gradient(*target), factor, self, out),
-            false => scaled(gradient(*target), factor, out),
+            true => {
+                let rows = [&*self.mean, &self.slope, factor, &self.shift];
+                columns::map(Pull, rows, [x, gradient(*target)], out);
+            }
+            false => {
+                columns::map(Scaled { add: false }, [factor; ROWS], [gradient(*target); 2], out);
+            }
         }
         for (target, factor) in others {
-            add(gradient(*target), factor, out);
+            columns::map(Scaled { add: true }, [factor; ROWS], [gradient(*target); 2], out);
         }
     }
 }
 
 /// out += (x − mean) · factor.
-#[with_simd]
-fn add_scaled<S: Simd>(x: &[f32], scale: &Scale, out: &mut [f32]) {
-    let strip = scale.mean.len();
-    for (x, out) in x.chunks(strip).zip(out.chunks_mut(strip)) {
-        let scale = scale.mean.iter().zip(&scale.factor);
-        for ((x, out), (mean, factor)) in x.iter().zip(out).zip(scale) {
-            *out += (x - mean) * factor;
-        }
+#[derive(Clone, Copy)]
+struct AddScaled;
+
+impl Formula for AddScaled {
+    #[inline(always)]
+    fn at<S: Simd>(
+        self,
+        [mean, factor, ..]: &[Vector<S, f32>; ROWS],
+        x: Vector<S, f32>,
+        _: Vector<S, f32>,
+        out: Vector<S, f32>,
+    ) -> Vector<S, f32> {
+        (x - *mean).mul_add(*factor, out)
     }
 }
 
-/// out = x · factor.
-#[with_simd]
-fn scaled<S: Simd>(x: &[f32], factors: &[f32], out: &mut [f32]) {
-    for (x, out) in x.chunks(factors.len()).zip(out.chunks_mut(factors.len())) {
-        for ((x, out), factor) in x.iter().zip(out).zip(factors) {
-            *out = x * factor;
-        }
+/// out = gradient · factor, or that added.
+#[derive(Clone, Copy)]
+struct Scaled {
+    add: bool,
+}
+
+impl Formula for Scaled {
+    #[inline(always)]
+    fn at<S: Simd>(
+        self,
+        [factor, ..]: &[Vector<S, f32>; ROWS],
+        gradient: Vector<S, f32>,
+        _: Vector<S, f32>,
+        out: Vector<S, f32>,
+    ) -> Vector<S, f32> {
+        if self.add { gradient.mul_add(*factor, out) } else { gradient * *factor }
     }
 }
 
-/// out += x · factor.
-#[with_simd]
-fn add<S: Simd>(x: &[f32], factors: &[f32], out: &mut [f32]) {
-    for (x, out) in x.chunks(factors.len()).zip(out.chunks_mut(factors.len())) {
-        for ((x, out), factor) in x.iter().zip(out).zip(factors) {
-            *out += x * factor;
-        }
+/// The first term, with the shift and the slope of all.
+#[derive(Clone, Copy)]
+struct Pull;
+
+impl Formula for Pull {
+    #[inline(always)]
+    fn at<S: Simd>(
+        self,
+        [mean, slope, factor, shift]: &[Vector<S, f32>; ROWS],
+        x: Vector<S, f32>,
+        gradient: Vector<S, f32>,
+        _: Vector<S, f32>,
+    ) -> Vector<S, f32> {
+        gradient * *factor - (x - *mean).mul_add(*slope, *shift)
     }
 }
 
-#[with_simd]
-fn column_sums<S: Simd>(x: &[f32], columns: Columns, out: &mut [f32]) {
-    let mut sums = vec![0.0; columns.strip()];
-    for x in x.chunks(sums.len()) {
-        sums.iter_mut().zip(x).for_each(|(sum, x)| *sum += x);
+/// Σ gradient · (x − mean).
+#[derive(Clone, Copy)]
+struct Products;
+
+impl Formula for Products {
+    #[inline(always)]
+    fn at<S: Simd>(
+        self,
+        [mean, ..]: &[Vector<S, f32>; ROWS],
+        x: Vector<S, f32>,
+        gradient: Vector<S, f32>,
+        sum: Vector<S, f32>,
+    ) -> Vector<S, f32> {
+        gradient.mul_add(x - *mean, sum)
     }
+}
+
+/// Σ gradient.
+fn column_sums(gradient: &[f32], columns: Columns, out: &mut [f32]) {
+    let zeros = vec![0.0; columns.strip()];
+    let mut sums = zeros.clone();
+    columns::sum(Total, [&*zeros; ROWS], [gradient; 2], &mut sums);
     out.copy_from_slice(&columns.fold(&sums));
 }
 
 /// Σ gradient · (x − mean) · factor of the columns.
-#[with_simd]
-fn column_products<S: Simd>(
-    x: &[f32],
-    gradient: &[f32],
-    scale: &Scale,
-    columns: Columns,
-    out: &mut [f32],
-) {
-    let strip = columns.strip();
-    let mut products = vec![0.0; strip];
-    for (x, gradient) in x.chunks(strip).zip(gradient.chunks(strip)) {
-        let terms = products.iter_mut().zip(x.iter().zip(gradient)).zip(&scale.mean);
-        for ((product, (x, gradient)), mean) in terms {
-            *product += gradient * (x - mean);
-        }
-    }
+fn column_products(x: &[f32], gradient: &[f32], scale: &Scale, columns: Columns, out: &mut [f32]) {
+    let mut products = vec![0.0; columns.strip()];
+    columns::sum(Products, [&*scale.mean; ROWS], [x, gradient], &mut products);
     products.iter_mut().zip(&scale.factor).for_each(|(product, factor)| *product *= factor);
     out.copy_from_slice(&columns.fold(&products));
-}
-
-/// The first term, with the shift and the slope of all.
-#[with_simd]
-fn pull<S: Simd>(x: &[f32], gradient: &[f32], factor: &[f32], way: &Way, out: &mut [f32]) {
-    let strip = way.mean.len();
-    let inputs = x.chunks(strip).zip(gradient.chunks(strip));
-    for ((x, gradient), out) in inputs.zip(out.chunks_mut(strip)) {
-        let first = factor.iter().zip(&way.shift);
-        let second = way.mean.iter().zip(&way.slope);
-        for (((x, gradient), out), ((factor, shift), (mean, slope))) in
-            x.iter().zip(gradient).zip(out).zip(first.zip(second))
-        {
-            *out = gradient * factor - shift - (x - mean) * slope;
-        }
-    }
 }

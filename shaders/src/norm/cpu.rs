@@ -8,11 +8,11 @@
 use burn::backend::Flex;
 use burn::backend::TensorMetadata;
 use burn::backend::flex::FlexTensor;
-use macerator::{Simd, with_simd};
+use macerator::{Simd, Vector, with_simd};
 
 use super::{NormGradients, NormOps, Standard};
 use crate::cpu::block::Block;
-use crate::cpu::columns::Columns;
+use crate::cpu::columns::{self, Columns, Formula, ROWS, Total};
 use crate::cpu::{self, contiguous, for_chunks, values, zeros};
 use crate::meter;
 
@@ -122,24 +122,35 @@ fn scale_image<S: Simd>(x: &[f32], scale: &Scale, out: &mut [f32]) {
     }
 }
 
+/// Σ (x − mean)².
+#[derive(Clone, Copy)]
+struct Squares;
+
+impl Formula for Squares {
+    #[inline(always)]
+    fn at<S: Simd>(
+        self,
+        [mean, ..]: &[Vector<S, f32>; ROWS],
+        x: Vector<S, f32>,
+        _: Vector<S, f32>,
+        sum: Vector<S, f32>,
+    ) -> Vector<S, f32> {
+        (x - *mean).mul_add(x - *mean, sum)
+    }
+}
+
 /// Means of the columns, then Σ (x − mean)², into `out`, [2, channels].
-#[with_simd]
-pub(crate) fn image_moments<S: Simd>(x: &[f32], columns: Columns, out: &mut [f32]) {
+pub(crate) fn image_moments(x: &[f32], columns: Columns, out: &mut [f32]) {
     let (means, squares) = out.split_at_mut(out.len() / 2);
     let pixels = x.len() / means.len();
-    let mut sums = vec![0.0; columns.strip()];
-    for x in x.chunks(sums.len()) {
-        sums.iter_mut().zip(x).for_each(|(sum, x)| *sum += x);
-    }
+    let zeros = vec![0.0; columns.strip()];
+    let mut sums = zeros.clone();
+    columns::sum(Total, [&*zeros; ROWS], [x; 2], &mut sums);
     means.copy_from_slice(&columns.fold(&sums));
     means.iter_mut().for_each(|mean| *mean /= pixels as f32);
     let mean = columns.repeat(means.iter().copied());
     sums.fill(0.0);
-    for x in x.chunks(sums.len()) {
-        for ((sum, x), mean) in sums.iter_mut().zip(x).zip(&mean) {
-            *sum += (x - mean) * (x - mean);
-        }
-    }
+    columns::sum(Squares, [&*mean; ROWS], [x; 2], &mut sums);
     squares.copy_from_slice(&columns.fold(&sums));
 }
 
