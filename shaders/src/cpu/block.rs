@@ -12,19 +12,19 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use burn::backend::flex::{FlexTensor, Layout};
 use burn::tensor::{AllocationProperty, Bytes, DType, Shape};
 
-use super::zeros;
+use super::aligned::Aligned;
 
 /// Most floats that wait to be used again: 419 MB. A process that does steps of the paper's network at
 /// batch 16 holds 566 MB in all (`sdarts bench --method sdarts-adv --device cpu`).
 const KEPT: usize = 100 << 20;
 
 /// Floats of any value: whoever asks for them writes them all.
-pub(crate) struct Block(Vec<f32>);
+pub(crate) struct Block(Aligned);
 
 impl Block {
     pub(crate) fn new(count: usize) -> Self {
         let known = pool().take(count);
-        Self(known.unwrap_or_else(|| zeros(count)))
+        Self(known.unwrap_or_else(|| Aligned::new(count)))
     }
 
     /// A tensor of these numbers. burn may read it; where it writes in place, it copies it first, which
@@ -64,7 +64,7 @@ impl AsRef<[u8]> for Block {
 
 /// What waits, by its length.
 struct Pool {
-    waiting: BTreeMap<usize, Vec<Vec<f32>>>,
+    waiting: BTreeMap<usize, Vec<Aligned>>,
     floats: usize,
 }
 
@@ -76,13 +76,13 @@ fn pool() -> MutexGuard<'static, Pool> {
 }
 
 impl Pool {
-    fn take(&mut self, count: usize) -> Option<Vec<f32>> {
+    fn take(&mut self, count: usize) -> Option<Aligned> {
         let known = self.waiting.get_mut(&count)?.pop()?;
         self.floats -= count;
         Some(known)
     }
 
-    fn give(&mut self, values: Vec<f32>) {
+    fn give(&mut self, values: Aligned) {
         if self.floats + values.len() <= KEPT {
             self.floats += values.len();
             self.waiting.entry(values.len()).or_default().push(values);
@@ -124,11 +124,11 @@ mod tests {
     #[test]
     fn no_more_than_the_limit_waits() {
         let mut pool = Pool { waiting: BTreeMap::new(), floats: KEPT - 10 };
-        pool.give(vec![0.0; 11]);
-        assert_eq!(pool.take(11), None);
-        pool.give(vec![0.0; 10]);
+        pool.give(Aligned::new(11));
+        assert!(pool.take(11).is_none());
+        pool.give(Aligned::new(10));
         assert_eq!(pool.floats, KEPT);
-        assert_eq!(pool.take(10), Some(vec![0.0; 10]));
+        assert_eq!(pool.take(10).map(|values| values.len()), Some(10));
         assert_eq!(pool.floats, KEPT - 10);
     }
 }

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use macerator::{Simd, Vector};
 
+use super::aligned::Aligned;
 use super::planes::Planes;
 use super::{Kernel, dispatch, load, store, zero};
 
@@ -54,7 +55,7 @@ pub(crate) struct Plan {
     /// Taps of phase (y mod steps) · steps + x mod steps.
     phases: Vec<Vec<Tap>>,
     /// [tap][vector of a pixel] vectors.
-    weights: Vec<f32>,
+    weights: Aligned,
     /// Pixels of an output row.
     width: usize,
 }
@@ -116,15 +117,9 @@ impl Plan {
     }
 
     /// Some output rows of one phase of columns, filled up, one after another.
-    pub(crate) fn rows(
-        &self,
-        planes: &[f32],
-        rows: Range<usize>,
-        phase: usize,
-        out: &mut Vec<f32>,
-    ) {
+    pub(crate) fn rows(&self, planes: &[f32], rows: Range<usize>, phase: usize, out: &mut Aligned) {
         // A row may be written past its end; the next one writes over that.
-        out.resize(rows.len().saturating_sub(1) * self.row() + self.written(), 0.0);
+        out.resize(rows.len().saturating_sub(1) * self.row() + self.written());
         dispatch(Convolution { plan: self, planes, rows, phase, add: false, out });
     }
 
@@ -134,7 +129,7 @@ impl Plan {
         planes: &[f32],
         rows: Range<usize>,
         add: bool,
-        scratch: &mut Vec<f32>,
+        scratch: &mut Aligned,
         out: &mut [f32],
     ) {
         let width = self.width * self.planes.channels;
@@ -220,9 +215,9 @@ impl Convolution<'_> {
 }
 
 /// Weights [channels, taps] as [tap][vector of a pixel] vectors.
-fn pack(planes: &Planes, weight: &[f32], taps: usize) -> Vec<f32> {
+fn pack(planes: &Planes, weight: &[f32], taps: usize) -> Aligned {
     let floats = planes.flat(1);
-    let mut packed = vec![0.0; taps * floats];
+    let mut packed = Aligned::new(taps * floats);
     for (tap, row) in packed.chunks_exact_mut(floats).enumerate() {
         for (lane, value) in row.iter_mut().enumerate() {
             let channel = lane % planes.pixel;

@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use macerator::{Scalar, Simd, Vector};
 
+use super::aligned::Aligned;
 use super::narrow::{self, Dealt, Narrow};
 use super::{Kernel, dispatch, load, store, zero};
 
@@ -109,7 +110,7 @@ pub(crate) struct Gradient<'a> {
     /// [output, input], to which it is added.
     pub(crate) out: &'a mut [f32],
     /// Memory for pixels that are filled up.
-    pub(crate) filled: &'a mut Vec<f32>,
+    pub(crate) filled: &'a mut Aligned,
     pub(crate) dealt: &'a mut Dealt,
 }
 
@@ -138,7 +139,7 @@ pub(crate) struct Packed {
     inputs: usize,
     outputs: usize,
     /// [block][row][input] vectors.
-    values: Vec<f32>,
+    values: Aligned,
     block: usize,
 }
 
@@ -151,7 +152,7 @@ impl Packed {
     ) -> Self {
         let block = if outputs > lanes { VECTORS * lanes } else { lanes };
         let depth = rows * inputs;
-        let mut values = vec![0.0; outputs.div_ceil(block) * depth * block];
+        let mut values = Aligned::new(outputs.div_ceil(block) * depth * block);
         for (index, row) in values.chunks_exact_mut(block).enumerate() {
             let (first, input) = (index / depth * block, index % depth);
             for (output, value) in (first..outputs).zip(row) {
@@ -274,14 +275,14 @@ pub(crate) fn whole_vectors<'a, const L: usize>(
     values: &'a [f32],
     [channels, part]: [usize; 2],
     width: usize,
-    scratch: &'a mut Vec<f32>,
+    scratch: &'a mut Aligned,
 ) -> Pixels<'a> {
     let pixel = channels - part + part.next_multiple_of(L);
     if pixel == channels {
         return Pixels { values, pixel, row: width * pixel };
     }
-    scratch.clear();
-    scratch.resize(values.len() / channels * pixel, 0.0);
+    scratch.resize(values.len() / channels * pixel);
+    scratch.fill(0.0);
     for (filled, values) in scratch.chunks_exact_mut(pixel).zip(values.chunks_exact(channels)) {
         filled[..channels].copy_from_slice(values);
     }

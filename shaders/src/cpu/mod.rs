@@ -5,6 +5,7 @@
 //! get chunks whose size depends on the tensor alone, and sums over chunks are added in order, so
 //! no result depends on the number of threads.
 
+pub(crate) mod aligned;
 pub(crate) mod block;
 pub(crate) mod columns;
 pub(crate) mod convolve;
@@ -16,6 +17,7 @@ use burn::backend::flex::{FlexTensor, Layout};
 use burn::tensor::{Bytes, DType, Shape};
 use macerator::{AutoArch, Scalar, Simd, Vector, WithSimd};
 
+use aligned::Aligned;
 use narrow::Dealt;
 
 /// A function that is compiled for every vector length.
@@ -157,13 +159,13 @@ pub(crate) fn fold(parts: &[f32], size: usize) -> Vec<f32> {
 #[derive(Default)]
 pub(crate) struct Scratch {
     /// Planes of the input.
-    pub(crate) x: Vec<f32>,
+    pub(crate) x: Aligned,
     /// Planes of a gradient.
-    pub(crate) gradient: Vec<f32>,
+    pub(crate) gradient: Aligned,
     /// A row, or all rows, of an intermediate image.
-    pub(crate) rows: Vec<f32>,
+    pub(crate) rows: Aligned,
     /// Pixels filled up to whole vectors.
-    pub(crate) filled: Vec<f32>,
+    pub(crate) filled: Aligned,
     /// Pixels of few channels, dealt out.
     pub(crate) dealt: Dealt,
 }
@@ -181,10 +183,10 @@ pub(crate) fn with_scratch<R>(work: impl FnOnce(&mut Scratch) -> R) -> R {
 
 impl Scratch {
     const EMPTY: Self = Self {
-        x: Vec::new(),
-        gradient: Vec::new(),
-        rows: Vec::new(),
-        filled: Vec::new(),
+        x: Aligned::EMPTY,
+        gradient: Aligned::EMPTY,
+        rows: Aligned::EMPTY,
+        filled: Aligned::EMPTY,
         dealt: Dealt::EMPTY,
     };
 }

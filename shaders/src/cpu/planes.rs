@@ -5,6 +5,8 @@
 //! output row = Σ weight[tap] · plane[offset(tap) ..]. With stride s the columns are dealt out to s
 //! planes, column x to plane x mod s, which keeps that true.
 
+use super::aligned::Aligned;
+
 /// Where the rows of an image come from. Not a closure: those cannot be told to be inlined, and what
 /// is not inlined into a [`Kernel`](super::Kernel) is compiled without its vectors.
 pub(crate) trait Rows {
@@ -81,10 +83,10 @@ impl Planes {
 
     /// Fills `scratch` with an image, with `border` around it.
     #[inline(always)]
-    pub(crate) fn fill(&self, border: f32, scratch: &mut Vec<f32>, image: impl Rows) {
+    pub(crate) fn fill(&self, border: f32, scratch: &mut Aligned, image: impl Rows) {
         let Self { channels, pixel, height, width, padding, .. } = *self;
         let row = self.row();
-        scratch.resize((height + 2 * padding) * row, border);
+        scratch.resize((height + 2 * padding) * row);
         let (top, rest) = scratch.split_at_mut(padding * row);
         let (middle, bottom) = rest.split_at_mut(height * row);
         top.fill(border);
@@ -111,7 +113,7 @@ impl Planes {
 
     /// [`fill`](Self::fill) from an image as it is.
     #[inline(always)]
-    pub(crate) fn copy(&self, image: &[f32], border: f32, scratch: &mut Vec<f32>) {
+    pub(crate) fn copy(&self, image: &[f32], border: f32, scratch: &mut Aligned) {
         self.fill(border, scratch, Plain(image));
     }
 

@@ -118,8 +118,8 @@ impl<'a> Shared<'a> {
         };
         planes.copy(x, border, &mut scratch.x);
         let (columns, joined) = (&mut scratch.gradient, &mut scratch.rows);
-        columns.resize(planes.row(), 0.0);
-        joined.resize(width * planes.pixel, 0.0);
+        columns.resize(planes.row());
+        joined.resize(width * planes.pixel);
         for (y, out) in out.chunks_exact_mut(width * channels).enumerate() {
             let row = |row| &scratch.x[planes.offset(y * windows.stride + row, 0)..];
             join(row(0), row(1), row(2), columns);
@@ -158,10 +158,11 @@ impl<'a> Shared<'a> {
         let [_, width, channels] = windows.output();
         let Scratch { x: filled, gradient: sums, rows: row, .. } = scratch;
         planes.copy(x, f32::NEG_INFINITY, filled);
-        sums.clear();
-        sums.resize(filled.len(), 0.0);
+        sums.resize(filled.len());
+        sums.fill(0.0);
         let mut place = vec![0; width * planes.pixel];
-        row.resize(place.len(), 0.0);
+        row.resize(place.len());
+        row.fill(0.0);
         for (y, gradient) in gradient.chunks_exact(width * channels).enumerate() {
             planes.take(gradient, row);
             let offsets: [usize; TAPS] =

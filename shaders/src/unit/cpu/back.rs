@@ -278,7 +278,7 @@ impl Ready {
         let middle = Middle { matrix: &self.matrix, gradient, outputs, channels };
         let is_small = rows_at_once(width * channels) >= height;
         if is_small || matches!(self.matrix, Product::Narrow(_)) {
-            u.resize(height * width * channels, 0.0);
+            u.resize(height * width * channels);
             middle.multiply(gradient, u, dealt);
             self.back.planes.copy(u, 0.0, planes);
         } else {

@@ -14,6 +14,7 @@ use burn::backend::flex::FlexTensor;
 use macerator::{Simd, with_simd};
 
 use super::{BankGradients, BankOps, Operands, Prologue, Sizes};
+use crate::cpu::aligned::Aligned;
 use crate::cpu::block::Block;
 use crate::cpu::columns::Columns;
 use crate::cpu::convolve::Plan;
@@ -201,7 +202,7 @@ impl Activation<'_> {
     }
 
     /// Fills the planes of a unit, unless those of the unit before, `filled`, are the same.
-    fn fill(self, planes: Planes, filled: &mut Option<Planes>, scratch: &mut Vec<f32>) {
+    fn fill(self, planes: Planes, filled: &mut Option<Planes>, scratch: &mut Aligned) {
         if *filled != Some(planes) {
             planes.fill(0.0, scratch, self);
             *filled = Some(planes);
