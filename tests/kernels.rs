@@ -8,6 +8,7 @@ mod dense;
 mod mix;
 mod norm;
 mod pool;
+mod split;
 mod unit;
 
 use burn::tensor::{Device, Tensor, TensorData};

@@ -109,6 +109,14 @@ lab! {
         weights: |channels| vec![channels * channels],
         run: |kernels, x, weights| dense(kernels, x, weights, [1, 2, 2]),
     },
+    split: Op {
+        inputs: 1,
+        weights: |_| vec![],
+        run: |kernels, x, _| {
+            let (first, others) = shaders::split(kernels, x[0].clone(), 4);
+            Tensor::cat(vec![first, others], 0)
+        },
+    },
     batch_norm: Op {
         inputs: 1,
         weights: |_| vec![],

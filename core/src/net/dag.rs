@@ -5,6 +5,7 @@
 mod fan;
 
 use burn::tensor::Tensor;
+use shaders::Kernels;
 
 use super::EdgeTable;
 use crate::nn::{Builder, Flow, Pass};
@@ -88,7 +89,7 @@ impl Dag {
             let Some(state) = states.get(source) else { break };
             ahead = fan.forward(state, p, ahead, pass);
             if source + 1 >= self.inputs {
-                let (node, rest) = split(ahead, first.dims()[0]);
+                let (node, rest) = split(pass.kernels, ahead, first.dims()[0]);
                 ahead = rest;
                 let node = node.unwrap_or_else(|| zeros(&first, self.stride));
                 states.push(State::new(node.clone()));
@@ -105,13 +106,17 @@ fn first_node(source: usize, inputs: usize) -> usize {
 }
 
 /// The first activation of a stack, and the others.
-fn split(stack: Option<Tensor<4>>, batch: usize) -> (Option<Tensor<4>>, Option<Tensor<4>>) {
+fn split(
+    kernels: Kernels,
+    stack: Option<Tensor<4>>,
+    batch: usize,
+) -> (Option<Tensor<4>>, Option<Tensor<4>>) {
     let Some(stack) = stack else { return (None, None) };
-    let all = stack.dims()[0];
-    if all <= batch {
+    if stack.dims()[0] <= batch {
         return (Some(stack), None);
     }
-    (Some(stack.clone().slice([0..batch])), Some(stack.slice([batch..all])))
+    let (first, others) = shaders::split(kernels, stack, batch);
+    (Some(first), Some(others))
 }
 
 /// A node that nothing comes to.
