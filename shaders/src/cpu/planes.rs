@@ -125,6 +125,7 @@ impl Planes {
 
     /// Copies a row of pixels, filled up as kernels make them, into every `step`-th pixel of a row
     /// of an NHWC image, from `first` on; or adds it.
+    #[inline(always)]
     pub(crate) fn put(&self, row: &[f32], out: &mut [f32], [first, step]: [usize; 2], add: bool) {
         let Self { channels, pixel, .. } = *self;
         if step == 1 && pixel == channels {
@@ -163,6 +164,7 @@ impl Planes {
 }
 
 /// Copies numbers, or adds them.
+#[inline(always)]
 fn copy_or_add(values: &[f32], add: bool, out: &mut [f32]) {
     match add {
         true => out.iter_mut().zip(values).for_each(|(out, value)| *out += value),

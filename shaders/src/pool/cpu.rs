@@ -11,6 +11,7 @@ use burn::backend::flex::FlexTensor;
 use macerator::{Simd, with_simd};
 
 use super::{Pool, PoolGradients, PoolOps, Windows};
+use crate::cpu::aligned::Aligned;
 use crate::cpu::block::Block;
 use crate::cpu::convolve::{self, Plan};
 use crate::cpu::planes::{Planes, Rows};
@@ -72,9 +73,6 @@ fn inside(index: usize, stride: usize, size: usize) -> usize {
     (index * stride + 2).min(size) - first
 }
 
-/// Makes one row of three.
-type Join = fn(&[f32], &[f32], &[f32], &mut [f32]);
-
 /// What the images of a batch have in common.
 struct Shared<'a> {
     windows: &'a Windows,
@@ -111,24 +109,14 @@ impl<'a> Shared<'a> {
     /// Of an image: the three rows of a window become one, and its three columns.
     fn pool(&self, pool: Pool, x: &[f32], scratch: &mut Scratch, out: &mut [f32]) {
         let Self { windows, planes, .. } = self;
-        let [_, width, channels] = windows.output();
-        let (border, join): (f32, Join) = match pool {
-            Pool::Max => (f32::NEG_INFINITY, largest),
-            Pool::Average => (0.0, sum),
-        };
-        planes.copy(x, border, &mut scratch.x);
+        let [_, width, _] = windows.output();
+        planes.copy(x, if pool == Pool::Max { f32::NEG_INFINITY } else { 0.0 }, &mut scratch.x);
         let (columns, joined) = (&mut scratch.gradient, &mut scratch.rows);
         columns.resize(planes.row());
         joined.resize(width * planes.pixel);
-        for (y, out) in out.chunks_exact_mut(width * channels).enumerate() {
-            let row = |row| &scratch.x[planes.offset(y * windows.stride + row, 0)..];
-            join(row(0), row(1), row(2), columns);
-            let column = |column| &columns[planes.offset(0, column)..];
-            join(column(0), column(1), column(2), joined);
-            planes.put(joined, out, [0, 1], false);
-            if pool == Pool::Average {
-                scale(self.shares(y), out);
-            }
+        match pool {
+            Pool::Max => join(planes, windows, &Largest, &scratch.x, columns, joined, out),
+            Pool::Average => join(planes, windows, self, &scratch.x, columns, joined, out),
         }
     }
 
@@ -141,7 +129,7 @@ impl<'a> Shared<'a> {
         out: &mut [f32],
     ) {
         let Scratch { gradient: planes, rows, .. } = scratch;
-        self.back.planes.fill(0.0, planes, Divided { shared: self, gradient });
+        fill(self.back.planes, Divided { shared: self, gradient }, planes);
         self.back.image_rows(planes, 0..self.windows.shape[1], add, rows, out);
     }
 
@@ -155,7 +143,7 @@ impl<'a> Shared<'a> {
         out: &mut [f32],
     ) {
         let Self { windows, planes, .. } = self;
-        let [_, width, channels] = windows.output();
+        let [_, width, _] = windows.output();
         let Scratch { x: filled, gradient: sums, rows: row, .. } = scratch;
         planes.copy(x, f32::NEG_INFINITY, filled);
         sums.resize(filled.len());
@@ -163,42 +151,116 @@ impl<'a> Shared<'a> {
         let mut place = vec![0; width * planes.pixel];
         row.resize(place.len());
         row.fill(0.0);
-        for (y, gradient) in gradient.chunks_exact(width * channels).enumerate() {
-            planes.take(gradient, row);
-            let offsets: [usize; TAPS] =
-                std::array::from_fn(|tap| planes.offset(y * windows.stride + tap / 3, tap % 3));
-            find(filled, offsets, &mut place);
-            for (tap, offset) in offsets.into_iter().enumerate() {
-                add_at(&mut sums[offset..], row, &place, tap as u32);
-            }
-        }
+        spread(planes, windows, filled, gradient, row, &mut place, sums);
         planes.collect(sums, add, out);
     }
 }
 
 /// The gradient of a mean, divided by the sizes of the windows.
+#[derive(Clone, Copy)]
 struct Divided<'a> {
     shared: &'a Shared<'a>,
     gradient: &'a [f32],
 }
 
 impl Rows for Divided<'_> {
+    #[inline(always)]
     fn write(&self, y: usize, row: &mut [f32]) {
-        row.copy_from_slice(&self.gradient[y * row.len()..][..row.len()]);
-        scale(self.shared.shares(y), row);
+        let (start, shares) = (y * row.len(), self.shared.shares(y));
+        let values = self.gradient[start..][..row.len()].iter().zip(shares);
+        row.iter_mut().zip(values).for_each(|(row, (value, share))| *row = value * share);
     }
 }
 
 #[with_simd]
-fn scale<S: Simd>(factors: &[f32], row: &mut [f32]) {
-    row.iter_mut().zip(factors).for_each(|(value, factor)| *value *= factor);
+fn fill<'a, S: Simd>(planes: Planes, image: Divided<'a>, filled: &mut Aligned) {
+    planes.fill(0.0, filled, image);
 }
 
-/// The sum of three, number by number.
+/// Makes one number of three, and what comes of a row of windows.
+trait Join {
+    /// Must be `#[inline(always)]`, like the other.
+    fn join(&self, numbers: [f32; 3]) -> f32;
+    fn finish(&self, y: usize, row: &mut [f32]);
+}
+
+struct Largest;
+
+impl Join for Largest {
+    #[inline(always)]
+    fn join(&self, [first, second, third]: [f32; 3]) -> f32 {
+        let best = if wins(second, first) { second } else { first };
+        if wins(third, best) { third } else { best }
+    }
+
+    #[inline(always)]
+    fn finish(&self, _: usize, _: &mut [f32]) {}
+}
+
+/// A mean.
+impl Join for Shared<'_> {
+    #[inline(always)]
+    fn join(&self, [first, second, third]: [f32; 3]) -> f32 {
+        first + second + third
+    }
+
+    #[inline(always)]
+    fn finish(&self, y: usize, row: &mut [f32]) {
+        row.iter_mut().zip(self.shares(y)).for_each(|(value, share)| *value *= share);
+    }
+}
+
+/// All windows of an image that lies in planes: their rows, then their columns.
 #[with_simd]
-fn sum<S: Simd>(first: &[f32], second: &[f32], third: &[f32], out: &mut [f32]) {
+fn join<S: Simd, J: Join>(
+    planes: &Planes,
+    windows: &Windows,
+    way: &J,
+    x: &[f32],
+    columns: &mut [f32],
+    joined: &mut [f32],
+    out: &mut [f32],
+) {
+    let [_, width, channels] = windows.output();
+    for (y, out) in out.chunks_exact_mut(width * channels).enumerate() {
+        let row = |row| &x[planes.offset(y * windows.stride + row, 0)..];
+        join_three(way, row(0), row(1), row(2), columns);
+        let column = |column| &columns[planes.offset(0, column)..];
+        join_three(way, column(0), column(1), column(2), joined);
+        planes.put(joined, out, [0, 1], false);
+        way.finish(y, out);
+    }
+}
+
+#[inline(always)]
+fn join_three(way: &impl Join, first: &[f32], second: &[f32], third: &[f32], out: &mut [f32]) {
     for (((out, first), second), third) in out.iter_mut().zip(first).zip(second).zip(third) {
-        *out = first + second + third;
+        *out = way.join([*first, *second, *third]);
+    }
+}
+
+/// Adds the gradient of every maximum to the sums, in the planes of the input, where the maximum is.
+#[with_simd]
+fn spread<S: Simd>(
+    planes: &Planes,
+    windows: &Windows,
+    x: &[f32],
+    gradient: &[f32],
+    row: &mut [f32],
+    place: &mut [u32],
+    sums: &mut [f32],
+) {
+    let [_, width, channels] = windows.output();
+    for (y, gradient) in gradient.chunks_exact(width * channels).enumerate() {
+        planes.take(gradient, row);
+        let mut offsets = [0; TAPS];
+        for (tap, offset) in offsets.iter_mut().enumerate() {
+            *offset = planes.offset(y * windows.stride + tap / 3, tap % 3);
+        }
+        find(x, offsets, place);
+        for (tap, offset) in (0..).zip(offsets) {
+            add_at(&mut sums[offset..], row, place, tap);
+        }
     }
 }
 
@@ -208,22 +270,16 @@ fn wins(x: f32, best: f32) -> bool {
     x > best || x.is_nan()
 }
 
-/// The largest of three, number by number.
-#[with_simd]
-fn largest<S: Simd>(first: &[f32], second: &[f32], third: &[f32], out: &mut [f32]) {
-    for (((out, first), second), third) in out.iter_mut().zip(first).zip(second).zip(third) {
-        let best = if wins(*second, *first) { *second } else { *first };
-        *out = if wins(*third, best) { *third } else { best };
-    }
-}
-
 /// Which tap is the largest, the first one of equals.
-#[with_simd]
-fn find<S: Simd>(x: &[f32], offsets: [usize; TAPS], place: &mut [u32]) {
+#[inline(always)]
+fn find(x: &[f32], offsets: [usize; TAPS], place: &mut [u32]) {
     let count = place.len();
     // As names and not as an array: else the loop is not vectorised, and all gradients of max pooling
     // in `sdarts bench --method darts --profile --device cpu --threads 1` take 544 ms instead of 35.
-    let [a, b, c, d, e, f, g, h, i] = offsets.map(|offset| &x[offset..][..count]);
+    let [a, b, c, d, e, f, g, h, i] = offsets;
+    let [a, b, c] = [&x[a..][..count], &x[b..][..count], &x[c..][..count]];
+    let [d, e, f] = [&x[d..][..count], &x[e..][..count], &x[f..][..count]];
+    let [g, h, i] = [&x[g..][..count], &x[h..][..count], &x[i..][..count]];
     for (n, place) in place.iter_mut().enumerate() {
         let taps = [a[n], b[n], c[n], d[n], e[n], f[n], g[n], h[n], i[n]];
         let (mut best, mut at) = (taps[0], 0);
@@ -236,8 +292,8 @@ fn find<S: Simd>(x: &[f32], offsets: [usize; TAPS], place: &mut [u32]) {
     }
 }
 
-#[with_simd]
-fn add_at<S: Simd>(sums: &mut [f32], gradient: &[f32], place: &[u32], tap: u32) {
+#[inline(always)]
+fn add_at(sums: &mut [f32], gradient: &[f32], place: &[u32], tap: u32) {
     for ((sum, gradient), place) in sums.iter_mut().zip(gradient).zip(place) {
         *sum += if *place == tap { *gradient } else { 0.0 };
     }

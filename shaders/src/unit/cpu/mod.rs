@@ -173,18 +173,20 @@ impl Inputs {
     }
 }
 
-/// Applies batch norm and ReLU to a row of pixels.
-#[with_simd]
-fn apply<S: Simd>(prologue: Prologue, scale: &Scale, pixels: &mut [f32]) {
-    if prologue.norm.is_some() {
-        for pixels in pixels.chunks_mut(scale.mean.len()) {
-            for ((x, mean), factor) in pixels.iter_mut().zip(&scale.mean).zip(&scale.factor) {
-                *x = (*x - mean) * factor;
+impl Prologue {
+    /// Applies batch norm and ReLU to pixels.
+    #[inline(always)]
+    fn apply(&self, scale: &Scale, pixels: &mut [f32]) {
+        if self.norm.is_some() {
+            for pixels in pixels.chunks_mut(scale.mean.len()) {
+                for ((x, mean), factor) in pixels.iter_mut().zip(&scale.mean).zip(&scale.factor) {
+                    *x = (*x - mean) * factor;
+                }
             }
         }
-    }
-    if prologue.relu {
-        pixels.iter_mut().for_each(|x| *x = x.max(0.0));
+        if self.relu {
+            pixels.iter_mut().for_each(|x| *x = x.max(0.0));
+        }
     }
 }
 
@@ -197,6 +199,7 @@ struct Activation<'a> {
 }
 
 impl Activation<'_> {
+    #[inline(always)]
     fn scale(&self) -> &Scale {
         &self.inputs.scales[self.source]
     }
@@ -204,16 +207,22 @@ impl Activation<'_> {
     /// Fills the planes of a unit, unless those of the unit before, `filled`, are the same.
     fn fill(self, planes: Planes, filled: &mut Option<Planes>, scratch: &mut Aligned) {
         if *filled != Some(planes) {
-            planes.fill(0.0, scratch, self);
+            fill(planes, self, scratch);
             *filled = Some(planes);
         }
     }
 }
 
+#[with_simd]
+fn fill<'a, S: Simd>(planes: Planes, activation: Activation<'a>, scratch: &mut Aligned) {
+    planes.fill(0.0, scratch, activation);
+}
+
 impl Rows for Activation<'_> {
+    #[inline(always)]
     fn write(&self, y: usize, row: &mut [f32]) {
         row.copy_from_slice(&self.image[y * row.len()..][..row.len()]);
-        apply(self.inputs.sizes.prologue, self.scale(), row);
+        self.inputs.sizes.prologue.apply(self.scale(), row);
     }
 }
 
