@@ -9,6 +9,7 @@ pub(crate) mod aligned;
 pub(crate) mod block;
 pub(crate) mod columns;
 pub(crate) mod convolve;
+pub(crate) mod correlate;
 pub(crate) mod matrix;
 pub(crate) mod narrow;
 pub(crate) mod planes;
