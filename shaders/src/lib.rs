@@ -14,7 +14,7 @@
 //! | [`Climb::forward`] | a step of the attack: sign, ball, [`row_clip`] | 17 of them for a table of 14 rows |
 //! | [`pool`] | 3×3 pooling, the maximum and the mean at once | layout changes around each call, indices kept for the way back |
 //! | [`beside`], [`apart`] | tensors side by side, and the opposite | a launch for each tensor |
-//! | [`split`] | a stack in two | four passes over memory on the way back instead of one and a half |
+//! | [`split`] | a stack in two | on the way back zeros for each part, and a sum of both |
 //!
 //! A batch norm can be left to the kernel that reads the activation: [`Normed`]. Activations can lie in a
 //! stack, one after another along the batch, each with moments of its own: so a supernet computes in a

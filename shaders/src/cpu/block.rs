@@ -15,7 +15,7 @@ use burn::tensor::{AllocationProperty, Bytes, DType, Shape};
 use super::aligned::Aligned;
 
 /// Most floats that wait to be used again: 419 MB. A process that does steps of the paper's network at
-/// batch 16 holds 566 MB in all (`sdarts bench --method sdarts-adv --device cpu`).
+/// batch 16 holds 653 MB in all (`sdarts bench --method sdarts-adv --device cpu`).
 const KEPT: usize = 100 << 20;
 
 /// Floats of any value: whoever asks for them writes them all.

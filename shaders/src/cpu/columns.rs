@@ -5,8 +5,8 @@
 //! a strip.
 //!
 //! [`map`] and [`sum`] keep those numbers and the sums in registers and walk along the strips, four vectors
-//! of them at a time. Plain loops over one strip after another loaded them again for each, and took two to
-//! three times as long for a mixed operation.
+//! of them at a time. With plain loops, which loaded them again for each strip, all `mix` of `sdarts bench
+//! --method darts --device cpu --threads 2 --profile` took 55 ms instead of 37.
 
 use macerator::{Simd, Vector};
 
