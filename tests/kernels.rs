@@ -113,20 +113,26 @@ fn equals_plain_ops_everywhere<C: Case>(case: &C) {
     }
 }
 
-/// The derivative along a random direction is the gradient times that direction. `step` is in
-/// units of the inputs, which lie in [−1, 1).
+/// The derivative along a random direction is the gradient times that direction, on the CPU and on
+/// wgpu. `step` is in units of the inputs, which lie in [−1, 1).
 fn agrees_with_finite_differences<C: Case>(step: f32) {
-    let cpu = Device::flex();
+    agrees_with_finite_differences_on::<C>(&Device::flex(), 24, step);
+    if let Some(gpu) = crate::devices::wgpu() {
+        agrees_with_finite_differences_on::<C>(&gpu, 4, step);
+    }
+}
+
+fn agrees_with_finite_differences_on<C: Case>(device: &Device, cases: u32, step: f32) {
     let loss = |inputs: &[Vec<f32>], op: &Op| -> f64 {
-        let tensors = inputs.iter().map(|values| vector(values, &cpu)).collect();
+        let tensors = inputs.iter().map(|values| vector(values, device)).collect();
         let y = numbers(op(Kernels::Fused, tensors));
         let probe = noise(y.len(), 99);
         y.iter().zip(&probe).map(|(y, probe)| f64::from(*y) * f64::from(*probe)).sum()
     };
-    runner(24)
+    runner(cases)
         .run(&C::strategy(), |case| {
             let (inputs, op) = (case.inputs(), case.op());
-            let gradients = evaluate(Kernels::Fused, &cpu, &inputs, &op).gradients;
+            let gradients = evaluate(Kernels::Fused, device, &inputs, &op).gradients;
             for (index, gradient) in gradients.iter().enumerate() {
                 let direction = noise(gradient.len(), 7);
                 let shifted = |sign: f32| {

@@ -39,13 +39,12 @@ impl<B: MixOps + MixGradients> Backward<B, PARENTS> for MixBackward {
         if let Some(node) = weight_node {
             grads.register::<B>(node.id, B::mix_weight_gradient(sums.clone(), mixture.clone()));
         }
-        let is_wanted = |slot: usize| slot < mixture.count && nodes[slot].is_some();
-        let wanted = std::array::from_fn(is_wanted);
+        let count = mixture.count;
+        let wanted = std::array::from_fn(|slot| slot < count && nodes[slot].is_some());
         if wanted.contains(&true) {
             let gradients =
                 B::mix_x_gradients(slots, weights, gradient.clone(), sums, wanted, mixture);
-            let nodes = nodes.into_iter().zip(gradients.into_list()).zip(wanted);
-            for ((node, gradient), _) in nodes.filter(|(_, wanted)| *wanted) {
+            for (node, gradient) in nodes.into_iter().zip(gradients.into_list()).take(count) {
                 if let Some(node) = node {
                     grads.register::<B>(node.id, gradient);
                 }
