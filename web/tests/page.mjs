@@ -506,7 +506,10 @@ const tests = {
     const page = await open(address('darts', 'none', 'cpu'));
     await isLive(page);
     await page.setInputFiles('#open-folder', folder);
-    await page.locator('#live:has-text("80 images of 2 classes")').waitFor();
+    await lane(page).locator('.badge:has-text("80 images of 2 classes of yours")').waitFor();
+    await advances(page);
+    await page.evaluate(hash => { location.hash = hash; }, address('darts', 'none', 'cpu', { seed: 1 }));
+    await page.locator('.badge:has-text("live on the CPU (as set)"):not(:has-text("yours"))').first().waitFor();
     await advances(page);
     writeFileSync(join(folder, 'dark', '0.bmp'), 'no image');
     await page.setInputFiles('#open-folder', folder);

@@ -35,6 +35,8 @@ class Page {
   }
 
   #shown() { return this.lanes.filter(lane => lane.visible); }
+  /** The chosen folder, if these searches are on it. */
+  get #folder() { return this.state.settings['data.name'] === 'folder' ? this.images : null; }
   get #playing() { return this.#shown().some(lane => lane.client.playing); }
 
   #bind() {
@@ -220,10 +222,11 @@ class Page {
       lane.client.terminate();
       if (method === 'none') return;
       const request = link.request(this.state, method);
-      const answer = await lane.client.open({ request, device, images: this.images }, saved?.[index]);
+      const answer = await lane.client.open({ request, device, images: this.#folder }, saved?.[index]);
       if (!saved) lane.clear();
       lane.title = method;
-      lane.badge = answer.kind === 'webgpu' ? 'live on WebGPU' : `live on the CPU (${answer.why})`;
+      const where = answer.kind === 'webgpu' ? 'live on WebGPU' : `live on the CPU (${answer.why})`;
+      lane.badge = this.#folder ? `${where}, ${listed(this.#folder)} of yours` : where;
       lane.saves = ['genotype', 'events', 'checkpoint'];
       lane.measures = true;
       if (index === 0) this.#fill(answer.config);
@@ -235,7 +238,7 @@ class Page {
   }
 
   #keep() {
-    if (!this.live || this.viewing || this.images || !this.lanes[0].client.snapshot) return;
+    if (!this.live || this.viewing || this.#folder || !this.lanes[0].client.snapshot) return;
     const lanes = this.lanes.map(({ client }) => ({ snapshot: client.snapshot, lines: client.lines }));
     keep({ address: link.write(this.state), lanes }).catch(() => {});
   }
@@ -244,12 +247,10 @@ class Page {
   async #files(files) {
     const events = files.find(file => file.name.endsWith('.jsonl'));
     if (events) return this.#view(events);
-    const listed = files.map(file => ({ path: file.path ?? file.webkitRelativePath, file: file.file ?? file }));
-    this.images = byClass(listed);
-    const { labelled, classes } = this.images;
+    this.images = byClass(files.map(file => ({ path: file.path ?? file.webkitRelativePath, file: file.file ?? file })));
     this.state.settings = { ...this.state.settings, 'data.name': 'folder', 'data.train_images': 0 };
     await this.open(true);
-    find('live').textContent = `Searching on ${labelled.length} images of ${classes.length} classes. They stay in this browser.`;
+    find('live').textContent = `Searching on ${listed(this.images)}. They stay in this browser.`;
   }
 
   async #view(file) {
@@ -275,6 +276,8 @@ class Page {
     this.tell('');
   }
 }
+
+const listed = ({ labelled, classes }) => `${labelled.length} images of ${classes.length} classes`;
 
 /** The files of a dropped folder. */
 async function walk(entry) {
