@@ -67,7 +67,9 @@ async function open(hash = '', options = {}) {
   return page;
 }
 
-const address = (left, right, device, settings = {}) => `#${new URLSearchParams({ preset: 'browser', left, right, device, ...settings })}`;
+/** The address of a search that outlasts every test, with the most epochs that the form takes, unless `settings` give its end. */
+const address = (left, right, device, settings = {}) =>
+  `#${new URLSearchParams({ preset: 'browser', left, right, device, 'search.epochs': 200, ...settings })}`;
 const lane = (page, index = 0) => page.locator('.lane').nth(index);
 const isLive = page => page.locator('#play:enabled').waitFor({ timeout: 60_000 });
 const status = (page, index = 0) => lane(page, index).locator('.status').textContent();
@@ -434,7 +436,7 @@ const tests = {
   'a lost device is a message, and Play goes on': async () => {
     const worker = `const request = GPUAdapter.prototype.requestDevice;
       GPUAdapter.prototype.requestDevice = async function (...asked) { return self.lost = await request.apply(this, asked); };`;
-    const page = await open(address('darts', 'none', 'wgpu', { ...TINIER, 'search.epochs': 100 }), { worker });
+    const page = await open(address('darts', 'none', 'wgpu', { ...TINIER, 'search.epochs': 200 }), { worker });
     await isLive(page);
     await advances(page, 300_000);
     await page.waitForTimeout(SNAPSHOT);
@@ -534,7 +536,7 @@ const tests = {
     if (!given.screenshots) return;
     mkdirSync(given.screenshots, { recursive: true });
     for (const [name, options] of [['light', {}], ['dark', { colorScheme: 'dark' }], ['phone', { viewport: { width: 390, height: 844 } }]]) {
-      const page = await open(address('darts', 'sdarts-rs', 'cpu'), options);
+      const page = await open(address('darts', 'sdarts-rs', 'cpu', { 'search.epochs': 10 }), options);
       await isLive(page);
       await page.locator('#lanes .status:has-text("epoch 5")').first().waitFor({ timeout: 120_000 });
       await page.click('#play');
