@@ -13,9 +13,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     let node = index / (CHANNELS * BLOCKS);
     let all = node * LENGTH + places;
     var sum = {{ start }};
-    switch node {
-{{ targets }}    }
-    y[all.x] = sum.x;
+{{ sums }}    y[all.x] = sum.x;
     y[all.y] = sum.y;
     y[all.z] = sum.z;
     y[all.w] = sum.w;

@@ -149,18 +149,68 @@ impl Bindings {
     }
 }
 
-/// Four numbers of a buffer, at `places` after so many.
-fn four(name: &str, start: usize) -> String {
-    let number = |lane| format!("{name}[{start}u + places.{lane}]");
+/// Four numbers of an activation, which begins at `start`.
+fn four(name: &str, start: &str) -> String {
+    let number = |lane| format!("{name}[{start} * LENGTH + places.{lane}]");
     format!("vec4({}, {}, {}, {})", number('x'), number('y'), number('z'), number('w'))
 }
 
 /// A line that reads the mean and the scale, 1 / √(variance + eps), of an activation of a slot.
-fn norm_of(mixture: &Mixture, norm: Standard, slot: usize, group: usize) -> String {
-    let (mean, variance) = (group * mixture.channels(), (norm.groups + group) * mixture.channels());
-    let mean = format!("m{slot}[{mean}u + channel]");
-    let scale = format!("inverseSqrt(m{slot}[{variance}u + channel] + {:e})", norm.eps);
-    format!("            let mean = {mean}; let scale = {scale};\n")
+fn norm_of(norm: Standard, slot: usize, activation: &str) -> String {
+    let Standard { groups, eps, .. } = norm;
+    let mean = format!("m{slot}[{activation} * CHANNELS + channel]");
+    let variance = format!("m{slot}[({groups}u + {activation}) * CHANNELS + channel]");
+    format!("let mean = {mean}; let scale = inverseSqrt({variance} + {eps:e});\n")
+}
+
+/// A WGSL function that returns the terms of an owner: of a node, of an activation, or of a row of sums.
+struct Terms {
+    text: String,
+    /// Terms of an owner, with those that are none.
+    width: usize,
+}
+
+impl Terms {
+    /// `belongs` gets an owner, a term and its place among all.
+    fn new(
+        name: &str,
+        owners: usize,
+        mixture: &Mixture,
+        belongs: impl Fn(usize, &Term, usize) -> bool,
+    ) -> Self {
+        let of_owner = |owner| {
+            let places = mixture.terms.iter().enumerate();
+            let places = places.filter(|(place, term)| belongs(owner, term, *place));
+            places.map(|(place, _)| place).collect::<Vec<usize>>()
+        };
+        let owners: Vec<Vec<usize>> = (0..owners).map(of_owner).collect();
+        let width = owners.iter().map(Vec::len).max().unwrap_or(0);
+        let mut text = format!("fn {name}(index: u32) -> Term {{\n    switch index {{\n");
+        for (owner, places) in owners.iter().enumerate() {
+            for (number, place) in places.iter().enumerate() {
+                let Term { target, group, weight, .. } = mixture.terms[*place];
+                let (index, row) = (owner * width + number, mixture.targets + place);
+                let term = format!("Term({group}u, {target}u, {weight}u, {row}u)");
+                text += &format!("        case {index}u: {{ return {term}; }}\n");
+            }
+        }
+        text += "        default: { return NO_TERM; }\n    }\n}\n\n";
+        Self { text, width }
+    }
+
+    /// `lines` for every term of an owner.
+    fn each(&self, name: &str, owner: &str, lines: &str) -> String {
+        format!(
+            "    for (var number = 0u; number < {width}u; number++) {{
+        let term = {name}({owner} * {width}u + number);
+        if term.weight == NO_TERM.weight {{
+            continue;
+        }}
+        {lines}    }}
+",
+            width = self.width
+        )
+    }
 }
 
 /// Cases of a switch.
@@ -190,28 +240,30 @@ fn sum(mixture: &Mixture, slots: std::ops::Range<usize>) -> Program {
     for slot in slots.clone() {
         bindings.add_slot(mixture, slot);
     }
-    let of_target = |target| {
-        let terms = mixture.terms.iter();
-        let terms = terms.filter(|term| term.target == target && slots.contains(&term.stack));
-        let term = |Term { stack, group, weight, .. }: &Term| {
-            let values = four(&format!("x{stack}"), group * mixture.length());
-            match mixture.norms[*stack] {
-                None => format!("            sum += weights[{weight}u] * {values};\n"),
-                Some(norm) => {
-                    let norm = norm_of(mixture, norm, *stack, *group);
-                    let sum = format!("sum += weights[{weight}u] * scale * ({values} - mean);");
-                    format!("            {{\n{norm}            {sum}\n            }}\n")
-                }
+    let (mut functions, mut sums) = (String::new(), String::new());
+    for slot in slots {
+        let name = format!("terms{slot}");
+        let terms = Terms::new(&name, mixture.targets, mixture, |target, term, _| {
+            term.target == target && term.stack == slot
+        });
+        let values = four(&format!("x{slot}"), "term.activation");
+        let lines = match mixture.norms[slot] {
+            None => format!("sum += weights[term.weight] * {values};\n"),
+            Some(norm) => {
+                let norm = norm_of(norm, slot, "term.activation");
+                format!("{norm}        sum += weights[term.weight] * scale * ({values} - mean);\n")
             }
         };
-        terms.map(term).collect()
-    };
+        sums += &terms.each(&name, "node", &lines);
+        functions += &terms.text;
+    }
     let threads = mixture.targets * mixture.fours();
-    let program = Program::of_pieces("mix", FOURS, threads).and_pieces([include_str!("mix.wgsl")]);
-    sized(program, mixture)
+    let pieces = [include_str!("terms.wgsl"), include_str!("mix.wgsl")];
+    sized(Program::of_pieces("mix", FOURS, threads).and_pieces(pieces), mixture)
         .constant("bindings", bindings.text)
+        .constant("terms", functions)
         .constant("start", start)
-        .constant("targets", cases(mixture.targets, of_target))
+        .constant("sums", sums)
 }
 
 /// The rows of sums over the slots of a launch; the first launch has those of the gradient, too.
@@ -221,32 +273,40 @@ fn products(mixture: &Mixture, slots: std::ops::Range<usize>) -> Program {
     let first = if slots.start == 0 { 0 } else { row_of(slots.start) };
     let rows = first..row_of(slots.end);
     let mut bindings = Bindings::after(2);
+    let place_of = |index: usize| (rows.start + index).checked_sub(mixture.targets);
+    let terms = Terms::new("term_of", rows.len(), mixture, |index, _, place| {
+        place_of(index) == Some(place)
+    });
+    let mut cases = String::new();
     for slot in slots {
         bindings.add_slot(mixture, slot);
-    }
-    let row = |index: usize| {
-        let Some(place) = (rows.start + index).checked_sub(mixture.targets) else {
-            let gradient = format!("gradient[{}u + place]", index * mixture.length());
-            return format!("            {PIXELS} {{ sum += {gradient}; }}\n");
-        };
-        let Term { stack, group, target, .. } = mixture.terms[place];
-        let value = format!("x{stack}[{}u + place]", group * mixture.length());
-        let gradient = format!("gradient[{}u + place]", target * mixture.length());
-        match mixture.norms[stack] {
-            None => format!("            {PIXELS} {{ sum += {gradient} * {value}; }}\n"),
+        let place = format!("x{slot}[term.activation * LENGTH + place]");
+        let sum = match mixture.norms[slot] {
+            None => format!("{PIXELS} {{ sum += gradient[start + place] * {place}; }}\n"),
             Some(norm) => {
-                let norm = norm_of(mixture, norm, stack, group);
-                let sum = format!("{PIXELS} {{ sum += {gradient} * ({value} - mean); }}");
-                format!("{norm}            {sum}\n            sum *= scale;\n")
+                let norm = norm_of(norm, slot, "term.activation");
+                let sum = format!("sum += gradient[start + place] * ({place} - mean);");
+                format!("{norm}        {PIXELS} {{ {sum} }}\n        sum *= scale;\n")
             }
-        }
-    };
-    let (sizes, source) = (include_str!("sizes.wgsl"), include_str!("sums.wgsl"));
+        };
+        let end = row_of(slot + 1) - rows.start;
+        cases += &format!("    }} else if row < {end}u {{\n        {sum}");
+    }
+    let (sizes, terms_piece) = (include_str!("sizes.wgsl"), include_str!("terms.wgsl"));
+    let source = include_str!("sums.wgsl");
     let columns = rows.len() * mixture.channels();
-    sized(Program::of_sums("mix_sums", [sizes], source, columns, mixture.pixels()), mixture)
-        .constant("bindings", bindings.text)
-        .constant("rows", cases(rows.len(), row))
-        .sizes([("first_row", rows.start), ("all_rows", mixture.targets + mixture.terms.len())])
+    sized(
+        Program::of_sums("mix_sums", [sizes, terms_piece], source, columns, mixture.pixels()),
+        mixture,
+    )
+    .constant("bindings", bindings.text)
+    .constant("terms", terms.text)
+    .constant("cases", cases)
+    .sizes([
+        ("gradients", mixture.targets.saturating_sub(rows.start)),
+        ("first_row", rows.start),
+        ("all_rows", mixture.targets + mixture.terms.len()),
+    ])
 }
 
 fn weight_gradient(mixture: &Mixture) -> Program {
@@ -271,34 +331,27 @@ fn x_gradient(mixture: &Mixture, slot: usize) -> Program {
         bindings.add(&format!("x{slot}"));
         bindings.add("sums");
     }
-    let of_group = |group: usize| {
-        let mut text = norm.map_or_else(String::new, |norm| norm_of(mixture, norm, slot, group));
-        if of_batch {
-            let values = four(&format!("x{slot}"), group * mixture.length());
-            text += &format!("            let value = ({values} - mean) * scale;\n");
-        }
-        for place in mixture.of_group(slot, group) {
-            let Term { target, weight, .. } = mixture.terms[place];
-            let mut gradient = four("gradient", target * mixture.length());
-            if of_batch {
-                let row = |row: usize| format!("sums[{}u + channel]", row * mixture.channels());
-                let (sum, product) = (row(target), row(mixture.targets + place));
-                let means = format!("({sum} + value * {product}) / {}.0", mixture.pixels());
-                gradient = format!("({gradient} - {means})");
-            }
-            text += &format!("            sum += weights[{weight}u] * {gradient};\n");
-        }
-        if norm.is_some() {
-            text += "            sum *= scale;\n";
-        }
-        text
-    };
+    let terms = Terms::new("terms", mixture.groups[slot], mixture, |group, term, _| {
+        term.stack == slot && term.group == group
+    });
+    let mut start = norm.map_or_else(String::new, |norm| norm_of(norm, slot, "activation"));
+    let mut gradient = four("gradient", "term.node");
+    if of_batch {
+        let values = four(&format!("x{slot}"), "activation");
+        start += &format!("    let value = ({values} - mean) * scale;\n");
+        let row = |row| format!("sums[{row} * CHANNELS + channel]");
+        let (sum, product) = (row("term.node"), row("term.row"));
+        gradient += &format!(" - ({sum} + value * {product}) / f32(PIXELS)");
+    }
+    let sum = format!("sum += weights[term.weight] * ({gradient});\n");
     let threads = mixture.groups[slot] * mixture.fours();
-    let source = include_str!("x_gradient.wgsl");
-    let program = Program::of_pieces("mix_x_gradient", FOURS, threads).and_pieces([source]);
-    sized(program, mixture)
+    let pieces = [include_str!("terms.wgsl"), include_str!("x_gradient.wgsl")];
+    sized(Program::of_pieces("mix_x_gradient", FOURS, threads).and_pieces(pieces), mixture)
         .constant("bindings", bindings.text)
-        .constant("groups", cases(mixture.groups[slot], of_group))
+        .constant("start", start)
+        .constant("sums", terms.each("terms", "activation", &sum))
+        .constant("terms", terms.text)
+        .constant("factor", if norm.is_some() { "scale" } else { "1.0" })
 }
 
 #[cfg(test)]
@@ -364,6 +417,21 @@ mod tests {
         for mixture in mixtures() {
             let taken: Vec<usize> = launches(&mixture, 3, 2).into_iter().flatten().collect();
             assert_eq!(taken, (0..mixture.count).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn the_sum_over_a_stack_is_written_once_for_all_its_terms() {
+        for mixture in mixtures() {
+            for slots in launches(&mixture, 3, 2) {
+                let count = slots.len();
+                let text = sum(&mixture, slots).text();
+                assert_eq!(text.matches("sum += weights[").count(), count, "{text}");
+            }
+            for slot in 0..mixture.count {
+                let text = x_gradient(&mixture, slot).text();
+                assert_eq!(text.matches("sum += weights[").count(), 1, "{text}");
+            }
         }
     }
 }

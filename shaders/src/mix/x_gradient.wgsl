@@ -14,9 +14,9 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     let channel = index % CHANNELS;
     let places = places_of(index);
     let activation = index / (CHANNELS * BLOCKS);
+    {{ start }}
     var sum = vec4(0.0);
-    switch activation {
-{{ groups }}    }
+{{ sums }}    sum *= {{ factor }};
     let all = activation * LENGTH + places;
     out[all.x] = sum.x;
     out[all.y] = sum.y;

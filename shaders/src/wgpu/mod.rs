@@ -209,10 +209,15 @@ mod tests {
     use super::*;
 
     impl Program {
+        /// The filled template.
+        pub(crate) fn text(&self) -> String {
+            self.source().complete()
+        }
+
         /// What naga, which compiles WGSL natively, has against the text. In a browser a module that
         /// fails is only logged, and old numbers come back.
         pub(crate) fn validate(&self) -> Result<(), String> {
-            let text = self.source().complete();
+            let text = self.text();
             let module =
                 naga::front::wgsl::parse_str(&text).map_err(|error| error.emit_to_string(&text))?;
             naga::valid::Validator::new(Default::default(), naga::valid::Capabilities::empty())
