@@ -24,9 +24,14 @@ fn put(pixel: u32, number: u32, output: u32, low: vec4<f32>, high: vec4<f32>) {
         return;
     }
     let place = (number * OUT_PIXELS + pixel) * TO + output;
-    for (var o = 0u; o < min(TO - output, 8u); o++) {
-        out[place + o] = select(low[o & 3u], high[o & 3u], o >= 4u);
-    }
+    if output + 0u < TO { out[place + 0u] = low[0]; }
+    if output + 1u < TO { out[place + 1u] = low[1]; }
+    if output + 2u < TO { out[place + 2u] = low[2]; }
+    if output + 3u < TO { out[place + 3u] = low[3]; }
+    if output + 4u < TO { out[place + 4u] = high[0]; }
+    if output + 5u < TO { out[place + 5u] = high[1]; }
+    if output + 6u < TO { out[place + 6u] = high[2]; }
+    if output + 7u < TO { out[place + 7u] = high[3]; }
 }
 
 @compute @workgroup_size(WORKGROUP)

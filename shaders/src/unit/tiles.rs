@@ -1,9 +1,12 @@
 //! The inner loops of the WGSL kernels, written out. A thread computes several numbers of a row, and of
 //! another row, and keeps in registers what they share: each input is loaded once for all taps that meet
-//! it, each weight once for all numbers. On a software Vulkan, where a load is a loop over the lanes of a
-//! vector, a DARTS step (4 cells, 8 channels, batch 8, 16×16) spends 0.32 s instead of 2.61 s in the
-//! depthwise convolutions, 0.27 s instead of 0.99 s on their way back to x and 0.26 s instead of 1.54 s in
-//! the gradients of weights (`sdarts bench --device wgpu --profile`).
+//! it, each weight once for all numbers.
+//!
+//! A software Vulkan loads in a loop over the lanes of a vector, and goes through every case of a switch
+//! with those lanes at rest that it is not for. There a DARTS step (4 cells, 8 channels, batch 8, 16×16)
+//! spends 0.08 s in the depthwise convolutions, 0.05 s on their way back to x and 0.07 s in the gradients
+//! of weights. With one number a thread and a case for each unit it was 2.61, 0.99 and 1.54 s; with
+//! several numbers and a case for each unit still 0.26, 0.27 and 0.18 s (`sdarts bench --device wgpu --profile`).
 
 use std::ops::Range;
 
@@ -40,25 +43,30 @@ fn kind(unit: &Unit) -> Kind {
     (unit.size, unit.dilation)
 }
 
-/// The functions of all kinds of units.
-pub(super) fn functions(sizes: &Sizes, text: impl Fn(Kind) -> String) -> String {
+/// The kinds of all units, each once.
+fn kinds(sizes: &Sizes) -> Vec<Kind> {
     let mut kinds: Vec<Kind> = sizes.units.iter().map(kind).collect();
     kinds.sort_unstable();
     kinds.dedup();
-    kinds.into_iter().map(text).collect()
+    kinds
 }
 
-/// The cases of a switch over the units that call the function of their kind.
+/// The functions of all kinds of units.
+pub(super) fn functions(sizes: &Sizes, text: impl Fn(Kind) -> String) -> String {
+    kinds(sizes).into_iter().map(text).collect()
+}
+
+/// The cases of a switch over the units that call the function of their kind; one for each kind.
 pub(super) fn calls(sizes: &Sizes, name: &str, arguments: &str) -> String {
     let mut cases = String::new();
-    for (index, unit) in sizes.units.iter().enumerate() {
-        let last = index + 1 == sizes.units.len();
-        let case = if last { "default".to_owned() } else { format!("case {index}u") };
-        let (size, dilation) = kind(unit);
+    for (size, dilation) in kinds(sizes) {
+        let units =
+            sizes.units.iter().enumerate().filter(|(_, unit)| kind(unit) == (size, dilation));
+        let numbers: Vec<String> = units.map(|(index, _)| format!("{index}u")).collect();
         let call = format!("{name}_{size}_{dilation}({arguments});");
-        cases += &format!("        {case}: {{ {call} }}\n");
+        cases += &format!("        case {}: {{ {call} }}\n", numbers.join(", "));
     }
-    cases
+    cases + "        default: {}\n"
 }
 
 /// Lines for every number of a tile that is in the row.
@@ -196,6 +204,9 @@ const SUMS: &str = "sums: ptr<function, array<f32, TILE>>, below: ptr<function, 
 
 /// `lines` for every row i of a kernel, `tap`, with its weights as w0, w1, ...; with two rows once more,
 /// and with the weights of the row before as p0, p1, ..., which are 0 where there is none.
+///
+/// The number of steps is not written as the constant that it is: lanes at rest go through a loop that a
+/// compiler has unrolled in full, else once (119 and 86 ms in the depthwise convolutions of the step above).
 fn loop_over_taps(size: usize, two_rows: bool, tap: &str, lines: &str) -> String {
     let last = size - 1;
     let weight =
@@ -206,14 +217,14 @@ fn loop_over_taps(size: usize, two_rows: bool, tap: &str, lines: &str) -> String
         format!("        let p{j} = w{j};\n        w{j} = {next};\n")
     };
     let (before, steps, tap, load) = match two_rows {
-        false => (String::new(), size, tap.to_owned(), each(0..size, one)),
+        false => (String::new(), "unit.size", tap.to_owned(), each(0..size, one)),
         true => {
             let before = each(0..size, |j| format!("    var w{j} = 0.0;\n"));
-            (before, size + 1, format!("min({tap}, {last}u)"), each(0..size, two))
+            (before, "unit.size + 1u", format!("min({tap}, {last}u)"), each(0..size, two))
         }
     };
     format!(
-        "{before}    for (var i = 0u; i < {steps}u; i++) {{
+        "{before}    for (var i = 0u; i < {steps}; i++) {{
         let tap = {tap};
 {load}        // Above the image this wraps around to a huge number, so one comparison does.
 {lines}    }}
@@ -251,7 +262,7 @@ pub(super) fn for_depthwise(sizes: &Sizes, (size, dilation): Kind) -> String {
         }}
         let row = ((unit.source * BATCH + at / OUT_HEIGHT) * HEIGHT + y) * WIDTH;
         let place = (number * OUT_PIXELS + at * OUT_WIDTH) * CHANNELS + channel;
-{values}        for (var x = 0u; x < OUT_WIDTH; x++) {{
+{values}        for (var x = 0u; x < rows.width; x++) {{
 {loads}            let g = middle[place + x * CHANNELS];
 {sums}{moves}        }}
     }}

@@ -26,9 +26,22 @@ fn number_of(thread: u32) -> u32 {
 struct Rows {
     first: u32,
     last: u32,
+    // Pixels of a row; 0 where there are no rows. Not a constant, so that no loop over it is unrolled (tiles.rs).
+    width: u32,
 }
 
-{{ kinds }}fn for_pointwise(place: u32, number: u32, rows: Rows, start: u32) {
+{{ kinds }}fn put(start: u32, output: u32, channel: u32, sums: vec4<f32>) {
+    if output >= OUTPUTS {
+        return;
+    }
+    let place = start + output * CHANNELS + channel;
+    if channel + 0u < CHANNELS { partial[place + 0u] = sums[0]; }
+    if channel + 1u < CHANNELS { partial[place + 1u] = sums[1]; }
+    if channel + 2u < CHANNELS { partial[place + 2u] = sums[2]; }
+    if channel + 3u < CHANNELS { partial[place + 3u] = sums[3]; }
+}
+
+fn for_pointwise(place: u32, number: u32, rows: Rows, start: u32) {
     let blocks = (CHANNELS + 3u) / 4u;
     let channel = place % blocks * 4u;
     let output = place / blocks * 4u;
@@ -47,11 +60,10 @@ struct Rows {
         sums[2] += gradient[z.z] * values;
         sums[3] += gradient[z.w] * values;
     }
-    for (var o = 0u; o < min(OUTPUTS - output, 4u); o++) {
-        for (var c = 0u; c < min(CHANNELS - channel, 4u); c++) {
-            partial[start + (output + o) * CHANNELS + channel + c] = sums[o][c];
-        }
-    }
+    put(start, output + 0u, channel, sums[0]);
+    put(start, output + 1u, channel, sums[1]);
+    put(start, output + 2u, channel, sums[2]);
+    put(start, output + 3u, channel, sums[3]);
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -62,7 +74,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     }
     let chunk = index / THREADS;
     let first = min(chunk * CHUNK_ROWS, BATCH * OUT_HEIGHT);
-    let rows = Rows(first, min(first + CHUNK_ROWS, BATCH * OUT_HEIGHT));
+    let last = min(first + CHUNK_ROWS, BATCH * OUT_HEIGHT);
+    let rows = Rows(first, last, select(0u, OUT_WIDTH, first < last));
     let number = number_of(index % THREADS);
     let unit = unit_at(number);
     let place = index % THREADS - unit.thread;

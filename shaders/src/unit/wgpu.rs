@@ -318,4 +318,25 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn units_of_a_kind_share_their_text_and_no_loop_over_taps_can_be_unrolled() {
+        let unit = |source: usize| Unit { source, size: 3 + source % 2 * 2, dilation: 1 };
+        let units: Vec<Unit> = (0..8).map(unit).collect();
+        let prologue = Prologue { relu: true, norm: None };
+        let image = [16, 16, 8];
+        let sizes = Sizes { batch: 8, image, stride: 1, outputs: 8, units: units.into(), prologue };
+        for (program, name) in [
+            (depthwise(&sizes), "depthwise"),
+            (x_gradient(&sizes), "back"),
+            (weight_gradient(&sizes), "for_depthwise"),
+        ] {
+            let text = program.text();
+            for kind in ["3_1", "5_1"] {
+                // Where it is written, and where it is called.
+                assert_eq!(text.matches(&format!(" {name}_{kind}(")).count(), 2, "{text}");
+            }
+            assert!(!text.contains("i < 4u") && !text.contains("x < OUT_WIDTH;"), "{text}");
+        }
+    }
 }
