@@ -34,6 +34,7 @@ mod dense;
 pub mod meter;
 mod mix;
 mod norm;
+pub mod pace;
 mod pool;
 #[doc = include_str!("roofline.md")]
 pub mod roofline {}
