@@ -2,14 +2,15 @@
 //! While the queue of such a device is full, cubecl's threads spin, and took a third of two cores from
 //! the kernels. With [`follow`] every few launches wait, asleep, until the device has taken up those before
 //! them. On a software Vulkan a DARTS step (4 cells, 8 channels, batch 8, 16×16) takes 0.8 s instead
-//! of 1.0 s. A GPU would gain nothing, and lose what host and driver do at the same time.
+//! of 1.0 s. Off for a GPU, which computes beside the host: to wait there would only keep the threads of the
+//! host from working at the same time.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use burn::backend::wgpu::CubeTensor;
 
-/// Launches between two that wait: 8 and 4 are as fast, 16 slower by a twentieth; 32 fill the queue.
+/// Launches between two that wait: 8 and 4 are as fast, 16 and 24 slower by a tenth; 32 fill the queue.
 const LAUNCHES: u32 = 8;
 
 static ON: AtomicBool = AtomicBool::new(false);
