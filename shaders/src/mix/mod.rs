@@ -14,6 +14,7 @@
 
 mod autodiff;
 mod cpu;
+mod text;
 mod wgpu;
 
 use std::ops::Range;
