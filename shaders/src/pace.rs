@@ -2,7 +2,7 @@
 //! While the queue of such a device is full, cubecl's threads spin, and took a third of two cores from
 //! the kernels. With [`follow`] every few launches wait, asleep, until the device has taken up those before
 //! them. On a software Vulkan a DARTS step (4 cells, 8 channels, batch 8, 16×16) takes 0.8 s instead
-//! of 1.0 s. Off for a GPU, which computes beside the host: to wait there would only keep the threads of the
+//! of 1.0 s (`sdarts bench --device wgpu`, with and without). Off for a GPU, which computes beside the host: to wait there would only keep the threads of the
 //! host from working at the same time.
 
 use std::cell::Cell;

@@ -47,7 +47,8 @@ pub(super) fn norm_of(norm: Standard, slot: usize, activation: &str) -> String {
     format!("let mean = {mean}; let scale = inverseSqrt({variance} + {eps:e});\n")
 }
 
-/// A WGSL function that returns the terms of an owner: of a node, of an activation, or of a row of sums.
+/// A WGSL function that returns the terms of an owner: of a node, of an activation, of a weight,
+/// or of a row of sums.
 pub(super) struct Terms {
     pub(super) text: String,
     /// Terms of an owner, with those that are none.
@@ -95,10 +96,4 @@ impl Terms {
             width = self.width
         )
     }
-}
-
-/// Cases of a switch.
-pub(super) fn cases(count: usize, case: impl Fn(usize) -> String) -> String {
-    let case = |index: usize| format!("        case {index}u: {{\n{}        }}\n", case(index));
-    (0..count).map(case).collect::<String>() + "        default: {}\n"
 }

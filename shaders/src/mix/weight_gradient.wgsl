@@ -19,7 +19,5 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
         return;
     }
     var sum = 0.0;
-    switch index {
-{{ weights }}    }
-    out[index] = sum;
+{{ sums }}    out[index] = sum;
 }

@@ -4,8 +4,8 @@
 use burn::backend::TensorMetadata;
 use burn::backend::wgpu::{CubeBackend, CubeTensor};
 
-use super::text::{Bindings, Terms, cases, four, norm_of};
-use super::{MixGradients, MixOps, Mixture, SLOTS, Slots, Stacks};
+use super::text::{Bindings, Terms, four, norm_of};
+use super::{MixGradients, MixOps, Mixture, SLOTS, Slots, Stacks, Term};
 use crate::wgpu::{Program, contiguous, empty, summed};
 
 /// Buffers that browsers bind.
@@ -212,14 +212,12 @@ fn products(mixture: &Mixture, slots: std::ops::Range<usize>) -> Program {
 }
 
 fn weight_gradient(mixture: &Mixture) -> Program {
-    let of_weight = |weight: usize| {
-        let rows = mixture.terms.iter().enumerate().filter(|(_, term)| term.weight == weight);
-        let row = |(place, _)| format!("            sum += row({}u);\n", mixture.targets + place);
-        rows.map(row).collect()
-    };
-    let source = include_str!("weight_gradient.wgsl");
-    sized(Program::new("mix_weight_gradient", source, mixture.weights), mixture)
-        .constant("weights", cases(mixture.weights, of_weight))
+    let of_weight = |weight, term: &Term, _| term.weight == weight;
+    let terms = Terms::new("terms", mixture.weights, mixture, of_weight);
+    let pieces = [include_str!("terms.wgsl"), include_str!("weight_gradient.wgsl")];
+    sized(Program::of_pieces("mix_weight_gradient", pieces, mixture.weights), mixture)
+        .constant("sums", terms.each("terms", "index", "sum += row(term.row);\n"))
+        .constant("terms", terms.text)
 }
 
 fn x_gradient(mixture: &Mixture, slot: usize) -> Program {
@@ -259,7 +257,6 @@ fn x_gradient(mixture: &Mixture, slot: usize) -> Program {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mix::{SLOTS, Term};
     use crate::norm::Standard;
 
     /// Mixtures with each number of slots, norms of all kinds, one to eight activations in a slot, each
