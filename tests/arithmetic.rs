@@ -5,7 +5,8 @@ use smoothdarts::config::{Config, Order};
 use smoothdarts::data::ImageShape;
 use smoothdarts::net::NetShape;
 use smoothdarts::nn::Wanted;
-use smoothdarts::search::{Search, StepArithmetic};
+use smoothdarts::run::ImageSearch;
+use smoothdarts::run::search::StepArithmetic;
 use smoothdarts::space;
 
 /// Space s2 (identity and separable 3×3 on all 14 edges), C = 4, stem 12, on 8×8 gray images; three
@@ -44,7 +45,7 @@ fn a_pass_has_the_arithmetic_of_its_closed_form() {
 }
 
 fn step(config: &Config, images: ImageShape) -> StepArithmetic {
-    Search::new(config, images, 1, &Device::flex()).unwrap().step_arithmetic()
+    ImageSearch::new(config, images, 1, &Device::flex()).unwrap().job().step_arithmetic()
 }
 
 #[test]

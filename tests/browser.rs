@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use pollster::block_on;
 use serde_json::{Value, json};
-use smoothdarts::checkpoint::Checkpoint;
 use smoothdarts::config::Config;
 use smoothdarts::data::embedded;
 use smoothdarts::draw::landscape::Range;
 use smoothdarts::event::Event;
-use smoothdarts::search::Part;
+use smoothdarts::run::checkpoint::Checkpoint;
+use smoothdarts::run::search::Watched;
 use web::session::Session;
 use web::settings::Request;
 use web::story::{FIGURES, Story, figure};
@@ -45,10 +45,10 @@ fn a_search_watched_part_by_part_says_what_the_search_says() {
         let mut session = session(&tiny_request(method));
         let (mut said, mut parts) = (Vec::new(), 0);
         while let Some(part) = block_on(session.advance_part()).unwrap() {
-            let ended = matches!(part, Part::Event { .. });
+            let ended = matches!(part, Watched::Event { .. });
             assert_eq!(session.can_save(), ended, "{method}: no save inside a step");
             match part {
-                Part::Event { event } => said.push(event),
+                Watched::Event { event } => said.push(event),
                 _ => parts += 1,
             }
         }
@@ -67,11 +67,12 @@ fn the_slow_motion_shows_a_perturbation_inside_its_ball() {
     let mut session = session(&tiny_request("sdarts-rs"));
     let part = loop {
         let part = block_on(session.advance_part()).unwrap().unwrap();
-        if matches!(part, Part::Perturb { .. }) {
+        if matches!(part, Watched::Perturb { .. }) {
             break part;
         }
     };
-    let Part::Perturb { epsilon, p, displaced, perturbed, loss_before, loss_after } = part else {
+    let Watched::Perturb { epsilon, p, displaced, perturbed, loss_before, loss_after } = part
+    else {
         panic!("it is one")
     };
     assert!(epsilon > 0.0 && loss_before.is_finite() && loss_after.is_finite());
@@ -138,7 +139,7 @@ fn measuring_between_any_two_parts_changes_nothing_that_follows() {
         let mut session = session(&request(&config));
         let (mut said, mut points) = (Vec::new(), 0);
         while let Some(part) = block_on(session.advance_part()).unwrap() {
-            if let Part::Event { event } = part {
+            if let Watched::Event { event } = part {
                 said.push(event);
             }
             let measured = block_on(session.measure_hessian()).unwrap();

@@ -6,7 +6,7 @@ use smoothdarts::config::layers::{
 };
 use smoothdarts::config::{Config, Mode, Projection, SETTINGS, presets};
 use smoothdarts::genotype::published;
-use smoothdarts::{data, methods, ops, space};
+use smoothdarts::{data, method, ops, space};
 
 fn file() -> Origin {
     Origin::File("search.toml".to_owned())
@@ -151,7 +151,7 @@ fn every_preset_resolves_and_names_what_exists() {
         let config =
             resolver.finish().unwrap_or_else(|error| panic!("{}: {error}", preset.name)).config;
         assert!(space::find(&config.search.space).is_ok(), "{}", preset.name);
-        assert!(methods::find(&config.search.method).is_ok(), "{}", preset.name);
+        assert!(method::find(&config.search.method).is_ok(), "{}", preset.name);
         assert!(data::find(&config.data.name).is_ok(), "{}", preset.name);
         let names = presets::ALL.iter().filter(|other| other.name == preset.name);
         assert_eq!(names.count(), 1, "{} stands there twice", preset.name);

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 use smoothdarts::config;
 
 /// The CPU, and wgpu where an adapter is found. Where there is none the tests say what they left
@@ -31,4 +31,9 @@ fn open_wgpu() -> Option<Device> {
             None
         }
     }
+}
+
+/// The numbers of a tensor.
+pub fn host<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.into_data().try_into_vec().unwrap()
 }

@@ -3,12 +3,15 @@
 use burn::tensor::{Device, Tensor};
 use pollster::block_on;
 use proptest::prelude::*;
+use smoothdarts::config::AlphaOptimiser;
+use smoothdarts::data::Part;
 use smoothdarts::event::Event;
-use smoothdarts::landscape::{
+use smoothdarts::measure::landscape::{
     Landscape, LandscapeError, Sample, Scan, Settings, Space, validation,
 };
-use smoothdarts::net::Examples;
-use smoothdarts::search::Search;
+use smoothdarts::policy::softmax::Softmax;
+use smoothdarts::run::ImageSearch;
+use smoothdarts::task::{ImageBatch, Point};
 
 use crate::command::{Outcome, TINY, sdarts};
 use crate::devices;
@@ -18,8 +21,8 @@ const SPACES: [Space; 2] = [Space::Logits, Space::Probabilities];
 
 /// A search of two epochs, its validation images, and what it said of them in the end.
 struct Searched {
-    search: Search,
-    examples: Vec<Examples>,
+    search: ImageSearch,
+    examples: Vec<ImageBatch>,
     accuracy: f64,
     loss: f64,
 }
@@ -41,13 +44,16 @@ fn searched(space: &str) -> Searched {
 impl Searched {
     fn scan(&self, settings: Settings) -> Result<Scan, LandscapeError> {
         let (search, examples) = (&self.search, self.examples.clone());
-        let at = search.point(true);
-        block_on(Scan::new(search.model(), at, search.alpha(), examples, settings))
+        let at = search.job().point(true);
+        block_on(Scan::new(search.job().model(), at, search.job().policy(), examples, settings))
     }
 
     fn landscape(&self, settings: Settings) -> Landscape {
         let mut scan = self.scan(settings).unwrap();
-        while block_on(scan.advance(self.search.model())).unwrap().is_some() {}
+        while block_on(scan.advance(self.search.job().model(), self.search.job().policy()))
+            .unwrap()
+            .is_some()
+        {}
         scan.landscape()
     }
 }
@@ -122,12 +128,13 @@ fn a_number_added_to_all_of_a_row_changes_no_accuracy_in_logit_space() {
     let searched = searched("s5");
     let settings = Settings { grid: 3, ..Settings::default() };
     let plain = searched.landscape(settings);
-    let shifted: Vec<Tensor<2>> =
-        searched.search.alpha().iter().map(|alpha| alpha.clone().add_scalar(0.75)).collect();
-    let model = searched.search.model();
-    let (at, examples) = (searched.search.point(true), searched.examples.clone());
+    let alpha = searched.search.job().policy().leaves();
+    let shifted = alpha.iter().map(|alpha| alpha.clone().add_scalar(0.75)).collect();
+    let shifted = Softmax::at(Vec::new(), shifted, AlphaOptimiser::default());
+    let model = searched.search.job().model();
+    let (at, examples) = (searched.search.job().point(true), searched.examples.clone());
     let mut scan = block_on(Scan::new(model, at, &shifted, examples, settings)).unwrap();
-    while block_on(scan.advance(model)).unwrap().is_some() {}
+    while block_on(scan.advance(model, &shifted)).unwrap().is_some() {}
     for (plain, shifted) in plain.samples.iter().zip(&scan.landscape().samples) {
         assert_eq!(plain.accuracy, shifted.accuracy);
         assert!((plain.loss - shifted.loss).abs() < 1e-4);
@@ -140,7 +147,7 @@ fn rows_are_probabilities_wherever_the_landscape_goes() {
     for space in SPACES {
         let scan = searched.scan(Settings { space, ..Settings::default() }).unwrap();
         for (x, y) in [(0.0, 0.0), (0.3, -0.2), (1.0, 1.0), (-40.0, 7.0), (0.0, 100.0)] {
-            for row in host(&scan.probabilities(x, y)).chunks(7) {
+            for row in host(&scan.probabilities(searched.search.job().policy(), x, y)).chunks(7) {
                 assert!(row.iter().all(|p| (0.0..=1.0).contains(p)), "{x} {y} {row:?}");
                 assert!((row.iter().sum::<f64>() - 1.0).abs() < 1e-5, "{x} {y} {row:?}");
             }
@@ -158,7 +165,7 @@ fn the_images_are_the_first_of_the_validation_half_and_no_more_than_asked_for() 
     };
     assert_eq!([count(0), count(1), count(8), count(11), count(1000)], [20, 1, 8, 11, 20]);
     let two = validation(&mut loader, 0, 2, &Device::flex()).unwrap();
-    let first = loader.evaluation(0, 0);
+    let first = loader.evaluation(Part::Valid, 0, 0);
     let length = two[0].images.shape().num_elements();
     let pixels: Vec<f32> = two[0].images.clone().into_data().try_into_vec().unwrap();
     assert_eq!(pixels, first.images[..length]);
@@ -181,10 +188,15 @@ fn settings_that_mean_nothing_are_refused() {
 #[test]
 fn weights_that_are_not_numbers_have_no_direction() {
     let Searched { search, examples, .. } = searched("s5");
-    let broken = search.point(true).weights.clone().mul_scalar(f32::NAN);
-    let at = smoothdarts::net::Point { weights: &broken, ..search.point(true) };
-    let scan =
-        block_on(Scan::new(search.model(), at, search.alpha(), examples, Settings::default()));
+    let broken = search.job().point(true).weights.clone().mul_scalar(f32::NAN);
+    let at = Point { weights: &broken, ..search.job().point(true) };
+    let scan = block_on(Scan::new(
+        search.job().model(),
+        at,
+        search.job().policy(),
+        examples,
+        Settings::default(),
+    ));
     assert!(matches!(scan.err(), Some(LandscapeError::NoDirection { what: "not finite" })));
 }
 
@@ -194,13 +206,13 @@ fn every_device_sees_the_same_landscape() {
     let loader = tiny::loader(&config);
     let at = |device: &Device| {
         let steps = loader.steps_per_epoch();
-        let search = Search::new(&config, loader.shape(), steps, device).unwrap();
+        let search = ImageSearch::new(&config, loader.shape(), steps, device).unwrap();
         let examples = validation(&mut loader.clone(), 0, 8, device).unwrap();
-        let (model, point) = (search.model(), search.point(true));
+        let (model, point) = (search.job().model(), search.job().point(true));
         let settings = Settings { grid: 3, ..Settings::default() };
         let mut scan =
-            block_on(Scan::new(model, point, search.alpha(), examples, settings)).unwrap();
-        while block_on(scan.advance(model)).unwrap().is_some() {}
+            block_on(Scan::new(model, point, search.job().policy(), examples, settings)).unwrap();
+        while block_on(scan.advance(model, search.job().policy())).unwrap().is_some() {}
         scan.landscape()
     };
     let cpu = at(&Device::flex());

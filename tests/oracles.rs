@@ -7,16 +7,19 @@ use rand::SeedableRng;
 use rand_pcg::Pcg64;
 use serde_json::Value;
 use shaders::Kernels;
-use smoothdarts::arch::{derive, derive_cell, initial_alpha, softmax_rows};
+use smoothdarts::arch::{derive, derive_cell};
 use smoothdarts::config::{
     AlphaOptimiser, Config, Mode, Norm, Perturbation, Projection, WeightsOptimiser,
 };
 use smoothdarts::event::Edge;
 use smoothdarts::net::{NetShape, Supernet};
 use smoothdarts::optim::{Moments, adam, clip, cosine, sgd};
-use smoothdarts::perturb::{Ascent, Ball, Objective, adversarial, epsilon, row_clip};
+use smoothdarts::perturb::{Ascent, Ball, Objective, attack, epsilon, row_clip};
+use smoothdarts::policy::softmax::{initial, relax_rows};
 use smoothdarts::rng::Streams;
 use smoothdarts::{ops, space};
+
+use crate::devices::host;
 
 fn oracles() -> Value {
     serde_json::from_str(include_str!("data/oracles.json")).unwrap()
@@ -28,10 +31,6 @@ fn numbers(value: &Value) -> Vec<f32> {
 
 fn row(values: &[f32]) -> Tensor<2> {
     Tensor::from_data(TensorData::new(values.to_vec(), [1, values.len()]), &Device::flex())
-}
-
-fn host<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().try_into_vec().unwrap()
 }
 
 fn assert_close(found: &[f32], expected: &[f32], tolerance: f32) {
@@ -75,7 +74,7 @@ fn every_space_has_all_edges_in_order_and_even_rows_at_zero_alpha() {
             assert!(found.eq(ends), "{} {}", row.name, tensor.name);
             for edge in &tensor.edges {
                 let operations = edge.operations.len();
-                let p = softmax_rows(&vec![vec![0.0; operations]]);
+                let p = relax_rows(&vec![vec![0.0; operations]]);
                 assert_close(&p[0], &vec![1.0 / operations as f32; operations], 1e-7);
             }
         }
@@ -154,7 +153,7 @@ fn pgd_gives_the_table(kernels: Kernels) {
             Ascent { steps: 7, step_scale: 2.0, random_start: false, revert: true, kernels };
         let mut loss = Linear(row(&numbers(&case["g"])));
         let mut rng = Pcg64::seed_from_u64(0);
-        let found = block_on(adversarial(&[row(&p)], ball, ascent, &mut loss, &mut rng)).unwrap();
+        let found = block_on(attack(&[row(&p)], ball, ascent, &mut loss, &mut rng)).unwrap();
         assert_close(&host(found.p[0].clone()), &numbers(&case["result"]), 1e-6);
         let before = case["loss_before"].as_f64().unwrap() as f32;
         let after = case["loss_after"].as_f64().unwrap() as f32;
@@ -259,7 +258,7 @@ fn genes_of_a_node_are_listed_by_strength() {
 #[test]
 fn none_is_never_derived_even_where_it_dominates() {
     let net = supernet("darts", 10);
-    let rows = softmax_rows(&vec![vec![9.0, 0.1, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]; 14]);
+    let rows = relax_rows(&vec![vec![9.0, 0.1, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]; 14]);
     let derived = derive(net.architecture(), &[rows.clone(), rows]);
     let genotype = derived.cells().unwrap();
     assert_eq!(genotype.normal.len(), 8);
@@ -270,7 +269,7 @@ fn none_is_never_derived_even_where_it_dominates() {
 #[test]
 fn initial_alpha_is_a_thousandth_of_a_standard_normal() {
     let net = supernet("darts", 10);
-    let alpha = initial_alpha(net.architecture(), 1e-3, &Streams::new(7));
+    let alpha = initial(net.architecture(), 1e-3, &Streams::new(7));
     let all: Vec<f32> = alpha.concat().concat();
     assert_eq!(all.len(), 2 * 14 * 8);
     let deviation = (all.iter().map(|a| a * a).sum::<f32>() / all.len() as f32).sqrt();

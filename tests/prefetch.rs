@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use native::datasets::Prefetch;
 use smoothdarts::config::Config;
-use smoothdarts::data::{Batch, Batches, DataError, Loader, StepBatches, embedded};
+use smoothdarts::data::{Batch, Batches, DataError, Loader, Part, StepBatches, embedded};
 
 /// 5 steps and 5 evaluation batches, the last of each smaller than the others.
 fn loader() -> Loader {
@@ -22,13 +22,16 @@ fn loader() -> Loader {
 fn two_epochs_ahead_are_the_batches_of_the_loader() {
     let loader = loader();
     let mut ahead = Prefetch::new(loader.clone());
-    assert_eq!((ahead.steps_per_epoch(), ahead.evaluation_batches()), (5, 5));
+    assert_eq!((ahead.steps(0), ahead.evaluation_batches(Part::Valid)), (5, 5));
     for epoch in 0..2 {
         for step in 0..5 {
             assert!(ahead.step(epoch, step).unwrap() == loader.step(epoch, step));
         }
         for index in 0..5 {
-            assert!(ahead.evaluation(epoch, index).unwrap() == loader.evaluation(epoch, index));
+            assert!(
+                ahead.evaluation(Part::Valid, epoch, index).unwrap()
+                    == loader.evaluation(Part::Valid, epoch, index)
+            );
         }
     }
 }
@@ -39,7 +42,10 @@ fn any_other_order_gives_the_batches_of_the_loader_too() {
     let mut ahead = Prefetch::new(loader.clone());
     for (epoch, step) in [(3, 4), (0, 0), (0, 1), (0, 1), (7, 2), (7, 3), (8, 0), (0, 4)] {
         assert!(ahead.step(epoch, step).unwrap() == loader.step(epoch, step));
-        assert!(ahead.evaluation(epoch, 1).unwrap() == loader.evaluation(epoch, 1));
+        assert!(
+            ahead.evaluation(Part::Valid, epoch, 1).unwrap()
+                == loader.evaluation(Part::Valid, epoch, 1)
+        );
     }
 }
 
@@ -48,7 +54,7 @@ fn a_search_that_stood_between_epoch_and_evaluation_goes_on_with_the_evaluation(
     let fake = Fake::default();
     let mut ahead = Prefetch::new(fake.clone());
     ahead.seek(4, 3);
-    assert_eq!(ahead.evaluation(4, 0).unwrap().labels, [4, 0]);
+    assert_eq!(ahead.evaluation(Part::Valid, 4, 0).unwrap().labels, [4, 0]);
     // 1 that was asked for, 4 that wait, 1 that waits for room. A start at another position would
     // have taken a second thread with batches of its own.
     fake.wait_until_made(6);
@@ -99,9 +105,9 @@ fn a_panic_in_the_thread_becomes_an_error_and_the_next_request_starts_anew() {
 #[test]
 fn an_error_of_the_thread_arrives_where_its_batch_is_asked_for() {
     let mut ahead = Prefetch::new(Fake { fails_at: Some(2), ..Fake::default() });
-    ahead.evaluation(0, 0).unwrap();
-    ahead.evaluation(0, 1).unwrap();
-    let error = ahead.evaluation(0, 2).unwrap_err();
+    ahead.evaluation(Part::Valid, 0, 0).unwrap();
+    ahead.evaluation(Part::Valid, 0, 1).unwrap();
+    let error = ahead.evaluation(Part::Valid, 0, 2).unwrap_err();
     assert_eq!(error, DataError::Stopped("evaluation 2".to_owned()));
     assert_eq!(ahead.step(1, 0).unwrap().train.labels, [1, 0]);
 }
@@ -140,24 +146,26 @@ impl Fake {
 }
 
 impl Batches for Fake {
+    type Batch = Batch;
+
     fn step(&mut self, epoch: usize, step: usize) -> Result<StepBatches, DataError> {
         assert!(Some(step) != self.panics_at, "step {step} is broken");
         let train = self.batch(epoch, step);
         Ok(StepBatches { valid: train.clone(), train })
     }
 
-    fn evaluation(&mut self, epoch: usize, index: usize) -> Result<Batch, DataError> {
+    fn evaluation(&mut self, _: Part, epoch: usize, index: usize) -> Result<Batch, DataError> {
         if Some(index) == self.fails_at {
             return Err(DataError::Stopped(format!("evaluation {index}")));
         }
         Ok(self.batch(epoch, index))
     }
 
-    fn evaluation_batches(&self) -> usize {
+    fn evaluation_batches(&self, _: Part) -> usize {
         3
     }
 
-    fn steps_per_epoch(&self) -> usize {
+    fn steps(&self, _: usize) -> usize {
         3
     }
 }

@@ -2,6 +2,7 @@
 
 mod baselines;
 mod hessian;
+mod house;
 mod perturbation;
 mod resume;
 pub mod tiny;

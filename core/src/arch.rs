@@ -1,49 +1,14 @@
-//! The architecture parameters α and the derivation of a genotype from them (spec §1.4).
-
-use burn::tensor::{Tensor, activation};
+//! The derivation of a genotype from p (spec §1.4).
 
 use crate::event::{Architecture, Edge, Rows};
 use crate::genotype::{Derived, Gene, Genotype, Structure};
 use crate::ops::NONE;
-use crate::rng::{Stream, Streams, normal};
 
 /// Name of the one architecture tensor of NAS-Bench-201.
 pub const BENCH201: &str = "edges";
 
 /// Edges that a node of a DARTS space keeps.
 const KEPT_EDGES: usize = 2;
-
-/// Row-softmax of every architecture tensor: p from α.
-///
-/// # Shapes
-/// - each: [edges, operations]
-pub fn probabilities(alpha: &[Tensor<2>]) -> Vec<Tensor<2>> {
-    alpha.iter().map(|alpha| activation::softmax(alpha.clone(), 1)).collect()
-}
-
-/// Row-softmax on the host, in double precision.
-pub fn softmax_rows(alpha: &Rows) -> Rows {
-    let softmax = |row: &Vec<f32>| {
-        let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let powers: Vec<f64> = row.iter().map(|&logit| f64::from(logit - largest).exp()).collect();
-        let sum: f64 = powers.iter().sum();
-        powers.iter().map(|power| (power / sum) as f32).collect()
-    };
-    alpha.iter().map(softmax).collect()
-}
-
-/// Initial α: `scale`·N(0, 1), one row for every edge; independent for every tensor.
-pub fn initial_alpha(tensors: &[Architecture], scale: f64, streams: &Streams) -> Vec<Rows> {
-    let initial = |(index, tensor): (usize, &Architecture)| {
-        let mut rng = streams.at(Stream::Alpha, index as u64);
-        let row = |edge: &Edge| {
-            let noise = normal(&mut rng, edge.operations.len());
-            noise.into_iter().map(|value| (f64::from(value) * scale) as f32).collect()
-        };
-        tensor.edges.iter().map(row).collect()
-    };
-    tensors.iter().enumerate().map(initial).collect()
-}
 
 /// The genes of one cell: for every node the two incoming edges whose best operation is
 /// strongest, in that order, each with its best operation. `none` is never chosen; the first of

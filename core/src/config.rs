@@ -7,6 +7,9 @@
 
 pub mod layers;
 pub mod presets;
+mod validate;
+
+pub use validate::ConfigError;
 
 use serde::{Deserialize, Serialize};
 
@@ -205,6 +208,8 @@ section! {
 section! {
     /// The perturbation of the architecture during the w-step.
     PERTURBATION = "perturbation", Perturbation {
+        /// Which one: see `sdarts list perturbations`; by-method takes that of the method's name.
+        kind: String = "by-method".to_owned(),
         /// Radius ε in the first epoch.
         epsilon_min: f64 = 0.03,
         /// Radius that ε grows to (ε_max).
@@ -372,18 +377,6 @@ pub const SETTINGS: &[&[Setting]] = &[
     RUN,
 ];
 
-/// A setting that no search can run with.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{setting} = {value}: {rule}")]
-pub struct ConfigError {
-    /// `section.key`.
-    pub setting: &'static str,
-    /// The value, as text.
-    pub value: String,
-    /// What the setting must satisfy.
-    pub rule: &'static str,
-}
-
 impl Config {
     /// Changes the options in which the two accounts differ; returns `section.key` of each.
     pub fn set_mode(&mut self, mode: Mode) -> &'static [&'static str] {
@@ -393,77 +386,4 @@ impl Config {
         self.quirks.epsilon_reaches_max = paper;
         &["quirks.projection", "quirks.epsilon_reaches_max"]
     }
-
-    /// Checks every range that can be checked without data; names of spaces, methods and data
-    /// sets are checked by their catalogues.
-    ///
-    /// # Errors
-    /// The first setting that is out of its range.
-    pub fn validate(&self) -> Result<(), ConfigError> {
-        let (search, weights, alpha) = (&self.search, &self.weights, &self.alpha);
-        let (perturbation, data) = (&self.perturbation, &self.data);
-        at_least_one("search.epochs", search.epochs)?;
-        at_least_one("search.batch_size", search.batch_size)?;
-        at_least_one("search.cells", search.cells)?;
-        at_least_one("search.stem_multiplier", search.stem_multiplier)?;
-        rule(
-            "search.channels",
-            search.channels,
-            search.channels >= 2 && search.channels.is_multiple_of(2),
-            "must be even and at least 2",
-        )?;
-        fraction("search.drop_path", search.drop_path)?;
-        non_negative("weights.learning_rate", weights.learning_rate)?;
-        non_negative("weights.learning_rate_min", weights.learning_rate_min)?;
-        fraction("weights.momentum", weights.momentum)?;
-        non_negative("weights.weight_decay", weights.weight_decay)?;
-        non_negative("weights.clip", weights.clip)?;
-        non_negative("alpha.learning_rate", alpha.learning_rate)?;
-        fraction("alpha.beta1", alpha.beta1)?;
-        fraction("alpha.beta2", alpha.beta2)?;
-        non_negative("alpha.eps", alpha.eps)?;
-        non_negative("alpha.weight_decay", alpha.weight_decay)?;
-        non_negative("alpha.init_scale", alpha.init_scale)?;
-        non_negative("perturbation.epsilon_min", perturbation.epsilon_min)?;
-        non_negative("perturbation.epsilon_max", perturbation.epsilon_max)?;
-        at_least_one("perturbation.steps", perturbation.steps)?;
-        non_negative("perturbation.step_scale", perturbation.step_scale)?;
-        at_least_one("early_stop.window", self.early_stop.window)?;
-        at_least_one("early_stop.delta", self.early_stop.delta)?;
-        positive("early_stop.factor", self.early_stop.factor)?;
-        non_negative("penalty.strength", self.penalty.strength)?;
-        positive("penalty.radius", self.penalty.radius)?;
-        let portion = data.train_portion;
-        rule(
-            "data.train_portion",
-            portion,
-            portion > 0.0 && portion < 1.0,
-            "must lie between 0 and 1, exclusive",
-        )
-    }
-}
-
-fn rule(
-    setting: &'static str,
-    value: impl ToString,
-    holds: bool,
-    rule: &'static str,
-) -> Result<(), ConfigError> {
-    if holds { Ok(()) } else { Err(ConfigError { setting, value: value.to_string(), rule }) }
-}
-
-fn at_least_one(setting: &'static str, value: usize) -> Result<(), ConfigError> {
-    rule(setting, value, value >= 1, "must be at least 1")
-}
-
-fn non_negative(setting: &'static str, value: f64) -> Result<(), ConfigError> {
-    rule(setting, value, value.is_finite() && value >= 0.0, "must be a finite number of at least 0")
-}
-
-fn positive(setting: &'static str, value: f64) -> Result<(), ConfigError> {
-    rule(setting, value, value.is_finite() && value > 0.0, "must be a finite number above 0")
-}
-
-fn fraction(setting: &'static str, value: f64) -> Result<(), ConfigError> {
-    rule(setting, value, (0.0..1.0).contains(&value), "must lie in [0, 1)")
 }

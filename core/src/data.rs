@@ -190,34 +190,64 @@ pub struct Batch {
     pub shape: [usize; 4],
 }
 
+impl Batch {
+    /// Its first `count` images; all of them where it has no more.
+    pub fn first(mut self, count: usize) -> Self {
+        let [images, height, width, channels] = self.shape;
+        let count = count.min(images);
+        self.images.truncate(count * height * width * channels);
+        self.labels.truncate(count);
+        Self { shape: [count, height, width, channels], ..self }
+    }
+}
+
+/// A part of a data set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Trains the weights.
+    Train,
+    /// Trains the architecture, and tells how good it is.
+    Valid,
+    /// What no search touches.
+    Test,
+}
+
 /// What one step of a search consumes.
 #[derive(Clone, Debug, PartialEq)]
-pub struct StepBatches {
+pub struct StepBatches<B = Batch> {
     /// For the weights w, from the training half.
-    pub train: Batch,
+    pub train: B,
     /// For the architecture α, from the validation half.
-    pub valid: Batch,
+    pub valid: B,
 }
 
 /// Where a search gets its batches from: a [`Loader`], or something that runs one ahead.
 pub trait Batches {
+    /// A batch on the host.
+    type Batch;
+
     /// The two batches of a step.
     ///
     /// # Errors
     /// [`DataError::Stopped`], where a supply that runs ahead has ended.
-    fn step(&mut self, epoch: usize, step: usize) -> Result<StepBatches, DataError>;
+    fn step(&mut self, epoch: usize, step: usize) -> Result<StepBatches<Self::Batch>, DataError>;
 
-    /// Batch `index` of the validation half, for its accuracy after `epoch`.
+    /// Batch `index` of a part, for its accuracy after `epoch`.
     ///
     /// # Errors
     /// As for [`Self::step`].
-    fn evaluation(&mut self, epoch: usize, index: usize) -> Result<Batch, DataError>;
+    fn evaluation(
+        &mut self,
+        part: Part,
+        epoch: usize,
+        index: usize,
+    ) -> Result<Self::Batch, DataError>;
 
-    /// Batches of one evaluation.
-    fn evaluation_batches(&self) -> usize;
+    /// Batches of one evaluation of a part.
+    fn evaluation_batches(&self, part: Part) -> usize;
 
-    /// Steps of one epoch.
-    fn steps_per_epoch(&self) -> usize;
+    /// Steps of an epoch.
+    fn steps(&self, epoch: usize) -> usize;
 }
 
 /// Why there are no images.

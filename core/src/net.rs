@@ -4,7 +4,6 @@
 mod bench201;
 mod cell;
 mod dag;
-mod model;
 
 use burn::tensor::Tensor;
 
@@ -13,7 +12,25 @@ use crate::nn::{Builder, Flow, Init, Layout, Pass, Sequence, Wanted, WeightId};
 use crate::ops::{Operation, State, stem};
 pub use bench201::Bench201Net;
 use cell::{Cell, Shape};
-pub use model::{Examples, LossOfP, Model, Outcome, Point};
+
+/// What every network has, whatever it reads.
+pub trait Network {
+    /// Places of all weights and statistics.
+    fn layout(&self) -> &Layout;
+
+    /// Its choices.
+    fn architecture(&self) -> &[Architecture];
+}
+
+impl Network for dyn Supernet {
+    fn layout(&self) -> &Layout {
+        Supernet::layout(self)
+    }
+
+    fn architecture(&self) -> &[Architecture] {
+        Supernet::architecture(self)
+    }
+}
 
 /// What a search needs of a network: its weights, its architecture and its output.
 pub trait Supernet {

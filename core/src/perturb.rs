@@ -1,68 +1,121 @@
-//! Perturbations of the architecture (spec §3): they act on p = softmax(α), only for the w-step,
-//! and the search never writes them back to α.
+//! Perturbations of the architecture (spec §3): they act on p, only for the w-step, and the search
+//! never writes them back to its parameters.
+//!
+//! A perturbation is a row of [`ALL`] and a file here. It is a setting of its own
+//! (`perturbation.kind`) and belongs to no method: every method can be smoothed.
+//! [`random`] is SDARTS-RS, [`adversarial`] is SDARTS-ADV.
 
+pub mod adversarial;
 pub mod project;
+pub mod random;
 
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::Tensor;
 use rand_pcg::Pcg64;
-use shaders::{Climb, Kernels};
+use shaders::Kernels;
 
-use crate::config::{self, Norm, Projection};
-use crate::nn::{ReadError, read};
-use crate::rng::uniform;
+use crate::arrays::Later;
+use crate::config::{self, Norm, Projection, Quirks};
+use crate::nn::ReadError;
 
+pub use adversarial::{Ascent, Attacked, attack};
+pub use random::displaced;
 pub use shaders::row_clip;
 
-/// Which perturbation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Perturbation {
-    /// p itself.
-    None,
-    /// Uniform noise (SDARTS-RS).
-    Random,
-    /// The worst p nearby, found by projected gradient ascent (SDARTS-ADV).
-    Adversarial,
-}
-
 /// One row of the catalogue of perturbations.
-pub struct Row {
+pub struct Perturbation {
     /// Its name everywhere.
     pub name: &'static str,
     /// What it does.
     pub help: &'static str,
-    /// The perturbation.
-    pub perturbation: Perturbation,
+    /// What a method with it has at the end of its name; empty for none.
+    pub suffix: &'static str,
+    /// Passes that one perturbation takes: for the loss alone, for the gradient of p.
+    pub passes: fn(&config::Perturbation) -> (usize, usize),
+    /// Perturbs.
+    pub apply: for<'a> fn(Request<'a>) -> Later<'a, Result<Perturbed, ReadError>>,
 }
 
 /// All perturbations.
-pub static ALL: &[Row] = &[
-    Row {
-        name: "none",
-        help: "the weights are trained at p = softmax(alpha)",
-        perturbation: Perturbation::None,
-    },
-    Row {
-        name: "random",
-        help: "p + U(-epsilon, epsilon), one draw for each batch (paper eq. 4)",
-        perturbation: Perturbation::Random,
-    },
-    Row {
-        name: "adversarial",
-        help: "the p within epsilon that raises the training loss most, by PGD (paper eq. 5)",
-        perturbation: Perturbation::Adversarial,
-    },
-];
+pub static ALL: &[&Perturbation] = &[&NONE, &random::ENTRY, &adversarial::ENTRY];
 
-/// Radius in an epoch: grows linearly from ε_min towards ε_max. The authors' code divides by E and
-/// so stops one step short of ε_max; the paper says that ε reaches it.
-pub fn epsilon(
-    config: &config::Perturbation,
-    reaches_max: bool,
-    epoch: usize,
-    epochs: usize,
-) -> f64 {
-    let last = if reaches_max { epochs.saturating_sub(1).max(1) } else { epochs };
-    config.epsilon_min + (config.epsilon_max - config.epsilon_min) * epoch as f64 / last as f64
+/// No perturbation: the weights are trained at p itself.
+pub static NONE: Perturbation = Perturbation {
+    name: "none",
+    help: "the weights are trained at p = softmax(alpha)",
+    suffix: "",
+    passes: |_| (0, 0),
+    apply: |request| Box::pin(async move { Ok(Perturbed::unmoved(request.p)) }),
+};
+
+/// No perturbation of this name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no perturbation `{name}`; there are: {known}")]
+pub struct UnknownPerturbation {
+    /// The name.
+    pub name: String,
+    /// All names.
+    pub known: String,
+}
+
+/// The perturbation of this name.
+///
+/// # Errors
+/// [`UnknownPerturbation`] with all names.
+pub fn find(name: &str) -> Result<&'static Perturbation, UnknownPerturbation> {
+    ALL.iter().copied().find(|row| row.name == name).ok_or_else(|| UnknownPerturbation {
+        name: name.to_owned(),
+        known: ALL.iter().map(|row| row.name).collect::<Vec<_>>().join(", "),
+    })
+}
+
+impl Perturbation {
+    /// Whether it leaves p as it is.
+    pub fn is_none(&self) -> bool {
+        self.suffix.is_empty()
+    }
+
+    /// Its radius in an epoch: 0 for none.
+    pub fn epsilon(&self, config: &config::Config, epoch: usize) -> f64 {
+        let reaches_max = config.quirks.epsilon_reaches_max;
+        match self.is_none() {
+            true => 0.0,
+            false => epsilon(&config.perturbation, reaches_max, epoch, config.search.epochs),
+        }
+    }
+}
+
+/// What a perturbation starts from.
+pub struct Request<'a> {
+    /// p, [rows, options] for every choice.
+    pub p: &'a [Tensor<2>],
+    /// Where it may go.
+    pub ball: Ball,
+    /// Its settings.
+    pub settings: &'a config::Perturbation,
+    /// Where the authors' code and the paper differ.
+    pub quirks: &'a Quirks,
+    /// Whether plain burn ops or our kernels compute.
+    pub kernels: Kernels,
+    /// The training loss.
+    pub objective: &'a mut dyn Objective,
+    /// Its draws.
+    pub rng: Pcg64,
+}
+
+/// p̂, and how it was found.
+pub struct Perturbed {
+    /// The perturbed p.
+    pub p: Vec<Tensor<2>>,
+    /// p + δ, before its rows became probability vectors again.
+    pub displaced: Vec<Tensor<2>>,
+    /// Training loss before and after an attack, [1] each; after: before a revert.
+    pub losses: Option<[Tensor<1>; 2]>,
+}
+
+impl Perturbed {
+    fn unmoved(p: &[Tensor<2>]) -> Self {
+        Self { p: p.to_vec(), displaced: p.to_vec(), losses: None }
+    }
 }
 
 /// The training loss as a function of p, with weights, batch and batch-norm statistics fixed.
@@ -84,160 +137,14 @@ pub struct Ball {
     pub projection: Projection,
 }
 
-/// How the ascent goes.
-#[derive(Clone, Copy, Debug)]
-pub struct Ascent {
-    /// Number of steps.
-    pub steps: usize,
-    /// Length of a step, as a multiple of ε / steps.
-    pub step_scale: f64,
-    /// Whether it starts at a random point of the ball.
-    pub random_start: bool,
-    /// Whether p is restored if the loss went down.
-    pub revert: bool,
-    /// Whether plain burn ops or our kernel compute a step in the L∞ ball.
-    pub kernels: Kernels,
-}
-
-/// What an attack found.
-pub struct Attacked {
-    /// The perturbed p.
-    pub p: Vec<Tensor<2>>,
-    /// p + δ of the last ascent step: inside the ball, before the projection of its rows.
-    pub displaced: Vec<Tensor<2>>,
-    /// Loss at the original p, [1].
-    pub loss_before: Tensor<1>,
-    /// Loss at the end of the ascent, [1], before a revert.
-    pub loss_after: Tensor<1>,
-}
-
-/// p + U(−ε, ε), row by row a probability vector again.
-///
-/// # Errors
-/// If the exact projection cannot read p back from the device.
-pub async fn random(
-    p: &[Tensor<2>],
-    ball: Ball,
-    rng: &mut Pcg64,
-) -> Result<Vec<Tensor<2>>, ReadError> {
-    let mut perturbed = Vec::with_capacity(p.len());
-    for (p, moved) in p.iter().zip(displaced(p, ball.epsilon, rng)) {
-        perturbed.push(into_simplex(p, moved, Ball { norm: Norm::Linf, ..ball }).await?);
-    }
-    Ok(perturbed)
-}
-
-/// p + U(−ε, ε), before anything makes its rows probability vectors again.
-pub fn displaced(p: &[Tensor<2>], epsilon: f64, rng: &mut Pcg64) -> Vec<Tensor<2>> {
-    p.iter().map(|p| p.clone() + noise_like(p, epsilon, rng)).collect()
-}
-
-/// Projected gradient ascent on the loss: steps of `step_scale`·ε/steps along the sign of the
-/// gradient (L∞) or along the gradient of each row (L2), all tensors together (spec §3.4).
-///
-/// # Errors
-/// If the exact projection cannot read p back from the device.
-pub async fn adversarial(
-    p: &[Tensor<2>],
-    ball: Ball,
-    ascent: Ascent,
-    objective: &mut dyn Objective,
-    rng: &mut Pcg64,
-) -> Result<Attacked, ReadError> {
-    let loss_before = objective.loss(p);
-    let mut current = if ascent.random_start { random(p, ball, rng).await? } else { p.to_vec() };
-    let mut displaced = p.to_vec();
-    let step = ascent.step_scale * ball.epsilon / ascent.steps as f64;
-    for _ in 0..ascent.steps {
-        let gradient = objective.gradient(&current);
-        let tensors = current.iter_mut().zip(&mut displaced).zip(gradient).zip(p);
-        for (((current, displaced), gradient), p) in tensors {
-            (*displaced, *current) =
-                climb(p, current.clone(), gradient, (ball, step), ascent.kernels).await?;
-        }
-    }
-    let loss_after = objective.loss(&current);
-    if ascent.revert {
-        let worse = loss_before.clone().greater(loss_after.clone()).float().reshape([1, 1]);
-        for (current, p) in current.iter_mut().zip(p) {
-            *current = select(&worse, p.clone(), current.clone());
-        }
-    }
-    Ok(Attacked { p: current, displaced, loss_before, loss_after })
-}
-
-/// A step of this length: p + δ, and that with its rows probability vectors again.
-async fn climb(
-    p: &Tensor<2>,
-    current: Tensor<2>,
-    gradient: Tensor<2>,
-    (ball, length): (Ball, f64),
-    kernels: Kernels,
-) -> Result<(Tensor<2>, Tensor<2>), ReadError> {
-    if ball.norm == Norm::Linf && ball.projection == Projection::RowClip {
-        let climb = Climb { length: length as f32, epsilon: ball.epsilon as f32 };
-        return Ok(climb.forward(kernels, p.clone(), current, gradient));
-    }
-    let moved = current + direction(gradient, ball.norm).mul_scalar(length);
-    let displaced = p.clone() + into_ball(moved - p.clone(), ball);
-    Ok((displaced.clone(), into_simplex(p, displaced, ball).await?))
-}
-
-/// `yes` where `condition` is 1, `no` where it is 0, bit for bit.
-fn select(condition: &Tensor<2>, yes: Tensor<2>, no: Tensor<2>) -> Tensor<2> {
-    let mask = condition.clone().expand(yes.dims()).greater_scalar(0.5);
-    no.mask_where(mask, yes)
-}
-
-fn noise_like(p: &Tensor<2>, epsilon: f64, rng: &mut Pcg64) -> Tensor<2> {
-    let shape = p.dims();
-    let values = uniform(rng, shape[0] * shape[1], -epsilon as f32, epsilon as f32);
-    Tensor::from_data(TensorData::new(values, shape), &p.device())
-}
-
-fn direction(gradient: Tensor<2>, norm: Norm) -> Tensor<2> {
-    match norm {
-        Norm::Linf => gradient.sign(),
-        Norm::L2 => {
-            let length = row_norm(gradient.clone()).clamp_min(f32::MIN_POSITIVE);
-            gradient / length
-        }
-    }
-}
-
-fn into_ball(delta: Tensor<2>, ball: Ball) -> Tensor<2> {
-    match ball.norm {
-        Norm::Linf => delta.clamp(-ball.epsilon, ball.epsilon),
-        Norm::L2 => {
-            let length = row_norm(delta.clone()).clamp_min(f32::MIN_POSITIVE);
-            delta * length.recip().mul_scalar(ball.epsilon).clamp_max(1.0)
-        }
-    }
-}
-
-fn row_norm(rows: Tensor<2>) -> Tensor<2> {
-    rows.square().sum_dim(1).sqrt()
-}
-
-async fn into_simplex(
-    center: &Tensor<2>,
-    moved: Tensor<2>,
-    ball: Ball,
-) -> Result<Tensor<2>, ReadError> {
-    match ball.projection {
-        Projection::RowClip => Ok(row_clip(moved)),
-        Projection::Exact => exact(center, moved, ball).await,
-    }
-}
-
-/// The nearest point of ball ∩ simplex, row by row on the host: 14 short rows, a few thousand
-/// operations, for which no kernel is worth its launch.
-async fn exact(center: &Tensor<2>, moved: Tensor<2>, ball: Ball) -> Result<Tensor<2>, ReadError> {
-    let shape @ [_, operations] = center.dims();
-    let device = center.device();
-    let (centers, points) = (read(center.clone()).await?, read(moved).await?);
-    let rows = centers.chunks_exact(operations).zip(points.chunks_exact(operations));
-    let projected: Vec<f32> =
-        rows.flat_map(|(center, point)| project::row(center, point, ball)).collect();
-    Ok(Tensor::from_data(TensorData::new(projected, shape), &device))
+/// Radius in an epoch: grows linearly from ε_min towards ε_max. The authors' code divides by E and
+/// so stops one step short of ε_max; the paper says that ε reaches it.
+pub fn epsilon(
+    config: &config::Perturbation,
+    reaches_max: bool,
+    epoch: usize,
+    epochs: usize,
+) -> f64 {
+    let last = if reaches_max { epochs.saturating_sub(1).max(1) } else { epochs };
+    config.epsilon_min + (config.epsilon_max - config.epsilon_min) * epoch as f64 / last as f64
 }

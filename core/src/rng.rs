@@ -38,6 +38,8 @@ pub enum Stream {
     Penalty = 12,
     /// The random direction of a landscape; position = architecture tensor.
     Landscape = 13,
+    /// Draws of a policy that samples; position = step.
+    Policy = 14,
 }
 
 /// All streams of one run.

@@ -7,6 +7,10 @@ use clap_complete::Shell;
 
 use crate::exit;
 
+mod search;
+
+pub use search::{Resume, SearchArgs, SettingsArgs};
+
 /// Differentiable architecture search that does not collapse.
 #[derive(Debug, Parser)]
 #[command(name = "sdarts", version, about, after_help = exit::help(), max_term_width = 100)]
@@ -43,127 +47,6 @@ pub enum Command {
     Compare(CompareArgs),
     /// Print the completion script of a shell.
     Completions(CompletionsArgs),
-}
-
-/// Flags that stand for settings, the same in every command that has settings.
-#[derive(Debug, Args)]
-pub struct SettingsArgs {
-    /// Start from a named set of settings (`sdarts list presets`) [default, unless --config is
-    /// given: quick; of `bench`: bench].
-    #[arg(long, value_name = "NAME")]
-    pub preset: Option<String>,
-
-    /// TOML file of settings, e.g. the config.toml of an earlier run.
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-
-    /// Change one setting, e.g. `--set perturbation.epsilon_max=0.3`; may be repeated.
-    #[arg(long, value_name = "SECTION.KEY=VALUE", value_parser = assignment)]
-    pub set: Vec<(String, String)>,
-
-    /// Follow the authors' code (faithful) or the text of the paper (paper) where they differ
-    /// [default: faithful].
-    #[arg(long, value_name = "MODE")]
-    pub mode: Option<String>,
-
-    /// Seed of all randomness [the authors': 2].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
-    pub seed: Option<u64>,
-
-    /// Search space (`sdarts list spaces`) [the paper's main one: s5].
-    #[arg(long, value_name = "NAME")]
-    pub space: Option<String>,
-
-    /// What computes: auto (a real GPU, else the CPU), wgpu (any adapter, software too) or cpu
-    /// [default: auto].
-    #[arg(long, value_name = "DEVICE")]
-    pub device: Option<String>,
-
-    /// CPU threads; 0 uses all cores. Changes no result [default: 0].
-    #[arg(long, value_name = "N")]
-    pub threads: Option<usize>,
-
-    /// Kernels: fused (our own) or composed (plain burn operations, slow), to settle a doubt
-    /// [default: fused].
-    #[arg(long, value_name = "KERNELS")]
-    pub kernels: Option<String>,
-}
-
-/// Flags of `sdarts search`. A flag that is given twice counts as given last, so that a script can
-/// append to a list of flags.
-#[derive(Debug, Args)]
-#[command(
-    args_override_self = true,
-    after_help = "\
-Settings come in layers: defaults (the paper's CIFAR-10 search), then the preset, then the config \
-file, then flags. `--print-config` shows every setting, its meaning and where its value comes from.
-
-Without a preset or a config, `quick` runs: a small search on the images that come with the program."
-)]
-pub struct SearchArgs {
-    /// Where the settings come from.
-    #[command(flatten)]
-    pub settings: SettingsArgs,
-
-    /// Method (`sdarts list methods`) [the paper's: sdarts-rs, sdarts-adv].
-    #[arg(long, value_name = "NAME")]
-    pub method: Option<String>,
-
-    /// Epochs of the search [the paper's: 50].
-    #[arg(long, value_name = "N")]
-    pub epochs: Option<usize>,
-
-    /// Measure the Hessian every K epochs and after the last; with `,dense` all its eigenvalues.
-    #[arg(long, value_name = "every=K[,dense]", value_parser = hessian)]
-    pub hessian: Option<(usize, bool)>,
-
-    /// Data set (`sdarts list data`) [the paper's main one: cifar10].
-    #[arg(long, value_name = "NAME")]
-    pub data: Option<String>,
-
-    /// Folder of the data files; without it the images that come with the program are used.
-    #[arg(long, value_name = "DIR")]
-    pub data_dir: Option<PathBuf>,
-
-    /// Table of trained NAS-Bench-201 cells: after every epoch, tell the true accuracy of the cell
-    /// found so far. COLUMN is needed where the file has more than one of accuracies.
-    #[arg(long, value_name = "FILE[:COLUMN]")]
-    pub table: Option<String>,
-
-    /// Run directory [default: runs/<preset or config>-<seed>].
-    #[arg(long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
-
-    /// What to do where the run directory already has checkpoints.
-    #[arg(long, value_name = "WHEN", default_value = "auto")]
-    pub resume: Resume,
-
-    /// Print all settings as TOML and do nothing.
-    #[arg(long)]
-    pub print_config: bool,
-
-    /// Show the network, its size and the time that the search would take; search nothing.
-    #[arg(long, conflicts_with = "print_config")]
-    pub dry_run: bool,
-
-    /// Write events to stdout as JSON lines (with --dry-run: one object).
-    #[arg(long)]
-    pub json: bool,
-
-    /// Say nothing but warnings, errors and the result.
-    #[arg(long, short)]
-    pub quiet: bool,
-}
-
-/// What to do with a run that was started before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Resume {
-    /// Continue a run of the same settings, start where there is none.
-    Auto,
-    /// Only ever start: refuse a directory that has a run.
-    Never,
-    /// Only ever continue: refuse a directory without one.
-    Must,
 }
 
 /// Flags of `sdarts bench`.
@@ -391,20 +274,4 @@ pub struct StatsArgs {
 pub struct CompletionsArgs {
     /// The shell.
     pub shell: Shell,
-}
-
-fn assignment(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text.split_once('=').ok_or("write section.key=value")?;
-    Ok((key.trim().to_owned(), value.trim().to_owned()))
-}
-
-fn hessian(text: &str) -> Result<(usize, bool), String> {
-    let (every, dense) = match text.split_once(',') {
-        None => (text, false),
-        Some((every, "dense")) => (every, true),
-        Some((_, other)) => return Err(format!("`{other}` is not `dense`")),
-    };
-    let every = every.strip_prefix("every=").ok_or("write every=K or every=K,dense")?;
-    let every = every.parse().map_err(|_| format!("`{every}` is not a number of epochs"))?;
-    Ok((every, dense))
 }

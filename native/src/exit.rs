@@ -6,9 +6,9 @@ use std::process::ExitCode;
 use smoothdarts::config::ConfigError;
 use smoothdarts::config::layers::LayerError;
 use smoothdarts::data::DataError;
-use smoothdarts::hessian::HessianError;
-use smoothdarts::methods::UnknownMethod;
-use smoothdarts::search::SearchError;
+use smoothdarts::measure::hessian::HessianError;
+use smoothdarts::method::{MethodError, UnknownMethod};
+use smoothdarts::run::RunError;
 use smoothdarts::space::SpaceError;
 
 use crate::output::OutputClosed;
@@ -99,7 +99,7 @@ pub fn help() -> String {
 }
 
 fn classify(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
-    if let Some(error) = cause.downcast_ref::<SearchError>() {
+    if let Some(error) = cause.downcast_ref::<RunError>() {
         return classify_search(error);
     }
     if let Some(error) = cause.downcast_ref::<DataError>() {
@@ -108,28 +108,27 @@ fn classify(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
     let usage = cause.is::<LayerError>()
         || cause.is::<ConfigError>()
         || cause.is::<SpaceError>()
-        || cause.is::<UnknownMethod>();
+        || cause.is::<UnknownMethod>()
+        || cause.is::<MethodError>();
     let closed = cause.is::<OutputClosed>();
     [(usage, Exit::Usage), (closed, Exit::Done)]
         .into_iter()
         .find_map(|(is, exit)| is.then_some(exit))
 }
 
-fn classify_search(error: &SearchError) -> Option<Exit> {
+fn classify_search(error: &RunError) -> Option<Exit> {
     match error {
-        SearchError::Diverged { .. } => Some(Exit::Diverged),
-        SearchError::Config(_)
-        | SearchError::Space(_)
-        | SearchError::Method(_)
-        | SearchError::ImageSize { .. }
-        | SearchError::OtherConfig { .. } => Some(Exit::Usage),
-        SearchError::Data(error) => classify_data(error),
-        SearchError::Device(_) | SearchError::Hessian(HessianError::Device(_)) => {
-            Some(Exit::Device)
-        }
-        SearchError::Hessian(HessianError::NotFinite) => Some(Exit::Diverged),
-        SearchError::Hessian(HessianError::Decomposition(_)) => None,
-        SearchError::Checkpoint(_) | SearchError::InStep => None,
+        RunError::Diverged { .. } => Some(Exit::Diverged),
+        RunError::Config(_)
+        | RunError::Space(_)
+        | RunError::Method(_)
+        | RunError::ImageSize { .. }
+        | RunError::OtherConfig { .. } => Some(Exit::Usage),
+        RunError::Data(error) => classify_data(error),
+        RunError::Device(_) | RunError::Hessian(HessianError::Device(_)) => Some(Exit::Device),
+        RunError::Hessian(HessianError::NotFinite) => Some(Exit::Diverged),
+        RunError::Hessian(HessianError::Decomposition(_)) => None,
+        RunError::Checkpoint(_) | RunError::InStep => None,
     }
 }
 

@@ -5,20 +5,19 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use burn::tensor::Device;
-use smoothdarts::checkpoint::Checkpoint;
 use smoothdarts::config::Config;
 use smoothdarts::config::layers::{Origin, Resolver};
 use smoothdarts::data::Loader;
-use smoothdarts::search::Search;
+use smoothdarts::run::ImageSearch;
+use smoothdarts::run::checkpoint::Checkpoint;
 
 use crate::device::{self, Selected};
 use crate::{datasets, output, run_dir};
 
 /// A search that stands where its checkpoint was taken, and its images.
 pub struct OpenRun {
-    /// The search; [`Search::model`], [`Search::alpha`] and [`Search::point`] are what
-    /// measurements need.
-    pub search: Search,
+    /// The search; model, policy and point of its job are what measurements need.
+    pub search: ImageSearch,
     /// The batches of the search.
     pub loader: Loader,
 }
@@ -32,7 +31,8 @@ impl OpenRun {
         let config = checkpoint.config();
         let loader = Loader::new(datasets::open(config)?, config)
             .context("cannot open the data of this run")?;
-        let mut search = Search::new(config, loader.shape(), loader.steps_per_epoch(), device)?;
+        let mut search =
+            ImageSearch::new(config, loader.shape(), loader.steps_per_epoch(), device)?;
         search.restore(checkpoint)?;
         Ok(Self { search, loader })
     }

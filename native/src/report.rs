@@ -18,7 +18,7 @@ use smoothdarts::draw::heatmap::{self, Scale};
 use smoothdarts::draw::history::History;
 use smoothdarts::draw::{csv, figures};
 use smoothdarts::genotype::Derived;
-use smoothdarts::landscape::Landscape;
+use smoothdarts::measure::landscape::Landscape;
 
 use self::figure::{Figure, Table, data_uri};
 use self::words::{Tile, quoted};

@@ -18,7 +18,7 @@ use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
-use smoothdarts::checkpoint::Checkpoint;
+use smoothdarts::run::checkpoint::Checkpoint;
 
 use crate::exit::Exit;
 

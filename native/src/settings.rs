@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use serde_json::Value;
 use smoothdarts::config::layers::{Origin, Resolved, Resolver, sections, settings};
 use smoothdarts::config::{Config, Setting, presets};
-use smoothdarts::{data, methods, space};
+use smoothdarts::{data, method, perturb, space};
 
 use crate::cli::{BenchArgs, SearchArgs, SettingsArgs};
 use crate::datasets;
@@ -22,6 +22,7 @@ pub fn resolve(args: &SearchArgs) -> anyhow::Result<Resolved> {
     let table = args.table.as_deref().map(table);
     let named = [
         ("search.method", args.method.clone()),
+        ("perturbation.kind", args.perturbation.clone()),
         ("search.epochs", args.epochs.map(|epochs| epochs.to_string())),
         ("data.name", args.data.clone()),
         ("data.dir", dir),
@@ -170,7 +171,11 @@ fn known_names(resolved: &Resolved) -> anyhow::Result<()> {
         result.with_context(|| origin(key)).context(Exit::Usage)
     };
     check("search.space", space::find(&config.search.space).map(drop).map_err(Into::into))?;
-    check("search.method", methods::find(&config.search.method).map(drop).map_err(Into::into))?;
+    check("search.method", method::find(&config.search.method).map(drop).map_err(Into::into))?;
+    let kind = &config.perturbation.kind;
+    if kind != method::BY_METHOD {
+        check("perturbation.kind", perturb::find(kind).map(drop).map_err(Into::into))?;
+    }
     if config.data.name == datasets::FOLDER {
         return Ok(());
     }

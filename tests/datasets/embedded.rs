@@ -1,7 +1,7 @@
 //! The images that come with the program.
 
 use smoothdarts::config::Config;
-use smoothdarts::data::{Loader, embedded};
+use smoothdarts::data::{Loader, Part, embedded};
 
 #[test]
 fn they_are_the_first_ones_of_fashion_mnist() {
@@ -32,7 +32,7 @@ fn their_pixels_are_those_of_the_official_files() {
 fn they_are_enough_for_the_default_config() {
     let loader = Loader::new(embedded().unwrap(), &Config::default()).unwrap();
     // 2,000 images in batches of 64: 31 full ones and one of 16.
-    assert_eq!((loader.steps_per_epoch(), loader.evaluation_batches()), (32, 32));
+    assert_eq!((loader.steps_per_epoch(), loader.evaluation_batches(Part::Valid)), (32, 32));
     assert_eq!(loader.step(0, 0).train.shape, [64, 28, 28, 1]);
     assert_eq!(loader.step(0, 31).train.shape, [16, 28, 28, 1]);
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use smoothdarts::config::{AlphaBatches, Config, Split};
-use smoothdarts::data::{Batch, Dataset, Images, Loader, embedded};
+use smoothdarts::data::{Batch, Dataset, Images, Loader, Part, embedded};
 
 /// 40 images of 8×8 pixels; every pixel of image i has the value i + 1.
 fn numbered() -> Dataset {
@@ -60,7 +60,9 @@ fn train(loader: &Loader, epoch: usize) -> Vec<usize> {
 }
 
 fn evaluated(loader: &Loader) -> Vec<usize> {
-    (0..loader.evaluation_batches()).flat_map(|i| numbers(&loader.evaluation(0, i))).collect()
+    (0..loader.evaluation_batches(Part::Valid))
+        .flat_map(|i| numbers(&loader.evaluation(Part::Valid, 0, i)))
+        .collect()
 }
 
 #[test]
@@ -113,7 +115,11 @@ fn one_pass_validation_batches_finish_the_half_before_they_repeat_it() {
 fn an_evaluation_takes_the_validation_half_in_the_order_of_the_files() {
     let loader = loader(&plain());
     assert_eq!(evaluated(&loader), (20..40).collect::<Vec<_>>());
-    assert_eq!(loader.evaluation(0, 4).shape[0], 0, "nothing comes after the last batch");
+    assert_eq!(
+        loader.evaluation(Part::Valid, 0, 4).shape[0],
+        0,
+        "nothing comes after the last batch"
+    );
 }
 
 #[test]
@@ -158,7 +164,10 @@ fn a_batch_depends_on_its_position_and_the_seed_alone() {
         let other = loader(&config);
         for (&(epoch, step), batches) in steps.iter().zip(&forwards).rev() {
             assert_eq!(&other.step(epoch, step), batches);
-            assert_eq!(other.evaluation(epoch, step), one.evaluation(epoch, step));
+            assert_eq!(
+                other.evaluation(Part::Valid, epoch, step),
+                one.evaluation(Part::Valid, epoch, step)
+            );
         }
         for (index, batches) in forwards.iter().enumerate() {
             for later in &forwards[index + 1..] {
@@ -184,14 +193,20 @@ fn augmentation_does_not_change_which_images_come() {
 #[test]
 fn the_evaluations_of_two_epochs_are_augmented_differently() {
     let loader = loader(&augmented());
-    assert_ne!(loader.evaluation(0, 0).images, loader.evaluation(1, 0).images);
-    assert_ne!(loader.evaluation(0, 3).images, loader.evaluation(1, 0).images);
+    assert_ne!(
+        loader.evaluation(Part::Valid, 0, 0).images,
+        loader.evaluation(Part::Valid, 1, 0).images
+    );
+    assert_ne!(
+        loader.evaluation(Part::Valid, 0, 3).images,
+        loader.evaluation(Part::Valid, 1, 0).images
+    );
 }
 
 #[test]
 fn without_augmentation_a_batch_is_the_normalised_images() {
     let data = embedded().unwrap();
-    let batch = Loader::new(data.clone(), &plain()).unwrap().evaluation(0, 2);
+    let batch = Loader::new(data.clone(), &plain()).unwrap().evaluation(Part::Valid, 0, 2);
     let normalised = |pixel: &u8| (f32::from(*pixel) / 255.0 - data.mean[0]) / data.std[0];
     let expected: Vec<f32> =
         data.train.pixels[2012 * 784..2018 * 784].iter().map(normalised).collect();
@@ -264,7 +279,8 @@ fn validation_images_are_augmented_only_under_the_quirk() {
     let blank = |batch: &Batch| batch.images.contains(&0.0);
     let all = |config: &Config| {
         let (loader, batches) = (loader(config), loader(config).step(0, 0));
-        [batches.train, batches.valid, loader.evaluation(0, 0)].map(|batch| blank(&batch))
+        [batches.train, batches.valid, loader.evaluation(Part::Valid, 0, 0)]
+            .map(|batch| blank(&batch))
     };
     assert_eq!(all(&config), [true; 3]);
     config.quirks.augment_validation = false;
@@ -337,4 +353,32 @@ fn a_folder_of_images_is_normalised_with_its_own_constants() {
         .for_each(|(i, pixel)| *pixel = if i % 2 == 0 { 0 } else { 255 });
     let data = Dataset::measured(name, train, test, class_names).unwrap();
     assert_eq!((data.mean, data.std), (vec![0.5], vec![0.5]));
+}
+
+#[test]
+fn the_test_set_comes_whole_in_the_order_of_the_files_and_is_never_augmented() {
+    let mut config = plain();
+    config.search.batch_size = 3;
+    config.data.train_images = 20;
+    let loader = loader(&config);
+    assert_eq!(loader.evaluation_batches(Part::Test), 2);
+    let all: Vec<usize> =
+        (0..3).flat_map(|index| numbers(&loader.evaluation(Part::Test, 0, index))).collect();
+    assert_eq!(all, [0, 1, 2, 3]);
+    config.data.crop_padding = 3;
+    config.data.flip = true;
+    let augmented = Loader::new(numbered(), &config).unwrap();
+    assert_eq!(augmented.evaluation(Part::Test, 5, 0), loader.evaluation(Part::Test, 0, 0));
+    config.data.image_size = 4;
+    let smaller = Loader::new(numbered(), &config).unwrap();
+    assert_eq!(smaller.evaluation(Part::Test, 0, 1).shape, [1, 4, 4, 1]);
+}
+
+#[test]
+fn the_training_half_can_be_evaluated_in_the_order_of_the_files() {
+    let loader = loader(&plain());
+    let all: Vec<usize> = (0..loader.evaluation_batches(Part::Train))
+        .flat_map(|index| numbers(&loader.evaluation(Part::Train, 0, index)))
+        .collect();
+    assert_eq!(all, (0..20).collect::<Vec<_>>());
 }

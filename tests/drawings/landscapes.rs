@@ -2,7 +2,7 @@
 
 use smoothdarts::draw::csv;
 use smoothdarts::draw::landscape::{Frame, Quantity, Range, View, contour, surface};
-use smoothdarts::landscape::{Landscape, Sample, Settings, Space};
+use smoothdarts::measure::landscape::{Landscape, Sample, Settings, Space};
 
 use super::{HOSTILE, sound};
 

@@ -6,32 +6,37 @@ use pollster::block_on;
 use rand::SeedableRng;
 use rand_pcg::Pcg64;
 use shaders::Kernels;
-use smoothdarts::arch::probabilities;
-use smoothdarts::architect::{Unrolling, first_order, second_order};
 use smoothdarts::config::{AlphaOptimiser, Norm, Projection, WeightsOptimiser};
 use smoothdarts::genotype::Derived;
-use smoothdarts::net::{Examples, Model, NetShape, Point, Supernet};
+use smoothdarts::method::architect::{Unrolling, first_order, second_order};
+use smoothdarts::net::{NetShape, Supernet};
 use smoothdarts::optim::{Moments, adam, clip, norm, sgd};
-use smoothdarts::perturb::{Ascent, Ball, Objective, adversarial, row_clip};
+use smoothdarts::perturb::{Ascent, Ball, Objective, attack, row_clip};
+use smoothdarts::policy::softmax::{relax, relax_rows};
 use smoothdarts::rng::normal;
+use smoothdarts::task::{Classify, ImageBatch, Model, Point};
 use smoothdarts::{arch, space};
 
 use super::fixture::{Fixture, Report};
+use crate::devices::host;
 
 /// Starts tried, and how far they lie from the given one, in standard
 /// deviations relative to each weight: about two units in the last place.
 const STARTS: u64 = 12;
 const ROUNDING: f32 = 3e-7;
 
+/// The size of images counts only for arithmetic, which no golden file has.
+const CLASSIFY: Classify = Classify { image_size: 32 };
+
 pub struct Case<'a> {
     pub fixture: &'a Fixture,
     device: Device,
-    pub model: Model,
+    pub model: Model<Classify>,
     pub weights: Tensor<1>,
     fresh: Tensor<2>,
     pub alpha: Vec<Tensor<2>>,
-    train: Examples,
-    pub valid: Examples,
+    train: ImageBatch,
+    pub valid: ImageBatch,
     report: Report,
 }
 
@@ -54,10 +59,6 @@ pub fn rng() -> Pcg64 {
     Pcg64::seed_from_u64(0)
 }
 
-fn host<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().try_into_vec().unwrap()
-}
-
 impl<'a> Case<'a> {
     pub fn new(fixture: &'a Fixture, device: &Device, kernels: Kernels) -> Self {
         let (space, cells) = match fixture.kind() {
@@ -78,7 +79,7 @@ impl<'a> Case<'a> {
             let count = values.len();
             Tensor::<1>::from_data(TensorData::new(values, [count]), device)
         };
-        let examples = |half: &str| Examples {
+        let examples = |half: &str| ImageBatch {
             images: fixture.images(&format!("x_{half}"), device),
             labels: fixture.labels(&format!("y_{half}"), device),
         };
@@ -89,7 +90,7 @@ impl<'a> Case<'a> {
             train: examples("train"),
             valid: examples("valid"),
             device: device.clone(),
-            model: Model { network, kernels },
+            model: Model { task: CLASSIFY, network, kernels },
             fixture,
             report: Report::default(),
         }
@@ -126,7 +127,7 @@ impl<'a> Case<'a> {
     }
 
     fn statistics_after_training(&self) -> Tensor<2> {
-        let p = probabilities(&self.alpha);
+        let p = relax(&self.alpha);
         self.model.loss(self.at(&self.weights), &p, &self.train, rng()).statistics
     }
 
@@ -140,7 +141,8 @@ impl<'a> Case<'a> {
 
     fn validation(&self, weights: &Tensor<1>) -> Report {
         let at = self.at(weights);
-        let (gradient, outcome) = self.model.alpha_gradient(at, &self.alpha, &self.valid, rng());
+        let (gradient, outcome) =
+            self.model.architecture_gradient(at, &self.alpha, &relax, &self.valid, rng());
         let (fixture, mut report) = (self.fixture, Report::default());
         let (logits, loss) = (host(outcome.logits), host(outcome.loss));
         report.relative("valid/logits", &logits, fixture.values("valid/logits"), 1e-4);
@@ -151,7 +153,7 @@ impl<'a> Case<'a> {
     }
 
     fn training(&self, weights: &Tensor<1>) -> Report {
-        let (at, p) = (self.at(weights), probabilities(&self.alpha));
+        let (at, p) = (self.at(weights), relax(&self.alpha));
         let (gradient, outcome) = self.model.weight_gradient(at, &p, &self.train, rng());
         let (by_p, _) = self.model.probability_gradient(at, &p, &self.train, rng());
         let (fixture, mut report) = (self.fixture, Report::default());
@@ -177,7 +179,7 @@ impl<'a> Case<'a> {
 
     fn evaluation(&self, weights: &Tensor<1>, statistics: &Tensor<2>) -> Report {
         let at = Point { weights, statistics, eval: true };
-        let outcome = self.model.loss(at, &probabilities(&self.alpha), &self.train, rng());
+        let outcome = self.model.loss(at, &relax(&self.alpha), &self.train, rng());
         let (fixture, mut report) = (self.fixture, Report::default());
         let (logits, loss) = (host(outcome.logits), host(outcome.loss));
         report.relative("eval/logits", &logits, fixture.values("eval/logits"), 1e-4);
@@ -186,7 +188,7 @@ impl<'a> Case<'a> {
     }
 
     fn attack(&self, weights: &Tensor<1>, statistics: &Tensor<2>) -> Report {
-        struct Loss<'a>(&'a Model, Point<'a>, &'a Examples);
+        struct Loss<'a>(&'a Model<Classify>, Point<'a>, &'a ImageBatch);
         impl Objective for Loss<'_> {
             fn loss(&mut self, p: &[Tensor<2>]) -> Tensor<1> {
                 self.0.loss(self.1, p, self.2, rng()).loss
@@ -209,9 +211,9 @@ impl<'a> Case<'a> {
             revert: true,
             kernels: self.model.kernels,
         };
-        let p = probabilities(&self.alpha);
+        let p = relax(&self.alpha);
         let mut loss = Loss(&self.model, at, &self.train);
-        let attacked = block_on(adversarial(&p, ball, ascent, &mut loss, &mut rng())).unwrap();
+        let attacked = block_on(attack(&p, ball, ascent, &mut loss, &mut rng())).unwrap();
         let expected = self.expected("adv/prob");
         let mut report = Report::default();
         // A sign that rounding decides moves its entry by a whole step: 1 entry in 50 may do so.
@@ -226,7 +228,7 @@ impl<'a> Case<'a> {
     }
 
     fn perturbed(&self, alpha: &[Tensor<2>]) -> Vec<Tensor<2>> {
-        let moved = probabilities(alpha).into_iter().zip(self.noise());
+        let moved = relax(alpha).into_iter().zip(self.noise());
         moved.map(|(p, noise)| row_clip(p + noise)).collect()
     }
 
@@ -247,7 +249,8 @@ impl<'a> Case<'a> {
             train: &self.train,
         };
         let at = self.at(weights);
-        let found = second_order(&self.model, at, &self.alpha, &self.valid, &unrolling, rng);
+        let found =
+            second_order(&self.model, at, (&self.alpha, &relax), &self.valid, &unrolling, rng);
         let mut report = Report::default();
         let expected = self.expected("unrolled/grad_alpha");
         report.relative("unrolled", &concat(&found.gradient), &expected, 1e-3);
@@ -266,7 +269,7 @@ impl<'a> Case<'a> {
         let (mut train_losses, mut valid_losses) = (Vec::new(), Vec::new());
         for step in 1..=5 {
             let at = Point { weights: &weights, statistics: &statistics, eval: false };
-            let found = first_order(&self.model, at, &alpha, &self.valid, rng());
+            let found = first_order(&self.model, at, (&alpha, &relax), &self.valid, rng());
             let tensors = alpha.iter_mut().zip(&mut moments);
             for ((alpha, moments), gradient) in tensors.zip(found.gradient) {
                 (*alpha, *moments) =
@@ -314,7 +317,7 @@ impl<'a> Case<'a> {
                 host(alpha.clone()).chunks(columns).map(<[f32]>::to_vec).collect()
             })
             .collect();
-        let rows: Vec<_> = rows.iter().map(arch::softmax_rows).collect();
+        let rows: Vec<_> = rows.iter().map(relax_rows).collect();
         let found = arch::derive(self.model.network.architecture(), &rows);
         let text = self.fixture.text("genotype");
         // The reference prints a structure as "Structure(4 nodes with |…|)".

@@ -5,7 +5,8 @@ use pollster::block_on;
 use rand::SeedableRng;
 use rand_pcg::Pcg64;
 use shaders::Kernels;
-use smoothdarts::hessian::{Hessian, eigenvalues};
+use smoothdarts::measure::hessian::{Hessian, eigenvalues};
+use smoothdarts::policy::softmax::relax;
 
 use super::cnn_search::{Case, rng};
 use super::fixture::{Fixture, Report};
@@ -80,9 +81,9 @@ pub fn check_extremes(fixture: &Fixture, device: &Device, starts: u64) {
 
 fn hessian<'a>(case: &'a Case) -> Hessian<'a, impl Fn(&[Tensor<2>]) -> Vec<Tensor<2>> + 'a> {
     let at = case.at(&case.weights);
-    let pattern = case.model.pattern(at, &case.alpha, &case.valid, rng());
+    let pattern = case.model.pattern(at, &relax(&case.alpha), &case.valid, rng());
     let gradient = move |alpha: &[Tensor<2>]| {
-        case.model.alpha_gradient_within(&pattern, at, alpha, &case.valid, rng())
+        case.model.gradient_within(&pattern, at, alpha, &relax, &case.valid, rng())
     };
     Hessian::new(&case.alpha, gradient)
 }

@@ -4,23 +4,21 @@ use burn::tensor::{Device, Tensor, TensorData};
 use rand::SeedableRng;
 use rand_pcg::Pcg64;
 use shaders::Kernels;
-use smoothdarts::arch::probabilities;
-use smoothdarts::architect::{Curvature, curvature};
 use smoothdarts::event::Event;
-use smoothdarts::net::{Examples, Model, NetShape, Point};
+use smoothdarts::method::architect::{Curvature, curvature};
+use smoothdarts::net::NetShape;
 use smoothdarts::nn::{Randomness, drop_path};
+use smoothdarts::policy::softmax::relax;
 use smoothdarts::rng::{Streams, normal};
 use smoothdarts::space;
+use smoothdarts::task::{Classify, ImageBatch, Model, Point};
 
 use super::tiny;
+use crate::devices::host;
 
 fn matrix(values: &[f32], columns: usize) -> Tensor<2> {
     let shape = [values.len() / columns, columns];
     Tensor::from_data(TensorData::new(values.to_vec(), shape), &Device::flex())
-}
-
-fn host<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().try_into_vec().unwrap()
 }
 
 /// The curvature of a loss of one row of α, at `alpha` along `v`.
@@ -127,11 +125,11 @@ fn the_probability_of_drop_path_grows_linearly_to_its_largest_in_the_last_epoch(
 
 /// A network, its weights, α and a batch.
 struct Net {
-    model: Model,
+    model: Model<Classify>,
     weights: Tensor<1>,
     statistics: Tensor<2>,
     alpha: Vec<Tensor<2>>,
-    batch: Examples,
+    batch: ImageBatch,
 }
 
 impl Net {
@@ -151,17 +149,17 @@ impl Net {
         let labels = Tensor::from_data(TensorData::new(vec![0, 1, 2], [3]), &device);
         Self {
             alpha: network.architecture().iter().map(|_| matrix(&[0.1; 28], 2)).collect(),
-            model: Model { network, kernels: Kernels::Fused },
+            model: Model { task: Classify { image_size: 8 }, network, kernels: Kernels::Fused },
             weights,
             statistics,
-            batch: Examples { images, labels },
+            batch: ImageBatch { images, labels },
         }
     }
 
     fn logits(&self, drop_path: f64, eval: bool, seed: u64) -> Vec<f32> {
         let at = Point { weights: &self.weights, statistics: &self.statistics, eval };
         let randomness = Randomness { rng: Pcg64::seed_from_u64(seed), drop_path };
-        host(self.model.loss(at, &probabilities(&self.alpha), &self.batch, randomness).logits)
+        host(self.model.loss(at, &relax(&self.alpha), &self.batch, randomness).logits)
     }
 }
 

@@ -5,10 +5,10 @@ use pollster::block_on;
 use rand::SeedableRng;
 use rand_pcg::Pcg64;
 use smoothdarts::config::EarlyStop;
-use smoothdarts::early_stop::{Measured, Verdict, Watch};
 use smoothdarts::event::{Event, Hessian as Measurement};
 use smoothdarts::genotype::{Derived, Gene, Genotype};
-use smoothdarts::hessian::{Hessian, eigenvalues};
+use smoothdarts::measure::early_stop::{Measured, Verdict, Watch};
+use smoothdarts::measure::hessian::{Hessian, eigenvalues};
 use smoothdarts::rng::normal;
 
 use super::tiny;

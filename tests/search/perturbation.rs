@@ -6,19 +6,18 @@ use proptest::prelude::*;
 use rand::SeedableRng;
 use rand_pcg::Pcg64;
 use shaders::Kernels;
-use smoothdarts::arch::probabilities;
 use smoothdarts::config::{Norm, Projection};
 use smoothdarts::event::{Architecture, Event};
-use smoothdarts::net::{Examples, LossOfP, Model, NetShape, Point};
-use smoothdarts::perturb::{Ascent, Ball, Objective, adversarial, project, random, row_clip};
+use smoothdarts::net::NetShape;
+use smoothdarts::perturb::random::smooth;
+use smoothdarts::perturb::{Ascent, Ball, Objective, attack, project, row_clip};
+use smoothdarts::policy::softmax::relax;
 use smoothdarts::rng::{normal, uniform};
 use smoothdarts::space;
+use smoothdarts::task::{Classify, ImageBatch, LossOfP, Model, Point};
 
 use super::tiny;
-
-fn host<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().try_into_vec().unwrap()
-}
+use crate::devices::host;
 
 fn matrix(values: Vec<f32>, columns: usize) -> Tensor<2> {
     let rows = values.len() / columns;
@@ -37,11 +36,11 @@ fn is_distribution(row: &[f32]) -> bool {
 
 /// A small supernet on random images, as the objective of an attack.
 struct Attackable {
-    model: Model,
+    model: Model<Classify>,
     weights: Tensor<1>,
     statistics: Tensor<2>,
     alpha: Vec<Tensor<2>>,
-    batch: Examples,
+    batch: ImageBatch,
     eval: bool,
 }
 
@@ -69,11 +68,11 @@ impl Attackable {
             weights: Tensor::from_data(TensorData::new(weights, [count]), device),
             statistics: Tensor::from_data(TensorData::new(statistics, [2, channels]), device),
             alpha: network.architecture().iter().map(&mut alpha).collect(),
-            batch: Examples {
+            batch: ImageBatch {
                 images: Tensor::from_data(TensorData::new(images, [6, 8, 8, 1]), device),
                 labels: Tensor::from_data([0, 1, 2, 3, 0, 1], device),
             },
-            model: Model { network, kernels: Kernels::Fused },
+            model: Model { task: Classify { image_size: 8 }, network, kernels: Kernels::Fused },
             eval: true,
         }
     }
@@ -108,13 +107,13 @@ proptest! {
         seed in 0u64..1000, epsilon in 0.0f64..0.5, steps in 1usize..5, l2: bool, exact: bool,
     ) {
         let problem = Attackable::new(seed);
-        let p = probabilities(&problem.alpha);
+        let p = relax(&problem.alpha);
         let norm = if l2 { Norm::L2 } else { Norm::Linf };
         let projection = if exact { Projection::Exact } else { Projection::RowClip };
         let ball = Ball { epsilon, norm, projection };
         let mut rng = Pcg64::seed_from_u64(seed);
         let mut objective = &problem;
-        let attacked = adversarial(&p, ball, ascent(steps), &mut objective, &mut rng);
+        let attacked = attack(&p, ball, ascent(steps), &mut objective, &mut rng);
         let attacked = block_on(attacked).unwrap();
         let before = host(objective.loss(&p))[0];
         let after = host(objective.loss(&attacked.p))[0];
@@ -128,9 +127,9 @@ proptest! {
     fn the_attack_leaves_weights_and_statistics_unchanged(seed in 0u64..1000) {
         let problem = Attackable::new(seed);
         let before = (host(problem.weights.clone()), host(problem.statistics.clone()));
-        let p = probabilities(&problem.alpha);
+        let p = relax(&problem.alpha);
         let mut rng = Pcg64::seed_from_u64(seed);
-        block_on(adversarial(&p, ball(0.3), ascent(3), &mut &problem, &mut rng)).unwrap();
+        block_on(attack(&p, ball(0.3), ascent(3), &mut &problem, &mut rng)).unwrap();
         let noise = Pcg64::seed_from_u64(0);
         let (_, outcome) = problem.model.probability_gradient(problem.at(), &p, &problem.batch, noise);
         prop_assert_eq!(&before.1, &host(outcome.statistics), "an eval pass keeps the statistics");
@@ -186,7 +185,7 @@ fn alpha_is_restored_bit_exactly_after_the_w_step() {
             .collect();
         let streams = smoothdarts::rng::Streams::new(config.seed);
         let Some(Event::Started(started)) = events.first() else { panic!("no start") };
-        let initial = smoothdarts::arch::initial_alpha(&started.architecture, 1e-3, &streams);
+        let initial = smoothdarts::policy::softmax::initial(&started.architecture, 1e-3, &streams);
         let bits = |rows: &Vec<Vec<Vec<f32>>>| -> Vec<u32> {
             rows.concat().concat().iter().map(|value| value.to_bits()).collect()
         };
@@ -229,7 +228,7 @@ fn statistics(operations: usize, epsilon: f64) -> (f32, f32, f32) {
     let even = 1.0 / operations as f32;
     let p = matrix(vec![even; rows * operations], operations);
     let mut rng = Pcg64::seed_from_u64(1);
-    let found = host(block_on(random(&[p], ball(epsilon), &mut rng)).unwrap().remove(0));
+    let found = host(block_on(smooth(&[p], ball(epsilon), &mut rng)).unwrap().p.remove(0));
     let (mut above, mut distance, mut zeros) = (0.0, 0.0, 0.0);
     for row in found.chunks(operations) {
         let gap = row.iter().map(|p| (p - even).abs()).fold(0.0, f32::max);
@@ -290,7 +289,7 @@ fn sharing_and_not(problem: &Attackable) -> [Vec<f32>; 2] {
     let mut shared = LossOfP::new(&problem.model, problem.at(), &problem.batch);
     let (mut found, mut wanted) = (Vec::new(), Vec::new());
     for (index, alpha) in alphas.chunks(problem.alpha.len()).enumerate() {
-        let (p, draws) = (probabilities(alpha), Pcg64::seed_from_u64(index as u64));
+        let (p, draws) = (relax(alpha), Pcg64::seed_from_u64(index as u64));
         let outcome = problem.model.loss(problem.at(), &p, &problem.batch, draws.clone());
         wanted.extend(host(outcome.loss));
         found.extend(host(shared.loss(&p, draws.clone())));

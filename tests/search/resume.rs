@@ -1,12 +1,14 @@
 //! A search that is saved and restored anywhere equals one that was never interrupted, bit for
 //! bit, with any number of threads.
 
+use std::io::Read as _;
+
 use pollster::block_on;
-use smoothdarts::checkpoint::{Checkpoint, CheckpointError};
 use smoothdarts::config::{AlphaBatches, Config, Order};
 use smoothdarts::event::Event;
 use smoothdarts::net::NetShape;
-use smoothdarts::search::SearchError;
+use smoothdarts::run::RunError;
+use smoothdarts::run::checkpoint::{Checkpoint, CheckpointError};
 use smoothdarts::space;
 
 use super::tiny;
@@ -59,6 +61,27 @@ fn a_search_restored_after_any_event_equals_an_uninterrupted_one_bit_for_bit() {
     }
 }
 
+/// A search that an earlier version began: format 1, one step before the end of its second epoch.
+#[test]
+fn a_checkpoint_of_the_first_format_goes_on_to_the_result_of_an_uninterrupted_search() {
+    let packed = include_bytes!("../data/search-checkpoint-format-1.safetensors.gz");
+    let mut bytes = Vec::new();
+    flate2::read::GzDecoder::new(&packed[..]).read_to_end(&mut bytes).unwrap();
+    let saved = Checkpoint::from_bytes(&bytes).unwrap();
+    assert_eq!((saved.epoch(), saved.step()), (1, 1));
+    let config = saved.config().clone();
+    let (_, mut expected) = tiny::whole(&config);
+    let mut loader = tiny::loader(&config);
+    let mut search = tiny::search(&config, &loader);
+    search.restore(&saved).unwrap();
+    let said = tiny::run(&mut search, &mut loader).unwrap();
+    assert!(matches!(said.last(), Some(Event::Finished(_))));
+    let mut found = block_on(search.checkpoint()).unwrap();
+    // Its clock ran.
+    (found.progress.tally.seconds, expected.progress.tally.seconds) = (0.0, 0.0);
+    assert!(found == expected);
+}
+
 /// Weights that kernels read together lie together in memory; a checkpoint has them in the order in which
 /// the network was built, as it always had, so that those of other versions can be continued.
 #[test]
@@ -67,7 +90,7 @@ fn a_checkpoint_has_the_weights_in_the_order_of_the_network() {
     let mut loader = tiny::loader(&config);
     let mut search = tiny::search(&config, &loader);
     tiny::run(&mut search, &mut loader).unwrap();
-    let named = block_on(search.weights()).unwrap();
+    let named = block_on(search.job().weights()).unwrap();
     let named = safetensors::SafeTensors::deserialize(&named).unwrap();
     let shape =
         NetShape { image_channels: 1, classes: 10, cells: 2, channels: 4, stem_multiplier: 3 };
@@ -104,7 +127,7 @@ fn a_checkpoint_of_other_settings_is_refused_with_the_difference() {
     other.alpha.learning_rate = 0.5;
     other.run.threads = 7;
     let error = tiny::search(&other, &tiny::loader(&other)).restore(&checkpoint).unwrap_err();
-    let SearchError::OtherConfig { differences } = &error else { panic!("{error}") };
+    let RunError::OtherConfig { differences } = &error else { panic!("{error}") };
     assert_eq!(
         differences,
         &["  alpha.learning_rate: 0.0003 in the checkpoint, 0.5 now"],
@@ -136,7 +159,7 @@ fn a_search_that_diverges_says_where() {
     let mut loader = tiny::loader(&config);
     let mut search = tiny::search(&config, &loader);
     let error = tiny::run(&mut search, &mut loader).unwrap_err();
-    let SearchError::Diverged { epoch: 0, step: 1.., .. } = error else { panic!("{error}") };
+    let RunError::Diverged { epoch: 0, step: 1.., .. } = error else { panic!("{error}") };
 }
 
 #[test]

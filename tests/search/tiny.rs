@@ -2,11 +2,11 @@
 
 use burn::tensor::Device;
 use pollster::block_on;
-use smoothdarts::checkpoint::Checkpoint;
 use smoothdarts::config::Config;
 use smoothdarts::data::{Loader, embedded};
 use smoothdarts::event::Event;
-use smoothdarts::search::{Search, SearchError};
+use smoothdarts::run::checkpoint::Checkpoint;
+use smoothdarts::run::{ImageSearch, RunError};
 
 /// Two epochs of three steps each.
 pub fn config(space: &str, method: &str) -> Config {
@@ -27,13 +27,13 @@ pub fn loader(config: &Config) -> Loader {
     Loader::new(embedded().unwrap(), config).unwrap()
 }
 
-pub fn search(config: &Config, loader: &Loader) -> Search {
+pub fn search(config: &Config, loader: &Loader) -> ImageSearch {
     let steps = loader.steps_per_epoch();
-    Search::new(config, loader.shape(), steps, &Device::flex()).unwrap()
+    ImageSearch::new(config, loader.shape(), steps, &Device::flex()).unwrap()
 }
 
 /// All events of a search from where it stands.
-pub fn run(search: &mut Search, loader: &mut Loader) -> Result<Vec<Event>, SearchError> {
+pub fn run(search: &mut ImageSearch, loader: &mut Loader) -> Result<Vec<Event>, RunError> {
     let mut events = Vec::new();
     while let Some(event) = block_on(search.advance(loader))? {
         events.push(event);

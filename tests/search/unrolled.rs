@@ -6,13 +6,17 @@ use burn::tensor::{Device, Tensor, TensorData};
 use rand::SeedableRng;
 use rand_pcg::Pcg64;
 use shaders::Kernels;
-use smoothdarts::arch::probabilities;
-use smoothdarts::architect::{Unrolling, first_order, second_order};
 use smoothdarts::config::WeightsOptimiser;
 use smoothdarts::event::{Architecture, Edge};
-use smoothdarts::net::{Examples, Model, Point, Supernet};
+use smoothdarts::method::architect::{Unrolling, first_order, second_order};
+use smoothdarts::net::Supernet;
 use smoothdarts::nn::{Builder, Init, Layout, Pass, Wanted, WeightId};
+use smoothdarts::policy::softmax::relax;
 use smoothdarts::rng::{Stream, Streams, normal};
+
+use smoothdarts::task::{Classify, ImageBatch, Model, Point};
+
+use crate::devices::host;
 
 const INPUTS: usize = 5;
 const HIDDEN: usize = 6;
@@ -66,30 +70,26 @@ fn rng() -> Pcg64 {
     Pcg64::seed_from_u64(0)
 }
 
-fn examples(position: u64) -> Examples {
+fn examples(position: u64) -> ImageBatch {
     let mut rng = Streams::new(5).at(Stream::TrainOrder, position);
     let images = normal(&mut rng, BATCH * INPUTS);
     let labels: Vec<i32> =
         images.chunks(INPUTS).map(|x| i32::from(x[0] > 0.3) + i32::from(x[1] > 0.0)).collect();
     let device = Device::flex();
-    Examples {
+    ImageBatch {
         images: Tensor::from_data(TensorData::new(images, [BATCH, 1, 1, INPUTS]), &device),
         labels: Tensor::from_data(TensorData::new(labels, [BATCH]), &device),
     }
 }
 
-fn host<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().try_into_vec().unwrap()
-}
-
 struct Setting {
-    model: Model,
+    model: Model<Classify>,
     weights: Tensor<1>,
     statistics: Tensor<2>,
     momentum: Tensor<1>,
     alpha: Vec<Tensor<2>>,
-    train: Examples,
-    valid: Examples,
+    train: ImageBatch,
+    valid: ImageBatch,
 }
 
 impl Setting {
@@ -102,7 +102,7 @@ impl Setting {
         let vector =
             |values: Vec<f32>| Tensor::<1>::from_data(TensorData::new(values, [count]), &device);
         Self {
-            model: Model { network, kernels: Kernels::Composed },
+            model: Model { task: Classify { image_size: 4 }, network, kernels: Kernels::Composed },
             weights: vector(flat),
             statistics: Tensor::zeros([2, 0], &device),
             momentum: vector(momentum).mul_scalar(0.1),
@@ -124,19 +124,26 @@ impl Setting {
             optimiser: &optimiser,
             train: &self.train,
         };
-        let found = second_order(&self.model, self.at(), &self.alpha, &self.valid, &unrolling, rng);
+        let found = second_order(
+            &self.model,
+            self.at(),
+            (&self.alpha, &relax),
+            &self.valid,
+            &unrolling,
+            rng,
+        );
         host(found.gradient[0].clone())
     }
 
     fn first_order(&self) -> Vec<f32> {
-        let found = first_order(&self.model, self.at(), &self.alpha, &self.valid, rng());
+        let found = first_order(&self.model, self.at(), (&self.alpha, &relax), &self.valid, rng());
         host(found.gradient[0].clone())
     }
 
     /// L_val(w − η(μ·buffer + ∇_w L_train(w, α) + λw), α).
     fn loss_after_step(&self, alpha: &[Tensor<2>], learning_rate: f64) -> f64 {
         let optimiser = WeightsOptimiser::default();
-        let p = probabilities(alpha);
+        let p = relax(alpha);
         let (gradient, _) = self.model.weight_gradient(self.at(), &p, &self.train, rng());
         let direction = self.momentum.clone().mul_scalar(optimiser.momentum)
             + gradient

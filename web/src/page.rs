@@ -141,7 +141,7 @@ impl Search {
         Ok(event.map(|event| serde_json::to_string(&event)).transpose()?)
     }
 
-    /// The next part of a step as JSON ([`smoothdarts::search::Part`]).
+    /// The next part of a step as JSON ([`smoothdarts::run::search::Watched`]).
     ///
     /// # Errors
     /// What the search says.

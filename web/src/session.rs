@@ -1,19 +1,20 @@
 //! A search on its device, one step or one part of a step at a time.
 
 use burn::tensor::Device;
-use smoothdarts::checkpoint::{Checkpoint, CheckpointError};
 use smoothdarts::config::Config;
 use smoothdarts::data::{DataError, Dataset, Loader};
 use smoothdarts::draw::landscape::Range;
 use smoothdarts::event::Event;
-use smoothdarts::landscape::{LandscapeError, Scan, Settings, validation};
-use smoothdarts::search::{Part, Search, SearchError};
+use smoothdarts::measure::landscape::{LandscapeError, Scan, Settings, validation};
+use smoothdarts::run::checkpoint::{Checkpoint, CheckpointError};
+use smoothdarts::run::search::Watched;
+use smoothdarts::run::{ImageSearch, RunError};
 
 use crate::story::{Story, StoryError};
 
 /// A search and what it has said.
 pub struct Session {
-    search: Search,
+    search: ImageSearch,
     loader: Loader,
     device: Device,
     story: Story,
@@ -29,7 +30,7 @@ pub enum SessionError {
     Data(#[from] DataError),
     /// The search failed.
     #[error(transparent)]
-    Search(#[from] SearchError),
+    Search(#[from] RunError),
     /// The landscape could not be measured.
     #[error(transparent)]
     Landscape(#[from] LandscapeError),
@@ -54,7 +55,8 @@ impl Session {
         clock: fn() -> f64,
     ) -> Result<Self, SessionError> {
         let loader = Loader::new(dataset, config)?;
-        let mut search = Search::new(config, loader.shape(), loader.steps_per_epoch(), device)?;
+        let mut search =
+            ImageSearch::new(config, loader.shape(), loader.steps_per_epoch(), device)?;
         search.set_device_label(label);
         search.set_clock(clock);
         let (device, story) = (device.clone(), Story::default());
@@ -77,12 +79,12 @@ impl Session {
     ///
     /// # Errors
     /// As for [`Self::advance`].
-    pub async fn advance_part(&mut self) -> Result<Option<Part>, SessionError> {
-        let part = self.search.advance_part(&mut self.loader).await?;
+    pub async fn advance_part(&mut self) -> Result<Option<Watched>, SessionError> {
+        let part = self.search.watch(&mut self.loader).await?;
         match &part {
-            Some(Part::Event { event }) => self.story.push(event.clone()),
-            Some(part @ Part::Perturb { .. }) => self.story.set_perturbed(part.clone()),
-            Some(Part::Alpha { .. }) | None => {}
+            Some(Watched::Event { event }) => self.story.push(event.clone()),
+            Some(part @ Watched::Perturb { .. }) => self.story.set_perturbed(part.clone()),
+            Some(Watched::Alpha { .. }) | None => {}
         }
         Ok(part)
     }
@@ -112,10 +114,10 @@ impl Session {
         let (epochs, steps) = self.search.position();
         let epoch = epochs.saturating_sub(1);
         let examples = validation(&mut self.loader, epoch, images, &self.device)?;
-        let (model, at, alpha) =
-            (self.search.model(), self.search.point(true), self.search.alpha());
+        let job = self.search.job();
         let settings = Settings { grid, ..Settings::default() };
-        let scan = Scan::new(model, at, alpha, examples, settings).await?;
+        let scan =
+            Scan::new(job.model(), job.point(true), job.policy(), examples, settings).await?;
         self.story.set_landscape(scan.landscape(), format!("{epochs} epochs, {steps} steps"));
         self.scan = Some(scan);
         Ok(())
@@ -127,7 +129,8 @@ impl Session {
     /// If the device failed.
     pub async fn measure_point(&mut self) -> Result<bool, SessionError> {
         let Some(scan) = &mut self.scan else { return Ok(false) };
-        if scan.advance(self.search.model()).await?.is_none() {
+        let job = self.search.job();
+        if scan.advance(job.model(), job.policy()).await?.is_none() {
             self.scan = None;
             return Ok(false);
         }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use smoothdarts::config::layers::{LayerError, Origin, Resolver};
 use smoothdarts::config::{Config, presets};
-use smoothdarts::{methods, space};
+use smoothdarts::{method, space};
 
 /// What the page asks for. `settings` is a table like the file config.toml, e.g.
 /// `{"search": {"space": "s2"}}`; it lies on top of the preset, and the preset on the defaults.
@@ -79,7 +79,7 @@ pub fn choices() -> Choices {
     Choices {
         presets: presets::ALL.iter().map(|row| choice((row.name, row.help))).collect(),
         spaces: space::ALL.iter().map(|row| choice((row.name, row.help))).collect(),
-        methods: methods::ALL.iter().map(|row| choice((row.name, row.help))).collect(),
+        methods: method::ALL.iter().map(|row| choice((row.name, row.help))).collect(),
     }
 }
 
@@ -121,7 +121,7 @@ mod tests {
     #[test]
     fn the_controls_offer_every_method() {
         let found = choices();
-        assert_eq!(found.methods.len(), methods::ALL.len());
+        assert_eq!(found.methods.len(), method::ALL.len());
         assert!(found.presets.iter().any(|choice| choice.name == "quick"));
     }
 }

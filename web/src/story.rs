@@ -9,8 +9,8 @@ use smoothdarts::draw::history::History;
 use smoothdarts::draw::landscape::{Frame, Quantity, Range, View, contour};
 use smoothdarts::draw::{cell, chart, csv, figures, heatmap, mixture, perturbation};
 use smoothdarts::event::{Event, Hessian, Rows};
-use smoothdarts::landscape::Landscape;
-use smoothdarts::search::Part;
+use smoothdarts::measure::landscape::Landscape;
+use smoothdarts::run::search::Watched;
 
 /// The cell that is watched: it decides the fate of a search.
 const CELL: &str = "normal";
@@ -24,7 +24,7 @@ pub struct Story {
     /// p now; between the ends of epochs no event tells it.
     live: Option<Vec<Rows>>,
     /// The perturbation that was watched last.
-    perturbed: Option<Part>,
+    perturbed: Option<Watched>,
     /// The landscape that was measured last, as far as it is known, and where the search stood.
     landscape: Option<(Landscape, String)>,
     /// Accuracies that its colours have to hold besides its own.
@@ -193,7 +193,7 @@ impl Story {
     }
 
     /// Keeps a perturbation for its figure.
-    pub fn set_perturbed(&mut self, part: Part) {
+    pub fn set_perturbed(&mut self, part: Watched) {
         self.perturbed = Some(part);
     }
 
@@ -308,7 +308,7 @@ impl Story {
 
     fn draw_perturbation(&self) -> Option<String> {
         let index = self.history.index(CELL)?;
-        let Some(Part::Perturb { epsilon, p, displaced, perturbed, loss_before, loss_after }) =
+        let Some(Watched::Perturb { epsilon, p, displaced, perturbed, loss_before, loss_after }) =
             &self.perturbed
         else {
             return None;
@@ -325,7 +325,7 @@ impl Story {
 
     fn table_of_perturbation(&self) -> Option<String> {
         let index = self.history.index(CELL)?;
-        let Some(Part::Perturb { p, displaced, perturbed, .. }) = &self.perturbed else {
+        let Some(Watched::Perturb { p, displaced, perturbed, .. }) = &self.perturbed else {
             return None;
         };
         let mut table = String::from("node,source,operation,p,displaced,perturbed\n");

@@ -6,7 +6,7 @@ use rand::RngExt;
 
 use super::augment::Augment;
 use super::resize::resize;
-use super::{Batch, Batches, DataError, Dataset, ImageShape, Images, StepBatches};
+use super::{Batch, Batches, DataError, Dataset, ImageShape, Images, Part, StepBatches};
 use crate::config::{AlphaBatches, Config, Split};
 use crate::rng::{Stream, Streams, permutation};
 
@@ -24,6 +24,8 @@ pub struct Loader {
 
 struct Inner {
     images: Images,
+    /// What no search touches.
+    test: Images,
     classes: usize,
     /// Indices of the training half, which trains w.
     train: Vec<usize>,
@@ -37,16 +39,16 @@ struct Inner {
 }
 
 impl Loader {
-    /// Prepares the training images of a data set: takes the first `data.train_images`, resizes
-    /// them to `data.image_size` (the average of the covered area where the sides shrink by a
-    /// whole factor, else bilinear), and splits them in two halves.
+    /// Prepares the images of a data set: takes the first `data.train_images` for training, resizes
+    /// all to `data.image_size` (the average of the covered area where the sides shrink by a
+    /// whole factor, else bilinear), and splits those for training in two halves.
     ///
     /// # Errors
     /// Images that are not square or too large, halves smaller than one batch, or a data set
     /// whose parts do not fit together.
     pub fn new(dataset: Dataset, config: &Config) -> Result<Self, DataError> {
         dataset.check()?;
-        let Dataset { mut train, class_names, mean, std, .. } = dataset;
+        let Dataset { mut train, test, class_names, mean, std, .. } = dataset;
         limit(&mut train, config.data.train_images);
         let size = image_size(&train, config.data.image_size)?;
         check_padding(config.data.crop_padding, size)?;
@@ -55,6 +57,7 @@ impl Loader {
         Ok(Self {
             inner: Arc::new(Inner {
                 images: resize(train, size),
+                test: resize(test, size),
                 classes: class_names.len(),
                 train: train_half,
                 valid: valid_half,
@@ -83,47 +86,67 @@ impl Loader {
         let position = epoch * self.steps_per_epoch() + step;
         let inner = &*self.inner;
         StepBatches {
-            train: inner
-                .batch(&inner.train_indices(epoch, step), Some((Stream::TrainAugment, position))),
+            train: inner.batch(
+                &inner.images,
+                &inner.train_indices(epoch, step),
+                Some((Stream::TrainAugment, position)),
+            ),
             valid: inner.batch(
+                &inner.images,
                 &inner.valid_indices(position),
                 inner.augment_validation.then_some((Stream::ValidAugment, position)),
             ),
         }
     }
 
-    /// Batches of one evaluation of the validation half, of which the last may be smaller.
-    pub fn evaluation_batches(&self) -> usize {
-        self.inner.valid.len().div_ceil(self.inner.batch_size)
+    /// Batches of one evaluation of a part, of which the last may be smaller.
+    pub fn evaluation_batches(&self, part: Part) -> usize {
+        let Inner { train, valid, test, batch_size, .. } = &*self.inner;
+        let images = match part {
+            Part::Train => train.len(),
+            Part::Valid => valid.len(),
+            Part::Test => test.len(),
+        };
+        images.div_ceil(*batch_size)
     }
 
-    /// Batch `index` of the validation half in the order of the files, for its accuracy after
-    /// `epoch`. It is augmented under `quirks.augment_validation`, and empty beyond the last one.
-    pub fn evaluation(&self, epoch: usize, index: usize) -> Batch {
-        let position = epoch * self.evaluation_batches() + index;
+    /// Batch `index` of a part in the order of the files, for its accuracy after `epoch`; empty
+    /// beyond the last one. The validation half is augmented under `quirks.augment_validation`, the
+    /// others never.
+    pub fn evaluation(&self, part: Part, epoch: usize, index: usize) -> Batch {
         let inner = &*self.inner;
-        inner.batch(
-            chunk(&inner.valid, index, inner.batch_size),
-            inner.augment_validation.then_some((Stream::EvaluateAugment, position)),
-        )
+        let size = inner.batch_size;
+        let position = epoch * self.evaluation_batches(part) + index;
+        let augment = inner.augment_validation.then_some((Stream::EvaluateAugment, position));
+        match part {
+            Part::Train => inner.batch(&inner.images, chunk(&inner.train, index, size), None),
+            Part::Valid => inner.batch(&inner.images, chunk(&inner.valid, index, size), augment),
+            Part::Test => {
+                let first = (index * size).min(inner.test.len());
+                let all: Vec<usize> = (first..(first + size).min(inner.test.len())).collect();
+                inner.batch(&inner.test, &all, None)
+            }
+        }
     }
 }
 
 impl Batches for Loader {
+    type Batch = Batch;
+
     fn step(&mut self, epoch: usize, step: usize) -> Result<StepBatches, DataError> {
         Ok(Self::step(self, epoch, step))
     }
 
-    fn evaluation(&mut self, epoch: usize, index: usize) -> Result<Batch, DataError> {
-        Ok(Self::evaluation(self, epoch, index))
+    fn evaluation(&mut self, part: Part, epoch: usize, index: usize) -> Result<Batch, DataError> {
+        Ok(Self::evaluation(self, part, epoch, index))
     }
 
-    fn evaluation_batches(&self) -> usize {
-        Self::evaluation_batches(self)
+    fn evaluation_batches(&self, part: Part) -> usize {
+        Self::evaluation_batches(self, part)
     }
 
-    fn steps_per_epoch(&self) -> usize {
-        Self::steps_per_epoch(self)
+    fn steps(&self, _: usize) -> usize {
+        self.steps_per_epoch()
     }
 }
 
@@ -163,17 +186,17 @@ impl Inner {
     }
 
     /// The images of these indices, augmented with the draws of one position of a stream.
-    fn batch(&self, indices: &[usize], augment: Option<(Stream, usize)>) -> Batch {
+    fn batch(&self, source: &Images, indices: &[usize], augment: Option<(Stream, usize)>) -> Batch {
         let mut rng = augment.map(|(stream, at)| self.streams.at(stream, at as u64));
-        let mut images = Vec::with_capacity(indices.len() * self.images.image_len());
+        let mut images = Vec::with_capacity(indices.len() * source.image_len());
         for &index in indices {
             let draw = rng.as_mut().map(|rng| self.augment.draw(rng));
-            self.augment.append(self.images.image(index), draw, &mut images);
+            self.augment.append(source.image(index), draw, &mut images);
         }
-        let Images { height, width, channels, .. } = self.images;
+        let Images { height, width, channels, .. } = *source;
         Batch {
             images,
-            labels: indices.iter().map(|&index| self.images.labels[index]).collect(),
+            labels: indices.iter().map(|&index| source.labels[index]).collect(),
             shape: [indices.len(), height, width, channels],
         }
     }

@@ -15,7 +15,7 @@ use super::history::History;
 use crate::config::layers::settings;
 use crate::config::{Config, Order, Setting};
 use crate::event::Hessian;
-use crate::landscape::Landscape;
+use crate::measure::landscape::Landscape;
 use crate::paper;
 
 /// A run to compare.
@@ -90,7 +90,7 @@ pub struct Summary {
     pub parameter_free: Option<Spread>,
     /// Spectral norm of the last Hessian.
     pub spectral_norm: Option<Spread>,
-    /// Mean drop of accuracy around the architecture ([`crate::landscape::Flatness`]), a share;
+    /// Mean drop of accuracy around the architecture ([`crate::measure::landscape::Flatness`]), a share;
     /// `None` also where the landscapes of the group were not measured in the same way.
     pub mean_drop: Option<Spread>,
     /// What the paper reports of this method, space and data set.

@@ -14,7 +14,7 @@ use super::chart::axis::Scale;
 use super::chart::{Axis, Unit};
 use super::colour;
 use super::svg::{Anchor, Rect, Svg};
-use crate::landscape::{Landscape, Sample, Space};
+use crate::measure::landscape::{Landscape, Sample, Space};
 
 /// Bands of colour, at most.
 const BANDS: usize = 12;

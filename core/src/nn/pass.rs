@@ -131,6 +131,11 @@ impl Pass {
         self
     }
 
+    /// Whether it is for a gradient: its tensors are part of a graph then.
+    pub fn is_tracked(&self) -> bool {
+        self.tracks
+    }
+
     /// What it shares with later passes.
     pub fn into_constants(self) -> Constants {
         self.constants.unwrap_or_default()

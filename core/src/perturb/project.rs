@@ -1,12 +1,63 @@
-//! The exact projection onto ε-ball ∩ simplex (paper mode). Both sets are convex and both contain
-//! the centre, so the nearest point exists and is unique; one monotone equation in one unknown
-//! gives it, solved by bisection in double precision.
+//! Directions in a ball, ways into it, and from there back to probability vectors: by the row clip
+//! (faithful mode), or by the exact projection onto ε-ball ∩ simplex (paper mode). Both sets are
+//! convex and both contain the centre, so the nearest point exists and is unique; one monotone
+//! equation in one unknown gives it, solved by bisection in double precision.
+
+use burn::tensor::{Tensor, TensorData};
+use shaders::row_clip;
 
 use super::Ball;
-use crate::config::Norm;
+use crate::config::{Norm, Projection};
+use crate::nn::{ReadError, read};
 
 /// Halvings of an interval: enough to exhaust the 52 bits of a double.
 const HALVINGS: usize = 60;
+
+pub(super) fn direction(gradient: Tensor<2>, norm: Norm) -> Tensor<2> {
+    match norm {
+        Norm::Linf => gradient.sign(),
+        Norm::L2 => {
+            let length = row_norm(gradient.clone()).clamp_min(f32::MIN_POSITIVE);
+            gradient / length
+        }
+    }
+}
+
+pub(super) fn into_ball(delta: Tensor<2>, ball: Ball) -> Tensor<2> {
+    match ball.norm {
+        Norm::Linf => delta.clamp(-ball.epsilon, ball.epsilon),
+        Norm::L2 => {
+            let length = row_norm(delta.clone()).clamp_min(f32::MIN_POSITIVE);
+            delta * length.recip().mul_scalar(ball.epsilon).clamp_max(1.0)
+        }
+    }
+}
+
+fn row_norm(rows: Tensor<2>) -> Tensor<2> {
+    rows.square().sum_dim(1).sqrt()
+}
+
+pub(super) async fn into_simplex(
+    center: &Tensor<2>,
+    moved: Tensor<2>,
+    ball: Ball,
+) -> Result<Tensor<2>, ReadError> {
+    match ball.projection {
+        Projection::RowClip => Ok(row_clip(moved)),
+        Projection::Exact => exact(center, moved, ball).await,
+    }
+}
+
+/// The nearest point of ball ∩ simplex, row by row on the host: 14 short rows, a few thousand
+/// operations, for which no kernel is worth its launch.
+async fn exact(center: &Tensor<2>, moved: Tensor<2>, ball: Ball) -> Result<Tensor<2>, ReadError> {
+    let shape @ [_, operations] = center.dims();
+    let device = center.device();
+    let (centers, points) = (read(center.clone()).await?, read(moved).await?);
+    let rows = centers.chunks_exact(operations).zip(points.chunks_exact(operations));
+    let projected: Vec<f32> = rows.flat_map(|(center, point)| row(center, point, ball)).collect();
+    Ok(Tensor::from_data(TensorData::new(projected, shape), &device))
+}
 
 /// The point of {q : ‖q − center‖ ≤ ε, q ≥ 0, Σq = 1} that is nearest to `point`.
 pub fn row(center: &[f32], point: &[f32], ball: Ball) -> Vec<f32> {

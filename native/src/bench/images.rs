@@ -1,7 +1,7 @@
 //! Batches of random numbers: a step takes the same time whatever the images show.
 
 use smoothdarts::config::Config;
-use smoothdarts::data::{self, Batch, Batches, DataError, ImageShape, StepBatches};
+use smoothdarts::data::{self, Batch, Batches, DataError, ImageShape, Part, StepBatches};
 use smoothdarts::rng::{Stream, Streams, normal};
 
 /// Height and width of CIFAR and SVHN, where `data.image_size` does not say.
@@ -41,19 +41,21 @@ fn batch(config: &Config, image: ImageShape, position: u64) -> Batch {
 }
 
 impl Batches for RandomImages {
+    type Batch = Batch;
+
     fn step(&mut self, _: usize, _: usize) -> Result<StepBatches, DataError> {
         Ok(self.0.clone())
     }
 
-    fn evaluation(&mut self, _: usize, _: usize) -> Result<Batch, DataError> {
+    fn evaluation(&mut self, _: Part, _: usize, _: usize) -> Result<Batch, DataError> {
         Ok(self.0.valid.clone())
     }
 
-    fn evaluation_batches(&self) -> usize {
+    fn evaluation_batches(&self, _: Part) -> usize {
         1
     }
 
-    fn steps_per_epoch(&self) -> usize {
+    fn steps(&self, _: usize) -> usize {
         usize::MAX
     }
 }

@@ -6,7 +6,8 @@ use anyhow::Context as _;
 use serde::Serialize;
 use smoothdarts::config::Kernels;
 use smoothdarts::event::Event;
-use smoothdarts::search::{Search, StepArithmetic};
+use smoothdarts::run::ImageSearch;
+use smoothdarts::run::search::StepArithmetic;
 
 use super::images::{RandomImages, shape};
 use super::kernels::{Count, Kernel};
@@ -111,7 +112,7 @@ impl Timer<'_> {
         times.sort();
         let (peak, on_device) = (memory::peak(), memory::on_device(&selected.device));
         let (kernels, counted) = self.count(&mut work)?;
-        let StepArithmetic { needed, all_gradients } = work.search.step_arithmetic();
+        let StepArithmetic { needed, all_gradients } = work.search.job().step_arithmetic();
 
         let step = median(&times).as_secs_f64();
         let gpu = selected.adapter.is_some();
@@ -188,7 +189,7 @@ fn shares(mut kernels: Vec<Kernel>, gpu: bool, step: Duration) -> Vec<Share> {
 
 /// A search that only ever takes steps.
 struct Work<'a> {
-    search: Search,
+    search: ImageSearch,
     images: RandomImages,
     selected: &'a Selected,
 }
@@ -196,7 +197,7 @@ struct Work<'a> {
 impl<'a> Work<'a> {
     fn new(subject: &Subject, selected: &'a Selected) -> anyhow::Result<Self> {
         let config = &subject.config;
-        let search = Search::new(config, shape(config), usize::MAX, &selected.device)?;
+        let search = ImageSearch::new(config, shape(config), usize::MAX, &selected.device)?;
         Ok(Self { search, images: RandomImages::new(config), selected })
     }
 

@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use smoothdarts::config::{Config, Order};
-use smoothdarts::methods;
+use smoothdarts::method;
 
 use crate::exit::Exit;
 
@@ -27,13 +27,13 @@ impl Subject {
     /// # Errors
     /// An unknown name; exit code 2.
     pub fn new(name: &str, config: &Config) -> anyhow::Result<Self> {
-        let (method, order) = match name.strip_suffix(SECOND) {
-            Some(method) => (method, Order::Second),
+        let (base, order) = match name.strip_suffix(SECOND) {
+            Some(base) => (base, Order::Second),
             None => (name, Order::First),
         };
-        methods::find(method).with_context(|| format!("--method {name}")).context(Exit::Usage)?;
+        method::find(base).with_context(|| format!("--method {name}")).context(Exit::Usage)?;
         let mut config = config.clone();
-        config.search.method = method.to_owned();
+        config.search.method = base.to_owned();
         config.search.order = order;
         Ok(Self { name: name.to_owned(), config })
     }

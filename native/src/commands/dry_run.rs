@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use indicatif::{HumanBytes, HumanDuration};
 use serde_json::{Value, json};
 use smoothdarts::event::{Event, Started};
-use smoothdarts::search::Search;
+use smoothdarts::run::ImageSearch;
 
 use crate::bench::memory;
 use crate::datasets::Prefetch;
@@ -20,7 +20,7 @@ const TIMED: u32 = 3;
 ///
 /// # Errors
 /// Like a search.
-pub fn run(json: bool, search: Search, mut batches: Prefetch) -> anyhow::Result<Exit> {
+pub fn run(json: bool, search: ImageSearch, mut batches: Prefetch) -> anyhow::Result<Exit> {
     let started = search.started();
     let step = time_step(search, &mut batches)?;
     let text = if json { machine(&started, step).to_string() } else { human(&started, step)? };
@@ -28,7 +28,7 @@ pub fn run(json: bool, search: Search, mut batches: Prefetch) -> anyhow::Result<
     Ok(Exit::Done)
 }
 
-fn time_step(mut search: Search, batches: &mut Prefetch) -> anyhow::Result<Duration> {
+fn time_step(mut search: ImageSearch, batches: &mut Prefetch) -> anyhow::Result<Duration> {
     let wanted = TIMED.min(search.started().steps_per_epoch.saturating_sub(1) as u32);
     let (mut done, mut began) = (0, Instant::now());
     while let Some(event) = pollster::block_on(search.advance(batches))? {

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use serde_json::json;
 use smoothdarts::event;
-use smoothdarts::hessian::Spectrum;
+use smoothdarts::measure::hessian::Spectrum;
 
 use crate::cli::HessianArgs;
 use crate::exit::Exit;

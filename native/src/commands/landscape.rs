@@ -13,7 +13,7 @@ use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 use smoothdarts::draw::csv;
 use smoothdarts::draw::landscape::{Frame, Quantity, View, contour, surface};
-use smoothdarts::landscape::{Landscape, Scan, Settings, Space, validation};
+use smoothdarts::measure::landscape::{Landscape, Scan, Settings, Space, validation};
 
 use crate::cli::{LandscapeArgs, LandscapeSpace};
 use crate::device::Selected;
@@ -77,10 +77,11 @@ fn measure(
     let epoch = checkpoint.epoch().saturating_sub(1);
     let landscape = pollster::block_on(async {
         let images = validation(&mut loader, epoch, args.images, &selected.device)?;
-        let (model, at) = (search.model(), search.point(true));
-        let mut scan = Scan::new(model, at, search.alpha(), images, settings).await?;
+        let (model, policy) = (search.job().model(), search.job().policy());
+        let at = search.job().point(true);
+        let mut scan = Scan::new(model, at, policy, images, settings).await?;
         let mut watch = Watch::new(run, scan.progress().1);
-        while scan.advance(model).await?.is_some() {
+        while scan.advance(model, policy).await?.is_some() {
             watch.show(scan.progress().0);
         }
         watch.bar.finish_and_clear();

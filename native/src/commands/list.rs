@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use smoothdarts::config::presets;
 use smoothdarts::genotype::published;
-use smoothdarts::{data, methods, ops, perturb, space};
+use smoothdarts::{data, method, ops, perturb, space};
 
 use crate::cli::{Catalogue, ListArgs};
 use crate::datasets;
@@ -27,7 +27,7 @@ fn rows(catalogue: Catalogue) -> Vec<Value> {
     match catalogue {
         Catalogue::Ops => ops::ALL.iter().map(operation).collect(),
         Catalogue::Spaces => space::ALL.iter().map(|space| row(space.name, space.help)).collect(),
-        Catalogue::Methods => methods::ALL.iter().map(method).collect(),
+        Catalogue::Methods => method::ALL.iter().map(searched).collect(),
         Catalogue::Perturbations => perturb::ALL.iter().map(|it| row(it.name, it.help)).collect(),
         Catalogue::Presets => presets::ALL.iter().map(preset).collect(),
         Catalogue::Genotypes => published::ALL.iter().map(genotype).collect(),
@@ -43,9 +43,8 @@ fn operation(row: &ops::Operation) -> Value {
     json!({ "name": row.name, "help": row.help, "parameter_free": row.parameter_free })
 }
 
-fn method(row: &methods::Method) -> Value {
-    let perturbation = row.perturbation_row().map(|perturbation| perturbation.name);
-    json!({ "name": row.name, "help": row.help, "perturbation": perturbation })
+fn searched(row: &method::Method) -> Value {
+    json!({ "name": row.name, "help": row.help, "perturbation": row.perturbation.name })
 }
 
 fn genotype(row: &published::Published) -> Value {

@@ -5,7 +5,6 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
-use smoothdarts::checkpoint::Checkpoint;
 use smoothdarts::config::Config;
 use smoothdarts::config::layers::{Resolved, differences};
 use smoothdarts::data::Loader;
@@ -13,7 +12,8 @@ use smoothdarts::draw::csv;
 use smoothdarts::draw::history::History;
 use smoothdarts::event::Event;
 use smoothdarts::genotype::Derived;
-use smoothdarts::search::Search;
+use smoothdarts::run::ImageSearch;
+use smoothdarts::run::checkpoint::Checkpoint;
 
 use super::{derive, dry_run};
 use crate::cli::{Resume, SearchArgs};
@@ -46,11 +46,11 @@ pub fn run(args: &SearchArgs) -> anyhow::Result<Exit> {
     let loader = Loader::new(datasets::open(config)?, config)?;
     let selected = device::select(config.run.device)?;
     let mut search =
-        Search::new(config, loader.shape(), loader.steps_per_epoch(), &selected.device)?;
+        ImageSearch::new(config, loader.shape(), loader.steps_per_epoch(), &selected.device)?;
     search.set_device_label(selected.label.clone());
     search.set_clock(seconds);
     if let Some(table) = table::open(&config.table)? {
-        search.set_table(table).with_context(|| config.table.path.clone()).context(Exit::Data)?;
+        search.set_table(&table).with_context(|| config.table.path.clone()).context(Exit::Data)?;
     }
     let batches = Prefetch::new(loader);
     if args.dry_run {
@@ -72,7 +72,7 @@ struct Session {
     manifest: Manifest,
     /// Wall seconds of the processes before this one.
     seconds_before: f64,
-    search: Search,
+    search: ImageSearch,
     batches: Prefetch,
     progress: Progress,
     stop: Stop,
@@ -90,7 +90,7 @@ impl Session {
         args: &SearchArgs,
         resolved: &Resolved,
         selected: &Selected,
-        search: Search,
+        search: ImageSearch,
         batches: Prefetch,
     ) -> anyhow::Result<Self> {
         let directory = RunDir::open(out)?;
@@ -138,7 +138,7 @@ impl Session {
         Ok(())
     }
 
-    /// The loop. The science is in [`Search::advance`]; this writes, saves and stops.
+    /// The loop. The science is in [`Run::advance`](smoothdarts::run::Run::advance); this writes, saves and stops.
     fn run(mut self) -> anyhow::Result<Exit> {
         self.write_manifest()?;
         while let Some(event) = pollster::block_on(self.search.advance(&mut self.batches))? {
@@ -188,7 +188,7 @@ impl Session {
     fn finish(mut self) -> anyhow::Result<Exit> {
         self.progress.finish();
         let genotype = pollster::block_on(self.search.genotype())?;
-        let weights = pollster::block_on(self.search.weights())?;
+        let weights = pollster::block_on(self.search.job().weights())?;
         let events = events::read(&self.directory.file("events.jsonl"))?;
         let history = History::from_events(events);
         let curves = csv::curves(&history);

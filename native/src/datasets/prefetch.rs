@@ -8,16 +8,16 @@ use std::any::Any;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
-use smoothdarts::data::{Batch, Batches, DataError, Loader, StepBatches};
+use smoothdarts::data::{Batches, DataError, Loader, Part, StepBatches};
 
 /// Batches that wait at most. Making one takes far less time than searching on it, so a few hide
 /// the jitter; at 64 images of 32×32 RGB a step waits in 1.6 MB.
 const DEPTH: usize = 4;
 
 /// A supply of batches that runs ahead.
-pub struct Prefetch<B = Loader> {
+pub struct Prefetch<B: Batches = Loader> {
     batches: B,
-    ahead: Option<Ahead>,
+    ahead: Option<Ahead<B::Batch>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,12 +26,12 @@ enum Position {
     Evaluation { epoch: usize, index: usize },
 }
 
-enum Ready {
-    Step(StepBatches),
-    Evaluation(Batch),
+enum Ready<T> {
+    Step(StepBatches<T>),
+    Evaluation(T),
 }
 
-impl<B: Batches + Clone + Send + 'static> Prefetch<B> {
+impl<B: Batches<Batch: Send> + Clone + Send + 'static> Prefetch<B> {
     /// A supply that starts with the first request, or with [`Self::seek`].
     pub fn new(batches: B) -> Self {
         Self { batches, ahead: None }
@@ -46,13 +46,13 @@ impl<B: Batches + Clone + Send + 'static> Prefetch<B> {
     }
 
     /// The thread that will hand out this position next, started anew where there is none.
-    fn start(&mut self, position: Position) -> &Ahead {
+    fn start(&mut self, position: Position) -> &Ahead<B::Batch> {
         let matching = self.ahead.take().filter(|ahead| ahead.next == position);
         let batches = &self.batches;
         self.ahead.insert(matching.unwrap_or_else(|| Ahead::start(batches.clone(), position)))
     }
 
-    fn take(&mut self, position: Position) -> Result<Ready, DataError> {
+    fn take(&mut self, position: Position) -> Result<Ready<B::Batch>, DataError> {
         match self.start(position).receive() {
             Some(Ok(ready)) => {
                 let next = position.next(&self.batches);
@@ -71,27 +71,38 @@ impl<B: Batches + Clone + Send + 'static> Prefetch<B> {
     }
 }
 
-impl<B: Batches + Clone + Send + 'static> Batches for Prefetch<B> {
-    fn step(&mut self, epoch: usize, step: usize) -> Result<StepBatches, DataError> {
+impl<B: Batches<Batch: Send> + Clone + Send + 'static> Batches for Prefetch<B> {
+    type Batch = B::Batch;
+
+    fn step(&mut self, epoch: usize, step: usize) -> Result<StepBatches<B::Batch>, DataError> {
         match self.take(Position::Step { epoch, step })? {
             Ready::Step(batches) => Ok(batches),
             Ready::Evaluation(_) => Err(unexpected()),
         }
     }
 
-    fn evaluation(&mut self, epoch: usize, index: usize) -> Result<Batch, DataError> {
+    fn evaluation(
+        &mut self,
+        part: Part,
+        epoch: usize,
+        index: usize,
+    ) -> Result<B::Batch, DataError> {
+        if part != Part::Valid {
+            // No search goes on to it: there is nothing to run ahead of.
+            return self.batches.evaluation(part, epoch, index);
+        }
         match self.take(Position::Evaluation { epoch, index })? {
             Ready::Evaluation(batch) => Ok(batch),
             Ready::Step(_) => Err(unexpected()),
         }
     }
 
-    fn evaluation_batches(&self) -> usize {
-        self.batches.evaluation_batches()
+    fn evaluation_batches(&self, part: Part) -> usize {
+        self.batches.evaluation_batches(part)
     }
 
-    fn steps_per_epoch(&self) -> usize {
-        self.batches.steps_per_epoch()
+    fn steps(&self, epoch: usize) -> usize {
+        self.batches.steps(epoch)
     }
 }
 
@@ -107,21 +118,23 @@ impl Position {
     /// A position beyond the end of its part is the beginning of the part that follows.
     fn normalised(self, batches: &impl Batches) -> Self {
         match self {
-            Self::Step { epoch, step } if step >= batches.steps_per_epoch() => {
+            Self::Step { epoch, step } if step >= batches.steps(epoch) => {
                 Self::Evaluation { epoch, index: 0 }.normalised(batches)
             }
-            Self::Evaluation { epoch, index } if index >= batches.evaluation_batches() => {
+            Self::Evaluation { epoch, index }
+                if index >= batches.evaluation_batches(Part::Valid) =>
+            {
                 Self::Step { epoch: epoch + 1, step: 0 }
             }
             position => position,
         }
     }
 
-    fn make(self, batches: &mut impl Batches) -> Result<Ready, DataError> {
+    fn make<B: Batches>(self, batches: &mut B) -> Result<Ready<B::Batch>, DataError> {
         match self {
             Self::Step { epoch, step } => batches.step(epoch, step).map(Ready::Step),
             Self::Evaluation { epoch, index } => {
-                batches.evaluation(epoch, index).map(Ready::Evaluation)
+                batches.evaluation(Part::Valid, epoch, index).map(Ready::Evaluation)
             }
         }
     }
@@ -129,22 +142,24 @@ impl Position {
 
 /// The thread. It ends when its receiver is gone, and does not know where the search ends: at most
 /// [`DEPTH`] batches are made in vain.
-struct Ahead {
+struct Ahead<T> {
     /// What the receiver gives next.
     next: Position,
-    receiver: Option<Receiver<Result<Ready, DataError>>>,
+    receiver: Option<Receiver<Result<Ready<T>, DataError>>>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Ahead {
-    fn start(mut batches: impl Batches + Send + 'static, next: Position) -> Self {
+impl<T: Send + 'static> Ahead<T> {
+    fn start(mut batches: impl Batches<Batch = T> + Send + 'static, next: Position) -> Self {
         let (sender, receiver) = sync_channel(DEPTH);
         let thread = thread::spawn(move || supply(&mut batches, next, &sender));
         Self { next, receiver: Some(receiver), thread: Some(thread) }
     }
+}
 
+impl<T> Ahead<T> {
     /// `None` if the thread has ended.
-    fn receive(&self) -> Option<Result<Ready, DataError>> {
+    fn receive(&self) -> Option<Result<Ready<T>, DataError>> {
         self.receiver.as_ref()?.recv().ok()
     }
 
@@ -157,7 +172,7 @@ impl Ahead {
     }
 }
 
-impl Drop for Ahead {
+impl<T> Drop for Ahead<T> {
     fn drop(&mut self) {
         // First the receiver: a thread that waits for room in the channel wakes up and ends.
         self.receiver = None;
@@ -168,10 +183,10 @@ impl Drop for Ahead {
     }
 }
 
-fn supply(
-    batches: &mut impl Batches,
+fn supply<B: Batches>(
+    batches: &mut B,
     start: Position,
-    sender: &SyncSender<Result<Ready, DataError>>,
+    sender: &SyncSender<Result<Ready<B::Batch>, DataError>>,
 ) {
     let mut position = start;
     loop {

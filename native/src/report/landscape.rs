@@ -5,7 +5,7 @@ use std::path::Path;
 
 use smoothdarts::draw::csv;
 use smoothdarts::draw::landscape::{Frame, Quantity, View, about, contour, surface};
-use smoothdarts::landscape::{Flatness, Landscape};
+use smoothdarts::measure::landscape::{Flatness, Landscape};
 
 use super::figure::{Figure, Table, data_uri};
 use super::read::text;

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::Run;
 use crate::draw::csv;
 use crate::draw::landscape::{Frame, Quantity, View};
-use crate::landscape::{Flatness, Space};
+use crate::measure::landscape::{Flatness, Space};
 
 /// How flat the landscape of a run is, and how it was measured.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -2,7 +2,7 @@
 //! one file is all that a picture needs.
 
 use super::table;
-use crate::landscape::{Landscape, Sample, Settings, Space};
+use crate::measure::landscape::{Landscape, Sample, Settings, Space};
 
 const COLUMNS: [&str; 7] = ["x", "y", "accuracy", "loss", "space", "images", "seed"];
 

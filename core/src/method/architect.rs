@@ -3,27 +3,28 @@
 
 use burn::tensor::Tensor;
 
-use crate::arch::probabilities;
 use crate::config::WeightsOptimiser;
-use crate::net::{Examples, Model, Outcome, Point};
 use crate::nn::Randomness;
 use crate::optim::norm;
+use crate::task::{Model, Outcome, Point, Relax, Task};
 
 /// Length of the finite-difference step along the validation gradient (DARTS, eq. 8).
 const DIFFERENCE: f64 = 0.01;
 
 /// The α-gradient and what its passes left behind.
-pub struct AlphaGradient {
-    /// One for every architecture tensor.
+pub struct AlphaGradient<C = ()> {
+    /// One for every choice.
     pub gradient: Vec<Tensor<2>>,
     /// Validation loss at which it was taken, [1].
     pub loss: Tensor<1>,
     /// Running statistics after the passes.
     pub statistics: Tensor<2>,
+    /// What the next validation batch starts from.
+    pub carry: C,
 }
 
 /// Virtual step of the second-order gradient.
-pub struct Unrolling<'a> {
+pub struct Unrolling<'a, T: Task> {
     /// Momentum buffer of SGD.
     pub momentum: &'a Tensor<1>,
     /// Learning rate η of the weights.
@@ -31,20 +32,20 @@ pub struct Unrolling<'a> {
     /// Momentum and weight decay.
     pub optimiser: &'a WeightsOptimiser,
     /// The training batch.
-    pub train: &'a Examples,
+    pub train: &'a T::Input,
 }
 
 /// ∇_α L_val(w, α) at the current weights.
-pub fn first_order(
-    model: &Model,
+pub fn first_order<T: Task>(
+    model: &Model<T>,
     at: Point,
-    alpha: &[Tensor<2>],
-    valid: &Examples,
+    (alpha, relax): (&[Tensor<2>], Relax),
+    valid: &T::Input,
     noise: impl Into<Randomness>,
-) -> AlphaGradient {
-    let (gradient, Outcome { loss, statistics, .. }) =
-        model.alpha_gradient(at, alpha, valid, noise);
-    AlphaGradient { gradient, loss, statistics }
+) -> AlphaGradient<T::Carry> {
+    let (gradient, outcome) = model.architecture_gradient(at, alpha, relax, valid, noise);
+    let Outcome { loss, statistics, carry, .. } = outcome;
+    AlphaGradient { gradient, loss, statistics, carry }
 }
 
 /// ∇_α L_val(w′, α) with w′ = w − η·(μ·buffer + ∇_w L_train + λ·w), where the dependence of w′ on
@@ -53,16 +54,16 @@ pub fn first_order(
 ///
 /// The running statistics see the passes at w, w₊ and w₋; the pass at w′ belongs to a copy of the
 /// network in the reference and leaves none.
-pub fn second_order<R: Into<Randomness>>(
-    model: &Model,
+pub fn second_order<T: Task, R: Into<Randomness>>(
+    model: &Model<T>,
     at: Point,
-    alpha: &[Tensor<2>],
-    valid: &Examples,
-    unrolling: &Unrolling,
+    (alpha, relax): (&[Tensor<2>], Relax),
+    valid: &T::Input,
+    unrolling: &Unrolling<T>,
     mut noise: impl FnMut() -> R,
-) -> AlphaGradient {
+) -> AlphaGradient<T::Carry> {
     let Unrolling { momentum, learning_rate, optimiser, train } = *unrolling;
-    let p = probabilities(alpha);
+    let p = relax(alpha);
     let (descent, Outcome { statistics, .. }) = model.weight_gradient(at, &p, train, noise());
     let virtual_weights = at.weights.clone()
         - (momentum.clone().mul_scalar(optimiser.momentum)
@@ -71,14 +72,15 @@ pub fn second_order<R: Into<Randomness>>(
         .mul_scalar(learning_rate);
     let there = Point { weights: &virtual_weights, ..at };
     let (direction, _) = model.weight_gradient(there, &p, valid, noise());
-    let (gradient, Outcome { loss, .. }) = model.alpha_gradient(there, alpha, valid, noise());
+    let (gradient, Outcome { loss, carry, .. }) =
+        model.architecture_gradient(there, alpha, relax, valid, noise());
 
     let radius = norm(std::slice::from_ref(&direction)).recip().mul_scalar(DIFFERENCE);
     let offset = direction * radius.clone();
     let mut statistics = statistics;
     let mut side = |weights: Tensor<1>| {
         let at = Point { weights: &weights, statistics: &statistics, ..at };
-        let (gradient, outcome) = model.alpha_gradient(at, alpha, train, noise());
+        let (gradient, outcome) = model.architecture_gradient(at, alpha, relax, train, noise());
         statistics = outcome.statistics;
         gradient
     };
@@ -89,14 +91,14 @@ pub fn second_order<R: Into<Randomness>>(
         above.into_iter().zip(below).map(|(above, below)| (above - below) * scale.clone());
     let gradient =
         gradient.into_iter().zip(implicit).map(|(explicit, implicit)| explicit - implicit);
-    AlphaGradient { gradient: gradient.collect(), loss, statistics }
+    AlphaGradient { gradient: gradient.collect(), loss, statistics, carry }
 }
 
 /// The curvature of a loss along a direction, and how it changes with α.
 pub struct Curvature {
     /// c, [1].
     pub value: Tensor<1>,
-    /// ∇_α c, one for every architecture tensor.
+    /// ∇_α c, one for every choice.
     pub gradient: Vec<Tensor<2>>,
 }
 

@@ -3,7 +3,7 @@
 use super::Search;
 use crate::config::Order;
 use crate::nn::Wanted;
-use crate::perturb::Perturbation;
+use crate::task::Task;
 
 /// Floating-point operations of one step, over the whole batch. What counts is said in
 /// [`crate::nn::Layer::multiply_adds`]; a multiply-add is two operations.
@@ -27,11 +27,12 @@ struct Passes {
     weights: usize,
 }
 
-impl Search {
+impl<T: Task> Search<T> {
     /// The arithmetic of one step, whichever kernels compute it and whatever they reuse.
     pub fn step_arithmetic(&self) -> StepArithmetic {
         let Passes { loss, architecture, weights } = self.passes();
-        let count = |wanted| self.model.network.multiply_adds(self.image_size, wanted) as f64;
+        let (task, network) = (&self.model.task, &self.model.network);
+        let count = |wanted| task.multiply_adds(network, wanted) as f64;
         let forward = count(Wanted::Nothing);
         let needed = loss as f64 * forward
             + architecture as f64 * count(Wanted::Architecture)
@@ -47,11 +48,7 @@ impl Search {
             Order::First => (1, 0),
             Order::Second => (3, 2),
         };
-        // An attack takes the loss before and after its steps.
-        let (loss, attack) = match self.perturbation {
-            Perturbation::None | Perturbation::Random => (0, 0),
-            Perturbation::Adversarial => (2, self.config.perturbation.steps),
-        };
+        let (loss, attack) = (self.method.perturbation.passes)(&self.config.perturbation);
         Passes { loss, architecture: architecture + attack, weights: 1 + virtual_weights }
     }
 }

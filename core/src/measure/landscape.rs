@@ -14,16 +14,16 @@
 
 mod directions;
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use rand_pcg::Pcg64;
 use serde::Serialize;
 
-use crate::arch::probabilities;
-use crate::data::{Batches, DataError};
-use crate::net::{Examples, Model, Point};
-use crate::nn::{ReadError, read};
+use crate::data::{Batch, Batches, DataError, Part};
+use crate::nn::ReadError;
 use crate::perturb::row_clip;
+use crate::policy::{Draw, Policy};
 use crate::rng::{Stream, Streams};
+use crate::task::{Classify, ImageBatch, Model, Point, Tally};
 pub use directions::Directions;
 use directions::directions;
 
@@ -200,35 +200,27 @@ impl Landscape {
 /// # Errors
 /// If there are none, or what the data say.
 pub fn validation(
-    batches: &mut dyn Batches,
+    batches: &mut dyn Batches<Batch = Batch>,
     epoch: usize,
     images: usize,
     device: &Device,
-) -> Result<Vec<Examples>, LandscapeError> {
+) -> Result<Vec<ImageBatch>, LandscapeError> {
     let mut left = if images == 0 { usize::MAX } else { images };
-    let mut examples = Vec::new();
-    for index in 0..batches.evaluation_batches() {
-        let batch = batches.evaluation(epoch, index)?;
-        let [count, height, width, channels] = batch.shape;
-        let count = count.min(left);
+    let mut found = Vec::new();
+    for index in 0..batches.evaluation_batches(Part::Valid) {
+        let batch = batches.evaluation(Part::Valid, epoch, index)?.first(left);
+        let count = batch.labels.len();
         if count == 0 {
             break;
         }
         left -= count;
-        let pixels = batch.images[..count * height * width * channels].to_vec();
-        let labels: Vec<i32> =
-            batch.labels[..count].iter().map(|&label| i32::from(label)).collect();
-        let shape = [count, height, width, channels];
-        examples.push(Examples {
-            images: Tensor::from_data(TensorData::new(pixels, shape), device),
-            labels: Tensor::from_data(TensorData::new(labels, [count]), device),
-        });
+        found.push(ImageBatch::new(&batch, device));
     }
-    if examples.is_empty() { Err(LandscapeError::NoImages) } else { Ok(examples) }
+    if found.is_empty() { Err(LandscapeError::NoImages) } else { Ok(found) }
 }
 
 /// A landscape that is being measured, point by point. It owns what it needs of the search but the
-/// model, so that it can wait between two points for as long as it likes.
+/// model and the policy, so that it can wait between two points for as long as it likes.
 pub struct Scan {
     settings: Settings,
     weights: Tensor<1>,
@@ -236,40 +228,40 @@ pub struct Scan {
     /// α or p, as the space says.
     centre: Vec<Tensor<2>>,
     directions: Directions,
-    examples: Vec<Examples>,
+    inputs: Vec<ImageBatch>,
     samples: Vec<Sample>,
 }
 
 impl Scan {
-    /// Finds the two directions at `alpha`: one gradient for every batch.
+    /// Finds the two directions at the architecture of `policy`: one gradient for every batch.
     ///
     /// # Errors
     /// Settings that mean nothing, no image, no gradient, or what the device says.
     pub async fn new(
-        model: &Model,
+        model: &Model<Classify>,
         at: Point<'_>,
-        alpha: &[Tensor<2>],
-        examples: Vec<Examples>,
+        policy: &dyn Policy,
+        inputs: Vec<ImageBatch>,
         settings: Settings,
     ) -> Result<Self, LandscapeError> {
         settings.check()?;
-        if examples.is_empty() {
+        if inputs.is_empty() {
             return Err(LandscapeError::NoImages);
         }
         let at = Point { eval: true, ..at };
         let centre = match settings.space {
-            Space::Logits => alpha.to_vec(),
-            Space::Probabilities => probabilities(alpha),
+            Space::Logits => policy.leaves().to_vec(),
+            Space::Probabilities => policy.mean(),
         };
-        let gradient = gradient(model, at, &centre, &examples, settings.space);
-        let examples = merged(&examples);
+        let gradient = gradient(model, at, (&centre, policy), &inputs, settings.space);
+        let inputs = merged(&inputs);
         Ok(Self {
             settings,
             weights: at.weights.clone(),
             statistics: at.statistics.clone(),
             directions: directions(gradient, settings.seed).await?,
             centre,
-            examples,
+            inputs,
             samples: Vec::new(),
         })
     }
@@ -278,13 +270,17 @@ impl Scan {
     ///
     /// # Errors
     /// If the device failed.
-    pub async fn advance(&mut self, model: &Model) -> Result<Option<Sample>, LandscapeError> {
+    pub async fn advance(
+        &mut self,
+        model: &Model<Classify>,
+        policy: &dyn Policy,
+    ) -> Result<Option<Sample>, LandscapeError> {
         let (axis, index) = (self.settings.axis(), self.samples.len());
         let (Some(&y), Some(&x)) = (axis.get(index / axis.len()), axis.get(index % axis.len()))
         else {
             return Ok(None);
         };
-        let sample = self.measure(model, x, y).await?;
+        let sample = self.measure(model, policy, x, y).await?;
         self.samples.push(sample);
         Ok(Some(sample))
     }
@@ -299,8 +295,8 @@ impl Scan {
         &self.directions
     }
 
-    /// The probabilities at a point, [edges, operations] for every architecture tensor.
-    pub fn probabilities(&self, x: f64, y: f64) -> Vec<Tensor<2>> {
+    /// The probabilities at a point, [rows, options] for every choice.
+    pub fn probabilities(&self, policy: &dyn Policy, x: f64, y: f64) -> Vec<Tensor<2>> {
         let Directions { gradient, orthogonal } = &self.directions;
         let directions = gradient.iter().zip(orthogonal);
         let moved: Vec<Tensor<2>> = self
@@ -312,30 +308,31 @@ impl Scan {
             })
             .collect();
         match self.settings.space {
-            Space::Logits => probabilities(&moved),
+            Space::Logits => policy.relax(&moved, Draw::Mean),
             Space::Probabilities => moved.into_iter().map(row_clip).collect(),
         }
     }
 
     /// What was measured so far.
     pub fn landscape(&self) -> Landscape {
-        let images = self.examples.iter().map(|batch| batch.labels.dims()[0]).sum();
+        let images = self.inputs.iter().map(ImageBatch::count).sum();
         Landscape { settings: self.settings, images, samples: self.samples.clone() }
     }
 
-    async fn measure(&self, model: &Model, x: f64, y: f64) -> Result<Sample, LandscapeError> {
-        let p = self.probabilities(x, y);
+    async fn measure(
+        &self,
+        model: &Model<Classify>,
+        policy: &dyn Policy,
+        x: f64,
+        y: f64,
+    ) -> Result<Sample, LandscapeError> {
+        let p = self.probabilities(policy, x, y);
         let at = Point { weights: &self.weights, statistics: &self.statistics, eval: true };
-        let (mut sums, mut images) = (Tensor::<1>::zeros([2], &self.weights.device()), 0.0);
-        for (index, batch) in self.examples.iter().enumerate() {
-            let count = batch.labels.dims()[0] as f64;
-            let outcome = model.loss(at, &p, batch, noise(index));
-            sums = sums + Tensor::cat(vec![outcome.loss.mul_scalar(count), outcome.correct], 0);
-            images += count;
+        let mut tally = Tally::new(&self.weights.device());
+        for (index, input) in self.inputs.iter().enumerate() {
+            tally.add(model.loss(at, &p, input, noise(index)), input.count());
         }
-        let sums = read(sums).await?;
-        let mean = |sum: Option<&f32>| sum.map_or(f64::NAN, |&sum| f64::from(sum) / images);
-        let (loss, accuracy) = (mean(sums.first()), mean(sums.last()));
+        let (loss, accuracy) = tally.means().await?;
         // A loss that is not a number has no right answers: argmax of NaN is any class.
         let accuracy = if loss.is_nan() { f64::NAN } else { accuracy };
         Ok(Sample { x, y, accuracy, loss })
@@ -349,13 +346,13 @@ impl Scan {
 const EVALUATED: usize = 128;
 
 /// The same images in batches of about [`EVALUATED`].
-fn merged(examples: &[Examples]) -> Vec<Examples> {
-    let size = examples.first().map_or(1, |batch| batch.labels.dims()[0].max(1));
-    let merge = |batches: &[Examples]| Examples {
+fn merged(inputs: &[ImageBatch]) -> Vec<ImageBatch> {
+    let size = inputs.first().map_or(1, |input| input.count().max(1));
+    let merge = |batches: &[ImageBatch]| ImageBatch {
         images: Tensor::cat(batches.iter().map(|batch| batch.images.clone()).collect(), 0),
         labels: Tensor::cat(batches.iter().map(|batch| batch.labels.clone()).collect(), 0),
     };
-    examples.chunks((EVALUATED / size).max(1)).map(merge).collect()
+    inputs.chunks((EVALUATED / size).max(1)).map(merge).collect()
 }
 
 /// The draws of the noise operation: the same ones for a batch at every point, or the landscape
@@ -364,23 +361,23 @@ fn noise(batch: usize) -> Pcg64 {
     Streams::new(0).at(Stream::Landscape, u64::MAX - batch as u64)
 }
 
-/// The mean gradient of the validation loss with respect to α or p.
+/// The sum over images of the gradient of the validation loss with respect to α or p.
 fn gradient(
-    model: &Model,
+    model: &Model<Classify>,
     at: Point,
-    centre: &[Tensor<2>],
-    examples: &[Examples],
+    (centre, policy): (&[Tensor<2>], &dyn Policy),
+    inputs: &[ImageBatch],
     space: Space,
 ) -> Vec<Tensor<2>> {
+    let relax = |leaves: &[_]| policy.relax(leaves, Draw::Mean);
     let mut sum: Vec<Tensor<2>> = centre.iter().map(Tensor::zeros_like).collect();
-    for (index, batch) in examples.iter().enumerate() {
+    for (index, input) in inputs.iter().enumerate() {
         let (gradient, _) = match space {
-            Space::Logits => model.alpha_gradient(at, centre, batch, noise(index)),
-            Space::Probabilities => model.probability_gradient(at, centre, batch, noise(index)),
+            Space::Logits => model.architecture_gradient(at, centre, &relax, input, noise(index)),
+            Space::Probabilities => model.probability_gradient(at, centre, input, noise(index)),
         };
-        let count = batch.labels.dims()[0] as f64;
         for (sum, gradient) in sum.iter_mut().zip(gradient) {
-            *sum = sum.clone() + gradient.mul_scalar(count);
+            *sum = sum.clone() + gradient.mul_scalar(input.count() as f64);
         }
     }
     sum

@@ -3,42 +3,35 @@
 
 use std::sync::Arc;
 
-use burn::tensor::{Int, Tensor};
+use burn::tensor::Tensor;
 use shaders::Kernels;
 
-use super::Supernet;
-use crate::arch::probabilities;
-use crate::nn::{
-    Constants, Kinks, Pass, Pattern, Randomness, Statistics, Wanted, correct, cross_entropy,
-};
+use super::{Scored, Task};
+use crate::net::Network as _;
+use crate::nn::{Constants, Kinks, Pass, Pattern, Randomness, Statistics, Wanted};
 
-/// A batch on the device.
-#[derive(Clone, Debug)]
-pub struct Examples {
-    /// [batch, height, width, channels].
-    pub images: Tensor<4>,
-    /// [batch].
-    pub labels: Tensor<1, Int>,
-}
-
-/// A supernet and how it is computed.
-pub struct Model {
+/// A network, what it learns and how it is computed.
+pub struct Model<T: Task> {
+    /// What it learns.
+    pub task: T,
     /// The network.
-    pub network: Box<dyn Supernet>,
+    pub network: Box<T::Net>,
     /// Whether plain burn ops or our kernels compute.
     pub kernels: Kernels,
 }
 
-/// Outcome of a forward pass: detached numbers and the running statistics after it.
-pub struct Outcome {
-    /// Mean cross-entropy, [1].
+/// Outcome of a pass: detached numbers and the running statistics after it.
+pub struct Outcome<C = ()> {
+    /// Mean loss, [1].
     pub loss: Tensor<1>,
     /// Number of right answers, [1].
     pub correct: Tensor<1>,
-    /// [batch, classes].
+    /// [examples, classes].
     pub logits: Tensor<2>,
     /// Running statistics as this pass leaves them, [2, channels].
     pub statistics: Tensor<2>,
+    /// What the next batch starts from.
+    pub carry: C,
 }
 
 /// Weights and statistics at which a loss is taken.
@@ -52,18 +45,21 @@ pub struct Point<'a> {
     pub eval: bool,
 }
 
-impl Model {
+/// How architecture parameters become p. The network sees only p; this is where policies differ.
+pub type Relax<'a> = &'a dyn Fn(&[Tensor<2>]) -> Vec<Tensor<2>>;
+
+impl<T: Task> Model<T> {
     /// The loss alone.
     pub fn loss(
         &self,
         at: Point,
         p: &[Tensor<2>],
-        batch: &Examples,
+        input: &T::Input,
         noise: impl Into<Randomness>,
-    ) -> Outcome {
+    ) -> Outcome<T::Carry> {
         let mut pass = self.pass(at, Wanted::Nothing, noise);
-        let logits = self.network.forward(batch.images.clone(), p, &mut pass);
-        finish(at, logits, batch, pass)
+        let scored = self.task.loss(&self.network, input, p, &mut pass);
+        self.finish(at, scored, input, pass)
     }
 
     /// The loss and its gradient with respect to the weights; p is a constant.
@@ -74,27 +70,29 @@ impl Model {
         &self,
         at: Point,
         p: &[Tensor<2>],
-        batch: &Examples,
+        input: &T::Input,
         noise: impl Into<Randomness>,
-    ) -> (Tensor<1>, Outcome) {
+    ) -> (Tensor<1>, Outcome<T::Carry>) {
         let mut pass = self.pass(at, Wanted::Weights, noise);
         let p: Vec<_> = p.iter().map(|p| p.clone().autodiff()).collect();
-        let logits = self.network.forward(batch.images.clone().autodiff(), &p, &mut pass);
-        let loss = cross_entropy(logits.clone(), batch.labels.clone());
-        let mut gradients = loss.backward();
+        let scored = self.task.loss(&self.network, input, &p, &mut pass);
+        let mut gradients = scored.loss.backward();
         let gradient = pass.weight_gradient(self.network.layout(), &mut gradients);
-        (gradient, finish(at, logits.inner(), batch, pass))
+        (gradient, self.finish(at, scored, input, pass))
     }
 
-    /// The loss and its gradient with respect to raw α, through the row-softmax.
-    pub fn alpha_gradient(
+    /// The loss and its gradient with respect to the leaves, from which `relax` makes p.
+    pub fn architecture_gradient(
         &self,
         at: Point,
-        alpha: &[Tensor<2>],
-        batch: &Examples,
+        leaves: &[Tensor<2>],
+        relax: Relax,
+        input: &T::Input,
         noise: impl Into<Randomness>,
-    ) -> (Vec<Tensor<2>>, Outcome) {
-        self.architecture_gradient(at, alpha, probabilities, batch, noise, Kinks::Free)
+    ) -> (Vec<Tensor<2>>, Outcome<T::Carry>) {
+        let mut pass = self.pass(at, Wanted::Architecture, noise);
+        let (gradient, scored) = self.gradient_to(leaves, relax, input, &mut pass);
+        (gradient, self.finish(at, scored, input, pass))
     }
 
     /// The loss and its gradient with respect to p itself.
@@ -102,73 +100,71 @@ impl Model {
         &self,
         at: Point,
         p: &[Tensor<2>],
-        batch: &Examples,
+        input: &T::Input,
         noise: impl Into<Randomness>,
-    ) -> (Vec<Tensor<2>>, Outcome) {
-        self.architecture_gradient(at, p, <[_]>::to_vec, batch, noise, Kinks::Free)
+    ) -> (Vec<Tensor<2>>, Outcome<T::Carry>) {
+        self.architecture_gradient(at, p, &<[_]>::to_vec, input, noise)
     }
 
-    /// The gradient with respect to raw α of the smooth piece of the loss that a pattern belongs
-    /// to.
-    pub fn alpha_gradient_within(
+    /// The gradient with respect to the leaves of the smooth piece of the loss that a pattern
+    /// belongs to.
+    pub fn gradient_within(
         &self,
         pattern: &Arc<Pattern>,
         at: Point,
-        alpha: &[Tensor<2>],
-        batch: &Examples,
+        leaves: &[Tensor<2>],
+        relax: Relax,
+        input: &T::Input,
         noise: impl Into<Randomness>,
     ) -> Vec<Tensor<2>> {
-        let kinks = Kinks::Held(pattern.clone(), 0, 0);
-        self.architecture_gradient(at, alpha, probabilities, batch, noise, kinks).0
+        let mut pass = self.pass(at, Wanted::Architecture, noise);
+        pass.kinks = Kinks::Held(pattern.clone(), 0, 0);
+        self.gradient_to(leaves, relax, input, &mut pass).0
     }
 
-    /// The smooth piece of the loss around α.
+    /// The smooth piece of the loss around p.
     pub fn pattern(
         &self,
         at: Point,
-        alpha: &[Tensor<2>],
-        batch: &Examples,
+        p: &[Tensor<2>],
+        input: &T::Input,
         noise: impl Into<Randomness>,
     ) -> Arc<Pattern> {
         let mut pass = self.pass(at, Wanted::Nothing, noise);
         pass.kinks = Kinks::Recorded(Pattern::default());
-        let _logits = self.network.forward(batch.images.clone(), &probabilities(alpha), &mut pass);
+        let _scored = self.task.loss(&self.network, input, p, &mut pass);
         Arc::new(pass.kinks.into_pattern())
     }
 
-    fn architecture_gradient(
-        &self,
-        at: Point,
-        leaves: &[Tensor<2>],
-        relax: impl Fn(&[Tensor<2>]) -> Vec<Tensor<2>>,
-        batch: &Examples,
-        noise: impl Into<Randomness>,
-        kinks: Kinks,
-    ) -> (Vec<Tensor<2>>, Outcome) {
-        let mut pass = self.pass(at, Wanted::Architecture, noise);
-        pass.kinks = kinks;
-        let (gradient, logits) = self.gradient_to(leaves, relax, batch, &mut pass);
-        (gradient, finish(at, logits, batch, pass))
-    }
-
-    /// The gradient with respect to the leaves, from which `relax` makes p, and the logits.
     fn gradient_to(
         &self,
         leaves: &[Tensor<2>],
-        relax: impl Fn(&[Tensor<2>]) -> Vec<Tensor<2>>,
-        batch: &Examples,
+        relax: Relax,
+        input: &T::Input,
         pass: &mut Pass,
-    ) -> (Vec<Tensor<2>>, Tensor<2>) {
+    ) -> (Vec<Tensor<2>>, Scored<T::Carry>) {
         let leaves: Vec<_> =
             leaves.iter().map(|leaf| leaf.clone().autodiff().require_grad()).collect();
-        let images = batch.images.clone().autodiff();
-        let logits = self.network.forward(images, &relax(&leaves), pass);
-        let loss = cross_entropy(logits.clone(), batch.labels.clone());
-        let mut gradients = loss.backward();
+        let scored = self.task.loss(&self.network, input, &relax(&leaves), pass);
+        let mut gradients = scored.loss.backward();
         let gradient = leaves.iter().map(|leaf| {
             leaf.grad_remove(&mut gradients).unwrap_or_else(|| leaf.clone().inner().zeros_like())
         });
-        (gradient.collect(), logits.inner())
+        (gradient.collect(), scored)
+    }
+
+    fn finish(
+        &self,
+        at: Point,
+        scored: Scored<T::Carry>,
+        input: &T::Input,
+        pass: Pass,
+    ) -> Outcome<T::Carry> {
+        let Scored { loss, logits, carry } = scored;
+        let (loss, logits) =
+            if pass.is_tracked() { (loss.inner(), logits.inner()) } else { (loss, logits) };
+        let correct = self.task.correct(input, logits.clone());
+        Outcome { loss, correct, logits, statistics: pass.updated(at.statistics.clone()), carry }
     }
 
     fn pass(&self, at: Point, wanted: Wanted, noise: impl Into<Randomness>) -> Pass {
@@ -185,31 +181,31 @@ impl Model {
 
 /// The loss of a batch as a function of p alone, at fixed weights and statistics. What does not depend
 /// on p is computed once: the stem, and in the cells next to it the candidates of its edges.
-pub struct LossOfP<'a> {
-    model: &'a Model,
+pub struct LossOfP<'a, T: Task> {
+    model: &'a Model<T>,
     at: Point<'a>,
-    batch: &'a Examples,
+    input: &'a T::Input,
     constants: Constants,
 }
 
-impl<'a> LossOfP<'a> {
+impl<'a, T: Task> LossOfP<'a, T> {
     /// Computes nothing yet.
-    pub fn new(model: &'a Model, at: Point<'a>, batch: &'a Examples) -> Self {
-        Self { model, at, batch, constants: Constants::default() }
+    pub fn new(model: &'a Model<T>, at: Point<'a>, input: &'a T::Input) -> Self {
+        Self { model, at, input, constants: Constants::default() }
     }
 
     /// The loss, [1].
     pub fn loss(&mut self, p: &[Tensor<2>], noise: impl Into<Randomness>) -> Tensor<1> {
         let mut pass = self.pass(Wanted::Nothing, noise);
-        let logits = self.model.network.forward(self.batch.images.clone(), p, &mut pass);
+        let scored = self.model.task.loss(&self.model.network, self.input, p, &mut pass);
         self.constants = pass.into_constants();
-        cross_entropy(logits, self.batch.labels.clone())
+        scored.loss
     }
 
     /// Its gradient with respect to p.
     pub fn gradient(&mut self, p: &[Tensor<2>], noise: impl Into<Randomness>) -> Vec<Tensor<2>> {
         let mut pass = self.pass(Wanted::Architecture, noise);
-        let (gradient, _) = self.model.gradient_to(p, <[_]>::to_vec, self.batch, &mut pass);
+        let (gradient, _) = self.model.gradient_to(p, &<[_]>::to_vec, self.input, &mut pass);
         self.constants = pass.into_constants();
         gradient
     }
@@ -217,14 +213,5 @@ impl<'a> LossOfP<'a> {
     fn pass(&mut self, wanted: Wanted, noise: impl Into<Randomness>) -> Pass {
         let constants = std::mem::take(&mut self.constants);
         self.model.pass(self.at, wanted, noise).sharing(constants)
-    }
-}
-
-fn finish(at: Point, logits: Tensor<2>, batch: &Examples, pass: Pass) -> Outcome {
-    Outcome {
-        loss: cross_entropy(logits.clone(), batch.labels.clone()),
-        correct: correct(logits.clone(), batch.labels.clone()),
-        logits,
-        statistics: pass.updated(at.statistics.clone()),
     }
 }

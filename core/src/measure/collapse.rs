@@ -1,8 +1,19 @@
 //! The alarm for the failure that the paper is about: skip connections crowd out everything that
 //! has weights.
 
+use serde_json::Value;
+
+use super::{Entry, MeasureError, Observed, Observer, Subject};
+use crate::arrays::Later;
 use crate::event::{Architecture, Event, Rows, Warning};
 use crate::genotype::Gene;
+
+/// Its row of the catalogue.
+pub static ENTRY: Entry = Entry {
+    name: "collapse",
+    help: "warns where skip connections take over",
+    new: |_| Some(Box::new(Alarm::default())),
+};
 
 const SKIP: &str = "skip_connect";
 
@@ -14,12 +25,12 @@ const SHARE: f64 = 0.5;
 const EXCESS: f64 = 1.1;
 
 /// Whether more than half of the genes are skip connections.
-pub(super) fn has_happened(genes: &[Gene]) -> bool {
+fn has_happened(genes: &[Gene]) -> bool {
     skips(genes) as f64 > SHARE * genes.len() as f64
 }
 
 /// What to tell the user, if skip connections have taken over the cell.
-pub(super) fn message(genes: &[Gene], cell: &Architecture, probabilities: &Rows) -> Option<String> {
+fn message(genes: &[Gene], cell: &Architecture, probabilities: &Rows) -> Option<String> {
     let (mean, uniform) = mean_probability(cell, probabilities)?;
     (has_happened(genes) && mean > EXCESS * uniform).then(|| {
         format!(
@@ -33,8 +44,41 @@ pub(super) fn message(genes: &[Gene], cell: &Architecture, probabilities: &Rows)
     })
 }
 
-pub(super) fn warning(epoch: usize, message: String) -> Event {
-    Event::Warning(Warning { epoch, code: "collapse".to_owned(), message })
+/// Whether the collapse of a search was announced. One announcement lasts until the cell recovers.
+#[derive(Default)]
+struct Alarm {
+    announced: bool,
+}
+
+impl Observer for Alarm {
+    fn after_epoch<'a>(
+        &'a mut self,
+        subject: &'a mut dyn Subject,
+    ) -> Later<'a, Result<Observed, MeasureError>> {
+        Box::pin(async move {
+            let rows = subject.probabilities().await?;
+            let genotype = subject.derive(&rows);
+            let genes = genotype.genes().first().copied().unwrap_or_default();
+            let message = match (subject.choices().first(), rows.first()) {
+                (Some(cell), Some(rows)) => message(genes, cell, rows),
+                _ => None,
+            };
+            let news = message.filter(|_| !self.announced);
+            self.announced = has_happened(genes) && (self.announced || news.is_some());
+            let epoch = subject.epoch();
+            let warning = |message| Warning { epoch, code: "collapse".to_owned(), message };
+            Ok(news.map(|message| Event::Warning(warning(message))).into())
+        })
+    }
+
+    fn saved(&self) -> Value {
+        Value::Bool(self.announced)
+    }
+
+    fn restore(&mut self, saved: &Value) -> Result<(), serde_json::Error> {
+        self.announced = serde_json::from_value(saved.clone())?;
+        Ok(())
+    }
 }
 
 fn skips(genes: &[Gene]) -> usize {

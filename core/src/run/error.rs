@@ -1,16 +1,18 @@
-//! What can go wrong with a search.
+//! What can go wrong with a run.
 
-use crate::checkpoint::CheckpointError;
+use super::checkpoint::CheckpointError;
+use crate::arrays::ArrayError;
 use crate::config::ConfigError;
 use crate::data::DataError;
-use crate::hessian::HessianError;
-use crate::methods::UnknownMethod;
+use crate::measure::MeasureError;
+use crate::measure::hessian::HessianError;
+use crate::method::MethodError;
 use crate::nn::ReadError;
 use crate::space::SpaceError;
 
-/// Why a search could not start, go on or be read.
+/// Why a run could not start, go on or be read.
 #[derive(Debug, thiserror::Error)]
-pub enum SearchError {
+pub enum RunError {
     /// A loss is not a number any more.
     #[error(
         "the search diverged in epoch {epoch}, step {step}: {what} is {value}; start again with a lower weights.learning_rate or alpha.learning_rate (the last checkpoint holds the state before it)"
@@ -31,9 +33,9 @@ pub enum SearchError {
     /// The space is unknown.
     #[error(transparent)]
     Space(#[from] SpaceError),
-    /// The method is unknown.
+    /// The method or its perturbation is unknown.
     #[error(transparent)]
-    Method(#[from] UnknownMethod),
+    Method(#[from] MethodError),
     /// The images do not fit the network.
     #[error(
         "images of {size}×{size} pixels are too small or odd: two reductions need a multiple of 4"
@@ -63,4 +65,20 @@ pub enum SearchError {
     /// The Hessian could not be measured.
     #[error(transparent)]
     Hessian(#[from] HessianError),
+}
+
+impl From<ArrayError> for RunError {
+    fn from(error: ArrayError) -> Self {
+        Self::Checkpoint(error.into())
+    }
+}
+
+impl From<MeasureError> for RunError {
+    fn from(error: MeasureError) -> Self {
+        match error {
+            MeasureError::Device(error) => Self::Device(error),
+            MeasureError::Data(error) => Self::Data(error),
+            MeasureError::Hessian(error) => Self::Hessian(error),
+        }
+    }
 }

@@ -1,0 +1,361 @@
+//! A run: epochs of steps, what is measured after each, and its way to and from a checkpoint.
+//!
+//! A [`Run`] owns what all kinds of runs have in common: what comes next, the position, the events,
+//! the observers, checkpoint and restore. A [`Job`] says what a step and an epoch do: [`Search`] is
+//! Algorithm 1 of the paper. The caller owns the loop: it writes events, takes checkpoints and stops
+//! when it wants to.
+
+pub mod checkpoint;
+mod error;
+mod position;
+pub mod search;
+
+use crate::arrays::{ArrayError, Arrays};
+use crate::config::{Config, layers};
+use crate::data::Batches;
+use crate::event::{Event, Finished, Started};
+use crate::genotype::Derived;
+use crate::measure::{self, Observer, Subject};
+use crate::tabular::{Table, TableError};
+use checkpoint::{Checkpoint, CheckpointError};
+
+pub use error::RunError;
+pub use position::{Phase, Position, Progress, Tally};
+pub use search::{ImageSearch, Search};
+
+/// Where the batches of a job come from.
+type Supply<'a, J> = &'a mut dyn Batches<Batch = <J as Job>::Batch>;
+
+/// What a run does in a step and in an epoch.
+#[expect(async_fn_in_trait, reason = "a run stays on its thread: a device cannot be sent")]
+pub trait Job {
+    /// A batch on the host.
+    type Batch;
+
+    /// All settings.
+    fn config(&self) -> &Config;
+
+    /// What is about to run.
+    fn started(&self) -> Started;
+
+    /// What an epoch starts with.
+    fn begin_epoch(&self, at: Position) -> Event;
+
+    /// Does the next part of a step. After the last one it gives what the step says, and what it
+    /// adds to the sums of the epoch.
+    ///
+    /// # Errors
+    /// [`RunError::Diverged`] if a loss is not finite, or what the data or the device say.
+    async fn part(
+        &mut self,
+        batches: Supply<'_, Self>,
+        at: Position,
+    ) -> Result<Option<(Event, Tally)>, RunError>;
+
+    /// Evaluates after the last step of an epoch: validation loss and accuracy.
+    ///
+    /// # Errors
+    /// What the data or the device say.
+    async fn evaluate(
+        &self,
+        batches: Supply<'_, Self>,
+        at: Position,
+    ) -> Result<(f64, f64), RunError>;
+
+    /// What an ended epoch says.
+    ///
+    /// # Errors
+    /// If the device failed.
+    async fn epoch_finished(
+        &self,
+        progress: &Progress,
+        valid: (f64, f64),
+    ) -> Result<Event, RunError>;
+
+    /// What would be derived now.
+    ///
+    /// # Errors
+    /// If the device failed.
+    async fn genotype(&self) -> Result<Derived, RunError>;
+
+    /// What observers may ask.
+    fn subject<'a>(&'a self, batches: Supply<'a, Self>, at: Position) -> impl Subject + 'a;
+
+    /// Whether a step was begun and not ended.
+    fn in_step(&self) -> bool;
+
+    /// Everything that it has learnt.
+    ///
+    /// # Errors
+    /// If the device failed.
+    async fn saved(&self) -> Result<Arrays, RunError>;
+
+    /// Takes what [`Self::saved`] gave.
+    ///
+    /// # Errors
+    /// If an array is missing.
+    fn restore(&mut self, arrays: &Arrays) -> Result<(), ArrayError>;
+}
+
+/// A job on its way.
+pub struct Run<J> {
+    job: J,
+    /// In the places of [`measure::ALL`].
+    observers: Vec<Option<Box<dyn Observer>>>,
+    progress: Progress,
+    device_label: String,
+    clock: fn() -> f64,
+}
+
+impl<J: Job> Run<J> {
+    /// A run from its start.
+    ///
+    /// # Errors
+    /// If the settings name no method.
+    pub fn from_start(job: J) -> Result<Self, RunError> {
+        let observers = observers(job.config(), None)?;
+        let (progress, device_label) = (Progress::default(), String::new());
+        Ok(Self { job, observers, progress, device_label, clock: || 0.0 })
+    }
+
+    /// Names the device in [`Started`].
+    pub fn set_device_label(&mut self, label: String) {
+        self.device_label = label;
+    }
+
+    /// Gives the run a clock, in seconds; without one every epoch takes 0.
+    pub fn set_clock(&mut self, clock: fn() -> f64) {
+        self.clock = clock;
+    }
+
+    /// Gives the run a table of trained networks, before it starts or goes on: after every epoch an
+    /// [`crate::event::Anytime`] event says what it knows of the cell that would be derived.
+    ///
+    /// # Errors
+    /// If it is not a table of all cells of this space.
+    pub fn set_table(&mut self, table: &Table) -> Result<(), TableError> {
+        table.covers(&self.job.started().architecture)?;
+        // Whoever made this job found its method.
+        if let Ok(observers) = observers(self.job.config(), Some(table)) {
+            self.observers = observers;
+        }
+        Ok(())
+    }
+
+    /// Does the next piece of work and returns what it says: the parts of a step, one after the
+    /// other, or what comes between steps. `None` when the run is over.
+    ///
+    /// # Errors
+    /// What its parts say. The run must not be continued or saved after an error: go back to the
+    /// last checkpoint.
+    pub async fn advance(&mut self, batches: Supply<'_, J>) -> Result<Option<Event>, RunError> {
+        loop {
+            match self.advance_part(&mut *batches).await? {
+                Advanced::Part => {}
+                Advanced::Said(event) => return Ok(Some(event)),
+                Advanced::Over => return Ok(None),
+            }
+        }
+    }
+
+    /// Does the next part of a step, or what comes between steps.
+    ///
+    /// # Errors
+    /// As for [`Self::advance`].
+    pub async fn advance_part(&mut self, batches: Supply<'_, J>) -> Result<Advanced, RunError> {
+        let said = match self.progress.unsaid.pop_front() {
+            Some(event) => Some(event),
+            None if self.progress.phase == Phase::Done => return Ok(Advanced::Over),
+            None => self.work(batches).await?,
+        };
+        self.progress.events += u64::from(said.is_some());
+        Ok(said.map_or(Advanced::Part, Advanced::Said))
+    }
+
+    /// The work of the phase; when it is done, what follows is next.
+    async fn work(&mut self, batches: Supply<'_, J>) -> Result<Option<Event>, RunError> {
+        let (began, at) = ((self.clock)(), self.progress.position);
+        let said = match self.progress.phase {
+            Phase::Start => Some(Event::Started(self.started())),
+            Phase::EpochStart => {
+                self.progress.position.steps = batches.steps(at.epoch);
+                self.progress.tally = Tally::default();
+                Some(self.job.begin_epoch(at))
+            }
+            Phase::Step => {
+                let done = self.job.part(batches, at).await?;
+                self.progress.tally.seconds += (self.clock)() - began;
+                let Some((event, sums)) = done else { return Ok(None) };
+                self.progress.count(&sums);
+                Some(event)
+            }
+            Phase::EpochEnd => {
+                let valid = self.job.evaluate(batches, at).await?;
+                self.progress.valid_accuracy = valid.1;
+                self.progress.tally.seconds += (self.clock)() - began;
+                Some(self.job.epoch_finished(&self.progress, valid).await?)
+            }
+            Phase::Observe(index) => self.observe(index, batches).await?,
+            Phase::Finish => Some(self.finished().await?),
+            Phase::Done => None,
+        };
+        self.progress.follow(self.observers.len(), self.job.config().search.epochs);
+        Ok(said)
+    }
+
+    /// Lets an observer look, and returns the first thing that it says.
+    async fn observe(
+        &mut self,
+        index: usize,
+        batches: Supply<'_, J>,
+    ) -> Result<Option<Event>, RunError> {
+        let Some(Some(observer)) = self.observers.get_mut(index) else { return Ok(None) };
+        let mut subject = self.job.subject(batches, self.progress.position);
+        let observed = observer.after_epoch(&mut subject).await?;
+        self.progress.stop = self.progress.stop.take().or(observed.stop);
+        self.progress.unsaid.extend(observed.events);
+        Ok(self.progress.unsaid.pop_front())
+    }
+
+    async fn finished(&self) -> Result<Event, RunError> {
+        let stop = self.progress.stop.as_ref();
+        Ok(Event::Finished(Finished {
+            genotype: self.genotype().await?,
+            epochs: self.progress.position.epoch,
+            valid_accuracy: self.progress.valid_accuracy,
+            reason: if stop.is_some() { "early_stopped" } else { "completed" }.to_owned(),
+            returned_to: stop.map(|stop| stop.epoch),
+        }))
+    }
+
+    /// What runs: settings, network, choices.
+    pub fn started(&self) -> Started {
+        Started { device: self.device_label.clone(), ..self.job.started() }
+    }
+
+    /// The job.
+    pub fn job(&self) -> &J {
+        &self.job
+    }
+
+    /// How many events this run has said, over all its processes.
+    pub fn events(&self) -> u64 {
+        self.progress.events
+    }
+
+    /// What would be derived now, or what a run returned to when it stopped early.
+    ///
+    /// # Errors
+    /// If the device failed.
+    pub async fn genotype(&self) -> Result<Derived, RunError> {
+        match &self.progress.stop {
+            Some(stop) => Ok(stop.genotype.clone()),
+            None => self.job.genotype().await,
+        }
+    }
+
+    /// Where the run stands: epochs whose steps are all taken, and steps of the next one.
+    pub fn position(&self) -> (usize, usize) {
+        self.progress.position.taken()
+    }
+
+    /// Whether a step was begun by [`Self::advance_part`] and not ended: the state between its
+    /// parts cannot be saved.
+    pub fn in_step(&self) -> bool {
+        self.job.in_step()
+    }
+
+    /// The whole state.
+    ///
+    /// # Errors
+    /// [`RunError::Diverged`] if a number is not finite, [`RunError::InStep`] between the parts of
+    /// a step, or if the device failed.
+    pub async fn checkpoint(&self) -> Result<Checkpoint, RunError> {
+        if self.in_step() {
+            return Err(RunError::InStep);
+        }
+        let arrays = self.job.saved().await?;
+        self.check_finite(&arrays)?;
+        let names = measure::ALL.iter().map(|entry| entry.name.to_owned());
+        let saved = names.zip(&self.observers);
+        Ok(Checkpoint {
+            config: self.job.config().clone(),
+            architecture: self.job.started().architecture,
+            progress: self.progress.clone(),
+            observers: saved.filter_map(|(name, it)| Some((name, it.as_ref()?.saved()))).collect(),
+            arrays,
+        })
+    }
+
+    /// A loss shows a divergence only one step after the weights did: such a state is not saved, so
+    /// that the last checkpoint stays good.
+    fn check_finite(&self, arrays: &Arrays) -> Result<(), RunError> {
+        let lost = arrays.iter().find_map(|(name, array)| {
+            let value = array.values.iter().copied().find(|value| !value.is_finite())?;
+            Some((name.clone(), value))
+        });
+        let Position { epoch, step, .. } = self.progress.position;
+        match lost {
+            None => Ok(()),
+            Some((what, value)) => Err(RunError::Diverged { epoch, step, what, value }),
+        }
+    }
+
+    /// Continues from a checkpoint.
+    ///
+    /// # Errors
+    /// [`RunError::OtherConfig`] with every setting that differs, apart from the section `run`,
+    /// which changes no result; [`RunError::Checkpoint`] if something is missing.
+    pub fn restore(&mut self, checkpoint: &Checkpoint) -> Result<(), RunError> {
+        let differences = differences(&checkpoint.config, self.job.config());
+        if !differences.is_empty() {
+            return Err(RunError::OtherConfig { differences });
+        }
+        self.job.restore(&checkpoint.arrays)?;
+        for (entry, observer) in measure::ALL.iter().zip(&mut self.observers) {
+            if let (Some(observer), Some(saved)) = (observer, checkpoint.observers.get(entry.name))
+            {
+                observer.restore(saved).map_err(|error| {
+                    CheckpointError::Malformed(format!("observer {}: {error}", entry.name))
+                })?;
+            }
+        }
+        self.progress = checkpoint.progress.clone();
+        let steps = &mut self.progress.position.steps;
+        if *steps == 0 {
+            // Of a checkpoint whose format did not say.
+            *steps = self.job.started().steps_per_epoch;
+        }
+        Ok(())
+    }
+}
+
+/// What [`Run::advance_part`] did.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "one lives at a time")]
+pub enum Advanced {
+    /// A part of a step that is not its last, or an observer that has nothing to say.
+    Part,
+    /// Something that is said.
+    Said(Event),
+    /// Nothing: the run is over.
+    Over,
+}
+
+fn observers(
+    config: &Config,
+    table: Option<&Table>,
+) -> Result<Vec<Option<Box<dyn Observer>>>, RunError> {
+    let method = crate::method::of(config)?;
+    Ok(measure::observers(&measure::Setup { config, method: &method, table }))
+}
+
+/// One line for every setting that differs and could change a result.
+fn differences(saved: &Config, current: &Config) -> Vec<String> {
+    layers::differences(saved, current)
+        .iter()
+        .map(|(setting, saved, current)| {
+            format!("  {}: {saved} in the checkpoint, {current} now", setting.name())
+        })
+        .collect()
+}

@@ -1,0 +1,169 @@
+//! The whole state of a run as bytes: a safetensors file whose metadata holds the schema, the
+//! config, the choices, the position and what the observers remember. There is no generator state
+//! to save: random streams are addressed by position ([`crate::rng`]).
+
+mod first_format;
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::Progress;
+use crate::arch::derive;
+use crate::arrays::{self, Array, ArrayError, Arrays};
+use crate::config::Config;
+use crate::event::Architecture;
+use crate::genotype::Derived;
+use crate::method;
+
+/// Version of the checkpoint format. Readers accept every version up to their own.
+pub const SCHEMA: u32 = 2;
+
+/// Key of the metadata entry. A single one, so that equal states give equal bytes.
+const METADATA: &str = "smoothdarts";
+
+/// The state of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Checkpoint {
+    /// Its settings.
+    pub config: Config,
+    /// Its choices.
+    pub architecture: Vec<Architecture>,
+    /// Where it stands.
+    pub progress: Progress,
+    /// What its observers remember, by their names.
+    pub observers: BTreeMap<String, Value>,
+    /// Its tensors by name.
+    pub arrays: Arrays,
+}
+
+/// Why bytes are not a checkpoint.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckpointError {
+    /// Not a safetensors file, or a damaged one.
+    #[error("this is not a checkpoint, or a damaged one: {0}")]
+    Malformed(String),
+    /// Written by a newer version.
+    #[error(
+        "this checkpoint has format {found}, and this program reads formats up to {SCHEMA}; update the program"
+    )]
+    Newer {
+        /// Its format.
+        found: u32,
+    },
+    /// A tensor is missing or has another shape.
+    #[error("the checkpoint has no tensor `{name}` of shape {shape:?}")]
+    Tensor {
+        /// Name of the tensor.
+        name: String,
+        /// The shape it should have.
+        shape: Vec<usize>,
+    },
+}
+
+impl From<ArrayError> for CheckpointError {
+    fn from(error: ArrayError) -> Self {
+        match error {
+            ArrayError::Malformed(what) => Self::Malformed(what),
+            ArrayError::Missing { name, shape } => Self::Tensor { name, shape },
+        }
+    }
+}
+
+/// Everything but the tensors.
+#[derive(Serialize, Deserialize)]
+struct Header {
+    schema: u32,
+    config: Config,
+    architecture: Vec<Architecture>,
+    progress: Progress,
+    observers: BTreeMap<String, Value>,
+}
+
+impl Checkpoint {
+    /// The file.
+    ///
+    /// # Errors
+    /// If a tensor's shape does not fit its numbers.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, CheckpointError> {
+        let header = Header {
+            schema: SCHEMA,
+            config: self.config.clone(),
+            architecture: self.architecture.clone(),
+            progress: self.progress.clone(),
+            observers: self.observers.clone(),
+        };
+        let header = serde_json::to_string(&header).map_err(malformed)?;
+        let arrays = self.arrays.iter().map(|(name, array)| (name.as_str(), array));
+        Ok(arrays::to_bytes(arrays, Some(HashMap::from([(METADATA.to_owned(), header)])))?)
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Malformed`] or [`CheckpointError::Newer`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, CheckpointError> {
+        let header = arrays::metadata(bytes, METADATA)?;
+        let header = header.ok_or_else(|| malformed("it carries no search state"))?;
+        let schema = serde_json::from_str::<SchemaOnly>(&header).map_err(malformed)?.schema;
+        let Header { config, architecture, progress, observers, .. } = match schema {
+            ..=1 => first_format::read(&header).map_err(malformed)?,
+            SCHEMA => serde_json::from_str(&header).map_err(malformed)?,
+            found => return Err(CheckpointError::Newer { found }),
+        };
+        let arrays = arrays::from_bytes(bytes)?;
+        Ok(Self { config, architecture, progress, observers, arrays })
+    }
+
+    /// Settings of the run.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Number of events said before this state.
+    pub fn events(&self) -> u64 {
+        self.progress.events
+    }
+
+    /// 0-based epoch that the run is in.
+    pub fn epoch(&self) -> usize {
+        self.progress.position.epoch
+    }
+
+    /// 0-based step in the epoch.
+    pub fn step(&self) -> usize {
+        self.progress.position.step
+    }
+
+    /// A tensor of the shape that the network needs.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Tensor`] if it is not there.
+    pub fn array(&self, name: &str, shape: &[usize]) -> Result<&Array, CheckpointError> {
+        Ok(arrays::find(&self.arrays, name, shape)?)
+    }
+
+    /// What this state derives, or returned to when it stopped early.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Tensor`] if an architecture tensor is missing.
+    pub fn genotype(&self) -> Result<Derived, CheckpointError> {
+        if let Some(stop) = &self.progress.stop {
+            return Ok(stop.genotype.clone());
+        }
+        let method = method::of(&self.config).map_err(malformed)?;
+        let probabilities = (method.policy.read)(&self.architecture, &self.arrays)?;
+        Ok(derive(&self.architecture, &probabilities))
+    }
+}
+
+/// Only the version, so that a header of a newer format still tells which it is.
+#[derive(Deserialize)]
+struct SchemaOnly {
+    schema: u32,
+}
+
+fn malformed(error: impl std::fmt::Display) -> CheckpointError {
+    CheckpointError::Malformed(error.to_string())
+}

@@ -1,0 +1,80 @@
+//! A search from its settings. [`ImageSearch::new`] is the place where the task is chosen.
+
+use burn::tensor::Device;
+
+use super::state::{Carries, State};
+use super::{ImageSearch, Search};
+use crate::config::{self, Config};
+use crate::data::ImageShape;
+use crate::method;
+use crate::net::{NetShape, Network as _};
+use crate::policy;
+use crate::rng::Streams;
+use crate::run::{Run, RunError};
+use crate::space;
+use crate::task::{Classify, Model, Task};
+
+impl ImageSearch {
+    /// A search of images from the start, on `device`.
+    ///
+    /// # Errors
+    /// If a setting, a name or the image size is wrong.
+    pub fn new(
+        config: &Config,
+        images: ImageShape,
+        steps_per_epoch: usize,
+        device: &Device,
+    ) -> Result<Self, RunError> {
+        config.validate()?;
+        if images.size == 0 || !images.size.is_multiple_of(4) {
+            return Err(RunError::ImageSize { size: images.size });
+        }
+        let shape = NetShape {
+            image_channels: images.channels,
+            classes: images.classes,
+            cells: config.search.cells,
+            channels: config.search.channels,
+            stem_multiplier: config.search.stem_multiplier,
+        };
+        let network = space::find(&config.search.space)?.supernet(shape)?;
+        let task = Classify { image_size: images.size };
+        Run::from_start(Search::new(config, task, network, steps_per_epoch, device)?)
+    }
+}
+
+impl<T: Task> Search<T> {
+    /// A search of the architecture of this network.
+    ///
+    /// # Errors
+    /// If the method is unknown.
+    pub fn new(
+        config: &Config,
+        task: T,
+        network: Box<T::Net>,
+        steps_per_epoch: usize,
+        device: &Device,
+    ) -> Result<Self, RunError> {
+        let (streams, method) = (Streams::new(config.seed), method::of(config)?);
+        let choices = network.architecture();
+        let setup = policy::Setup { choices, config, streams: &streams, device };
+        Ok(Self {
+            method,
+            policy: (method.policy.new)(&setup),
+            state: State::initial(network.layout(), &streams, device),
+            carries: Carries::default(),
+            model: Model { task, network, kernels: kernels(config) },
+            step: None,
+            config: config.clone(),
+            streams,
+            device: device.clone(),
+            steps_per_epoch,
+        })
+    }
+}
+
+fn kernels(config: &Config) -> shaders::Kernels {
+    match config.run.kernels {
+        config::Kernels::Composed => shaders::Kernels::Composed,
+        config::Kernels::Fused => shaders::Kernels::Fused,
+    }
+}

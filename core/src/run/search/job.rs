@@ -1,0 +1,141 @@
+//! A search as a job of a run: its steps part by part, and the end of an epoch.
+
+use super::step::{Purpose, Report, Step};
+use super::{Search, sharpness};
+use crate::arch::{derive, parameter_free_share};
+use crate::arrays::{ArrayError, Arrays, to_rows};
+use crate::config::Config;
+use crate::data::{Batches, Part, StepBatches};
+use crate::event::{EpochFinished, EpochStarted, Event, Started};
+use crate::genotype::Derived;
+use crate::measure::Subject;
+use crate::net::Network as _;
+use crate::run::{Job, Position, Progress, RunError, Tally};
+use crate::task::{self, Task};
+
+type Supply<'a, T> = &'a mut dyn Batches<Batch = <T as Task>::Batch>;
+
+impl<T: Task> Job for Search<T> {
+    type Batch = T::Batch;
+
+    fn config(&self) -> &Config {
+        &self.config
+    }
+
+    fn started(&self) -> Started {
+        Started {
+            schema: crate::event::SCHEMA,
+            config: self.config.clone(),
+            device: String::new(),
+            parameters: self.model.network.layout().weight_count(),
+            architecture: self.model.network.architecture().to_vec(),
+            steps_per_epoch: self.steps_per_epoch,
+        }
+    }
+
+    fn begin_epoch(&self, at: Position) -> Event {
+        let (learning_rate, epsilon) = (self.learning_rate(at.epoch), self.epsilon(at.epoch));
+        Event::EpochStarted(EpochStarted { epoch: at.epoch, learning_rate, epsilon })
+    }
+
+    async fn part(
+        &mut self,
+        batches: Supply<'_, T>,
+        at: Position,
+    ) -> Result<Option<(Event, Tally)>, RunError> {
+        let mut step = match self.step.take() {
+            Some(step) => step,
+            None => self.begin_step(batches, at)?,
+        };
+        match (step.valid_loss.take(), step.perturbed.take()) {
+            (None, _) => self.update_alpha(&mut step, at),
+            (Some(valid_loss), None) => {
+                step.valid_loss = Some(valid_loss);
+                self.perturb(&mut step, at).await?;
+            }
+            (Some(valid_loss), Some(perturbed)) => {
+                let trained = self.update_weights(&perturbed.p, &mut step, at);
+                let report = Report::read(trained, valid_loss, perturbed.losses).await?;
+                let count = self.model.task.count(&step.train) as f64;
+                let revert = self.config.quirks.revert_failed_attack;
+                return Ok(Some(report.into_event(at, count, revert)?));
+            }
+        }
+        self.step = Some(step);
+        Ok(None)
+    }
+
+    async fn evaluate(&self, batches: Supply<'_, T>, at: Position) -> Result<(f64, f64), RunError> {
+        let (p, mut noise) = (self.policy.mean(), self.noise(at, Purpose::Evaluation));
+        let (mut tally, mut carry) = (task::Tally::new(&self.device), T::Carry::default());
+        for index in 0..batches.evaluation_batches(Part::Valid) {
+            let batch = batches.evaluation(Part::Valid, at.epoch, index)?;
+            let input = self.upload(&batch, &carry);
+            let mut outcome = self.model.loss(self.state.point(true), &p, &input, noise.next());
+            carry = std::mem::take(&mut outcome.carry);
+            tally.add(outcome, self.model.task.count(&input));
+        }
+        Ok(tally.means().await?)
+    }
+
+    async fn epoch_finished(
+        &self,
+        progress: &Progress,
+        (valid_loss, valid_accuracy): (f64, f64),
+    ) -> Result<Event, RunError> {
+        let (epoch, tally) = (progress.position.epoch, &progress.tally);
+        let alpha = to_rows(self.policy.leaves()).await?;
+        let probabilities = to_rows(&self.policy.mean()).await?;
+        let genotype = derive(self.model.network.architecture(), &probabilities);
+        Ok(Event::EpochFinished(EpochFinished {
+            epoch,
+            learning_rate: self.learning_rate(epoch),
+            epsilon: self.epsilon(epoch),
+            train_loss: tally.loss_sum / tally.examples,
+            train_accuracy: tally.correct / tally.examples,
+            valid_loss,
+            valid_accuracy,
+            alpha,
+            probabilities,
+            parameter_free: genotype.genes().into_iter().map(parameter_free_share).collect(),
+            genotype,
+            seconds: tally.seconds,
+        }))
+    }
+
+    async fn genotype(&self) -> Result<Derived, RunError> {
+        let rows = to_rows(&self.policy.mean()).await?;
+        Ok(derive(self.model.network.architecture(), &rows))
+    }
+
+    fn subject<'a>(&'a self, batches: Supply<'a, T>, at: Position) -> impl Subject + 'a {
+        sharpness::Between { search: self, batches, at }
+    }
+
+    fn in_step(&self) -> bool {
+        self.step.is_some()
+    }
+
+    async fn saved(&self) -> Result<Arrays, RunError> {
+        self.save().await
+    }
+
+    fn restore(&mut self, arrays: &Arrays) -> Result<(), ArrayError> {
+        self.load(arrays)?;
+        self.step = None;
+        Ok(())
+    }
+}
+
+impl<T: Task> Search<T> {
+    fn begin_step(&self, batches: Supply<'_, T>, at: Position) -> Result<Step<T>, RunError> {
+        let StepBatches { train, valid } = batches.step(at.epoch, at.step)?;
+        Ok(Step {
+            train: self.upload(&train, &self.carries.train),
+            valid: self.upload(&valid, &self.carries.valid),
+            noise: self.noise(at, Purpose::Step),
+            valid_loss: None,
+            perturbed: None,
+        })
+    }
+}

@@ -1,0 +1,139 @@
+//! A step under way: what one part of it leaves to the next, what its passes draw from, and what it
+//! says at its end.
+
+use burn::tensor::Tensor;
+
+use crate::config::Config;
+use crate::event::{Attack, Event, Step as StepEvent};
+use crate::nn::{Randomness, ReadError, drop_path, read};
+use crate::perturb::{Objective, Perturbed};
+use crate::rng::{Stream, Streams};
+use crate::run::{Position, RunError, Tally};
+use crate::task::{LossOfP, Task};
+
+/// Room for the forward passes of one step in the noise stream.
+pub(super) const NOISE_PASSES: u64 = 1 << 20;
+
+/// A step under way.
+pub(super) struct Step<T: Task> {
+    pub train: T::Input,
+    pub valid: T::Input,
+    /// What its passes draw from.
+    pub noise: Noise,
+    /// Known after the α-step.
+    pub valid_loss: Option<Tensor<1>>,
+    /// Known after the perturbation.
+    pub perturbed: Option<Perturbed>,
+}
+
+/// What passes are for: those of an evaluation draw from places of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    Step,
+    Evaluation,
+}
+
+/// Generators for the noise operation and drop-path, one for each pass, one after the other.
+pub(super) struct Noise {
+    streams: Streams,
+    position: u64,
+    drop_path: f64,
+}
+
+impl Noise {
+    pub fn new(config: &Config, streams: Streams, at: Position, purpose: Purpose) -> Self {
+        let evaluation = u64::from(purpose == Purpose::Evaluation);
+        Self {
+            streams,
+            position: (2 * at.total_steps + evaluation) * NOISE_PASSES,
+            drop_path: drop_path(config.search.drop_path, at.epoch, config.search.epochs),
+        }
+    }
+
+    /// That of the next pass.
+    pub fn next(&mut self) -> Randomness {
+        self.position += 1;
+        let rng = self.streams.at(Stream::Noise, self.position);
+        Randomness { rng, drop_path: self.drop_path }
+    }
+}
+
+/// The training loss as a function of p, for an attack.
+pub(super) struct TrainingLoss<'a, T: Task> {
+    pub loss: LossOfP<'a, T>,
+    pub noise: &'a mut Noise,
+}
+
+impl<T: Task> Objective for TrainingLoss<'_, T> {
+    fn loss(&mut self, p: &[Tensor<2>]) -> Tensor<1> {
+        self.loss.loss(p, self.noise.next())
+    }
+
+    fn gradient(&mut self, p: &[Tensor<2>]) -> Vec<Tensor<2>> {
+        self.loss.gradient(p, self.noise.next())
+    }
+}
+
+/// The numbers of a step, brought back from the device in one read.
+pub(super) struct Report {
+    train_loss: f32,
+    correct: f32,
+    valid_loss: f32,
+    attack: Option<[f32; 2]>,
+}
+
+impl Report {
+    pub async fn read(
+        (train_loss, correct): (Tensor<1>, Tensor<1>),
+        valid_loss: Tensor<1>,
+        attack: Option<[Tensor<1>; 2]>,
+    ) -> Result<Self, ReadError> {
+        let mut parts = vec![train_loss, correct, valid_loss];
+        parts.extend(attack.into_iter().flatten());
+        let numbers = read(Tensor::cat(parts, 0)).await?;
+        let at = |index: usize| numbers.get(index).copied().unwrap_or(f32::NAN);
+        let attack = (numbers.len() > 3).then(|| [at(3), at(4)]);
+        Ok(Self { train_loss: at(0), correct: at(1), valid_loss: at(2), attack })
+    }
+
+    /// The event of a step over `count` examples, and what it adds to the sums of the epoch.
+    ///
+    /// # Errors
+    /// [`RunError::Diverged`] if a loss is not finite.
+    pub fn into_event(
+        self,
+        at: Position,
+        count: f64,
+        revert: bool,
+    ) -> Result<(Event, Tally), RunError> {
+        let Position { epoch, step, .. } = at;
+        for (what, value) in
+            [("the training loss", self.train_loss), ("the validation loss", self.valid_loss)]
+        {
+            if !value.is_finite() {
+                let what = what.to_owned();
+                return Err(RunError::Diverged { epoch, step, what, value });
+            }
+        }
+        let attack = self.attack.map(|[loss_before, loss_after]| Attack {
+            loss_before,
+            loss_after,
+            reverted: revert && loss_before > loss_after,
+        });
+        let event = Event::Step(StepEvent {
+            epoch,
+            step,
+            train_loss: self.train_loss,
+            train_accuracy: (f64::from(self.correct) / count) as f32,
+            valid_loss: self.valid_loss,
+            attack,
+        });
+        let sums = Tally {
+            loss_sum: f64::from(self.train_loss) * count,
+            correct: f64::from(self.correct),
+            examples: count,
+            seconds: 0.0,
+        };
+        Ok((event, sums))
+    }
+}

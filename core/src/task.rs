@@ -1,0 +1,85 @@
+//! What a network learns: from a batch to a loss.
+//!
+//! A [`Task`] is one of the three axes that are free of each other in the paper (the others are the
+//! space and the policy). It says what a batch is, how it comes to the device, and which loss the
+//! network has on it; [`Model`] makes losses and gradients of that, and everything after it is the
+//! same for all tasks. [`Classify`]: images and their classes.
+
+mod classify;
+mod model;
+mod tally;
+
+use burn::tensor::{Device, Tensor};
+
+use crate::net::Network;
+use crate::nn::{Pass, Wanted};
+pub use classify::{Classify, ImageBatch};
+pub use model::{LossOfP, Model, Outcome, Point, Relax};
+pub use tally::Tally;
+
+/// A kind of learning. The concrete task is a type, so that a step calls it without dispatch.
+pub trait Task {
+    /// The networks that it trains.
+    type Net: Network + ?Sized;
+    /// A batch on the host.
+    type Batch;
+    /// A batch on the device, with the state in which the network comes to it.
+    type Input;
+    /// What the network takes from one batch to the next.
+    type Carry: Carry;
+
+    /// Brings a batch to the device.
+    fn upload(&self, batch: &Self::Batch, carry: &Self::Carry, device: &Device) -> Self::Input;
+
+    /// Examples of a batch: what losses are means over.
+    fn count(&self, input: &Self::Input) -> usize;
+
+    /// The loss of a batch, with every choice of the network weighted by `p`.
+    ///
+    /// # Shapes
+    /// - `p`: [rows, options] for every choice
+    fn loss(
+        &self,
+        network: &Self::Net,
+        input: &Self::Input,
+        p: &[Tensor<2>],
+        pass: &mut Pass,
+    ) -> Scored<Self::Carry>;
+
+    /// Number of right answers, [1].
+    ///
+    /// # Shapes
+    /// - `logits`: [examples, classes], detached
+    fn correct(&self, input: &Self::Input, logits: Tensor<2>) -> Tensor<1>;
+
+    /// Multiply-adds of a pass for one example, with those of the gradients that are wanted.
+    fn multiply_adds(&self, network: &Self::Net, wanted: Wanted) -> u64;
+}
+
+/// What a pass over a batch gives.
+pub struct Scored<C> {
+    /// The mean loss, [1]; part of the graph where a gradient is wanted.
+    pub loss: Tensor<1>,
+    /// What the network says of every example, [examples, classes]; part of the graph too.
+    pub logits: Tensor<2>,
+    /// What the next batch starts from, detached.
+    pub carry: C,
+}
+
+/// What a network takes from one batch to the next: nothing from images to images, its hidden state
+/// along a text. It is a part of the checkpoint.
+pub trait Carry: Clone + Default {
+    /// As matrices; none at the start of an epoch.
+    fn tensors(&self) -> Vec<Tensor<2>>;
+
+    /// From the matrices of [`Self::tensors`].
+    fn from_tensors(tensors: Vec<Tensor<2>>) -> Self;
+}
+
+impl Carry for () {
+    fn tensors(&self) -> Vec<Tensor<2>> {
+        Vec::new()
+    }
+
+    fn from_tensors(_: Vec<Tensor<2>>) -> Self {}
+}

@@ -1,0 +1,78 @@
+//! Images and their classes: mean cross-entropy, share of right answers.
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+
+use super::{Scored, Task};
+use crate::data::Batch;
+use crate::net::Supernet;
+use crate::nn::{Pass, Wanted, correct, cross_entropy};
+
+/// The task of classifying square images of one size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Classify {
+    /// Height and width of the images.
+    pub image_size: usize,
+}
+
+/// Images on the device, with their classes.
+#[derive(Clone, Debug)]
+pub struct ImageBatch {
+    /// [batch, height, width, channels].
+    pub images: Tensor<4>,
+    /// [batch].
+    pub labels: Tensor<1, Int>,
+}
+
+impl ImageBatch {
+    /// Brings images and labels to the device.
+    pub fn new(batch: &Batch, device: &Device) -> Self {
+        let labels: Vec<i32> = batch.labels.iter().map(|&label| i32::from(label)).collect();
+        let count = labels.len();
+        let images = TensorData::new(batch.images.clone(), batch.shape);
+        Self {
+            images: Tensor::from_data(images, device),
+            labels: Tensor::from_data(TensorData::new(labels, [count]), device),
+        }
+    }
+
+    /// Number of images.
+    pub fn count(&self) -> usize {
+        self.labels.dims()[0]
+    }
+}
+
+impl Task for Classify {
+    type Net = dyn Supernet;
+    type Batch = Batch;
+    type Input = ImageBatch;
+    type Carry = ();
+
+    fn upload(&self, batch: &Batch, _: &(), device: &Device) -> ImageBatch {
+        ImageBatch::new(batch, device)
+    }
+
+    fn count(&self, input: &ImageBatch) -> usize {
+        input.count()
+    }
+
+    fn loss(
+        &self,
+        network: &Self::Net,
+        input: &ImageBatch,
+        p: &[Tensor<2>],
+        pass: &mut Pass,
+    ) -> Scored<()> {
+        let ImageBatch { images, labels } = input.clone();
+        let images = if pass.is_tracked() { images.autodiff() } else { images };
+        let logits = network.forward(images, p, pass);
+        Scored { loss: cross_entropy(logits.clone(), labels), logits, carry: () }
+    }
+
+    fn correct(&self, input: &ImageBatch, logits: Tensor<2>) -> Tensor<1> {
+        correct(logits, input.labels.clone())
+    }
+
+    fn multiply_adds(&self, network: &Self::Net, wanted: Wanted) -> u64 {
+        network.multiply_adds(self.image_size, wanted)
+    }
+}
