@@ -80,6 +80,12 @@ pub fn matrix(
     Ok(Tensor::from_data(TensorData::new(array.values.clone(), shape), device))
 }
 
+/// Two rows on the device, of any length: statistics, of which a network may have none.
+pub fn pair(values: Vec<f32>, device: &Device) -> Tensor<2> {
+    let columns = values.len() / 2;
+    Tensor::from_data(TensorData::new(values, [2, columns]), device)
+}
+
 /// A vector on the device.
 pub fn vector(values: Vec<f32>, device: &Device) -> Tensor<1> {
     let count = values.len();

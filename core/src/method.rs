@@ -5,21 +5,18 @@
 //! perturbation, and `--method darts --perturbation random` is SDARTS-RS. The two names that the
 //! paper gives, `sdarts-rs` and `sdarts-adv`, have rows of their own.
 //!
-//! - **darts**: Liu, Simonyan, Yang, *DARTS*, ICLR 2019. α descends the validation loss at the
-//!   current weights, or after one virtual step of them (`search.order`). Reported: the losses of
-//!   both batches before their steps.
-//! - **sdarts-rs**, **sdarts-adv**: Chen and Hsieh, *Stabilizing Differentiable Architecture Search
-//!   via Perturbation-based Regularization*, ICML 2020. Reported besides: ε, and of an attack the
-//!   loss before and after it. See [`crate::perturb`].
-//! - **darts-es**: Zela et al., *Understanding and Robustifying DARTS*, ICLR 2020. See
-//!   [`crate::measure::early_stop`].
-//! - **darts-hessian**: the explicit penalty of Fig. 3. See [`architect::curvature`].
+//! A method is a file here, whose documentation is its page, and a row of [`ALL`]: [`darts`],
+//! [`sdarts`], [`darts_es`], [`darts_hessian`].
 
 pub mod architect;
+pub mod darts;
+pub mod darts_es;
+pub mod darts_hessian;
+pub mod sdarts;
 
 use crate::config::Config;
-use crate::perturb::{self, Perturbation, UnknownPerturbation, adversarial, random};
-use crate::policy::{self, softmax};
+use crate::perturb::{self, Perturbation, UnknownPerturbation};
+use crate::policy;
 
 /// `perturbation.kind` that leaves the choice to the name of the method.
 pub const BY_METHOD: &str = "by-method";
@@ -51,49 +48,12 @@ pub enum Extra {
 }
 
 /// All methods.
-pub static ALL: &[Method] = &[
-    Method {
-        name: "darts",
-        title: "DARTS",
-        help: "DARTS (Liu et al. 2019): no perturbation; search.order picks first or second order",
-        policy: &softmax::ENTRY,
-        perturbation: &perturb::NONE,
-        extra: None,
-    },
-    Method {
-        name: "sdarts-rs",
-        title: "SDARTS-RS",
-        help: "SmoothDARTS, random smoothing: weights are trained under uniform noise on p",
-        policy: &softmax::ENTRY,
-        perturbation: &random::ENTRY,
-        extra: None,
-    },
-    Method {
-        name: "sdarts-adv",
-        title: "SDARTS-ADV",
-        help: "SmoothDARTS, adversarial: weights are trained at the worst p nearby (PGD)",
-        policy: &softmax::ENTRY,
-        perturbation: &adversarial::ENTRY,
-        extra: None,
-    },
-    Method {
-        name: "darts-es",
-        title: "DARTS-ES",
-        help: "DARTS-ES (Zela et al. 2020): stops where the Hessian's largest eigenvalue grows, and \
-               returns to the cell before",
-        policy: &softmax::ENTRY,
-        perturbation: &perturb::NONE,
-        extra: Some(Extra::EarlyStop),
-    },
-    Method {
-        name: "darts-hessian",
-        title: "DARTS-Hessian",
-        help: "explicit Hessian regularisation: α also descends the curvature of the validation \
-               loss along random directions",
-        policy: &softmax::ENTRY,
-        perturbation: &perturb::NONE,
-        extra: Some(Extra::CurvaturePenalty),
-    },
+pub static ALL: &[&Method] = &[
+    &darts::ENTRY,
+    &sdarts::RANDOM,
+    &sdarts::ADVERSARIAL,
+    &darts_es::ENTRY,
+    &darts_hessian::ENTRY,
 ];
 
 /// No method of this name.
@@ -126,7 +86,7 @@ pub enum MethodError {
 /// # Errors
 /// [`UnknownMethod`] with all names.
 pub fn find(name: &str) -> Result<Method, UnknownMethod> {
-    let row = |name: &str| ALL.iter().find(|method| method.name == name).copied();
+    let row = |name: &str| ALL.iter().find(|method| method.name == name).map(|method| **method);
     let perturbed = |perturbation: &&'static Perturbation| {
         let base = name.strip_suffix(perturbation.suffix).filter(|_| !perturbation.is_none())?;
         let method = row(base).filter(|method| method.perturbation.is_none())?;

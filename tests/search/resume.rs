@@ -8,7 +8,7 @@ use smoothdarts::config::{AlphaBatches, Config, Order};
 use smoothdarts::event::Event;
 use smoothdarts::net::NetShape;
 use smoothdarts::run::RunError;
-use smoothdarts::run::checkpoint::{Checkpoint, CheckpointError};
+use smoothdarts::run::checkpoint::{Checkpoint, CheckpointError, SCHEMA};
 use smoothdarts::space;
 
 use super::tiny;
@@ -143,7 +143,7 @@ fn damaged_and_newer_checkpoints_are_refused() {
         let error = Checkpoint::from_bytes(&bytes[..length]).unwrap_err();
         assert!(matches!(error, CheckpointError::Malformed(_)), "{length} bytes: {error}");
     }
-    let old = br#"{\"schema\":1,"#;
+    let old = format!(r#"{{\"schema\":{SCHEMA},"#).into_bytes();
     let at = bytes.windows(old.len()).position(|window| window == old).unwrap();
     let mut newer = bytes.clone();
     newer[at + old.len() - 2] = b'9';

@@ -27,7 +27,7 @@ fn rows(catalogue: Catalogue) -> Vec<Value> {
     match catalogue {
         Catalogue::Ops => ops::ALL.iter().map(operation).collect(),
         Catalogue::Spaces => space::ALL.iter().map(|space| row(space.name, space.help)).collect(),
-        Catalogue::Methods => method::ALL.iter().map(searched).collect(),
+        Catalogue::Methods => method::ALL.iter().copied().map(searched).collect(),
         Catalogue::Perturbations => perturb::ALL.iter().map(|it| row(it.name, it.help)).collect(),
         Catalogue::Presets => presets::ALL.iter().map(preset).collect(),
         Catalogue::Genotypes => published::ALL.iter().map(genotype).collect(),

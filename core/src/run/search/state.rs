@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use burn::tensor::{Device, Tensor};
 
 use super::Search;
-use crate::arrays::{Array, ArrayError, Arrays, find, matrix, to_bytes, vector};
+use crate::arrays::{Array, ArrayError, Arrays, find, matrix, pair, to_bytes, vector};
 use crate::net::Network as _;
 use crate::nn::{Layout, read};
 use crate::rng::Streams;
@@ -39,8 +39,7 @@ impl State {
         Self {
             weights: vector(layout.initial_weights(streams), device),
             momentum: Tensor::zeros([layout.weight_count()], device),
-            statistics: vector(layout.initial_statistics(), device)
-                .reshape([2, layout.norm_channels()]),
+            statistics: pair(layout.initial_statistics(), device),
         }
     }
 
@@ -87,7 +86,7 @@ impl<T: Task> Search<T> {
         let state = State {
             weights: flat("weights")?,
             momentum: flat("momentum")?,
-            statistics: vector(layout.placed_statistics(statistics), device).reshape(shape),
+            statistics: pair(layout.placed_statistics(statistics), device),
         };
         self.policy.restore(arrays, device)?;
         self.state = state;
