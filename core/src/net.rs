@@ -4,7 +4,9 @@
 mod bench201;
 mod cell;
 mod dag;
+mod edge;
 mod model;
+mod plan;
 
 use burn::tensor::Tensor;
 
@@ -13,6 +15,7 @@ use crate::nn::{Builder, Flow, Init, Layout, Pass, Sequence, Wanted, WeightId};
 use crate::ops::{Operation, State, stem};
 pub use bench201::Bench201Net;
 use cell::{Cell, Shape};
+pub use dag::Dag;
 pub use model::{Examples, LossOfP, Model, Outcome, Point};
 
 /// What a search needs of a network: its weights, its architecture and its output.

@@ -213,14 +213,23 @@ impl Pass {
     /// Drop-path: sets an image to zero with the probability of this pass, and scales the others so
     /// that the mean stays (spec §1.2).
     pub fn drop_path(&mut self, x: Tensor<4>) -> Tensor<4> {
+        let masks = self.path_masks(x.dims()[0], &x);
+        x * masks
+    }
+
+    /// The next masks of drop-path, for so many images: 0 for one that is dropped, else what scales it.
+    /// They are tracked where `like` is, and on its device.
+    ///
+    /// # Shapes
+    /// - output: [images, 1, 1, 1]
+    pub fn path_masks(&mut self, images: usize, like: &Tensor<4>) -> Tensor<4> {
         let Randomness { rng, drop_path } = &mut self.randomness;
         let keep = (1.0 - *drop_path) as f32;
-        let [batch, ..] = x.dims();
-        let draws = uniform(rng, batch, 0.0, 1.0).into_iter();
+        let draws = uniform(rng, images, 0.0, 1.0).into_iter();
         let mask: Vec<f32> = draws.map(|draw| if draw < keep { 1.0 / keep } else { 0.0 }).collect();
-        let mask = TensorData::new(mask, [batch, 1, 1, 1]);
-        let mask = Tensor::from_data(mask, &x.device().inner());
-        if x.is_autodiff() { x * mask.autodiff() } else { x * mask }
+        let mask = TensorData::new(mask, [images, 1, 1, 1]);
+        let mask = Tensor::from_data(mask, &like.device().inner());
+        if like.is_autodiff() { mask.autodiff() } else { mask }
     }
 
     /// Records that layer `other` saw the same input as layer `id`: candidates without parameters

@@ -7,29 +7,29 @@
 use burn::tensor::Tensor;
 use shaders::{Mix, Normed, Pool, Term};
 
-use super::MixedEdge;
+use crate::net::edge::MixedEdge;
 use crate::nn::{Builder, NormId, Pass, UnitBank, UnitLayer};
 use crate::ops::{Candidate, State};
 
-/// The edges, and how they are computed.
-pub(super) struct Fan {
-    edges: Vec<MixedEdge>,
+/// How the edges that leave a state are computed.
+pub(super) struct OutEdges {
     /// What is mixed, in the order of the stacks of `terms`.
-    stacks: Vec<Stack>,
+    steps: Vec<Step>,
     terms: Vec<Term>,
     /// Nodes that are not finished: those that the edges end in, and what lies between.
     targets: usize,
 }
 
-/// One or several candidates of the edges.
-enum Stack {
+/// What gives a stack of activations: one or several candidates of the edges.
+enum Step {
     /// Units after units.
-    Chain(Vec<UnitBank>),
+    Units(Vec<UnitBank>),
     /// Both ways of pooling, where every edge has them, and their batch norms on the first edge and on the
     /// others.
     Pools { stride: usize, norms: Vec<NormId>, like: Vec<Vec<NormId>> },
-    /// A candidate by itself, and the batch norms that see the same on other edges.
-    Alone { edge: usize, candidate: usize, like: Vec<(NormId, NormId)> },
+    /// A candidate by itself, by its place among all edges, and the batch norms that see the same on other
+    /// edges.
+    Single { place: Place, like: Vec<(NormId, NormId)> },
 }
 
 /// A candidate: its edge and its place there.
@@ -41,34 +41,126 @@ struct Chain {
     units: Vec<UnitLayer>,
 }
 
-impl Fan {
-    /// The edges end in nodes from `first` to before `last`.
-    pub fn new(builder: &mut Builder, edges: Vec<MixedEdge>, first: usize, last: usize) -> Self {
-        let mut fan = Self { edges, stacks: Vec::new(), terms: Vec::new(), targets: last - first };
-        let chains = fan.chains();
+/// What a plan is made from: all edges of the graph, and which of them leave the state.
+struct Leaving<'a> {
+    edges: &'a [MixedEdge],
+    source: usize,
+}
+
+impl OutEdges {
+    /// Those of the edges that leave `source`; they end in nodes from `first` to before `last`.
+    pub fn new(
+        builder: &mut Builder,
+        edges: &[MixedEdge],
+        source: usize,
+        first: usize,
+        last: usize,
+    ) -> Self {
+        let leaving = Leaving { edges, source };
+        let mut plan = Self { steps: Vec::new(), terms: Vec::new(), targets: last - first };
+        let chains = leaving.chains();
         // `none` gives nothing.
         let mut others: Vec<Place> =
-            fan.places().filter(|place| !fan.candidate(*place).is_none()).collect();
+            leaving.places().filter(|place| !leaving.candidate(*place).is_none()).collect();
         for chains in chains.chunk_by(|a, b| a.units.len() == b.units.len()) {
             if let Some(banks) = banks(builder, chains) {
                 for (group, chain) in chains.iter().enumerate() {
-                    fan.add_term(chain.place, group, first);
+                    plan.add_term(&leaving, chain.place, group, first);
                     others.retain(|place| *place != chain.place);
                 }
-                fan.stacks.push(Stack::Chain(banks));
+                plan.steps.push(Step::Units(banks));
             }
         }
-        if let Some(pairs) = fan.pools() {
-            fan.add_pools(builder, &pairs, first);
+        if let Some(pairs) = leaving.pools() {
+            plan.add_pools(builder, &leaving, &pairs, first);
             others.retain(|place| !pairs.as_flattened().contains(place));
         }
-        fan.add_others(others, first);
-        fan
+        plan.add_others(&leaving, others, first);
+        plan
     }
 
-    /// The edges.
-    pub fn edges(&self) -> impl Iterator<Item = &MixedEdge> {
-        self.edges.iter()
+    fn add_pools(
+        &mut self,
+        builder: &mut Builder,
+        leaving: &Leaving,
+        pairs: &[[Place; 2]],
+        first: usize,
+    ) {
+        let pooling = |place: &[Place; 2]| leaving.candidate(place[0]).pooling();
+        let Some((_, stride)) = pairs.first().and_then(pooling) else { return };
+        let norms = |pair: &[Place; 2]| -> Vec<NormId> {
+            pair.iter().flat_map(|place| leaving.candidate(*place).norms()).collect()
+        };
+        let mut like = pairs.iter().map(norms).collect::<Vec<_>>().into_iter();
+        like.as_slice().iter().for_each(|norms| builder.join_norms(norms));
+        let norms = like.next().unwrap_or_default();
+        for (group, place) in pairs.iter().flat_map(|pair| pair.iter().enumerate()) {
+            self.add_term(leaving, *place, group, first);
+        }
+        self.steps.push(Step::Pools { stride, norms, like: like.collect() });
+    }
+
+    fn add_term(&mut self, leaving: &Leaving, place: Place, group: usize, first: usize) {
+        let edge = &leaving.edges[place.0];
+        let weight = edge.weight(place.1);
+        self.terms.push(Term { target: edge.node - first, stack: self.steps.len(), group, weight });
+    }
+
+    /// The candidates that are in no bank; those without weights are the same on every edge.
+    fn add_others(&mut self, leaving: &Leaving, mut others: Vec<Place>, first: usize) {
+        while let Some(place) = others.first().copied() {
+            let same = |other: &Place| {
+                *other == place || leaving.candidate(*other).is_like(leaving.candidate(place))
+            };
+            let (shared, rest): (Vec<Place>, Vec<Place>) = others.into_iter().partition(same);
+            others = rest;
+            let norms = |place: &Place| leaving.candidate(*place).norms();
+            let like = shared
+                .iter()
+                .skip(1)
+                .flat_map(|other| norms(&place).into_iter().zip(norms(other)).collect::<Vec<_>>());
+            let like = like.collect();
+            for place in shared {
+                self.add_term(leaving, place, 0, first);
+            }
+            self.steps.push(Step::Single { place, like });
+        }
+    }
+
+    /// `ahead` + the edges, which drop-path may drop.
+    ///
+    /// # Shapes
+    /// - `ahead` and output: [nodes to come · batch, height, width, channels]; none where all are zero
+    /// - `p`: [edges · operations]
+    pub fn forward(
+        &self,
+        edges: &[MixedEdge],
+        state: &State,
+        p: &Tensor<1>,
+        ahead: Option<Tensor<4>>,
+        pass: &mut Pass,
+    ) -> Option<Tensor<4>> {
+        if self.steps.is_empty() {
+            return ahead;
+        }
+        let stacks = self.steps.iter().map(|step| step.forward(edges, state, pass)).collect();
+        let batch = state.value.dims()[0];
+        let mix = Mix { batch, targets: self.targets, terms: self.terms.clone() };
+        if !pass.drops_paths() {
+            return Some(mix.forward(pass.kernels, ahead, stacks, p.clone()));
+        }
+        let own = pass.drop_path(mix.forward(pass.kernels, None, stacks, p.clone()));
+        Some(match ahead {
+            Some(ahead) => ahead + own,
+            None => own,
+        })
+    }
+}
+
+impl Leaving<'_> {
+    /// Those edges, each with its place among all.
+    fn edges(&self) -> impl Iterator<Item = (usize, &MixedEdge)> {
+        self.edges.iter().enumerate().filter(|(_, edge)| edge.source == self.source)
     }
 
     fn candidate(&self, (edge, candidate): Place) -> &Candidate {
@@ -79,7 +171,7 @@ impl Fan {
         let of = |(edge, mixed): (usize, &MixedEdge)| {
             (0..mixed.candidates.len()).map(move |candidate| (edge, candidate))
         };
-        self.edges.iter().enumerate().flat_map(of)
+        self.edges().flat_map(of)
     }
 
     /// Candidates that are units alone, shortest first, and those of one size side by side: on the CPU
@@ -103,86 +195,18 @@ impl Fan {
             };
             Some([place(Pool::Max)?, place(Pool::Average)?])
         };
-        self.edges.iter().enumerate().map(of_edge).collect()
+        self.edges().map(of_edge).collect()
     }
+}
 
-    fn add_pools(&mut self, builder: &mut Builder, pairs: &[[Place; 2]], first: usize) {
-        let pooling = |place: &[Place; 2]| self.candidate(place[0]).pooling();
-        let Some((_, stride)) = pairs.first().and_then(pooling) else { return };
-        let norms = |pair: &[Place; 2]| -> Vec<NormId> {
-            pair.iter().flat_map(|place| self.candidate(*place).norms()).collect()
-        };
-        let mut like = pairs.iter().map(norms).collect::<Vec<_>>().into_iter();
-        like.as_slice().iter().for_each(|norms| builder.join_norms(norms));
-        let norms = like.next().unwrap_or_default();
-        for (group, place) in pairs.iter().flat_map(|pair| pair.iter().enumerate()) {
-            self.add_term(*place, group, first);
-        }
-        self.stacks.push(Stack::Pools { stride, norms, like: like.collect() });
-    }
-
-    fn add_term(&mut self, (edge, candidate): Place, group: usize, first: usize) {
-        let MixedEdge { row, node, candidates, .. } = &self.edges[edge];
-        let weight = row * candidates.len() + candidate;
-        self.terms.push(Term { target: node - first, stack: self.stacks.len(), group, weight });
-    }
-
-    /// The candidates that are in no bank; those without weights are the same on every edge.
-    fn add_others(&mut self, mut others: Vec<Place>, first: usize) {
-        while let Some(place) = others.first().copied() {
-            let same = |other: &Place| {
-                *other == place || self.candidate(*other).is_like(self.candidate(place))
-            };
-            let (shared, rest): (Vec<Place>, Vec<Place>) = others.into_iter().partition(same);
-            others = rest;
-            let norms = |place: &Place| self.candidate(*place).norms();
-            let like = shared
-                .iter()
-                .skip(1)
-                .flat_map(|other| norms(&place).into_iter().zip(norms(other)).collect::<Vec<_>>());
-            let like = like.collect();
-            for place in shared {
-                self.add_term(place, 0, first);
-            }
-            self.stacks.push(Stack::Alone { edge: place.0, candidate: place.1, like });
-        }
-    }
-
-    /// `ahead` + the edges, which drop-path may drop.
-    ///
-    /// # Shapes
-    /// - `ahead` and output: [nodes to come · batch, height, width, channels]; none where all are zero
-    /// - `p`: [edges · operations]
-    pub fn forward(
-        &self,
-        state: &State,
-        p: &Tensor<1>,
-        ahead: Option<Tensor<4>>,
-        pass: &mut Pass,
-    ) -> Option<Tensor<4>> {
-        if self.stacks.is_empty() {
-            return ahead;
-        }
-        let stacks = self.stacks.iter().map(|stack| self.compute(stack, state, pass)).collect();
-        let batch = state.value.dims()[0];
-        let mix = Mix { batch, targets: self.targets, terms: self.terms.clone() };
-        if !pass.drops_paths() {
-            return Some(mix.forward(pass.kernels, ahead, stacks, p.clone()));
-        }
-        let own = pass.drop_path(mix.forward(pass.kernels, None, stacks, p.clone()));
-        Some(match ahead {
-            Some(ahead) => ahead + own,
-            None => own,
-        })
-    }
-
-    fn compute(&self, stack: &Stack, state: &State, pass: &mut Pass) -> Normed {
-        match stack {
-            Stack::Chain(banks) => state.constant(pass, |pass| {
+impl Step {
+    fn forward(&self, edges: &[MixedEdge], state: &State, pass: &mut Pass) -> Normed {
+        match self {
+            Self::Units(banks) => state.constant(pass, |pass| {
                 let x = state.value.clone().into();
                 banks.iter().fold(x, |x, bank| bank.forward(x, pass))
             }),
-            Stack::Pools { stride, norms, like } => {
+            Self::Pools { stride, norms, like } => {
                 let pooled = state.constant(pass, |pass| {
                     let kinds = &[Pool::Max, Pool::Average];
                     let x = pass.kinks.pool(pass.kernels, state.value.clone(), kinds, *stride);
@@ -196,8 +220,8 @@ impl Fan {
                 }
                 pooled
             }
-            Stack::Alone { edge, candidate, like } => {
-                let value = self.candidate((*edge, *candidate)).forward(state, pass);
+            Self::Single { place: (edge, candidate), like } => {
+                let value = edges[*edge].candidates[*candidate].forward(state, pass);
                 for (known, other) in like {
                     pass.observe_like(*known, *other);
                 }
