@@ -15,7 +15,9 @@ use rand::SeedableRng;
 use rand_pcg::Pcg64;
 use shaders::Kernels;
 use smoothdarts::net::{Dag, EdgeTable};
-use smoothdarts::nn::{Builder, Layout, Pass, Randomness, Sequence, Statistics, Wanted};
+use smoothdarts::nn::{
+    Builder, Layout, NormOptions, Pass, Randomness, Sequence, Statistics, Wanted,
+};
 use smoothdarts::ops::{ALL, Site, State, relu_conv_norm};
 use smoothdarts::rng::{Streams, normal, uniform};
 
@@ -56,20 +58,28 @@ fn edges(inputs: usize, nodes: usize) -> impl Strategy<Value = Vec<(usize, usize
     })
 }
 
+/// PyTorch's defaults, or what 1Shot1 has and another eps.
+fn norms() -> impl Strategy<Value = NormOptions> {
+    (any::<bool>(), any::<bool>()).prop_map(|(affine, usual)| match usual {
+        true => NormOptions::new(affine),
+        false => NormOptions { affine, eps: 1e-3, momentum: 0.997 },
+    })
+}
+
 fn cases() -> impl Strategy<Value = Case> {
     let graph = (1..4_usize, 1..5_usize)
         .prop_flat_map(|(inputs, nodes)| (Just(inputs), edges(inputs, nodes)));
-    let site = (select(vec![2, 4, 6, 8, 16, 20]), 1..3_usize, any::<bool>(), any::<bool>());
+    let site = (select(vec![2, 4, 6, 8, 16, 20]), 1..3_usize, norms(), any::<bool>());
     let images = (2..4_usize, 6..10_usize, 6..10_usize);
     // A factorised reduction takes even sizes only.
     let even = |size: usize, stride: usize| size - size % stride;
     let drop_path = select(vec![0.0, 0.0, 0.3]);
     (graph, site, images, any::<bool>(), drop_path).prop_map(
-        move |((inputs, edges), (channels, stride, affine, pool_norm), images, eval, drop_path)| {
+        move |((inputs, edges), (channels, stride, norm, pool_norm), images, eval, drop_path)| {
             Case {
                 inputs,
                 edges,
-                site: Site { channels, stride, affine, pool_norm },
+                site: Site { channels, stride, norm, pool_norm },
                 images: [images.0, even(images.1, stride), even(images.2, stride)],
                 eval,
                 drop_path: if eval { 0.0 } else { drop_path },
@@ -113,7 +123,8 @@ impl Graph {
         let mut layout = Layout::default();
         let mut builder = Builder::new(&mut layout);
         let channels = case.site.channels;
-        let input = relu_conv_norm(&mut builder.child("input"), channels, channels, true);
+        let input =
+            relu_conv_norm(&mut builder.child("input"), channels, channels, NormOptions::new(true));
         let path = |row, _: &EdgeTable| format!("edges.{row}");
         let dag = Dag::new(&mut builder, &table, case.inputs, case.site, path);
         let mut rng = Pcg64::seed_from_u64(5);

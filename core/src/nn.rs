@@ -13,14 +13,16 @@ mod constants;
 mod kinks;
 mod layer;
 mod layout;
+mod norm;
 mod pass;
 
 pub use arithmetic::Flow;
 pub use bank::UnitBank;
 pub use constants::Constants;
 pub use kinks::{Kinks, Pattern};
-pub use layer::{BatchNorm, Layer, Sequence, UnitLayer};
+pub use layer::{Layer, Sequence, UnitLayer};
 pub use layout::{BlockId, Builder, Init, Layout, NormId, NormSlot, WeightId, WeightSlot};
+pub use norm::{BatchNorm, NormOptions};
 pub use pass::{Pass, Randomness, Statistics, Wanted, drop_path};
 
 use burn::tensor::{Int, Tensor, activation};

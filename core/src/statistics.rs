@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::arch::parameter_free_share;
 use crate::genotype::{Gene, Genotype};
-use crate::nn::{Builder, Init, Layout};
+use crate::nn::{Builder, Init, Layout, NormOptions};
 use crate::ops::{self, Site, factorized_reduce, relu_conv_norm, stem};
 
 /// States of a cell that are its inputs: the outputs of the two cells before.
@@ -103,23 +103,23 @@ impl Evaluation {
         let mut builder = Builder::new(&mut layout);
         let builder = &mut builder;
         let (mut before, mut previous, mut previous_reduction) = self.stem(builder);
-        let mut channels = self.channels;
+        let (mut channels, norm) = (self.channels, NormOptions::new(true));
         for index in 0..self.cells {
             let reduction = index == self.cells / 3 || index == 2 * self.cells / 3;
             channels *= if reduction { 2 } else { 1 };
             if previous_reduction {
-                factorized_reduce(builder, before, channels, true);
+                factorized_reduce(builder, before, channels, norm);
             } else {
-                relu_conv_norm(builder, before, channels, true);
+                relu_conv_norm(builder, before, channels, norm);
             }
-            relu_conv_norm(builder, previous, channels, true);
+            relu_conv_norm(builder, previous, channels, norm);
             let (genes, concat) = match reduction {
                 true => (&genotype.reduce, &genotype.reduce_concat),
                 false => (&genotype.normal, &genotype.normal_concat),
             };
             for gene in genes {
                 let stride = if reduction && gene.source < INPUTS { 2 } else { 1 };
-                let site = Site { channels, stride, affine: true, pool_norm: false };
+                let site = Site { channels, stride, norm, pool_norm: false };
                 ops::find(&gene.operation)?.build(builder, site);
             }
             (before, previous) = (previous, concat.len() * channels);

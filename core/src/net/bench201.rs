@@ -8,7 +8,7 @@ use super::dag::Dag;
 use super::{Classifier, EdgeTable, NetShape, Supernet, describe, flat};
 use crate::arch::BENCH201;
 use crate::event::Architecture;
-use crate::nn::{Builder, Flow, Layer, Layout, Pass, Sequence, Wanted};
+use crate::nn::{Builder, Flow, Layer, Layout, NormOptions, Pass, Sequence, Wanted};
 use crate::ops::{Site, State, relu_square_norm, stem};
 
 /// The supernet: stem, blocks, batch norm, ReLU, global average, classifier.
@@ -48,7 +48,7 @@ impl Bench201Net {
                 Block::cell(&mut builder, table, channels)
             });
         }
-        let norm = Layer::norm(&mut builder.child("lastact.0"), channels, true);
+        let norm = Layer::norm(&mut builder.child("lastact.0"), channels, NormOptions::new(true));
         let last = Sequence(vec![norm, Layer::Relu]);
         let classifier = Classifier::new(&mut builder.child("classifier"), channels, shape.classes);
         Self { layout, architecture: [describe(BENCH201, table)], stem, blocks, last, classifier }
@@ -86,16 +86,16 @@ impl Supernet for Bench201Net {
 
 impl Block {
     fn cell(builder: &mut Builder, table: &[EdgeTable], channels: usize) -> Self {
-        let site = Site { channels, stride: 1, affine: false, pool_norm: false };
+        let site = Site { channels, stride: 1, norm: NormOptions::new(false), pool_norm: false };
         let path = |_, edge: &EdgeTable| format!("edges.{}<-{}", edge.node, edge.source);
         Self::Cell(Dag::new(builder, table, 1, site, path))
     }
 
     fn residual(builder: &mut Builder, channels: usize) -> Self {
-        let before = channels / 2;
-        let first = relu_square_norm(&mut builder.child("conv_a"), [before, channels], 3, 2, true);
+        let (before, norm) = (channels / 2, NormOptions::new(true));
+        let first = relu_square_norm(&mut builder.child("conv_a"), [before, channels], 3, 2, norm);
         let second =
-            relu_square_norm(&mut builder.child("conv_b"), [channels, channels], 3, 1, true);
+            relu_square_norm(&mut builder.child("conv_b"), [channels, channels], 3, 1, norm);
         let shortcut = Layer::dense(builder, "downsample.1", [channels, before, 1, 1], 1);
         let shortcut = Sequence(vec![shortcut]);
         Self::Residual { convolutions: [first, second], shortcut }

@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 
 use super::EdgeTable;
 use super::dag::Dag;
-use crate::nn::{Builder, Flow, Pass, Sequence, Wanted};
+use crate::nn::{Builder, Flow, NormOptions, Pass, Sequence, Wanted};
 use crate::ops::{Site, State, factorized_reduce, relu_conv_norm};
 
 /// Channels around a cell, and where it reduces.
@@ -55,15 +55,16 @@ pub(super) struct Cell {
 impl Cell {
     pub fn new(builder: &mut Builder, table: &[EdgeTable], shape: Shape) -> Self {
         let Shape { before, previous, channels, reduction, previous_reduction } = shape;
+        let norm = NormOptions::new(false);
         let mut first = builder.child("preprocess0");
         let first = if previous_reduction {
-            factorized_reduce(&mut first, before, channels, false)
+            factorized_reduce(&mut first, before, channels, norm)
         } else {
-            relu_conv_norm(&mut first, before, channels, false)
+            relu_conv_norm(&mut first, before, channels, norm)
         };
-        let second = relu_conv_norm(&mut builder.child("preprocess1"), previous, channels, false);
+        let second = relu_conv_norm(&mut builder.child("preprocess1"), previous, channels, norm);
         let stride = if reduction { 2 } else { 1 };
-        let site = Site { channels, stride, affine: false, pool_norm: true };
+        let site = Site { channels, stride, norm, pool_norm: true };
         let searched = Dag::new(builder, table, 2, site, |row, _| format!("_ops.{row}._ops"));
         Self { preprocess: [first, second], searched, reduction }
     }

@@ -17,15 +17,17 @@ pub struct UnitBank {
 }
 
 impl UnitBank {
-    /// Of these units, each with the activation that it reads, in ascending order. None for no unit,
-    /// or where a batch norm has an affine part.
+    /// Of these units, each with the activation that it reads, in ascending order. None, and nothing is
+    /// placed anew, for no unit, where a batch norm has an affine part and where two differ in eps.
     pub fn new(builder: &mut Builder, units: &[(usize, UnitLayer)]) -> Option<Self> {
         let (_, first) = units.first()?;
         if units.iter().any(|(_, unit)| unit.norm.is_affine()) {
             return None;
         }
         let norms: Vec<NormId> = units.iter().map(|(_, unit)| unit.norm.id).collect();
-        builder.join_norms(&norms);
+        if !builder.join_norms(&norms) {
+            return None;
+        }
         let weights: Vec<_> =
             units.iter().flat_map(|(_, unit)| [unit.depthwise, unit.pointwise]).collect();
         Some(Self {

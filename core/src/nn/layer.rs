@@ -5,7 +5,8 @@ use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Tensor, TensorData};
 use shaders::{Dense, Normed, Pool};
 
-use super::layout::{Builder, Init, NormId, WeightId};
+use super::layout::{Builder, Init, WeightId};
+use super::norm::{BatchNorm, NormOptions};
 use super::pass::Pass;
 use crate::rng::normal;
 
@@ -77,15 +78,6 @@ pub struct UnitLayer {
     pub norm: BatchNorm,
 }
 
-/// A batch norm.
-#[derive(Clone, Copy, Debug)]
-pub struct BatchNorm {
-    /// Its statistics.
-    pub id: NormId,
-    /// γ and β, where it has them.
-    affine: Option<(WeightId, WeightId)>,
-}
-
 /// Layers one after another; without any, the identity.
 #[derive(Clone, Debug, Default)]
 pub struct Sequence(pub Vec<Layer>);
@@ -119,17 +111,17 @@ impl Layer {
     }
 
     /// The layer with a batch norm at `path` behind it.
-    pub fn and_norm(mut self, builder: &mut Builder, path: &str, affine: bool) -> Self {
+    pub fn and_norm(mut self, builder: &mut Builder, path: &str, options: NormOptions) -> Self {
         if let Self::Dense { shifted, shape: [outputs, ..], norm, .. } = &mut self {
             let channels = *outputs * (1 + usize::from(shifted.is_some()));
-            *norm = Some(BatchNorm::new(&mut builder.child(path), channels, affine));
+            *norm = Some(BatchNorm::new(&mut builder.child(path), channels, options));
         }
         self
     }
 
     /// A batch norm at the path of `builder`.
-    pub fn norm(builder: &mut Builder, channels: usize, affine: bool) -> Self {
-        Self::Norm(BatchNorm::new(builder, channels, affine))
+    pub fn norm(builder: &mut Builder, channels: usize, options: NormOptions) -> Self {
+        Self::Norm(BatchNorm::new(builder, channels, options))
     }
 
     /// A unit; the builders stand at the paths of its depthwise convolution, its 1×1 convolution
@@ -139,7 +131,7 @@ impl Layer {
         paths: [String; 3],
         channels: usize,
         (kernel, stride, dilation): (usize, usize, usize),
-        affine: bool,
+        options: NormOptions,
     ) -> Self {
         let [first, second, third] = paths;
         let mut weight = |path: String, shape: &[usize], fan_in| {
@@ -147,7 +139,7 @@ impl Layer {
         };
         let depthwise = weight(first, &[channels, 1, kernel, kernel], kernel * kernel);
         let pointwise = weight(second, &[channels, channels, 1, 1], channels);
-        let norm = BatchNorm::new(&mut builder.child(third), channels, affine);
+        let norm = BatchNorm::new(&mut builder.child(third), channels, options);
         Self::Unit(UnitLayer { depthwise, pointwise, channels, kernel, stride, dilation, norm })
     }
 
@@ -195,37 +187,6 @@ impl Sequence {
     /// Applies the layers in order.
     pub fn forward(&self, x: Normed, pass: &mut Pass) -> Normed {
         self.0.iter().fold(x, |x, layer| layer.forward(x, pass))
-    }
-}
-
-impl BatchNorm {
-    fn new(builder: &mut Builder, channels: usize, affine: bool) -> Self {
-        let affine = affine.then(|| {
-            let gamma = builder.weight("weight", &[channels], Init::Constant(1.0));
-            let beta = builder.weight("bias", &[channels], Init::Constant(0.0));
-            (gamma, beta)
-        });
-        Self { id: builder.norm(channels), affine }
-    }
-
-    /// Whether it has γ and β.
-    pub fn is_affine(&self) -> bool {
-        self.affine.is_some()
-    }
-
-    /// `x`, whose moments may be known, with this batch norm to come; γ·x̂ + β at once, where there
-    /// are such.
-    pub(super) fn pending(
-        self,
-        x: Tensor<4>,
-        moments: Option<Tensor<2>>,
-        pass: &mut Pass,
-    ) -> Normed {
-        let normed = Normed { norm: Some(pass.norm(&[self.id], &x, moments)), x };
-        let Some((gamma, beta)) = self.affine else { return normed };
-        let x = pass.apply(normed);
-        let shape = [1, 1, 1, x.dims()[3]];
-        (x * pass.weight(gamma, shape) + pass.weight(beta, shape)).into()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::norm::NormOptions;
 use crate::rng::{Stream, Streams, uniform};
 
 /// Handle of a weight tensor.
@@ -46,6 +47,8 @@ pub struct NormSlot {
     pub name: String,
     /// Place of its channels in the flat vectors of means and of variances.
     pub range: Range<usize>,
+    /// What the layer was made with.
+    pub options: NormOptions,
 }
 
 /// The places of all weights and statistics of a network. Slots stand in the order of construction;
@@ -171,12 +174,18 @@ impl Layout {
         BlockId(block)
     }
 
-    fn join_norms(&mut self, norms: &[NormId]) {
+    fn join_norms(&mut self, norms: &[NormId]) -> bool {
+        let mut eps = norms.iter().map(|id| self.norms[id.0].options.eps);
+        let first = eps.next();
+        if eps.any(|eps| Some(eps) != first) {
+            return false;
+        }
         self.norm_blocks.join(norms.iter().map(|id| id.0).collect());
         let mut start = 0;
         for &slot in self.norm_blocks.0.iter().flatten() {
             start = put(&mut self.norms[slot].range, start);
         }
+        true
     }
 }
 
@@ -248,9 +257,10 @@ impl<'a> Builder<'a> {
     }
 
     /// Adds the statistics of a batch-norm layer at this path.
-    pub fn norm(&mut self, channels: usize) -> NormId {
+    pub fn norm(&mut self, channels: usize, options: NormOptions) -> NormId {
         let start = self.layout.norm_channels();
-        let slot = NormSlot { name: self.path.clone(), range: start..start + channels };
+        let range = start..start + channels;
+        let slot = NormSlot { name: self.path.clone(), range, options };
         let index = self.layout.norms.len();
         self.layout.norms.push(slot);
         self.layout.norm_blocks.0.push(vec![index]);
@@ -266,9 +276,12 @@ impl<'a> Builder<'a> {
     }
 
     /// Places the statistics of these layers side by side, in this order, so that they are one slice:
-    /// [`Pass::norm`](super::Pass::norm). What [`Builder::join`] says holds here too.
-    pub fn join_norms(&mut self, norms: &[NormId]) {
-        self.layout.join_norms(norms);
+    /// [`Pass::norm`](super::Pass::norm). What [`Builder::join`] says holds here too. One kernel normalises
+    /// them, which knows one eps: where they differ in it they stay where they are, and the answer is no.
+    /// Their momenta may differ.
+    #[must_use = "layers that were not joined are no slice"]
+    pub fn join_norms(&mut self, norms: &[NormId]) -> bool {
+        self.layout.join_norms(norms)
     }
 
     fn path_of(&self, name: &str) -> String {
@@ -288,7 +301,7 @@ mod tests {
             let init = if size == 1 { Init::Constant(1.0) } else { Init::FanIn(size) };
             builder.weight(name, &[size], init)
         });
-        let norms = [2, 1, 3].map(|channels| builder.norm(channels));
+        let norms = [2, 1, 3].map(|channels| builder.norm(channels, NormOptions::new(false)));
         join(&mut builder, &weights, &norms);
         layout
     }
@@ -297,7 +310,7 @@ mod tests {
         layout(|builder, weights, norms| {
             builder.join(&[weights[3], weights[0]]);
             builder.join(&[weights[4], weights[1]]);
-            builder.join_norms(&[norms[2], norms[0]]);
+            assert!(builder.join_norms(&[norms[2], norms[0]]));
         })
     }
 
@@ -326,7 +339,7 @@ mod tests {
         let mut layout = joined();
         let mut builder = Builder::new(&mut layout);
         builder.weight("late", &[2, 2], Init::FanIn(2));
-        builder.norm(4);
+        builder.norm(4, NormOptions::new(false));
         assert_eq!(weight_ranges(&layout).last(), Some(&(12..16)));
         assert_eq!(norm_ranges(&layout).last(), Some(&(6..10)));
     }

@@ -10,7 +10,7 @@ use shaders::{Kernels, Norm, Normed};
 use super::constants::Constants;
 use super::kinks::Kinks;
 use super::layout::{BlockId, Layout, NormId, WeightId};
-use super::{NORM_EPS, NORM_MOMENTUM};
+use super::norm::{NormOptions, Observation, Observations};
 use crate::rng::uniform;
 
 /// Which gradients a pass is for. What is not wanted is not computed.
@@ -70,18 +70,10 @@ pub struct Pass {
     leaves: BTreeMap<usize, Tensor<1>>,
     /// The block of each weight and the place in it.
     places: Vec<(BlockId, Range<usize>)>,
-    /// The channels of each batch-norm layer in the flat vectors.
-    channels: Vec<Range<usize>>,
+    /// The channels of each batch-norm layer in the flat vectors, and what it was made with.
+    norms: Vec<(Range<usize>, NormOptions)>,
     running: Option<Tensor<2>>,
-    /// By the first channel, so in the order of the flat vectors.
-    observed: BTreeMap<usize, Observation>,
-}
-
-/// Moments that one layer or several joined ones saw, and over how many numbers each was taken.
-#[derive(Clone)]
-struct Observation {
-    moments: Tensor<2>,
-    count: usize,
+    observed: Observations,
 }
 
 impl Pass {
@@ -119,9 +111,9 @@ impl Pass {
             tracks: wanted != Wanted::Nothing,
             leaves: layout.blocks().zip(pieces).map(leaf).collect(),
             places: layout.places(),
-            channels: layout.norms().iter().map(|slot| slot.range.clone()).collect(),
+            norms: layout.norms().iter().map(|slot| (slot.range.clone(), slot.options)).collect(),
             running,
-            observed: BTreeMap::new(),
+            observed: Observations::default(),
         }
     }
 
@@ -182,21 +174,22 @@ impl Pass {
     /// - moments, given or not: [2, groups · channels], group after group
     pub fn norm(&mut self, ids: &[NormId], x: &Tensor<4>, moments: Option<Tensor<2>>) -> Norm {
         let channels = self.channels_of(ids);
+        let eps = ids.first().map_or(super::NORM_EPS, |id| self.norms[id.0].1.eps);
         if let Some(running) = &self.running {
             let moments = running.clone().slice([0..2, channels]);
-            return Norm { moments, of_batch: false, eps: NORM_EPS };
+            return Norm { moments, of_batch: false, eps };
         }
         let [images, height, width, _] = x.dims();
         let moments =
             moments.unwrap_or_else(|| shaders::moments(self.kernels, x.clone(), ids.len()));
         let count = images / ids.len() * height * width;
-        self.observe(channels.start, Observation { moments: moments.clone(), count });
-        Norm { moments, of_batch: true, eps: NORM_EPS }
+        self.observe(Observation { channels, moments: moments.clone(), count });
+        Norm { moments, of_batch: true, eps }
     }
 
     /// The channels of layers that lie side by side.
     fn channels_of(&self, ids: &[NormId]) -> Range<usize> {
-        let of = |id: Option<&NormId>| id.map_or(0..0, |id| self.channels[id.0].clone());
+        let of = |id: Option<&NormId>| id.map_or(0..0, |id| self.norms[id.0].0.clone());
         of(ids.first()).start..of(ids.last()).end
     }
 
@@ -232,20 +225,20 @@ impl Pass {
         if like.is_autodiff() { mask.autodiff() } else { mask }
     }
 
-    /// Records that layer `other` saw the same input as layer `id`: candidates without parameters
-    /// are computed once for all edges that leave a state.
-    pub fn observe_like(&mut self, id: NormId, other: NormId) {
-        let [seen, like] = [id, other].map(|id| self.channels[id.0].start);
-        if let Some(observation) = self.observed.get(&seen).cloned() {
-            self.observed.insert(like, observation);
+    /// Records that layers `others` saw the same input as layers `ids`, which just saw theirs; both are
+    /// joined or single. Candidates without parameters are computed once for all edges that leave a state.
+    pub fn observe_like(&mut self, ids: &[NormId], others: &[NormId]) {
+        let channels = self.channels_of(others);
+        if let Some(seen) = self.observed.latest(self.channels_of(ids).start).cloned() {
+            self.observe(Observation { channels, ..seen });
         }
     }
 
-    fn observe(&mut self, start: usize, observation: Observation) {
+    fn observe(&mut self, observation: Observation) {
         if self.constants.is_some() {
             return; // what it shares was seen in another pass
         }
-        self.observed.insert(start, observation);
+        self.observed.push(observation);
     }
 
     /// Gradients of all weights as a flat vector; zero where a weight had no part in the loss.
@@ -258,27 +251,12 @@ impl Pass {
         shaders::beside(self.kernels, flat.collect())
     }
 
-    /// The running statistics after this pass, as PyTorch updates them: with the unbiased variance.
-    /// A pass sees all layers, or none in eval mode.
+    /// The running statistics after this pass, as PyTorch updates them: with the unbiased variance, once for
+    /// each use of a layer and in the order of the uses. An eval pass leaves them as they are.
     ///
     /// # Shapes
     /// - `running` and output: [2, channels of all layers]
     pub fn updated(self, running: Tensor<2>) -> Tensor<2> {
-        let mut factors = Vec::new();
-        let mut moments = Vec::new();
-        for Observation { moments: seen, count } in self.observed.into_values() {
-            let unbiased = count as f32 / (count.max(2) - 1) as f32;
-            factors.extend(std::iter::repeat_n(unbiased, seen.dims()[1]));
-            moments.push(seen);
-        }
-        if moments.is_empty() {
-            return running; // an eval pass observes nothing
-        }
-        let channels = factors.len();
-        let mut scale = vec![1.0; channels];
-        scale.append(&mut factors);
-        let scale = Tensor::from_data(TensorData::new(scale, [2, channels]), &running.device());
-        let moments = shaders::beside(self.kernels, moments);
-        running.mul_scalar(1.0 - NORM_MOMENTUM) + (moments * scale).mul_scalar(NORM_MOMENTUM)
+        self.observed.updated(self.kernels, &self.norms, running)
     }
 }

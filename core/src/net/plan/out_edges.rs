@@ -41,6 +41,16 @@ struct Chain {
     units: Vec<UnitLayer>,
 }
 
+impl Chain {
+    /// Whether one bank can compute a unit of each, step by step: as many units, each with the same eps.
+    fn may_share(&self, other: &Self) -> bool {
+        let eps = |chain: &Self| -> Vec<f32> {
+            chain.units.iter().map(|unit| unit.norm.options.eps).collect()
+        };
+        eps(self) == eps(other)
+    }
+}
+
 /// What a plan is made from: all edges of the graph, and which of them leave the state.
 struct Leaving<'a> {
     edges: &'a [MixedEdge],
@@ -62,7 +72,7 @@ impl OutEdges {
         // `none` gives nothing.
         let mut others: Vec<Place> =
             leaving.places().filter(|place| !leaving.candidate(*place).is_none()).collect();
-        for chains in chains.chunk_by(|a, b| a.units.len() == b.units.len()) {
+        for chains in chains.chunk_by(Chain::may_share) {
             if let Some(banks) = banks(builder, chains) {
                 for (group, chain) in chains.iter().enumerate() {
                     plan.add_term(&leaving, chain.place, group, first);
@@ -71,33 +81,38 @@ impl OutEdges {
                 plan.steps.push(Step::Units(banks));
             }
         }
-        if let Some(pairs) = leaving.pools() {
-            plan.add_pools(builder, &leaving, &pairs, first);
+        if let Some(pairs) = leaving.pools()
+            && plan.add_pools(builder, &leaving, &pairs, first)
+        {
             others.retain(|place| !pairs.as_flattened().contains(place));
         }
         plan.add_others(&leaving, others, first);
         plan
     }
 
+    /// Whether both ways of pooling can be computed together.
     fn add_pools(
         &mut self,
         builder: &mut Builder,
         leaving: &Leaving,
         pairs: &[[Place; 2]],
         first: usize,
-    ) {
+    ) -> bool {
         let pooling = |place: &[Place; 2]| leaving.candidate(place[0]).pooling();
-        let Some((_, stride)) = pairs.first().and_then(pooling) else { return };
+        let Some((_, stride)) = pairs.first().and_then(pooling) else { return false };
         let norms = |pair: &[Place; 2]| -> Vec<NormId> {
             pair.iter().flat_map(|place| leaving.candidate(*place).norms()).collect()
         };
         let mut like = pairs.iter().map(norms).collect::<Vec<_>>().into_iter();
-        like.as_slice().iter().for_each(|norms| builder.join_norms(norms));
+        if !like.as_slice().iter().all(|norms| builder.join_norms(norms)) {
+            return false;
+        }
         let norms = like.next().unwrap_or_default();
         for (group, place) in pairs.iter().flat_map(|pair| pair.iter().enumerate()) {
             self.add_term(leaving, *place, group, first);
         }
         self.steps.push(Step::Pools { stride, norms, like: like.collect() });
+        true
     }
 
     fn add_term(&mut self, leaving: &Leaving, place: Place, group: usize, first: usize) {
@@ -185,7 +200,7 @@ impl Leaving<'_> {
         chains
     }
 
-    /// Maximum and average of every edge, if each has both.
+    /// Maximum and average of every edge, if each has both and they are the same on all.
     fn pools(&self) -> Option<Vec<[Place; 2]>> {
         let of_edge = |(edge, mixed): (usize, &MixedEdge)| {
             let place = |wanted: Pool| {
@@ -195,7 +210,11 @@ impl Leaving<'_> {
             };
             Some([place(Pool::Max)?, place(Pool::Average)?])
         };
-        self.edges().map(of_edge).collect()
+        let pairs: Vec<[Place; 2]> = self.edges().map(of_edge).collect::<Option<_>>()?;
+        let is_like = |pair: &[Place; 2]| {
+            (0..2).all(|way| self.candidate(pair[way]).is_like(self.candidate(pairs[0][way])))
+        };
+        pairs.iter().all(is_like).then_some(pairs)
     }
 }
 
@@ -213,17 +232,15 @@ impl Step {
                     let norm = (!norms.is_empty()).then(|| pass.norm(norms, &x, None));
                     Normed { x, norm }
                 });
-                for (known, other) in
-                    like.iter().filter_map(|other| norms.first().zip(other.first()))
-                {
-                    pass.observe_like(*known, *other);
+                for other in like.iter().filter(|other| !other.is_empty()) {
+                    pass.observe_like(norms, other);
                 }
                 pooled
             }
             Self::Single { place: (edge, candidate), like } => {
                 let value = edges[*edge].candidates[*candidate].forward(state, pass);
                 for (known, other) in like {
-                    pass.observe_like(*known, *other);
+                    pass.observe_like(&[*known], &[*other]);
                 }
                 value
             }
