@@ -5,8 +5,10 @@ mod bench201;
 mod cell;
 mod dag;
 mod edge;
+mod evaluation;
 mod model;
 mod plan;
+mod topology;
 
 use burn::tensor::Tensor;
 
@@ -14,9 +16,11 @@ use crate::event::Architecture;
 use crate::nn::{Builder, Flow, Init, Layout, Pass, Sequence, Wanted, WeightId};
 use crate::ops::{Operation, State, stem};
 pub use bench201::Bench201Net;
-use cell::{Cell, Shape};
+use cell::Cell;
 pub use dag::Dag;
+pub use evaluation::{Evaluation, Stem};
 pub use model::{Examples, LossOfP, Model, Outcome, Point};
+use topology::{CellShape, Start};
 
 /// What a search needs of a network: its weights, its architecture and its output.
 pub trait Supernet {
@@ -88,17 +92,16 @@ impl CellNet {
         let mut builder = Builder::new(&mut layout);
         let stem_channels = shape.stem_multiplier * shape.channels;
         let stem = stem(&mut builder, shape.image_channels, stem_channels);
-        let mut cells = Vec::with_capacity(shape.cells);
-        let mut cell_shape = Shape::stem(stem_channels, shape.channels);
-        for index in 0..shape.cells {
-            let reduction = index == shape.cells / 3 || index == 2 * shape.cells / 3;
-            cell_shape = cell_shape.next(reduction);
-            let table = if reduction { reduce } else { normal };
-            cells.push(Cell::new(&mut builder.child(format!("cells.{index}")), table, cell_shape));
-            cell_shape = cell_shape.after(cells[index].nodes());
-        }
-        let classifier =
-            Classifier::new(&mut builder.child("classifier"), cell_shape.previous(), shape.classes);
+        let start = Start { channels: stem_channels, halved: false };
+        let nodes = [normal, reduce].map(|table| Dag::nodes(table, cell::INPUTS));
+        let shapes = topology::cells(start, shape.channels, shape.cells, nodes);
+        let cell = |(index, shape): (usize, &CellShape)| {
+            let table = if shape.reduction { reduce } else { normal };
+            Cell::new(&mut builder.child(format!("cells.{index}")), table, *shape)
+        };
+        let cells = shapes.iter().enumerate().map(cell).collect();
+        let outputs = topology::outputs(start, &shapes);
+        let classifier = Classifier::new(&mut builder.child("classifier"), outputs, shape.classes);
         let architecture = vec![describe("normal", normal), describe("reduce", reduce)];
         Self { layout, architecture, stem, cells, classifier }
     }

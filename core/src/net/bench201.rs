@@ -5,6 +5,7 @@
 use burn::tensor::Tensor;
 
 use super::dag::Dag;
+use super::topology::reduces;
 use super::{Classifier, EdgeTable, NetShape, Supernet, describe, flat};
 use crate::arch::BENCH201;
 use crate::event::Architecture;
@@ -41,7 +42,7 @@ impl Bench201Net {
         let mut blocks = Vec::with_capacity(shape.cells);
         for index in 0..shape.cells {
             let mut builder = builder.child(format!("cells.{index}"));
-            blocks.push(if index == shape.cells / 3 || index == 2 * shape.cells / 3 {
+            blocks.push(if reduces(index, shape.cells) {
                 channels *= 2;
                 Block::residual(&mut builder, channels)
             } else {

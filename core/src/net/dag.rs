@@ -35,19 +35,19 @@ impl Dag {
         site: Site,
         path: impl Fn(usize, &EdgeTable) -> String,
     ) -> Self {
-        let states = table.iter().map(|edge| edge.node + 1).max().unwrap_or(inputs);
+        let nodes = Self::nodes(table, inputs);
         let edge = |(row, edge): (usize, &EdgeTable)| {
             let stride = if edge.source < inputs { site.stride } else { 1 };
             MixedEdge::new(&mut builder.child(path(row, edge)), row, edge, Site { stride, ..site })
         };
         let edges: Vec<MixedEdge> = table.iter().enumerate().map(edge).collect();
-        let plan = Plan::new(builder, &edges, inputs, states);
-        Self { inputs, nodes: states - inputs, edges, plan, stride: site.stride }
+        let plan = Plan::new(builder, &edges, inputs, inputs + nodes);
+        Self { inputs, nodes, edges, plan, stride: site.stride }
     }
 
-    /// Number of nodes.
-    pub fn nodes(&self) -> usize {
-        self.nodes
+    /// Number of nodes of the graph of a table.
+    pub fn nodes(table: &[EdgeTable], inputs: usize) -> usize {
+        table.iter().map(|edge| edge.node + 1 - inputs).max().unwrap_or(0)
     }
 
     /// Multiply-adds of all candidates for one image; `flow` tells that of a state.
