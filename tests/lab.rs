@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use burn::tensor::{Device, Distribution, Tensor};
 use divan::{Bencher, Divan};
-use shaders::{Bank, Dense, Kernels, Mix, Norm, Normed, Pool, Term, Unit};
+use shaders::{Bank, Dense, Kernels, Mix, Norm, PendingNorm, Pool, Term, Unit};
 
 /// [batch, height, width, channels] of the cells of a search on CIFAR-10 (C = 16), at batch 16.
 const SHAPES: [[usize; 4]; 3] = [[16, 32, 32, 16], [16, 16, 16, 32], [16, 8, 8, 64]];
@@ -120,13 +120,13 @@ lab! {
     batch_norm: Op {
         inputs: 1,
         weights: |_| vec![],
-        run: |kernels, x, _| shaders::normalise(kernels, normed(kernels, &x[0])),
+        run: |kernels, x, _| shaders::normalise(kernels, pending_norm(kernels, &x[0])),
     },
     mix_of_7: Op {
         inputs: CANDIDATES,
         weights: |_| vec![CANDIDATES],
         run: |kernels, x, weights| {
-            let stacks = x.iter().map(|x| normed(kernels, x)).collect();
+            let stacks = x.iter().map(|x| pending_norm(kernels, x)).collect();
             let term = |stack| Term { target: 0, stack, group: 0, weight: stack };
             let terms = (0..CANDIDATES).map(term).collect();
             let mix = Mix { batch: x[0].dims()[0], targets: 1, terms };
@@ -171,9 +171,9 @@ fn dense(
 }
 
 /// With a batch norm that waits for its reader.
-fn normed(kernels: Kernels, x: &Tensor<4>) -> Normed {
+fn pending_norm(kernels: Kernels, x: &Tensor<4>) -> PendingNorm {
     let moments = shaders::moments(kernels, x.clone(), 1);
-    Normed { x: x.clone(), norm: Some(Norm { moments, of_batch: true, eps: 1e-5 }) }
+    PendingNorm { x: x.clone(), norm: Some(Norm { moments, of_batch: true, eps: 1e-5 }) }
 }
 
 /// A line of the table.

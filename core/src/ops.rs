@@ -3,7 +3,7 @@
 //! (shape, count, gradient, parity) all read this table. A new operation is a new row.
 
 use burn::tensor::Tensor;
-use shaders::{Normed, Pool};
+use shaders::{PendingNorm, Pool};
 
 use crate::nn::{Builder, Flow, Layer, NormId, NormOptions, Pass, Sequence, UnitLayer};
 
@@ -227,7 +227,7 @@ impl Candidate {
     ///
     /// # Shapes
     /// - output: [batch, ⌈height / stride⌉, ⌈width / stride⌉, channels]
-    pub fn forward(&self, state: &State, pass: &mut Pass) -> Normed {
+    pub fn forward(&self, state: &State, pass: &mut Pass) -> PendingNorm {
         let compute = |pass: &mut Pass| self.layers.forward(state.value.clone().into(), pass);
         if self.draws() { compute(pass) } else { state.constant(pass, compute) }
     }
@@ -269,7 +269,11 @@ impl State {
 
     /// What `compute` makes of this state alone; passes that share compute it once, where neither
     /// depends on p.
-    pub fn constant(&self, pass: &mut Pass, compute: impl FnOnce(&mut Pass) -> Normed) -> Normed {
+    pub fn constant(
+        &self,
+        pass: &mut Pass,
+        compute: impl FnOnce(&mut Pass) -> PendingNorm,
+    ) -> PendingNorm {
         if self.constant { pass.constant(compute) } else { compute(pass) }
     }
 }

@@ -16,7 +16,7 @@
 //! | [`beside`], [`apart`] | tensors side by side, and the opposite | a launch for each tensor |
 //! | [`split`] | a stack in two | on the way back zeros for each part, and a sum of both |
 //!
-//! A batch norm can be left to the kernel that reads the activation: [`Normed`]. Activations can lie in a
+//! A batch norm can be left to the kernel that reads the activation: [`PendingNorm`]. Activations can lie in a
 //! stack, one after another along the batch, each with moments of its own: so a supernet computes in a
 //! few calls what its edges have in common.
 //!
@@ -46,7 +46,7 @@ pub use climb::{Climb, row_clip};
 pub use columns::{apart, beside};
 pub use dense::Dense;
 pub use mix::{Mix, Term};
-pub use norm::{Norm, Normed, moments, normalise};
+pub use norm::{Norm, PendingNorm, moments, normalise};
 pub use pool::{Pool, pool};
 pub use split::split;
 pub use unit::{Bank, Unit};

@@ -1,7 +1,7 @@
 //! Units side by side: what candidates of several edges have in common is computed at once.
 
 use burn::tensor::Tensor;
-use shaders::{Bank, Normed, Unit};
+use shaders::{Bank, PendingNorm, Unit};
 
 use super::layer::UnitLayer;
 use super::layout::{BlockId, Builder, NormId};
@@ -43,16 +43,16 @@ impl UnitBank {
     /// # Shapes
     /// - `x`: [sources · batch, height, width, channels]
     /// - output: [units · batch, ⌈height / stride⌉, ⌈width / stride⌉, channels]
-    pub fn forward(&self, x: Normed, pass: &mut Pass) -> Normed {
+    pub fn forward(&self, x: PendingNorm, pass: &mut Pass) -> PendingNorm {
         let weights = pass.block(self.weights);
         let (x, moments) = compute(self.units.clone(), self.stride, x, weights, pass);
-        Normed { norm: Some(pass.norm(&self.norms, &x, moments)), x }
+        PendingNorm { norm: Some(pass.norm(&self.norms, &x, moments)), x }
     }
 }
 
 impl UnitLayer {
     /// The unit by itself.
-    pub(super) fn forward(&self, x: Normed, pass: &mut Pass) -> Normed {
+    pub(super) fn forward(&self, x: PendingNorm, pass: &mut Pass) -> PendingNorm {
         let Self { channels, kernel, .. } = *self;
         let depthwise = pass.weight(self.depthwise, [channels * kernel * kernel]);
         let pointwise = pass.weight(self.pointwise, [channels * channels]);
@@ -70,7 +70,7 @@ impl UnitLayer {
 fn compute(
     units: Vec<Unit>,
     stride: usize,
-    x: Normed,
+    x: PendingNorm,
     weights: Tensor<1>,
     pass: &mut Pass,
 ) -> (Tensor<4>, Option<Tensor<2>>) {

@@ -3,7 +3,7 @@
 use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Tensor, TensorData};
-use shaders::{Dense, Normed, Pool};
+use shaders::{Dense, PendingNorm, Pool};
 
 use super::layout::{Builder, Init, WeightId};
 use super::norm::{BatchNorm, NormOptions};
@@ -145,7 +145,7 @@ impl Layer {
 
     /// Applies the layer: [batch, height, width, channels] in and out. A batch norm without affine
     /// part is left to what comes next.
-    pub fn forward(&self, x: Normed, pass: &mut Pass) -> Normed {
+    pub fn forward(&self, x: PendingNorm, pass: &mut Pass) -> PendingNorm {
         match *self {
             Self::Unit(unit) => unit.forward(x, pass),
             Self::Dense { weight, shifted, shape, stride, relu, norm } => {
@@ -185,7 +185,7 @@ impl Layer {
 
 impl Sequence {
     /// Applies the layers in order.
-    pub fn forward(&self, x: Normed, pass: &mut Pass) -> Normed {
+    pub fn forward(&self, x: PendingNorm, pass: &mut Pass) -> PendingNorm {
         self.0.iter().fold(x, |x, layer| layer.forward(x, pass))
     }
 }

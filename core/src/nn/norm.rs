@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use burn::tensor::{Tensor, TensorData};
-use shaders::{Kernels, Normed};
+use shaders::{Kernels, PendingNorm};
 
 use super::layout::{Builder, Init, NormId, WeightId};
 use super::pass::Pass;
@@ -62,10 +62,10 @@ impl BatchNorm {
         x: Tensor<4>,
         moments: Option<Tensor<2>>,
         pass: &mut Pass,
-    ) -> Normed {
-        let normed = Normed { norm: Some(pass.norm(&[self.id], &x, moments)), x };
-        let Some((gamma, beta)) = self.affine else { return normed };
-        let x = pass.apply(normed);
+    ) -> PendingNorm {
+        let pending = PendingNorm { norm: Some(pass.norm(&[self.id], &x, moments)), x };
+        let Some((gamma, beta)) = self.affine else { return pending };
+        let x = pass.apply(pending);
         let shape = [1, 1, 1, x.dims()[3]];
         (x * pass.weight(gamma, shape) + pass.weight(beta, shape)).into()
     }

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use burn::tensor::{Gradients, Tensor, TensorData};
 use rand_pcg::Pcg64;
-use shaders::{Kernels, Norm, Normed};
+use shaders::{Kernels, Norm, PendingNorm};
 
 use super::constants::Constants;
 use super::kinks::Kinks;
@@ -130,10 +130,10 @@ impl Pass {
 
     /// What `compute` gives: neither p nor a draw may have a part in it. Passes that share compute it
     /// once.
-    pub fn constant(&mut self, compute: impl FnOnce(&mut Self) -> Normed) -> Normed {
-        if let Some(Normed { x, norm }) = self.constants.as_mut().and_then(Constants::next) {
+    pub fn constant(&mut self, compute: impl FnOnce(&mut Self) -> PendingNorm) -> PendingNorm {
+        if let Some(PendingNorm { x, norm }) = self.constants.as_mut().and_then(Constants::next) {
             let x = if self.tracks { x.autodiff() } else { x };
-            return Normed { x, norm };
+            return PendingNorm { x, norm };
         }
         let value = compute(self);
         if let Some(constants) = &mut self.constants {
@@ -194,8 +194,8 @@ impl Pass {
     }
 
     /// The activation after its pending batch norm.
-    pub fn apply(&self, normed: Normed) -> Tensor<4> {
-        shaders::normalise(self.kernels, normed)
+    pub fn apply(&self, pending: PendingNorm) -> Tensor<4> {
+        shaders::normalise(self.kernels, pending)
     }
 
     /// Whether drop-path is on.

@@ -5,7 +5,7 @@
 //! left is computed candidate by candidate.
 
 use burn::tensor::Tensor;
-use shaders::{Mix, Normed, Pool, Term};
+use shaders::{Mix, PendingNorm, Pool, Term};
 
 use crate::net::edge::MixedEdge;
 use crate::nn::{Builder, NormId, Pass, UnitBank, UnitLayer};
@@ -219,7 +219,7 @@ impl Leaving<'_> {
 }
 
 impl Step {
-    fn forward(&self, edges: &[MixedEdge], state: &State, pass: &mut Pass) -> Normed {
+    fn forward(&self, edges: &[MixedEdge], state: &State, pass: &mut Pass) -> PendingNorm {
         match self {
             Self::Units(banks) => state.constant(pass, |pass| {
                 let x = state.value.clone().into();
@@ -230,7 +230,7 @@ impl Step {
                     let kinds = &[Pool::Max, Pool::Average];
                     let x = pass.kinks.pool(pass.kernels, state.value.clone(), kinds, *stride);
                     let norm = (!norms.is_empty()).then(|| pass.norm(norms, &x, None));
-                    Normed { x, norm }
+                    PendingNorm { x, norm }
                 });
                 for other in like.iter().filter(|other| !other.is_empty()) {
                     pass.observe_like(norms, other);
