@@ -4,7 +4,7 @@
 
 mod climb;
 mod columns;
-mod dense;
+mod convolution;
 mod mix;
 mod norm;
 mod pool;

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use burn::tensor::{Device, Distribution, Tensor};
 use divan::{Bencher, Divan};
-use shaders::{Bank, Dense, Kernels, Mix, Norm, PendingNorm, Pool, Term, Unit};
+use shaders::{Bank, Convolution, Kernels, Mix, Norm, PendingNorm, Pool, Term, Unit};
 
 /// [batch, height, width, channels] of the cells of a search on CIFAR-10 (C = 16), at batch 16.
 const SHAPES: [[usize; 4]; 3] = [[16, 32, 32, 16], [16, 16, 16, 32], [16, 8, 8, 64]];
@@ -94,20 +94,20 @@ lab! {
             bank(kernels, x, weights, 1, &units)
         },
     },
-    dense_1x1: Op {
+    convolution_1x1: Op {
         inputs: 1,
         weights: |channels| vec![channels * channels],
-        run: |kernels, x, weights| dense(kernels, x, weights, [1, 1, 1]),
+        run: |kernels, x, weights| convolution(kernels, x, weights, [1, 1, 1]),
     },
-    dense_3x3: Op {
+    convolution_3x3: Op {
         inputs: 1,
         weights: |channels| vec![9 * channels * channels],
-        run: |kernels, x, weights| dense(kernels, x, weights, [3, 1, 1]),
+        run: |kernels, x, weights| convolution(kernels, x, weights, [3, 1, 1]),
     },
     factorized_reduce: Op {
         inputs: 1,
         weights: |channels| vec![channels * channels],
-        run: |kernels, x, weights| dense(kernels, x, weights, [1, 2, 2]),
+        run: |kernels, x, weights| convolution(kernels, x, weights, [1, 2, 2]),
     },
     split: Op {
         inputs: 1,
@@ -157,7 +157,7 @@ fn bank(
 }
 
 /// ReLU, a convolution of all channels, with the moments that the batch norm after it needs.
-fn dense(
+fn convolution(
     kernels: Kernels,
     x: &[Tensor<4>],
     weights: &[Tensor<1>],
@@ -165,7 +165,7 @@ fn dense(
 ) -> Tensor<4> {
     let channels = x[0].dims()[3];
     let weight = weights[0].clone().reshape([channels, channels, size, size]);
-    Dense { relu: true, stride, moments: true }
+    Convolution { relu: true, stride, moments: true }
         .forward(kernels, x[0].clone(), weight.chunk(banks, 0))
         .0
 }

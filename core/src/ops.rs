@@ -297,7 +297,7 @@ pub fn relu_square_norm(
     norm: NormOptions,
 ) -> Sequence {
     let shape = [outputs, inputs, kernel, kernel];
-    let convolution = Layer::dense(builder, "op.1", shape, stride).after_relu();
+    let convolution = Layer::convolution(builder, "op.1", shape, stride).after_relu();
     Sequence(vec![convolution.and_norm(builder, "op.2", norm)])
 }
 
@@ -308,14 +308,14 @@ pub fn factorized_reduce(
     outputs: usize,
     norm: NormOptions,
 ) -> Sequence {
-    let first = Layer::dense(builder, "conv_1", [outputs / 2, inputs, 1, 1], 2).after_relu();
+    let first = Layer::convolution(builder, "conv_1", [outputs / 2, inputs, 1, 1], 2).after_relu();
     let both = first.and_shifted(builder, "conv_2");
     Sequence(vec![both.and_norm(builder, "bn", norm)])
 }
 
 /// 3×3 convolution, batch norm: what brings images to the channels of the first cell.
 pub fn stem(builder: &mut Builder, inputs: usize, outputs: usize) -> Sequence {
-    let convolution = Layer::dense(builder, "stem.0", [outputs, inputs, 3, 3], 1);
+    let convolution = Layer::convolution(builder, "stem.0", [outputs, inputs, 3, 3], 1);
     Sequence(vec![convolution.and_norm(builder, "stem.1", NormOptions::new(true))])
 }
 
@@ -353,8 +353,16 @@ fn seven_by_one(builder: &mut Builder, site: Site) -> Sequence {
     let Site { channels, stride, norm, .. } = site;
     Sequence(vec![
         Layer::Relu,
-        Layer::conv(&mut builder.child("op.1"), [channels, channels, 1, 7], [1, stride]),
-        Layer::conv(&mut builder.child("op.2"), [channels, channels, 7, 1], [stride, 1]),
+        Layer::rectangular_convolution(
+            &mut builder.child("op.1"),
+            [channels, channels, 1, 7],
+            [1, stride],
+        ),
+        Layer::rectangular_convolution(
+            &mut builder.child("op.2"),
+            [channels, channels, 7, 1],
+            [stride, 1],
+        ),
         Layer::norm(&mut builder.child("op.3"), channels, norm),
     ])
 }

@@ -8,7 +8,7 @@
 //! | function | computes | why stock ops are not enough |
 //! |---|---|---|
 //! | [`Bank::forward`] | \[batch norm\] → \[ReLU\] → depthwise → pointwise, and the moments of the output, of many units at once | a pass over memory for each, and Flex computes the depthwise weight gradient channel by channel |
-//! | [`Dense::forward`] | \[ReLU\] → k×k convolution of all channels, FactorizedReduce included, and the moments of the output | layout changes around each call, copies of transposed matrices on the way back |
+//! | [`Convolution::forward`] | \[ReLU\] → k×k convolution of all channels, FactorizedReduce included, and the moments of the output | layout changes around each call, copies of transposed matrices on the way back |
 //! | [`moments`], [`normalise`] | batch norm without affine part | about ten passes over memory instead of two |
 //! | [`Mix::forward`] | Σ p·candidate of all edges that leave a state, batch norm included | four passes for each candidate, and twice as many backward |
 //! | [`Climb::forward`] | a step of the attack: sign, ball, [`row_clip`] | 17 of them for a table of 14 rows |
@@ -29,8 +29,8 @@
 
 mod climb;
 mod columns;
+mod convolution;
 mod cpu;
-mod dense;
 pub mod meter;
 mod mix;
 mod norm;
@@ -44,7 +44,7 @@ mod wgpu;
 
 pub use climb::{Climb, row_clip};
 pub use columns::{apart, beside};
-pub use dense::Dense;
+pub use convolution::Convolution;
 pub use mix::{Mix, Term};
 pub use norm::{Norm, PendingNorm, moments, normalise};
 pub use pool::{Pool, pool};

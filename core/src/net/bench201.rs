@@ -97,7 +97,7 @@ impl Block {
         let first = relu_square_norm(&mut builder.child("conv_a"), [before, channels], 3, 2, norm);
         let second =
             relu_square_norm(&mut builder.child("conv_b"), [channels, channels], 3, 1, norm);
-        let shortcut = Layer::dense(builder, "downsample.1", [channels, before, 1, 1], 1);
+        let shortcut = Layer::convolution(builder, "downsample.1", [channels, before, 1, 1], 1);
         let shortcut = Sequence(vec![shortcut]);
         Self::Residual { convolutions: [first, second], shortcut }
     }

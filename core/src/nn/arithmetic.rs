@@ -41,9 +41,9 @@ impl Layer {
     /// the input to the output.
     pub fn multiply_adds(&self, flow: &mut Flow) -> u64 {
         let stride = match *self {
-            Self::Conv { stride, .. } => stride,
+            Self::RectangularConvolution { stride, .. } => stride,
             Self::Unit(UnitLayer { stride, .. })
-            | Self::Dense { stride, .. }
+            | Self::Convolution { stride, .. }
             | Self::Pool { stride, .. }
             | Self::Noise { stride } => [stride; 2],
             Self::Relu | Self::Norm(_) => [1; 2],
@@ -59,11 +59,11 @@ impl Layer {
     /// Multiply-adds of the forward pass for each pixel of the output.
     fn products_of_a_pixel(&self) -> u64 {
         let products = match *self {
-            Self::Conv { shape, .. } => shape.iter().product(),
+            Self::RectangularConvolution { shape, .. } => shape.iter().product(),
             Self::Unit(UnitLayer { channels, kernel, .. }) => {
                 channels * (kernel * kernel + channels)
             }
-            Self::Dense { shape, shifted, .. } => {
+            Self::Convolution { shape, shifted, .. } => {
                 shape.iter().product::<usize>() * (1 + usize::from(shifted.is_some()))
             }
             Self::Relu | Self::Norm(_) | Self::Pool { .. } | Self::Noise { .. } => 0,

@@ -3,7 +3,7 @@
 use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Tensor, TensorData};
-use shaders::{Dense, PendingNorm, Pool};
+use shaders::{Convolution, PendingNorm, Pool};
 
 use super::layout::{Builder, Init, WeightId};
 use super::norm::{BatchNorm, NormOptions};
@@ -16,7 +16,7 @@ pub enum Layer {
     /// max(x, 0).
     Relu,
     /// A convolution of all channels whose kernel is not square.
-    Conv {
+    RectangularConvolution {
         /// [out, in, height, width].
         weight: WeightId,
         /// Shape of the weight.
@@ -27,7 +27,7 @@ pub enum Layer {
     /// ReLU, depthwise convolution, 1×1 convolution, batch norm: one kernel computes them.
     Unit(UnitLayer),
     /// \[ReLU,\] square convolution of all channels \[, batch norm\]: one kernel computes them.
-    Dense {
+    Convolution {
         /// Of the shape below.
         weight: WeightId,
         /// Of the same shape: a second half of the outputs, which sees the image a pixel further
@@ -84,19 +84,28 @@ pub struct Sequence(pub Vec<Layer>);
 
 impl Layer {
     /// A convolution at the path of `builder`, padded to keep the size at stride 1.
-    pub fn conv(builder: &mut Builder, shape: [usize; 4], stride: [usize; 2]) -> Self {
-        Self::Conv { weight: kernel(builder, shape), shape, stride }
+    pub fn rectangular_convolution(
+        builder: &mut Builder,
+        shape: [usize; 4],
+        stride: [usize; 2],
+    ) -> Self {
+        Self::RectangularConvolution { weight: kernel(builder, shape), shape, stride }
     }
 
     /// A square convolution of `shape`, [outputs, inputs, kernel, kernel], at `path`.
-    pub fn dense(builder: &mut Builder, path: &str, shape: [usize; 4], stride: usize) -> Self {
+    pub fn convolution(
+        builder: &mut Builder,
+        path: &str,
+        shape: [usize; 4],
+        stride: usize,
+    ) -> Self {
         let weight = kernel(&mut builder.child(path), shape);
-        Self::Dense { weight, shifted: None, shape, stride, relu: false, norm: None }
+        Self::Convolution { weight, shifted: None, shape, stride, relu: false, norm: None }
     }
 
     /// The layer with a second half of its outputs, whose weight is at `path`.
     pub fn and_shifted(mut self, builder: &mut Builder, path: &str) -> Self {
-        if let Self::Dense { shifted, shape, .. } = &mut self {
+        if let Self::Convolution { shifted, shape, .. } = &mut self {
             *shifted = Some(kernel(&mut builder.child(path), *shape));
         }
         self
@@ -104,7 +113,7 @@ impl Layer {
 
     /// The layer with a ReLU before it.
     pub fn after_relu(mut self) -> Self {
-        if let Self::Dense { relu, .. } = &mut self {
+        if let Self::Convolution { relu, .. } = &mut self {
             *relu = true;
         }
         self
@@ -112,7 +121,7 @@ impl Layer {
 
     /// The layer with a batch norm at `path` behind it.
     pub fn and_norm(mut self, builder: &mut Builder, path: &str, options: NormOptions) -> Self {
-        if let Self::Dense { shifted, shape: [outputs, ..], norm, .. } = &mut self {
+        if let Self::Convolution { shifted, shape: [outputs, ..], norm, .. } = &mut self {
             let channels = *outputs * (1 + usize::from(shifted.is_some()));
             *norm = Some(BatchNorm::new(&mut builder.child(path), channels, options));
         }
@@ -148,7 +157,7 @@ impl Layer {
     pub fn forward(&self, x: PendingNorm, pass: &mut Pass) -> PendingNorm {
         match *self {
             Self::Unit(unit) => unit.forward(x, pass),
-            Self::Dense { weight, shifted, shape, stride, relu, norm } => {
+            Self::Convolution { weight, shifted, shape, stride, relu, norm } => {
                 let mut weights = vec![pass.weight(weight, shape)];
                 weights.extend(shifted.map(|shifted| pass.weight(shifted, shape)));
                 let (mut x, hidden) = (pass.apply(x), relu && pass.kinks.are_free());
@@ -156,8 +165,8 @@ impl Layer {
                     x = pass.kinks.rectify(x);
                 }
                 let moments = norm.is_some() && pass.is_training();
-                let dense = Dense { relu: hidden, stride, moments };
-                let (x, moments) = dense.forward(pass.kernels, x, weights);
+                let convolution = Convolution { relu: hidden, stride, moments };
+                let (x, moments) = convolution.forward(pass.kernels, x, weights);
                 match norm {
                     Some(norm) => norm.pending(x, moments, pass),
                     None => x.into(),
@@ -174,11 +183,13 @@ impl Layer {
     /// Layers whose input must be ready.
     fn plain(&self, x: Tensor<4>, pass: &mut Pass) -> Tensor<4> {
         match *self {
-            Self::Conv { weight, shape, stride } => convolve(x, pass.weight(weight, shape), stride),
+            Self::RectangularConvolution { weight, shape, stride } => {
+                convolve(x, pass.weight(weight, shape), stride)
+            }
             Self::Pool { kind, stride } => pass.kinks.pool(pass.kernels, x, &[kind], stride),
             Self::Noise { stride } => noise(x, stride, pass),
             Self::Relu => pass.kinks.rectify(x),
-            Self::Unit(_) | Self::Dense { .. } | Self::Norm(_) => x,
+            Self::Unit(_) | Self::Convolution { .. } | Self::Norm(_) => x,
         }
     }
 }
