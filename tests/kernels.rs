@@ -2,11 +2,11 @@
 //! on the CPU and on wgpu, over random shapes; its gradients are those of finite differences; and
 //! nothing depends on the number of threads.
 
-mod climb;
 mod columns;
 mod convolution;
 mod mix;
 mod norm;
+mod pgd_step;
 mod pool;
 mod split;
 mod unit;

@@ -5,7 +5,7 @@ pub mod project;
 
 use burn::tensor::{Tensor, TensorData};
 use rand_pcg::Pcg64;
-use shaders::{Climb, Kernels};
+use shaders::{Kernels, PgdStep};
 
 use crate::config::{self, Norm, Projection};
 use crate::nn::{ReadError, read};
@@ -153,7 +153,7 @@ pub async fn adversarial(
         let tensors = current.iter_mut().zip(&mut displaced).zip(gradient).zip(p);
         for (((current, displaced), gradient), p) in tensors {
             (*displaced, *current) =
-                climb(p, current.clone(), gradient, (ball, step), ascent.kernels).await?;
+                pgd_step(p, current.clone(), gradient, (ball, step), ascent.kernels).await?;
         }
     }
     let loss_after = objective.loss(&current);
@@ -167,7 +167,7 @@ pub async fn adversarial(
 }
 
 /// A step of this length: p + δ, and that with its rows probability vectors again.
-async fn climb(
+async fn pgd_step(
     p: &Tensor<2>,
     current: Tensor<2>,
     gradient: Tensor<2>,
@@ -175,8 +175,8 @@ async fn climb(
     kernels: Kernels,
 ) -> Result<(Tensor<2>, Tensor<2>), ReadError> {
     if ball.norm == Norm::Linf && ball.projection == Projection::RowClip {
-        let climb = Climb { length: length as f32, epsilon: ball.epsilon as f32 };
-        return Ok(climb.forward(kernels, p.clone(), current, gradient));
+        let pgd_step = PgdStep { length: length as f32, epsilon: ball.epsilon as f32 };
+        return Ok(pgd_step.forward(kernels, p.clone(), current, gradient));
     }
     let moved = current + direction(gradient, ball.norm).mul_scalar(length);
     let displaced = p.clone() + into_ball(moved - p.clone(), ball);

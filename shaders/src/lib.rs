@@ -11,7 +11,7 @@
 //! | [`Convolution::forward`] | \[ReLU\] → k×k convolution of all channels, FactorizedReduce included, and the moments of the output | layout changes around each call, copies of transposed matrices on the way back |
 //! | [`moments`], [`normalise`] | batch norm without affine part | about ten passes over memory instead of two |
 //! | [`Mix::forward`] | Σ p·candidate of all edges that leave a state, batch norm included | four passes for each candidate, and twice as many backward |
-//! | [`Climb::forward`] | a step of the attack: sign, ball, [`row_clip`] | 17 of them for a table of 14 rows |
+//! | [`PgdStep::forward`] | a step of the attack: sign, ball, [`row_clip`] | 17 of them for a table of 14 rows |
 //! | [`pool`] | 3×3 pooling, the maximum and the mean at once | layout changes around each call, indices kept for the way back |
 //! | [`beside`], [`apart`] | tensors side by side, and the opposite | a launch for each tensor |
 //! | [`split`] | a stack in two | on the way back zeros for each part, and a sum of both |
@@ -27,7 +27,6 @@
 
 #![forbid(unsafe_code)]
 
-mod climb;
 mod columns;
 mod convolution;
 mod cpu;
@@ -35,6 +34,7 @@ pub mod meter;
 mod mix;
 mod norm;
 pub mod pace;
+mod pgd_step;
 mod pool;
 #[doc = include_str!("roofline.md")]
 pub mod roofline {}
@@ -42,11 +42,11 @@ mod split;
 mod unit;
 mod wgpu;
 
-pub use climb::{Climb, row_clip};
 pub use columns::{apart, beside};
 pub use convolution::Convolution;
 pub use mix::{Mix, Term};
 pub use norm::{Norm, PendingNorm, moments, normalise};
+pub use pgd_step::{PgdStep, row_clip};
 pub use pool::{Pool, pool};
 pub use split::split;
 pub use unit::{Bank, Unit};
