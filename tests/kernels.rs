@@ -2,13 +2,13 @@
 //! on the CPU and on wgpu, over random shapes; its gradients are those of finite differences; and
 //! nothing depends on the number of threads.
 
-mod columns;
+mod concat;
 mod convolution;
 mod mix;
 mod norm;
 mod pgd_step;
 mod pool;
-mod split;
+mod split_at;
 mod unit;
 
 use burn::tensor::{Device, Tensor, TensorData};

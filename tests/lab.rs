@@ -109,11 +109,11 @@ lab! {
         weights: |channels| vec![channels * channels],
         run: |kernels, x, weights| convolution(kernels, x, weights, [1, 2, 2]),
     },
-    split: Op {
+    split_at: Op {
         inputs: 1,
         weights: |_| vec![],
         run: |kernels, x, _| {
-            let (first, others) = shaders::split(kernels, x[0].clone(), 4);
+            let (first, others) = shaders::split_at(kernels, x[0].clone(), 4);
             Tensor::cat(vec![first, others], 0)
         },
     },

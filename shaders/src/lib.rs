@@ -13,8 +13,8 @@
 //! | [`Mix::forward`] | Σ p·candidate of all edges that leave a state, batch norm included | four passes for each candidate, and twice as many backward |
 //! | [`PgdStep::forward`] | a step of the attack: sign, ball, [`row_clip`] | 17 of them for a table of 14 rows |
 //! | [`pool`] | 3×3 pooling, the maximum and the mean at once | layout changes around each call, indices kept for the way back |
-//! | [`beside`], [`apart`] | tensors side by side, and the opposite | a launch for each tensor |
-//! | [`split`] | a stack in two | on the way back zeros for each part, and a sum of both |
+//! | [`concat`], [`split_with_sizes`] | tensors one after another in their last dimension, and the opposite | a launch for each tensor |
+//! | [`split_at`] | a stack in two | on the way back zeros for each part, and a sum of both |
 //!
 //! A batch norm can be left to the kernel that reads the activation: [`PendingNorm`]. Activations can lie in a
 //! stack, one after another along the batch, each with moments of its own: so a supernet computes in a
@@ -27,7 +27,7 @@
 
 #![forbid(unsafe_code)]
 
-mod columns;
+mod concat;
 mod convolution;
 mod cpu;
 pub mod meter;
@@ -38,17 +38,17 @@ mod pgd_step;
 mod pool;
 #[doc = include_str!("roofline.md")]
 pub mod roofline {}
-mod split;
+mod split_at;
 mod unit;
 mod wgpu;
 
-pub use columns::{apart, beside};
+pub use concat::{concat, split_with_sizes};
 pub use convolution::Convolution;
 pub use mix::{Mix, Term};
 pub use norm::{Norm, PendingNorm, moments, normalise};
 pub use pgd_step::{PgdStep, row_clip};
 pub use pool::{Pool, pool};
-pub use split::split;
+pub use split_at::split_at;
 pub use unit::{Bank, Unit};
 
 use burn::backend::DispatchDevice;

@@ -63,6 +63,6 @@ impl Cell {
         let [first, second] = &self.preprocess;
         let inputs = vec![before.after(first, pass), previous.after(second, pass)];
         let nodes = self.searched.forward(inputs, p, pass);
-        State::new(shaders::beside(pass.kernels, nodes))
+        State::new(shaders::concat(pass.kernels, nodes))
     }
 }

@@ -84,6 +84,6 @@ fn split(
     if stack.dims()[0] <= batch {
         return (Some(stack), None);
     }
-    let (first, others) = shaders::split(kernels, stack, batch);
+    let (first, others) = shaders::split_at(kernels, stack, batch);
     (Some(first), Some(others))
 }

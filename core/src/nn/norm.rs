@@ -175,7 +175,7 @@ fn unbiased(
         pieces.push(Tensor::zeros([2, channels - end], &device));
     }
     let scale = Tensor::from_data(TensorData::new(scale, [2, channels]), &device);
-    shaders::beside(kernels, pieces) * scale
+    shaders::concat(kernels, pieces) * scale
 }
 
 #[cfg(test)]

@@ -98,7 +98,7 @@ impl Pass {
             (block.0, leaf)
         };
         let sizes: Vec<usize> = layout.blocks().map(|(_, range)| range.len()).collect();
-        let pieces = shaders::apart(kernels, weights.clone(), &sizes);
+        let pieces = shaders::split_with_sizes(kernels, weights.clone(), &sizes);
         let running = match statistics {
             Statistics::Batch => None,
             Statistics::Running(all) => Some(all),
@@ -248,7 +248,7 @@ impl Pass {
             leaf.grad_remove(gradients)
                 .unwrap_or_else(|| Tensor::zeros([range.len()], &leaf.device().inner()))
         });
-        shaders::beside(self.kernels, flat.collect())
+        shaders::concat(self.kernels, flat.collect())
     }
 
     /// The running statistics after this pass, as PyTorch updates them: with the unbiased variance, once for
