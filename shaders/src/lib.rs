@@ -33,9 +33,9 @@ mod cpu;
 pub mod meter;
 mod mix;
 mod norm;
-pub mod pace;
 mod pgd_step;
 mod pool;
+pub mod throttle;
 #[doc = include_str!("roofline.md")]
 pub mod roofline {}
 mod split_at;
