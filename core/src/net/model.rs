@@ -9,7 +9,8 @@ use shaders::Kernels;
 use super::Supernet;
 use crate::arch::probabilities;
 use crate::nn::{
-    Constants, Kinks, Pass, Pattern, Randomness, Statistics, Wanted, correct, cross_entropy,
+    ActivationPattern, Constants, Pass, PatternMode, Randomness, Statistics, Wanted, correct,
+    cross_entropy,
 };
 
 /// A batch on the device.
@@ -94,7 +95,7 @@ impl Model {
         batch: &Examples,
         noise: impl Into<Randomness>,
     ) -> (Vec<Tensor<2>>, Outcome) {
-        self.architecture_gradient(at, alpha, probabilities, batch, noise, Kinks::Free)
+        self.architecture_gradient(at, alpha, probabilities, batch, noise, PatternMode::Free)
     }
 
     /// The loss and its gradient with respect to p itself.
@@ -105,21 +106,21 @@ impl Model {
         batch: &Examples,
         noise: impl Into<Randomness>,
     ) -> (Vec<Tensor<2>>, Outcome) {
-        self.architecture_gradient(at, p, <[_]>::to_vec, batch, noise, Kinks::Free)
+        self.architecture_gradient(at, p, <[_]>::to_vec, batch, noise, PatternMode::Free)
     }
 
     /// The gradient with respect to raw α of the smooth piece of the loss that a pattern belongs
     /// to.
     pub fn alpha_gradient_within(
         &self,
-        pattern: &Arc<Pattern>,
+        pattern: &Arc<ActivationPattern>,
         at: Point,
         alpha: &[Tensor<2>],
         batch: &Examples,
         noise: impl Into<Randomness>,
     ) -> Vec<Tensor<2>> {
-        let kinks = Kinks::Held(pattern.clone(), 0, 0);
-        self.architecture_gradient(at, alpha, probabilities, batch, noise, kinks).0
+        let mode = PatternMode::Held(pattern.clone(), 0, 0);
+        self.architecture_gradient(at, alpha, probabilities, batch, noise, mode).0
     }
 
     /// The smooth piece of the loss around α.
@@ -129,11 +130,11 @@ impl Model {
         alpha: &[Tensor<2>],
         batch: &Examples,
         noise: impl Into<Randomness>,
-    ) -> Arc<Pattern> {
+    ) -> Arc<ActivationPattern> {
         let mut pass = self.pass(at, Wanted::Nothing, noise);
-        pass.kinks = Kinks::Recorded(Pattern::default());
+        pass.pattern = PatternMode::Recorded(ActivationPattern::default());
         let _logits = self.network.forward(batch.images.clone(), &probabilities(alpha), &mut pass);
-        Arc::new(pass.kinks.into_pattern())
+        Arc::new(pass.pattern.into_pattern())
     }
 
     fn architecture_gradient(
@@ -143,10 +144,10 @@ impl Model {
         relax: impl Fn(&[Tensor<2>]) -> Vec<Tensor<2>>,
         batch: &Examples,
         noise: impl Into<Randomness>,
-        kinks: Kinks,
+        mode: PatternMode,
     ) -> (Vec<Tensor<2>>, Outcome) {
         let mut pass = self.pass(at, Wanted::Architecture, noise);
-        pass.kinks = kinks;
+        pass.pattern = mode;
         let (gradient, logits) = self.gradient_to(leaves, relax, batch, &mut pass);
         (gradient, finish(at, logits, batch, pass))
     }

@@ -74,7 +74,7 @@ fn compute(
     weights: Tensor<1>,
     pass: &mut Pass,
 ) -> (Tensor<4>, Option<Tensor<2>>) {
-    let relu = pass.kinks.are_free();
-    let x = if relu { x } else { pass.kinks.rectify(pass.apply(x)).into() };
+    let relu = pass.pattern.is_free();
+    let x = if relu { x } else { pass.pattern.rectify(pass.apply(x)).into() };
     Bank { units, relu, stride, moments: pass.is_training() }.forward(pass.kernels, x, weights)
 }

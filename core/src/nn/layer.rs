@@ -160,9 +160,9 @@ impl Layer {
             Self::Convolution { weight, shifted, shape, stride, relu, norm } => {
                 let mut weights = vec![pass.weight(weight, shape)];
                 weights.extend(shifted.map(|shifted| pass.weight(shifted, shape)));
-                let (mut x, hidden) = (pass.apply(x), relu && pass.kinks.are_free());
+                let (mut x, hidden) = (pass.apply(x), relu && pass.pattern.is_free());
                 if relu && !hidden {
-                    x = pass.kinks.rectify(x);
+                    x = pass.pattern.rectify(x);
                 }
                 let moments = norm.is_some() && pass.is_training();
                 let convolution = Convolution { relu: hidden, stride, moments };
@@ -186,9 +186,9 @@ impl Layer {
             Self::RectangularConvolution { weight, shape, stride } => {
                 convolve(x, pass.weight(weight, shape), stride)
             }
-            Self::Pool { kind, stride } => pass.kinks.pool(pass.kernels, x, &[kind], stride),
+            Self::Pool { kind, stride } => pass.pattern.pool(pass.kernels, x, &[kind], stride),
             Self::Noise { stride } => noise(x, stride, pass),
-            Self::Relu => pass.kinks.rectify(x),
+            Self::Relu => pass.pattern.rectify(x),
             Self::Unit(_) | Self::Convolution { .. } | Self::Norm(_) => x,
         }
     }

@@ -8,9 +8,9 @@ use rand_pcg::Pcg64;
 use shaders::{Kernels, Norm, PendingNorm};
 
 use super::constants::Constants;
-use super::kinks::Kinks;
 use super::layout::{BlockId, Layout, NormId, WeightId};
 use super::norm::{NormOptions, Observation, Observations};
+use super::pattern::PatternMode;
 use crate::rng::uniform;
 
 /// Which gradients a pass is for. What is not wanted is not computed.
@@ -63,7 +63,7 @@ pub struct Pass {
     /// What the noise operation and drop-path draw from.
     pub randomness: Randomness,
     /// Whether it may cross the kinks of the network.
-    pub kinks: Kinks,
+    pub pattern: PatternMode,
     constants: Option<Constants>,
     tracks: bool,
     /// One for each block, in the order of the flat vector.
@@ -106,7 +106,7 @@ impl Pass {
         Self {
             kernels,
             randomness,
-            kinks: Kinks::Free,
+            pattern: PatternMode::Free,
             constants: None,
             tracks: wanted != Wanted::Nothing,
             leaves: layout.blocks().zip(pieces).map(leaf).collect(),

@@ -228,7 +228,7 @@ impl Step {
             Self::Pools { stride, norms, like } => {
                 let pooled = state.constant(pass, |pass| {
                     let kinds = &[Pool::Max, Pool::Average];
-                    let x = pass.kinks.pool(pass.kernels, state.value.clone(), kinds, *stride);
+                    let x = pass.pattern.pool(pass.kernels, state.value.clone(), kinds, *stride);
                     let norm = (!norms.is_empty()).then(|| pass.norm(norms, &x, None));
                     PendingNorm { x, norm }
                 });
