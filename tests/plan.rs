@@ -16,7 +16,7 @@ use rand_pcg::Pcg64;
 use shaders::Kernels;
 use smoothdarts::net::{Dag, EdgeTable};
 use smoothdarts::nn::{
-    Builder, Layout, NormOptions, Pass, Randomness, Sequence, Statistics, Wanted,
+    Builder, GradientTarget, Layout, NormOptions, Pass, Randomness, Sequence, Statistics,
 };
 use smoothdarts::ops::{ALL, Site, State, relu_conv_norm};
 use smoothdarts::rng::{Streams, normal, uniform};
@@ -162,8 +162,8 @@ impl Graph {
         let randomness =
             Randomness { rng: Pcg64::seed_from_u64(9), drop_path: self.case.drop_path };
         let weights = vector(&self.weights, device);
-        let wanted = Wanted::Weights;
-        let mut pass = Pass::new(&self.layout, &weights, statistics, wanted, kernels, randomness);
+        let target = GradientTarget::Weights;
+        let mut pass = Pass::new(&self.layout, &weights, statistics, target, kernels, randomness);
         let p = vector(&self.p, device).autodiff().require_grad();
         let inputs: Vec<Tensor<4>> = self.inputs.iter().map(|x| leaf(x, shape, device)).collect();
         let mut states: Vec<State> = inputs.iter().cloned().map(State::new).collect();

@@ -13,7 +13,7 @@ mod topology;
 use burn::tensor::Tensor;
 
 use crate::event::Architecture;
-use crate::nn::{Builder, Flow, Init, Layout, Pass, Sequence, Wanted, WeightId};
+use crate::nn::{ActivationInfo, Builder, GradientTarget, Init, Layout, Pass, Sequence, WeightId};
 use crate::ops::{Operation, State, stem};
 pub use bench201::Bench201Net;
 use cell::Cell;
@@ -32,7 +32,7 @@ pub trait Supernet {
 
     /// Multiply-adds of a pass for one image of this height and width, with those of the gradients
     /// that are wanted ([`Layer::multiply_adds`] says what counts).
-    fn multiply_adds(&self, image_size: usize, wanted: Wanted) -> u64;
+    fn multiply_adds(&self, image_size: usize, target: GradientTarget) -> u64;
 
     /// Logits for a batch, with every edge weighted by `probabilities`.
     ///
@@ -116,8 +116,8 @@ impl Supernet for CellNet {
         &self.architecture
     }
 
-    fn multiply_adds(&self, image_size: usize, wanted: Wanted) -> u64 {
-        let mut stem = Flow::images(image_size, wanted);
+    fn multiply_adds(&self, image_size: usize, target: GradientTarget) -> u64 {
+        let mut stem = ActivationInfo::images(image_size, target);
         let mut total = self.stem.multiply_adds(&mut stem);
         let (mut before, mut previous) = (stem, stem);
         for cell in &self.cells {
@@ -153,8 +153,8 @@ impl Classifier {
     }
 
     /// Multiply-adds for one image; see [`Layer::multiply_adds`].
-    fn multiply_adds(&self, flow: Flow) -> u64 {
-        (self.inputs * self.classes) as u64 * flow.products()
+    fn multiply_adds(&self, info: ActivationInfo) -> u64 {
+        (self.inputs * self.classes) as u64 * info.products()
     }
 
     /// Global average, then the linear layer.

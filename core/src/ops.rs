@@ -5,7 +5,7 @@
 use burn::tensor::Tensor;
 use shaders::{PendingNorm, Pool};
 
-use crate::nn::{Builder, Flow, Layer, NormId, NormOptions, Pass, Sequence, UnitLayer};
+use crate::nn::{ActivationInfo, Builder, Layer, NormId, NormOptions, Pass, Sequence, UnitLayer};
 
 /// Name of the operation that gives nothing. It takes softmax mass in the spaces that have it, and
 /// is never derived.
@@ -177,7 +177,7 @@ impl Candidate {
     }
 
     /// Multiply-adds for one image, from a state of the cell.
-    pub fn multiply_adds(&self, mut state: Flow) -> u64 {
+    pub fn multiply_adds(&self, mut state: ActivationInfo) -> u64 {
         self.layers.multiply_adds(&mut state)
     }
 

@@ -9,7 +9,9 @@ use super::topology::reduces;
 use super::{Classifier, EdgeTable, NetShape, Supernet, describe, flat};
 use crate::arch::BENCH201;
 use crate::event::Architecture;
-use crate::nn::{Builder, Flow, Layer, Layout, NormOptions, Pass, Sequence, Wanted};
+use crate::nn::{
+    ActivationInfo, Builder, GradientTarget, Layer, Layout, NormOptions, Pass, Sequence,
+};
 use crate::ops::{Site, State, relu_square_norm, stem};
 
 /// The supernet: stem, blocks, batch norm, ReLU, global average, classifier.
@@ -65,11 +67,11 @@ impl Supernet for Bench201Net {
         &self.architecture
     }
 
-    fn multiply_adds(&self, image_size: usize, wanted: Wanted) -> u64 {
-        let mut flow = Flow::images(image_size, wanted);
-        let stem = self.stem.multiply_adds(&mut flow);
-        let blocks: u64 = self.blocks.iter().map(|block| block.multiply_adds(&mut flow)).sum();
-        stem + blocks + self.classifier.multiply_adds(flow)
+    fn multiply_adds(&self, image_size: usize, target: GradientTarget) -> u64 {
+        let mut info = ActivationInfo::images(image_size, target);
+        let stem = self.stem.multiply_adds(&mut info);
+        let blocks: u64 = self.blocks.iter().map(|block| block.multiply_adds(&mut info)).sum();
+        stem + blocks + self.classifier.multiply_adds(info)
     }
 
     fn forward(
@@ -103,20 +105,21 @@ impl Block {
     }
 
     /// Multiply-adds for one image; see [`Layer::multiply_adds`].
-    fn multiply_adds(&self, flow: &mut Flow) -> u64 {
+    fn multiply_adds(&self, info: &mut ActivationInfo) -> u64 {
         match self {
             Self::Cell(searched) => {
                 // By its p in an architecture pass, by the weights before it in a weight pass.
-                let node = Flow { tracked: flow.wanted != Wanted::Nothing, ..*flow };
-                let from = |source| if source == 0 { *flow } else { node };
+                let node =
+                    ActivationInfo { tracked: info.target != GradientTarget::Nothing, ..*info };
+                let from = |source| if source == 0 { *info } else { node };
                 let count = searched.multiply_adds(from);
-                *flow = node;
+                *info = node;
                 count
             }
             Self::Residual { convolutions: [first, second], shortcut } => {
-                let mut beside = Flow { size: flow.size.map(|side| side / 2), ..*flow };
-                let shortcut = shortcut.multiply_adds(&mut beside);
-                shortcut + first.multiply_adds(flow) + second.multiply_adds(flow)
+                let mut averaged = ActivationInfo { size: info.size.map(|side| side / 2), ..*info };
+                let shortcut = shortcut.multiply_adds(&mut averaged);
+                shortcut + first.multiply_adds(info) + second.multiply_adds(info)
             }
         }
     }
@@ -131,9 +134,9 @@ impl Block {
                 nodes.into_iter().last().map_or(x, State::new)
             }
             Self::Residual { convolutions: [first, second], shortcut } => {
-                let beside = State::new(halved(x.value.clone())).after(shortcut, pass);
+                let shortcut = State::new(halved(x.value.clone())).after(shortcut, pass);
                 let x = x.after(first, pass).after(second, pass);
-                State::new(x.value + beside.value)
+                State::new(x.value + shortcut.value)
             }
         }
     }

@@ -5,7 +5,7 @@ use burn::tensor::Tensor;
 use super::EdgeTable;
 use super::dag::Dag;
 use super::topology::CellShape;
-use crate::nn::{Builder, Flow, NormOptions, Pass, Sequence, Wanted};
+use crate::nn::{ActivationInfo, Builder, GradientTarget, NormOptions, Pass, Sequence};
 use crate::ops::{Site, State};
 
 /// States of a cell that are its inputs: the outputs of the two cells before.
@@ -33,16 +33,20 @@ impl Cell {
         usize::from(self.reduction)
     }
 
-    /// Multiply-adds for one image, and the flow out of the cell.
-    pub fn multiply_adds(&self, before: Flow, previous: Flow) -> (u64, Flow) {
+    /// Multiply-adds for one image, and what is known of what the cell gives.
+    pub fn multiply_adds(
+        &self,
+        before: ActivationInfo,
+        previous: ActivationInfo,
+    ) -> (u64, ActivationInfo) {
         let [mut first, mut second] = [before, previous];
         let preprocess = self.preprocess[0].multiply_adds(&mut first)
             + self.preprocess[1].multiply_adds(&mut second);
         let stride = if self.reduction { 2 } else { 1 };
-        let node = Flow {
+        let node = ActivationInfo {
             size: first.size.map(|side| side.div_ceil(stride)),
             // By its p in an architecture pass, by its candidates' weights in a weight pass.
-            tracked: first.wanted != Wanted::Nothing,
+            tracked: first.target != GradientTarget::Nothing,
             ..first
         };
         let state = |source: usize| [first, second].get(source).copied().unwrap_or(node);

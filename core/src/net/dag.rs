@@ -11,7 +11,7 @@ use shaders::Kernels;
 use super::EdgeTable;
 use super::edge::{MixedEdge, add};
 use super::plan::Plan;
-use crate::nn::{Builder, Flow, Pass};
+use crate::nn::{ActivationInfo, Builder, Pass};
 use crate::ops::{Site, State};
 
 /// The graph: `inputs` states that are given, then the nodes.
@@ -50,10 +50,10 @@ impl Dag {
         table.iter().map(|edge| edge.node + 1 - inputs).max().unwrap_or(0)
     }
 
-    /// Multiply-adds of all candidates for one image; `flow` tells that of a state.
-    pub fn multiply_adds(&self, flow: impl Fn(usize) -> Flow) -> u64 {
+    /// Multiply-adds of all candidates for one image; `info` tells that of a state.
+    pub fn multiply_adds(&self, info: impl Fn(usize) -> ActivationInfo) -> u64 {
         let candidates = self.edges.iter().flat_map(|edge| {
-            let from = flow(edge.source);
+            let from = info(edge.source);
             edge.candidates.iter().map(move |candidate| candidate.multiply_adds(from))
         });
         candidates.sum()

@@ -9,8 +9,8 @@ use shaders::Kernels;
 use super::Supernet;
 use crate::arch::probabilities;
 use crate::nn::{
-    ActivationPattern, Constants, Pass, PatternMode, Randomness, Statistics, Wanted, correct,
-    cross_entropy,
+    ActivationPattern, Constants, GradientTarget, Pass, PatternMode, Randomness, Statistics,
+    correct, cross_entropy,
 };
 
 /// A batch on the device.
@@ -62,7 +62,7 @@ impl Model {
         batch: &Examples,
         noise: impl Into<Randomness>,
     ) -> Outcome {
-        let mut pass = self.pass(at, Wanted::Nothing, noise);
+        let mut pass = self.pass(at, GradientTarget::Nothing, noise);
         let logits = self.network.forward(batch.images.clone(), p, &mut pass);
         finish(at, logits, batch, pass)
     }
@@ -78,7 +78,7 @@ impl Model {
         batch: &Examples,
         noise: impl Into<Randomness>,
     ) -> (Tensor<1>, Outcome) {
-        let mut pass = self.pass(at, Wanted::Weights, noise);
+        let mut pass = self.pass(at, GradientTarget::Weights, noise);
         let p: Vec<_> = p.iter().map(|p| p.clone().autodiff()).collect();
         let logits = self.network.forward(batch.images.clone().autodiff(), &p, &mut pass);
         let loss = cross_entropy(logits.clone(), batch.labels.clone());
@@ -131,7 +131,7 @@ impl Model {
         batch: &Examples,
         noise: impl Into<Randomness>,
     ) -> Arc<ActivationPattern> {
-        let mut pass = self.pass(at, Wanted::Nothing, noise);
+        let mut pass = self.pass(at, GradientTarget::Nothing, noise);
         pass.pattern = PatternMode::Recorded(ActivationPattern::default());
         let _logits = self.network.forward(batch.images.clone(), &probabilities(alpha), &mut pass);
         Arc::new(pass.pattern.into_pattern())
@@ -146,7 +146,7 @@ impl Model {
         noise: impl Into<Randomness>,
         mode: PatternMode,
     ) -> (Vec<Tensor<2>>, Outcome) {
-        let mut pass = self.pass(at, Wanted::Architecture, noise);
+        let mut pass = self.pass(at, GradientTarget::Architecture, noise);
         pass.pattern = mode;
         let (gradient, logits) = self.gradient_to(leaves, relax, batch, &mut pass);
         (gradient, finish(at, logits, batch, pass))
@@ -172,7 +172,7 @@ impl Model {
         (gradient.collect(), logits.inner())
     }
 
-    fn pass(&self, at: Point, wanted: Wanted, noise: impl Into<Randomness>) -> Pass {
+    fn pass(&self, at: Point, target: GradientTarget, noise: impl Into<Randomness>) -> Pass {
         let statistics =
             if at.eval { Statistics::Running(at.statistics.clone()) } else { Statistics::Batch };
         let mut randomness = noise.into();
@@ -180,7 +180,7 @@ impl Model {
             randomness.drop_path = 0.0;
         }
         let layout = self.network.layout();
-        Pass::new(layout, at.weights, statistics, wanted, self.kernels, randomness)
+        Pass::new(layout, at.weights, statistics, target, self.kernels, randomness)
     }
 }
 
@@ -201,7 +201,7 @@ impl<'a> LossOfP<'a> {
 
     /// The loss, [1].
     pub fn loss(&mut self, p: &[Tensor<2>], noise: impl Into<Randomness>) -> Tensor<1> {
-        let mut pass = self.pass(Wanted::Nothing, noise);
+        let mut pass = self.pass(GradientTarget::Nothing, noise);
         let logits = self.model.network.forward(self.batch.images.clone(), p, &mut pass);
         self.constants = pass.into_constants();
         cross_entropy(logits, self.batch.labels.clone())
@@ -209,15 +209,15 @@ impl<'a> LossOfP<'a> {
 
     /// Its gradient with respect to p.
     pub fn gradient(&mut self, p: &[Tensor<2>], noise: impl Into<Randomness>) -> Vec<Tensor<2>> {
-        let mut pass = self.pass(Wanted::Architecture, noise);
+        let mut pass = self.pass(GradientTarget::Architecture, noise);
         let (gradient, _) = self.model.gradient_to(p, <[_]>::to_vec, self.batch, &mut pass);
         self.constants = pass.into_constants();
         gradient
     }
 
-    fn pass(&mut self, wanted: Wanted, noise: impl Into<Randomness>) -> Pass {
+    fn pass(&mut self, target: GradientTarget, noise: impl Into<Randomness>) -> Pass {
         let constants = std::mem::take(&mut self.constants);
-        self.model.pass(self.at, wanted, noise).sharing(constants)
+        self.model.pass(self.at, target, noise).sharing(constants)
     }
 }
 

@@ -185,7 +185,7 @@ mod tests {
     use rand_pcg::Pcg64;
 
     use super::*;
-    use crate::nn::{Layer, Layout, Statistics, UnitBank, Wanted};
+    use crate::nn::{GradientTarget, Layer, Layout, Statistics, UnitBank};
     use crate::rng::normal;
 
     const PIXELS: usize = 2 * 3 * 5;
@@ -252,8 +252,8 @@ mod tests {
         let weights = TensorData::new(weights.to_vec(), [weights.len()]);
         let weights = Tensor::from_data(weights, &Device::flex());
         let rng = Pcg64::seed_from_u64(0);
-        let (wanted, kernels) = (Wanted::Nothing, Kernels::Fused);
-        Pass::new(layout, &weights, Statistics::Batch, wanted, kernels, rng.into())
+        let (target, kernels) = (GradientTarget::Nothing, Kernels::Fused);
+        Pass::new(layout, &weights, Statistics::Batch, target, kernels, rng.into())
     }
 
     fn initial(layout: &Layout) -> Tensor<2> {

@@ -15,7 +15,7 @@ use crate::rng::uniform;
 
 /// Which gradients a pass is for. What is not wanted is not computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wanted {
+pub enum GradientTarget {
     /// None: the loss alone.
     Nothing,
     /// The gradient with respect to the architecture.
@@ -85,15 +85,15 @@ impl Pass {
         layout: &Layout,
         weights: &Tensor<1>,
         statistics: Statistics,
-        wanted: Wanted,
+        target: GradientTarget,
         kernels: Kernels,
         randomness: Randomness,
     ) -> Self {
         let leaf = |((block, _), piece): ((BlockId, Range<usize>), Tensor<1>)| {
-            let leaf = match wanted {
-                Wanted::Nothing => piece,
-                Wanted::Architecture => piece.autodiff(),
-                Wanted::Weights => piece.autodiff().require_grad(),
+            let leaf = match target {
+                GradientTarget::Nothing => piece,
+                GradientTarget::Architecture => piece.autodiff(),
+                GradientTarget::Weights => piece.autodiff().require_grad(),
             };
             (block.0, leaf)
         };
@@ -108,7 +108,7 @@ impl Pass {
             randomness,
             pattern: PatternMode::Free,
             constants: None,
-            tracks: wanted != Wanted::Nothing,
+            tracks: target != GradientTarget::Nothing,
             leaves: layout.blocks().zip(pieces).map(leaf).collect(),
             places: layout.places(),
             norms: layout.norms().iter().map(|slot| (slot.range.clone(), slot.options)).collect(),
