@@ -14,14 +14,14 @@ use crate::ops::{Candidate, State};
 /// How the edges that leave a state are computed.
 pub(super) struct OutEdges {
     /// What is mixed, in the order of the stacks of `terms`.
-    steps: Vec<Step>,
+    computations: Vec<Computation>,
     terms: Vec<Term>,
     /// Nodes that are not finished: those that the edges end in, and what lies between.
     targets: usize,
 }
 
 /// What gives a stack of activations: one or several candidates of the edges.
-enum Step {
+enum Computation {
     /// Units after units.
     Units(Vec<UnitBank>),
     /// Both ways of pooling, where every edge has them, and their batch norms on the first edge and on the
@@ -67,7 +67,7 @@ impl OutEdges {
         last: usize,
     ) -> Self {
         let leaving = Leaving { edges, source };
-        let mut plan = Self { steps: Vec::new(), terms: Vec::new(), targets: last - first };
+        let mut plan = Self { computations: Vec::new(), terms: Vec::new(), targets: last - first };
         let chains = leaving.chains();
         // `none` gives nothing.
         let mut others: Vec<Place> =
@@ -78,7 +78,7 @@ impl OutEdges {
                     plan.add_term(&leaving, chain.place, group, first);
                     others.retain(|place| *place != chain.place);
                 }
-                plan.steps.push(Step::Units(banks));
+                plan.computations.push(Computation::Units(banks));
             }
         }
         if let Some(pairs) = leaving.pools()
@@ -111,14 +111,19 @@ impl OutEdges {
         for (group, place) in pairs.iter().flat_map(|pair| pair.iter().enumerate()) {
             self.add_term(leaving, *place, group, first);
         }
-        self.steps.push(Step::Pools { stride, norms, like: like.collect() });
+        self.computations.push(Computation::Pools { stride, norms, like: like.collect() });
         true
     }
 
     fn add_term(&mut self, leaving: &Leaving, place: Place, group: usize, first: usize) {
         let edge = &leaving.edges[place.0];
         let weight = edge.weight(place.1);
-        self.terms.push(Term { target: edge.node - first, stack: self.steps.len(), group, weight });
+        self.terms.push(Term {
+            target: edge.node - first,
+            stack: self.computations.len(),
+            group,
+            weight,
+        });
     }
 
     /// The candidates that are in no bank; those without weights are the same on every edge.
@@ -138,7 +143,7 @@ impl OutEdges {
             for place in shared {
                 self.add_term(leaving, place, 0, first);
             }
-            self.steps.push(Step::Single { place, like });
+            self.computations.push(Computation::Single { place, like });
         }
     }
 
@@ -155,10 +160,10 @@ impl OutEdges {
         ahead: Option<Tensor<4>>,
         pass: &mut Pass,
     ) -> Option<Tensor<4>> {
-        if self.steps.is_empty() {
+        if self.computations.is_empty() {
             return ahead;
         }
-        let stacks = self.steps.iter().map(|step| step.forward(edges, state, pass)).collect();
+        let stacks = self.computations.iter().map(|one| one.forward(edges, state, pass)).collect();
         let batch = state.value.dims()[0];
         let mix = Mix { batch, targets: self.targets, terms: self.terms.clone() };
         if !pass.drops_paths() {
@@ -218,7 +223,7 @@ impl Leaving<'_> {
     }
 }
 
-impl Step {
+impl Computation {
     fn forward(&self, edges: &[MixedEdge], state: &State, pass: &mut Pass) -> PendingNorm {
         match self {
             Self::Units(banks) => state.constant(pass, |pass| {
