@@ -4,7 +4,7 @@ use burn::tensor::Device;
 use smoothdarts::config::{Config, Order};
 use smoothdarts::data::ImageShape;
 use smoothdarts::net::NetShape;
-use smoothdarts::nn::Wanted;
+use smoothdarts::nn::GradientTarget;
 use smoothdarts::run::ImageSearch;
 use smoothdarts::run::search::StepArithmetic;
 use smoothdarts::space;
@@ -39,9 +39,9 @@ fn a_pass_has_the_arithmetic_of_its_closed_form() {
     let shape =
         NetShape { image_channels: 1, classes: 10, cells: 3, channels: 4, stem_multiplier: 3 };
     let network = space::find("s2").unwrap().supernet(shape).unwrap();
-    assert_eq!(network.multiply_adds(8, Wanted::Nothing), FORWARD);
-    assert_eq!(network.multiply_adds(8, Wanted::Weights), WEIGHTS);
-    assert_eq!(network.multiply_adds(8, Wanted::Architecture), ARCHITECTURE);
+    assert_eq!(network.multiply_adds(8, GradientTarget::Nothing), FORWARD);
+    assert_eq!(network.multiply_adds(8, GradientTarget::Weights), WEIGHTS);
+    assert_eq!(network.multiply_adds(8, GradientTarget::Architecture), ARCHITECTURE);
 }
 
 fn step(config: &Config, images: ImageShape) -> StepArithmetic {

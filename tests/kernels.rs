@@ -2,19 +2,19 @@
 //! on the CPU and on wgpu, over random shapes; its gradients are those of finite differences; and
 //! nothing depends on the number of threads.
 
-mod climb;
-mod columns;
-mod dense;
+mod concat;
+mod convolution;
 mod mix;
 mod norm;
+mod pgd_step;
 mod pool;
-mod split;
+mod split_at;
 mod unit;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use shaders::{Kernels, Norm, Normed};
+use shaders::{Kernels, Norm, PendingNorm};
 
 /// A function of flat tensors that a kernel is wrapped in.
 type Op = dyn Fn(Kernels, Vec<Tensor<1>>) -> Tensor<4> + Send + Sync;
@@ -250,7 +250,7 @@ fn by() -> impl Strategy<Value = By> {
 }
 
 /// A stack of so many activations.
-fn normed(kernels: Kernels, x: Tensor<4>, by: By, groups: usize) -> Normed {
+fn pending_norm(kernels: Kernels, x: Tensor<4>, by: By, groups: usize) -> PendingNorm {
     let columns = groups * x.dims()[3];
     let norm = |moments, of_batch| Some(Norm { moments, of_batch, eps: 1e-5 });
     let norm = match by {
@@ -262,7 +262,7 @@ fn normed(kernels: Kernels, x: Tensor<4>, by: By, groups: usize) -> Normed {
             norm(vector(&moments, &x.device().inner()).reshape([2, columns]), false)
         }
     };
-    Normed { x, norm }
+    PendingNorm { x, norm }
 }
 
 /// The shape of a stack of so many activations.

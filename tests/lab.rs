@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use burn::tensor::{Device, Distribution, Tensor};
 use divan::{Bencher, Divan};
-use shaders::{Bank, Dense, Kernels, Mix, Norm, Normed, Pool, Term, Unit};
+use shaders::{Bank, Convolution, Kernels, Mix, Norm, PendingNorm, Pool, Term, Unit};
 
 /// [batch, height, width, channels] of the cells of a search on CIFAR-10 (C = 16), at batch 16.
 const SHAPES: [[usize; 4]; 3] = [[16, 32, 32, 16], [16, 16, 16, 32], [16, 8, 8, 64]];
@@ -94,39 +94,39 @@ lab! {
             bank(kernels, x, weights, 1, &units)
         },
     },
-    dense_1x1: Op {
+    convolution_1x1: Op {
         inputs: 1,
         weights: |channels| vec![channels * channels],
-        run: |kernels, x, weights| dense(kernels, x, weights, [1, 1, 1]),
+        run: |kernels, x, weights| convolution(kernels, x, weights, [1, 1, 1]),
     },
-    dense_3x3: Op {
+    convolution_3x3: Op {
         inputs: 1,
         weights: |channels| vec![9 * channels * channels],
-        run: |kernels, x, weights| dense(kernels, x, weights, [3, 1, 1]),
+        run: |kernels, x, weights| convolution(kernels, x, weights, [3, 1, 1]),
     },
     factorized_reduce: Op {
         inputs: 1,
         weights: |channels| vec![channels * channels],
-        run: |kernels, x, weights| dense(kernels, x, weights, [1, 2, 2]),
+        run: |kernels, x, weights| convolution(kernels, x, weights, [1, 2, 2]),
     },
-    split: Op {
+    split_at: Op {
         inputs: 1,
         weights: |_| vec![],
         run: |kernels, x, _| {
-            let (first, others) = shaders::split(kernels, x[0].clone(), 4);
+            let (first, others) = shaders::split_at(kernels, x[0].clone(), 4);
             Tensor::cat(vec![first, others], 0)
         },
     },
     batch_norm: Op {
         inputs: 1,
         weights: |_| vec![],
-        run: |kernels, x, _| shaders::normalise(kernels, normed(kernels, &x[0])),
+        run: |kernels, x, _| shaders::normalise(kernels, pending_norm(kernels, &x[0])),
     },
     mix_of_7: Op {
         inputs: CANDIDATES,
         weights: |_| vec![CANDIDATES],
         run: |kernels, x, weights| {
-            let stacks = x.iter().map(|x| normed(kernels, x)).collect();
+            let stacks = x.iter().map(|x| pending_norm(kernels, x)).collect();
             let term = |stack| Term { target: 0, stack, group: 0, weight: stack };
             let terms = (0..CANDIDATES).map(term).collect();
             let mix = Mix { batch: x[0].dims()[0], targets: 1, terms };
@@ -157,7 +157,7 @@ fn bank(
 }
 
 /// ReLU, a convolution of all channels, with the moments that the batch norm after it needs.
-fn dense(
+fn convolution(
     kernels: Kernels,
     x: &[Tensor<4>],
     weights: &[Tensor<1>],
@@ -165,15 +165,15 @@ fn dense(
 ) -> Tensor<4> {
     let channels = x[0].dims()[3];
     let weight = weights[0].clone().reshape([channels, channels, size, size]);
-    Dense { relu: true, stride, moments: true }
+    Convolution { relu: true, stride, moments: true }
         .forward(kernels, x[0].clone(), weight.chunk(banks, 0))
         .0
 }
 
 /// With a batch norm that waits for its reader.
-fn normed(kernels: Kernels, x: &Tensor<4>) -> Normed {
+fn pending_norm(kernels: Kernels, x: &Tensor<4>) -> PendingNorm {
     let moments = shaders::moments(kernels, x.clone(), 1);
-    Normed { x: x.clone(), norm: Some(Norm { moments, of_batch: true, eps: 1e-5 }) }
+    PendingNorm { x: x.clone(), norm: Some(Norm { moments, of_batch: true, eps: 1e-5 }) }
 }
 
 /// A line of the table.

@@ -17,6 +17,7 @@ mod landscape;
 mod nasbench201;
 mod oracles;
 mod paper;
+mod plan;
 mod prefetch;
 mod run_directory;
 mod search;

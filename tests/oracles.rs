@@ -279,11 +279,12 @@ fn initial_alpha_is_a_thousandth_of_a_standard_normal() {
 
 #[test]
 fn every_operation_has_the_parameters_of_its_closed_form() {
-    use smoothdarts::nn::{Builder, Layout};
+    use smoothdarts::nn::{Builder, Layout, NormOptions};
     for operation in ops::ALL {
         for (channels, stride) in [(4, 1), (4, 2), (16, 1), (16, 2), (6, 2)] {
             let mut layout = Layout::default();
-            let site = ops::Site { channels, stride, affine: false, pool_norm: true };
+            let site =
+                ops::Site { channels, stride, norm: NormOptions::new(false), pool_norm: true };
             operation.build(&mut Builder::new(&mut layout), site);
             let expected = (operation.parameters)(channels, stride);
             assert_eq!(layout.weight_count(), expected, "{} {channels} {stride}", operation.name);

@@ -3,8 +3,9 @@
 
 use serde_json::Value;
 use smoothdarts::genotype::{Gene, Genotype, GenotypeError, published};
+use smoothdarts::net::{Evaluation, Stem};
 use smoothdarts::paper;
-use smoothdarts::statistics::{CellStatistics, Evaluation, Stem};
+use smoothdarts::statistics::CellStatistics;
 
 use crate::command::{Outcome, TINY, sdarts};
 

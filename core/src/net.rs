@@ -4,14 +4,21 @@
 mod bench201;
 mod cell;
 mod dag;
+mod edge;
+mod evaluation;
+mod plan;
+mod topology;
 
 use burn::tensor::Tensor;
 
 use crate::event::Architecture;
-use crate::nn::{Builder, Flow, Init, Layout, Pass, Sequence, Wanted, WeightId};
+use crate::nn::{ActivationInfo, Builder, GradientTarget, Init, Layout, Pass, Sequence, WeightId};
 use crate::ops::{Operation, State, stem};
 pub use bench201::Bench201Net;
-use cell::{Cell, Shape};
+use cell::Cell;
+pub use dag::Dag;
+pub use evaluation::{Evaluation, Stem};
+use topology::{CellShape, Start};
 
 /// What every network has, whatever it reads.
 pub trait Network {
@@ -42,7 +49,7 @@ pub trait Supernet {
 
     /// Multiply-adds of a pass for one image of this height and width, with those of the gradients
     /// that are wanted ([`Layer::multiply_adds`] says what counts).
-    fn multiply_adds(&self, image_size: usize, wanted: Wanted) -> u64;
+    fn multiply_adds(&self, image_size: usize, target: GradientTarget) -> u64;
 
     /// Logits for a batch, with every edge weighted by `probabilities`.
     ///
@@ -102,17 +109,16 @@ impl CellNet {
         let mut builder = Builder::new(&mut layout);
         let stem_channels = shape.stem_multiplier * shape.channels;
         let stem = stem(&mut builder, shape.image_channels, stem_channels);
-        let mut cells = Vec::with_capacity(shape.cells);
-        let mut cell_shape = Shape::stem(stem_channels, shape.channels);
-        for index in 0..shape.cells {
-            let reduction = index == shape.cells / 3 || index == 2 * shape.cells / 3;
-            cell_shape = cell_shape.next(reduction);
-            let table = if reduction { reduce } else { normal };
-            cells.push(Cell::new(&mut builder.child(format!("cells.{index}")), table, cell_shape));
-            cell_shape = cell_shape.after(cells[index].nodes());
-        }
-        let classifier =
-            Classifier::new(&mut builder.child("classifier"), cell_shape.previous(), shape.classes);
+        let start = Start { channels: stem_channels, halved: false };
+        let nodes = [normal, reduce].map(|table| Dag::nodes(table, cell::INPUTS));
+        let shapes = topology::cells(start, shape.channels, shape.cells, nodes);
+        let cell = |(index, shape): (usize, &CellShape)| {
+            let table = if shape.reduction { reduce } else { normal };
+            Cell::new(&mut builder.child(format!("cells.{index}")), table, *shape)
+        };
+        let cells = shapes.iter().enumerate().map(cell).collect();
+        let outputs = topology::outputs(start, &shapes);
+        let classifier = Classifier::new(&mut builder.child("classifier"), outputs, shape.classes);
         let architecture = vec![describe("normal", normal), describe("reduce", reduce)];
         Self { layout, architecture, stem, cells, classifier }
     }
@@ -127,8 +133,8 @@ impl Supernet for CellNet {
         &self.architecture
     }
 
-    fn multiply_adds(&self, image_size: usize, wanted: Wanted) -> u64 {
-        let mut stem = Flow::images(image_size, wanted);
+    fn multiply_adds(&self, image_size: usize, target: GradientTarget) -> u64 {
+        let mut stem = ActivationInfo::images(image_size, target);
         let mut total = self.stem.multiply_adds(&mut stem);
         let (mut before, mut previous) = (stem, stem);
         for cell in &self.cells {
@@ -164,8 +170,8 @@ impl Classifier {
     }
 
     /// Multiply-adds for one image; see [`Layer::multiply_adds`].
-    fn multiply_adds(&self, flow: Flow) -> u64 {
-        (self.inputs * self.classes) as u64 * flow.products()
+    fn multiply_adds(&self, info: ActivationInfo) -> u64 {
+        (self.inputs * self.classes) as u64 * info.products()
     }
 
     /// Global average, then the linear layer.

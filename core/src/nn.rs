@@ -10,18 +10,20 @@
 mod arithmetic;
 mod bank;
 mod constants;
-mod kinks;
 mod layer;
 mod layout;
+mod norm;
 mod pass;
+mod pattern;
 
-pub use arithmetic::Flow;
+pub use arithmetic::ActivationInfo;
 pub use bank::UnitBank;
 pub use constants::Constants;
-pub use kinks::{Kinks, Pattern};
-pub use layer::{BatchNorm, Layer, Sequence, UnitLayer};
+pub use layer::{Layer, Sequence, UnitLayer};
 pub use layout::{BlockId, Builder, Init, Layout, NormId, NormSlot, WeightId, WeightSlot};
-pub use pass::{Pass, Randomness, Statistics, Wanted, drop_path};
+pub use norm::{BatchNorm, NormOptions};
+pub use pass::{GradientTarget, Pass, Randomness, Statistics, drop_path};
+pub use pattern::{ActivationPattern, PatternMode};
 
 use burn::tensor::{Int, Tensor, activation};
 

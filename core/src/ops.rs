@@ -3,24 +3,24 @@
 //! (shape, count, gradient, parity) all read this table. A new operation is a new row.
 
 use burn::tensor::Tensor;
-use shaders::{Normed, Pool};
+use shaders::{PendingNorm, Pool};
 
-use crate::nn::{Builder, Flow, Layer, NormId, Pass, Sequence, UnitLayer};
+use crate::nn::{ActivationInfo, Builder, Layer, NormId, NormOptions, Pass, Sequence, UnitLayer};
 
 /// Name of the operation that gives nothing. It takes softmax mass in the spaces that have it, and
 /// is never derived.
 pub const NONE: &str = "none";
 
 /// Where an operation stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Site {
     /// Channels of the edge, in and out.
     pub channels: usize,
     /// 2 on the edges of a reduction cell that read a cell input, else 1.
     pub stride: usize,
-    /// Batch norm has an affine part: in a derived network, not in a supernet.
-    pub affine: bool,
-    /// Pooling is followed by batch norm: in the supernet of a DARTS space, nowhere else.
+    /// Its batch norms. They have an affine part in a derived network, not in a supernet.
+    pub norm: NormOptions,
+    /// Pooling is followed by batch norm, never affine: in the supernet of a DARTS space, nowhere else.
     pub pool_norm: bool,
 }
 
@@ -74,7 +74,7 @@ pub static ALL: &[Operation] = &[
         parameters: |channels, stride| if stride == 1 { 0 } else { channels * channels },
         layers: |builder, site| match site.stride {
             1 => Sequence::default(),
-            _ => factorized_reduce(builder, site.channels, site.channels, site.affine),
+            _ => factorized_reduce(builder, site.channels, site.channels, site.norm),
         },
     },
     Operation {
@@ -177,7 +177,7 @@ impl Candidate {
     }
 
     /// Multiply-adds for one image, from a state of the cell.
-    pub fn multiply_adds(&self, mut state: Flow) -> u64 {
+    pub fn multiply_adds(&self, mut state: ActivationInfo) -> u64 {
         self.layers.multiply_adds(&mut state)
     }
 
@@ -201,12 +201,12 @@ impl Candidate {
         }
     }
 
-    /// Whether both give the same, whatever state they read: pooling and the identity are the same on
-    /// every edge.
+    /// Whether both give the same and keep the same statistics, whatever state they read: pooling and the
+    /// identity are the same on every edge.
     pub fn is_like(&self, other: &Self) -> bool {
         let kind = |layer: &Layer| match layer {
-            Layer::Pool { kind, stride } => Some((Some(*kind), *stride)),
-            Layer::Norm(norm) if !norm.is_affine() => Some((None, 0)),
+            Layer::Pool { kind, stride } => Some((Some((*kind, *stride)), None)),
+            Layer::Norm(norm) if !norm.is_affine() => Some((None, Some(norm.options))),
             _ => None,
         };
         let kinds =
@@ -227,7 +227,7 @@ impl Candidate {
     ///
     /// # Shapes
     /// - output: [batch, ⌈height / stride⌉, ⌈width / stride⌉, channels]
-    pub fn forward(&self, state: &State, pass: &mut Pass) -> Normed {
+    pub fn forward(&self, state: &State, pass: &mut Pass) -> PendingNorm {
         let compute = |pass: &mut Pass| self.layers.forward(state.value.clone().into(), pass);
         if self.draws() { compute(pass) } else { state.constant(pass, compute) }
     }
@@ -269,7 +269,11 @@ impl State {
 
     /// What `compute` makes of this state alone; passes that share compute it once, where neither
     /// depends on p.
-    pub fn constant(&self, pass: &mut Pass, compute: impl FnOnce(&mut Pass) -> Normed) -> Normed {
+    pub fn constant(
+        &self,
+        pass: &mut Pass,
+        compute: impl FnOnce(&mut Pass) -> PendingNorm,
+    ) -> PendingNorm {
         if self.constant { pass.constant(compute) } else { compute(pass) }
     }
 }
@@ -279,9 +283,9 @@ pub fn relu_conv_norm(
     builder: &mut Builder,
     inputs: usize,
     outputs: usize,
-    affine: bool,
+    norm: NormOptions,
 ) -> Sequence {
-    relu_square_norm(builder, [inputs, outputs], 1, 1, affine)
+    relu_square_norm(builder, [inputs, outputs], 1, 1, norm)
 }
 
 /// ReLU, square convolution, batch norm.
@@ -290,11 +294,11 @@ pub fn relu_square_norm(
     [inputs, outputs]: [usize; 2],
     kernel: usize,
     stride: usize,
-    affine: bool,
+    norm: NormOptions,
 ) -> Sequence {
     let shape = [outputs, inputs, kernel, kernel];
-    let convolution = Layer::dense(builder, "op.1", shape, stride).after_relu();
-    Sequence(vec![convolution.and_norm(builder, "op.2", affine)])
+    let convolution = Layer::convolution(builder, "op.1", shape, stride).after_relu();
+    Sequence(vec![convolution.and_norm(builder, "op.2", norm)])
 }
 
 /// ReLU, two shifted 1×1 convolutions with stride 2 side by side, batch norm.
@@ -302,32 +306,33 @@ pub fn factorized_reduce(
     builder: &mut Builder,
     inputs: usize,
     outputs: usize,
-    affine: bool,
+    norm: NormOptions,
 ) -> Sequence {
-    let first = Layer::dense(builder, "conv_1", [outputs / 2, inputs, 1, 1], 2).after_relu();
+    let first = Layer::convolution(builder, "conv_1", [outputs / 2, inputs, 1, 1], 2).after_relu();
     let both = first.and_shifted(builder, "conv_2");
-    Sequence(vec![both.and_norm(builder, "bn", affine)])
+    Sequence(vec![both.and_norm(builder, "bn", norm)])
 }
 
 /// 3×3 convolution, batch norm: what brings images to the channels of the first cell.
 pub fn stem(builder: &mut Builder, inputs: usize, outputs: usize) -> Sequence {
-    let convolution = Layer::dense(builder, "stem.0", [outputs, inputs, 3, 3], 1);
-    Sequence(vec![convolution.and_norm(builder, "stem.1", true)])
+    let convolution = Layer::convolution(builder, "stem.0", [outputs, inputs, 3, 3], 1);
+    Sequence(vec![convolution.and_norm(builder, "stem.1", NormOptions::new(true))])
 }
 
 fn pool(builder: &mut Builder, site: Site, kind: Pool) -> Sequence {
     let mut layers = vec![Layer::Pool { kind, stride: site.stride }];
     if site.pool_norm {
-        layers.push(Layer::norm(&mut builder.child("1"), site.channels, false));
+        let norm = NormOptions { affine: false, ..site.norm };
+        layers.push(Layer::norm(&mut builder.child("1"), site.channels, norm));
     }
     Sequence(layers)
 }
 
 /// ReLU → depthwise → pointwise → batch norm, at `op.first` and the three indices after it.
 fn unit(builder: &mut Builder, site: Site, kernel: usize, dilation: usize, first: usize) -> Layer {
-    let Site { channels, stride, affine, .. } = site;
+    let Site { channels, stride, norm, .. } = site;
     let paths = [1, 2, 3].map(|offset| format!("op.{}", first + offset));
-    Layer::unit(builder, paths, channels, (kernel, stride, dilation), affine)
+    Layer::unit(builder, paths, channels, (kernel, stride, dilation), norm)
 }
 
 fn separable(builder: &mut Builder, site: Site, kernel: usize) -> Sequence {
@@ -340,17 +345,25 @@ fn dilated(builder: &mut Builder, site: Site, kernel: usize) -> Sequence {
 }
 
 fn plain(builder: &mut Builder, site: Site, kernel: usize) -> Sequence {
-    let Site { channels, stride, affine, .. } = site;
-    relu_square_norm(builder, [channels; 2], kernel, stride, affine)
+    let Site { channels, stride, norm, .. } = site;
+    relu_square_norm(builder, [channels; 2], kernel, stride, norm)
 }
 
 fn seven_by_one(builder: &mut Builder, site: Site) -> Sequence {
-    let Site { channels, stride, affine, .. } = site;
+    let Site { channels, stride, norm, .. } = site;
     Sequence(vec![
         Layer::Relu,
-        Layer::conv(&mut builder.child("op.1"), [channels, channels, 1, 7], [1, stride]),
-        Layer::conv(&mut builder.child("op.2"), [channels, channels, 7, 1], [stride, 1]),
-        Layer::norm(&mut builder.child("op.3"), channels, affine),
+        Layer::rectangular_convolution(
+            &mut builder.child("op.1"),
+            [channels, channels, 1, 7],
+            [1, stride],
+        ),
+        Layer::rectangular_convolution(
+            &mut builder.child("op.2"),
+            [channels, channels, 7, 1],
+            [stride, 1],
+        ),
+        Layer::norm(&mut builder.child("op.3"), channels, norm),
     ])
 }
 

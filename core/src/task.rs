@@ -12,7 +12,7 @@ mod tally;
 use burn::tensor::{Device, Tensor};
 
 use crate::net::Network;
-use crate::nn::{Pass, Wanted};
+use crate::nn::{GradientTarget, Pass};
 pub use classify::{Classify, ImageBatch};
 pub use model::{LossOfP, Model, Outcome, Point, Relax};
 pub use tally::Tally;
@@ -53,7 +53,7 @@ pub trait Task {
     fn correct(&self, input: &Self::Input, logits: Tensor<2>) -> Tensor<1>;
 
     /// Multiply-adds of a pass for one example, with those of the gradients that are wanted.
-    fn multiply_adds(&self, network: &Self::Net, wanted: Wanted) -> u64;
+    fn multiply_adds(&self, network: &Self::Net, target: GradientTarget) -> u64;
 }
 
 /// What a pass over a batch gives.

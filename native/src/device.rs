@@ -165,7 +165,7 @@ fn wgpu_device(adapters: &[Adapter]) -> anyhow::Result<Selected> {
     };
     if !best.is_gpu() {
         shorten_autotune();
-        shaders::pace::follow();
+        shaders::throttle::enable();
     }
     let (device, setup): (Device, WgpuSetup) =
         Device::wgpu_options().graphics_api(api).init_with_setup()?;

@@ -8,15 +8,15 @@
 //! | function | computes | why stock ops are not enough |
 //! |---|---|---|
 //! | [`Bank::forward`] | \[batch norm\] → \[ReLU\] → depthwise → pointwise, and the moments of the output, of many units at once | a pass over memory for each, and Flex computes the depthwise weight gradient channel by channel |
-//! | [`Dense::forward`] | \[ReLU\] → k×k convolution of all channels, FactorizedReduce included, and the moments of the output | layout changes around each call, copies of transposed matrices on the way back |
+//! | [`Convolution::forward`] | \[ReLU\] → k×k convolution of all channels, FactorizedReduce included, and the moments of the output | layout changes around each call, copies of transposed matrices on the way back |
 //! | [`moments`], [`normalise`] | batch norm without affine part | about ten passes over memory instead of two |
 //! | [`Mix::forward`] | Σ p·candidate of all edges that leave a state, batch norm included | four passes for each candidate, and twice as many backward |
-//! | [`Climb::forward`] | a step of the attack: sign, ball, [`row_clip`] | 17 of them for a table of 14 rows |
+//! | [`PgdStep::forward`] | a step of the attack: sign, ball, [`row_clip`] | 17 of them for a table of 14 rows |
 //! | [`pool`] | 3×3 pooling, the maximum and the mean at once | layout changes around each call, indices kept for the way back |
-//! | [`beside`], [`apart`] | tensors side by side, and the opposite | a launch for each tensor |
-//! | [`split`] | a stack in two | on the way back zeros for each part, and a sum of both |
+//! | [`concat`], [`split_with_sizes`] | tensors one after another in their last dimension, and the opposite | a launch for each tensor |
+//! | [`split_at`] | a stack in two | on the way back zeros for each part, and a sum of both |
 //!
-//! A batch norm can be left to the kernel that reads the activation: [`Normed`]. Activations can lie in a
+//! A batch norm can be left to the kernel that reads the activation: [`PendingNorm`]. Activations can lie in a
 //! stack, one after another along the batch, each with moments of its own: so a supernet computes in a
 //! few calls what its edges have in common.
 //!
@@ -27,28 +27,28 @@
 
 #![forbid(unsafe_code)]
 
-mod climb;
-mod columns;
+mod concat;
+mod convolution;
 mod cpu;
-mod dense;
 pub mod meter;
 mod mix;
 mod norm;
-pub mod pace;
+mod pgd_step;
 mod pool;
+pub mod throttle;
 #[doc = include_str!("roofline.md")]
 pub mod roofline {}
-mod split;
+mod split_at;
 mod unit;
 mod wgpu;
 
-pub use climb::{Climb, row_clip};
-pub use columns::{apart, beside};
-pub use dense::Dense;
+pub use concat::{concat, split_with_sizes};
+pub use convolution::Convolution;
 pub use mix::{Mix, Term};
-pub use norm::{Norm, Normed, moments, normalise};
+pub use norm::{Norm, PendingNorm, moments, normalise};
+pub use pgd_step::{PgdStep, row_clip};
 pub use pool::{Pool, pool};
-pub use split::split;
+pub use split_at::split_at;
 pub use unit::{Bank, Unit};
 
 use burn::backend::DispatchDevice;

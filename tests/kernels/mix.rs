@@ -56,8 +56,9 @@ impl Case for Mixtures {
                 images(flat, stack(case.shape, groups), case.permuted)
             };
             let stacks = case.stacks.iter();
-            let stacks =
-                stacks.map(|(by, groups)| normed(kernels, image(*groups), *by, *groups)).collect();
+            let stacks = stacks
+                .map(|(by, groups)| pending_norm(kernels, image(*groups), *by, *groups))
+                .collect();
             let base = case.base.then(|| image(case.targets));
             let mix = Mix { batch: case.shape[0], targets: case.targets, terms: case.terms() };
             mix.forward(kernels, base, stacks, weights)

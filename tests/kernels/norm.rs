@@ -32,7 +32,10 @@ impl Case for BatchNorm {
         let Self { shape, groups, by, permuted } = self.clone();
         Box::new(move |kernels, inputs| {
             let [x] = inputs.try_into().unwrap();
-            shaders::normalise(kernels, normed(kernels, images(x, shape, permuted), by, groups))
+            shaders::normalise(
+                kernels,
+                pending_norm(kernels, images(x, shape, permuted), by, groups),
+            )
         })
     }
 }

@@ -62,9 +62,9 @@ impl Banks {
         self.bank.units.last().unwrap().source + 1
     }
 
-    fn input(&self, kernels: Kernels, x: Tensor<1>) -> Normed {
+    fn input(&self, kernels: Kernels, x: Tensor<1>) -> PendingNorm {
         let x = images(x, stack(self.shape, self.sources()), self.permuted);
-        normed(kernels, x, self.by, self.sources())
+        pending_norm(kernels, x, self.by, self.sources())
     }
 }
 

@@ -180,7 +180,7 @@ fn drop_path_drops_whole_images_and_keeps_the_mean() {
         net.model.network.layout(),
         &net.weights,
         smoothdarts::nn::Statistics::Batch,
-        smoothdarts::nn::Wanted::Nothing,
+        smoothdarts::nn::GradientTarget::Nothing,
         Kernels::Fused,
         Randomness { rng: Pcg64::seed_from_u64(0), drop_path: 0.25 },
     );

@@ -8,7 +8,9 @@ use smoothdarts::data::{Batches, DataError, Part, StepBatches};
 use smoothdarts::event::{Architecture, Edge, Event};
 use smoothdarts::method;
 use smoothdarts::net::Network;
-use smoothdarts::nn::{Builder, Init, Layout, Pass, Wanted, WeightId, correct, cross_entropy};
+use smoothdarts::nn::{
+    Builder, GradientTarget, Init, Layout, Pass, WeightId, correct, cross_entropy,
+};
 use smoothdarts::rng::{Stream, Streams, normal};
 use smoothdarts::run::checkpoint::Checkpoint;
 use smoothdarts::run::{Run, Search};
@@ -119,7 +121,7 @@ impl Task for Words {
         correct(logits, input.next.clone())
     }
 
-    fn multiply_adds(&self, _: &Recurrent, _: Wanted) -> u64 {
+    fn multiply_adds(&self, _: &Recurrent, _: GradientTarget) -> u64 {
         0
     }
 }

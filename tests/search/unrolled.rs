@@ -10,7 +10,7 @@ use smoothdarts::config::WeightsOptimiser;
 use smoothdarts::event::{Architecture, Edge};
 use smoothdarts::method::architect::{Unrolling, first_order, second_order};
 use smoothdarts::net::Supernet;
-use smoothdarts::nn::{Builder, Init, Layout, Pass, Wanted, WeightId};
+use smoothdarts::nn::{Builder, GradientTarget, Init, Layout, Pass, WeightId};
 use smoothdarts::policy::softmax::relax;
 use smoothdarts::rng::{Stream, Streams, normal};
 
@@ -53,9 +53,9 @@ impl Supernet for Tiny {
     fn architecture(&self) -> &[Architecture] {
         &self.architecture
     }
-    fn multiply_adds(&self, _: usize, wanted: Wanted) -> u64 {
+    fn multiply_adds(&self, _: usize, target: GradientTarget) -> u64 {
         let products = self.layout.weight_count() as u64;
-        products * if wanted == Wanted::Weights { 2 } else { 1 }
+        products * if target == GradientTarget::Weights { 2 } else { 1 }
     }
     fn forward(&self, images: Tensor<4>, p: &[Tensor<2>], pass: &mut Pass) -> Tensor<2> {
         let x = images.reshape([BATCH, INPUTS]);

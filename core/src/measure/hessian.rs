@@ -77,7 +77,7 @@ impl Spectrum {
 /// The Hessian at `alpha` of a loss that is known by its gradient.
 ///
 /// The gradient has to be a smooth function: a loss that draws random numbers must draw the same
-/// ones each time, and one with kinks must be held to a side of them ([`crate::nn::Pattern`]).
+/// ones each time, and one with kinks must be held to a side of them ([`crate::nn::ActivationPattern`]).
 pub struct Hessian<'a, F> {
     alpha: &'a [Tensor<2>],
     gradient: F,

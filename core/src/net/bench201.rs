@@ -5,10 +5,13 @@
 use burn::tensor::Tensor;
 
 use super::dag::Dag;
+use super::topology::reduces;
 use super::{Classifier, EdgeTable, NetShape, Supernet, describe, flat};
 use crate::arch::BENCH201;
 use crate::event::Architecture;
-use crate::nn::{Builder, Flow, Layer, Layout, Pass, Sequence, Wanted};
+use crate::nn::{
+    ActivationInfo, Builder, GradientTarget, Layer, Layout, NormOptions, Pass, Sequence,
+};
 use crate::ops::{Site, State, relu_square_norm, stem};
 
 /// The supernet: stem, blocks, batch norm, ReLU, global average, classifier.
@@ -41,14 +44,14 @@ impl Bench201Net {
         let mut blocks = Vec::with_capacity(shape.cells);
         for index in 0..shape.cells {
             let mut builder = builder.child(format!("cells.{index}"));
-            blocks.push(if index == shape.cells / 3 || index == 2 * shape.cells / 3 {
+            blocks.push(if reduces(index, shape.cells) {
                 channels *= 2;
                 Block::residual(&mut builder, channels)
             } else {
                 Block::cell(&mut builder, table, channels)
             });
         }
-        let norm = Layer::norm(&mut builder.child("lastact.0"), channels, true);
+        let norm = Layer::norm(&mut builder.child("lastact.0"), channels, NormOptions::new(true));
         let last = Sequence(vec![norm, Layer::Relu]);
         let classifier = Classifier::new(&mut builder.child("classifier"), channels, shape.classes);
         Self { layout, architecture: [describe(BENCH201, table)], stem, blocks, last, classifier }
@@ -64,11 +67,11 @@ impl Supernet for Bench201Net {
         &self.architecture
     }
 
-    fn multiply_adds(&self, image_size: usize, wanted: Wanted) -> u64 {
-        let mut flow = Flow::images(image_size, wanted);
-        let stem = self.stem.multiply_adds(&mut flow);
-        let blocks: u64 = self.blocks.iter().map(|block| block.multiply_adds(&mut flow)).sum();
-        stem + blocks + self.classifier.multiply_adds(flow)
+    fn multiply_adds(&self, image_size: usize, target: GradientTarget) -> u64 {
+        let mut info = ActivationInfo::images(image_size, target);
+        let stem = self.stem.multiply_adds(&mut info);
+        let blocks: u64 = self.blocks.iter().map(|block| block.multiply_adds(&mut info)).sum();
+        stem + blocks + self.classifier.multiply_adds(info)
     }
 
     fn forward(
@@ -86,36 +89,37 @@ impl Supernet for Bench201Net {
 
 impl Block {
     fn cell(builder: &mut Builder, table: &[EdgeTable], channels: usize) -> Self {
-        let site = Site { channels, stride: 1, affine: false, pool_norm: false };
+        let site = Site { channels, stride: 1, norm: NormOptions::new(false), pool_norm: false };
         let path = |_, edge: &EdgeTable| format!("edges.{}<-{}", edge.node, edge.source);
         Self::Cell(Dag::new(builder, table, 1, site, path))
     }
 
     fn residual(builder: &mut Builder, channels: usize) -> Self {
-        let before = channels / 2;
-        let first = relu_square_norm(&mut builder.child("conv_a"), [before, channels], 3, 2, true);
+        let (before, norm) = (channels / 2, NormOptions::new(true));
+        let first = relu_square_norm(&mut builder.child("conv_a"), [before, channels], 3, 2, norm);
         let second =
-            relu_square_norm(&mut builder.child("conv_b"), [channels, channels], 3, 1, true);
-        let shortcut = Layer::dense(builder, "downsample.1", [channels, before, 1, 1], 1);
+            relu_square_norm(&mut builder.child("conv_b"), [channels, channels], 3, 1, norm);
+        let shortcut = Layer::convolution(builder, "downsample.1", [channels, before, 1, 1], 1);
         let shortcut = Sequence(vec![shortcut]);
         Self::Residual { convolutions: [first, second], shortcut }
     }
 
     /// Multiply-adds for one image; see [`Layer::multiply_adds`].
-    fn multiply_adds(&self, flow: &mut Flow) -> u64 {
+    fn multiply_adds(&self, info: &mut ActivationInfo) -> u64 {
         match self {
             Self::Cell(searched) => {
                 // By its p in an architecture pass, by the weights before it in a weight pass.
-                let node = Flow { tracked: flow.wanted != Wanted::Nothing, ..*flow };
-                let from = |source| if source == 0 { *flow } else { node };
+                let node =
+                    ActivationInfo { tracked: info.target != GradientTarget::Nothing, ..*info };
+                let from = |source| if source == 0 { *info } else { node };
                 let count = searched.multiply_adds(from);
-                *flow = node;
+                *info = node;
                 count
             }
             Self::Residual { convolutions: [first, second], shortcut } => {
-                let mut beside = Flow { size: flow.size.map(|side| side / 2), ..*flow };
-                let shortcut = shortcut.multiply_adds(&mut beside);
-                shortcut + first.multiply_adds(flow) + second.multiply_adds(flow)
+                let mut averaged = ActivationInfo { size: info.size.map(|side| side / 2), ..*info };
+                let shortcut = shortcut.multiply_adds(&mut averaged);
+                shortcut + first.multiply_adds(info) + second.multiply_adds(info)
             }
         }
     }
@@ -130,9 +134,9 @@ impl Block {
                 nodes.into_iter().last().map_or(x, State::new)
             }
             Self::Residual { convolutions: [first, second], shortcut } => {
-                let beside = State::new(halved(x.value.clone())).after(shortcut, pass);
+                let shortcut = State::new(halved(x.value.clone())).after(shortcut, pass);
                 let x = x.after(first, pass).after(second, pass);
-                State::new(x.value + beside.value)
+                State::new(x.value + shortcut.value)
             }
         }
     }

@@ -4,48 +4,14 @@ use burn::tensor::Tensor;
 
 use super::EdgeTable;
 use super::dag::Dag;
-use crate::nn::{Builder, Flow, Pass, Sequence, Wanted};
-use crate::ops::{Site, State, factorized_reduce, relu_conv_norm};
+use super::topology::CellShape;
+use crate::nn::{ActivationInfo, Builder, GradientTarget, NormOptions, Pass, Sequence};
+use crate::ops::{Site, State};
 
-/// Channels around a cell, and where it reduces.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Shape {
-    before: usize,
-    previous: usize,
-    channels: usize,
-    reduction: bool,
-    previous_reduction: bool,
-}
+/// States of a cell that are its inputs: the outputs of the two cells before.
+pub(super) const INPUTS: usize = 2;
 
-impl Shape {
-    /// Before the first cell: both its inputs are the stem.
-    pub fn stem(stem_channels: usize, channels: usize) -> Self {
-        Self {
-            before: stem_channels,
-            previous: stem_channels,
-            channels,
-            reduction: false,
-            previous_reduction: false,
-        }
-    }
-
-    /// Channels of the newest cell's output.
-    pub fn previous(&self) -> usize {
-        self.previous
-    }
-
-    /// At the next cell; a reduction doubles its channels.
-    pub fn next(self, reduction: bool) -> Self {
-        let channels = if reduction { 2 * self.channels } else { self.channels };
-        Self { channels, reduction, previous_reduction: self.reduction, ..self }
-    }
-
-    /// After a cell that concatenates `nodes` nodes.
-    pub fn after(self, nodes: usize) -> Self {
-        Self { before: self.previous, previous: nodes * self.channels, ..self }
-    }
-}
-
+/// The cell.
 pub(super) struct Cell {
     preprocess: [Sequence; 2],
     searched: Dag,
@@ -53,24 +19,13 @@ pub(super) struct Cell {
 }
 
 impl Cell {
-    pub fn new(builder: &mut Builder, table: &[EdgeTable], shape: Shape) -> Self {
-        let Shape { before, previous, channels, reduction, previous_reduction } = shape;
-        let mut first = builder.child("preprocess0");
-        let first = if previous_reduction {
-            factorized_reduce(&mut first, before, channels, false)
-        } else {
-            relu_conv_norm(&mut first, before, channels, false)
-        };
-        let second = relu_conv_norm(&mut builder.child("preprocess1"), previous, channels, false);
-        let stride = if reduction { 2 } else { 1 };
-        let site = Site { channels, stride, affine: false, pool_norm: true };
-        let searched = Dag::new(builder, table, 2, site, |row, _| format!("_ops.{row}._ops"));
-        Self { preprocess: [first, second], searched, reduction }
-    }
-
-    /// Number of nodes.
-    pub fn nodes(&self) -> usize {
-        self.searched.nodes()
+    /// Builds the cell of this edge table.
+    pub fn new(builder: &mut Builder, table: &[EdgeTable], shape: CellShape) -> Self {
+        let (norm, stride) = (NormOptions::new(false), shape.stride());
+        let preprocess = shape.preprocess(builder, norm);
+        let site = Site { channels: shape.channels, stride, norm, pool_norm: true };
+        let searched = Dag::new(builder, table, INPUTS, site, |row, _| format!("_ops.{row}._ops"));
+        Self { preprocess, searched, reduction: shape.reduction }
     }
 
     /// Index of its architecture tensor: 0 for a normal cell, 1 for a reduction cell.
@@ -78,16 +33,20 @@ impl Cell {
         usize::from(self.reduction)
     }
 
-    /// Multiply-adds for one image, and the flow out of the cell.
-    pub fn multiply_adds(&self, before: Flow, previous: Flow) -> (u64, Flow) {
+    /// Multiply-adds for one image, and what is known of what the cell gives.
+    pub fn multiply_adds(
+        &self,
+        before: ActivationInfo,
+        previous: ActivationInfo,
+    ) -> (u64, ActivationInfo) {
         let [mut first, mut second] = [before, previous];
         let preprocess = self.preprocess[0].multiply_adds(&mut first)
             + self.preprocess[1].multiply_adds(&mut second);
         let stride = if self.reduction { 2 } else { 1 };
-        let node = Flow {
+        let node = ActivationInfo {
             size: first.size.map(|side| side.div_ceil(stride)),
             // By its p in an architecture pass, by its candidates' weights in a weight pass.
-            tracked: first.wanted != Wanted::Nothing,
+            tracked: first.target != GradientTarget::Nothing,
             ..first
         };
         let state = |source: usize| [first, second].get(source).copied().unwrap_or(node);
@@ -108,6 +67,6 @@ impl Cell {
         let [first, second] = &self.preprocess;
         let inputs = vec![before.after(first, pass), previous.after(second, pass)];
         let nodes = self.searched.forward(inputs, p, pass);
-        State::new(shaders::beside(pass.kernels, nodes))
+        State::new(shaders::concat(pass.kernels, nodes))
     }
 }

@@ -1,35 +1,28 @@
 //! The searched part of a cell: a directed acyclic graph in which every node is the sum of mixed edges
-//! from states before it. All edges that leave a state are computed together, as soon as it is known:
-//! what they have in common is computed once, and what differs in weights alone is one kernel.
-
-mod fan;
+//! from states before it.
+//!
+//! This file says what that means: [`Dag::plain`] computes edge by edge and candidate by candidate, with
+//! nothing shared. That is what [`Kernels::Composed`] runs. [`Plan`] computes the same in fewer and larger
+//! steps, and is what [`Kernels::Fused`] runs; tests/plan.rs compares the two over random graphs.
 
 use burn::tensor::Tensor;
 use shaders::Kernels;
 
 use super::EdgeTable;
-use crate::nn::{Builder, Flow, Pass};
-use crate::ops::{Candidate, Operation, Site, State};
-use fan::Fan;
+use super::edge::{MixedEdge, add};
+use super::plan::Plan;
+use crate::nn::{ActivationInfo, Builder, Pass};
+use crate::ops::{Site, State};
 
 /// The graph: `inputs` states that are given, then the nodes.
-pub(super) struct Dag {
+pub struct Dag {
     inputs: usize,
     nodes: usize,
-    /// By source.
-    fans: Vec<Fan>,
+    /// In the order of the table.
+    edges: Vec<MixedEdge>,
+    plan: Plan,
     /// Stride of the edges that leave an input.
     stride: usize,
-}
-
-/// An edge that computes all its candidates.
-struct MixedEdge {
-    /// Its row in the architecture tensor.
-    row: usize,
-    /// State that it ends in.
-    node: usize,
-    source: usize,
-    candidates: Vec<Candidate>,
 }
 
 impl Dag {
@@ -42,31 +35,25 @@ impl Dag {
         site: Site,
         path: impl Fn(usize, &EdgeTable) -> String,
     ) -> Self {
-        let last = table.iter().map(|edge| edge.node + 1).max().unwrap_or(inputs);
-        let mut leaving: Vec<Vec<MixedEdge>> = (0..last).map(|_| Vec::new()).collect();
-        for (row, edge) in table.iter().enumerate() {
+        let nodes = Self::nodes(table, inputs);
+        let edge = |(row, edge): (usize, &EdgeTable)| {
             let stride = if edge.source < inputs { site.stride } else { 1 };
-            let mut builder = builder.child(path(row, edge));
-            let site = Site { stride, ..site };
-            leaving[edge.source].push(MixedEdge::new(&mut builder, row, edge, site));
-        }
-        // The last node has no edge that leaves it.
-        leaving.pop();
-        let fan = |(source, edges)| Fan::new(builder, edges, first_node(source, inputs), last);
-        let fans = leaving.into_iter().enumerate().map(fan).collect();
-        Self { inputs, nodes: last - inputs, fans, stride: site.stride }
+            MixedEdge::new(&mut builder.child(path(row, edge)), row, edge, Site { stride, ..site })
+        };
+        let edges: Vec<MixedEdge> = table.iter().enumerate().map(edge).collect();
+        let plan = Plan::new(builder, &edges, inputs, inputs + nodes);
+        Self { inputs, nodes, edges, plan, stride: site.stride }
     }
 
-    /// Number of nodes.
-    pub fn nodes(&self) -> usize {
-        self.nodes
+    /// Number of nodes of the graph of a table.
+    pub fn nodes(table: &[EdgeTable], inputs: usize) -> usize {
+        table.iter().map(|edge| edge.node + 1 - inputs).max().unwrap_or(0)
     }
 
-    /// Multiply-adds of all candidates for one image; `flow` tells that of a state.
-    pub fn multiply_adds(&self, flow: impl Fn(usize) -> Flow) -> u64 {
-        let edges = self.fans.iter().flat_map(Fan::edges);
-        let candidates = edges.flat_map(|edge| {
-            let from = flow(edge.source);
+    /// Multiply-adds of all candidates for one image; `info` tells that of a state.
+    pub fn multiply_adds(&self, info: impl Fn(usize) -> ActivationInfo) -> u64 {
+        let candidates = self.edges.iter().flat_map(|edge| {
+            let from = info(edge.source);
             edge.candidates.iter().map(move |candidate| candidate.multiply_adds(from))
         });
         candidates.sum()
@@ -82,41 +69,62 @@ impl Dag {
         let Some(first) = inputs.first().map(|state| state.value.clone()) else {
             return Vec::new();
         };
-        let (mut states, mut nodes) = (inputs, Vec::with_capacity(self.nodes));
-        // The sums of all nodes to come, one after another along the batch.
-        let mut ahead = None;
-        for (source, fan) in self.fans.iter().enumerate() {
-            let Some(state) = states.get(source) else { break };
-            ahead = fan.forward(state, p, ahead, pass);
+        let mut states = inputs;
+        let zeros = || zeros(&first, self.stride);
+        match pass.kernels {
+            Kernels::Composed => self.plain(&mut states, zeros, p, pass),
+            Kernels::Fused => self.plan.forward(&self.edges, &mut states, zeros, p, pass),
+        }
+        states.into_iter().skip(self.inputs).map(|state| state.value).collect()
+    }
+
+    /// node = Σ over the edges that end in it of Σ p·candidate(state) (spec §1.2). State after state, each
+    /// edge that leaves it adds to its node; after the inputs a state is the finished sum of its edges.
+    ///
+    /// Drop-path takes an image out of what an edge gives. Its draws are part of the meaning: once every
+    /// edge that leaves a state is computed, and if any gave something, a mask for every node to come, in
+    /// order, whether an edge leads there or not. Edges between the same two states share their mask.
+    fn plain(
+        &self,
+        states: &mut Vec<State>,
+        zeros: impl Fn() -> Tensor<4>,
+        p: &Tensor<1>,
+        pass: &mut Pass,
+    ) {
+        let mut sums: Vec<Option<Tensor<4>>> = vec![None; self.nodes];
+        for source in 0..(self.inputs + self.nodes).saturating_sub(1) {
+            let Some(state) = states.get(source).cloned() else { break };
+            let to_come = (source + 1).saturating_sub(self.inputs);
+            let mut mixed: Vec<Option<Tensor<4>>> = vec![None; self.nodes];
+            for edge in self.edges.iter().filter(|edge| edge.source == source) {
+                if let Some(output) = edge.forward(&state, p, pass) {
+                    add(&mut mixed[edge.node - self.inputs], output);
+                }
+            }
+            self.drop_paths(&mut mixed, to_come, pass);
+            for (sum, mixed) in sums.iter_mut().zip(mixed) {
+                if let Some(mixed) = mixed {
+                    add(sum, mixed);
+                }
+            }
             if source + 1 >= self.inputs {
-                let (node, rest) = split(pass.kernels, ahead, first.dims()[0]);
-                ahead = rest;
-                let node = node.unwrap_or_else(|| zeros(&first, self.stride));
-                states.push(State::new(node.clone()));
-                nodes.push(node);
+                states.push(State::new(sums[to_come].take().unwrap_or_else(&zeros)));
             }
         }
-        nodes
     }
-}
 
-/// The first node that is not finished when a source is.
-fn first_node(source: usize, inputs: usize) -> usize {
-    inputs.max(source + 1)
-}
-
-/// The first activation of a stack, and the others.
-fn split(
-    kernels: Kernels,
-    stack: Option<Tensor<4>>,
-    batch: usize,
-) -> (Option<Tensor<4>>, Option<Tensor<4>>) {
-    let Some(stack) = stack else { return (None, None) };
-    if stack.dims()[0] <= batch {
-        return (Some(stack), None);
+    /// Drop-path on what leaves a state: `mixed` by node, those before `first` are finished.
+    fn drop_paths(&self, mixed: &mut [Option<Tensor<4>>], first: usize, pass: &mut Pass) {
+        let Some(some) = mixed.iter().flatten().next().filter(|_| pass.drops_paths()) else {
+            return;
+        };
+        let batch = some.dims()[0];
+        let masks = pass.path_masks((self.nodes - first) * batch, some);
+        for (index, mixed) in mixed.iter_mut().skip(first).enumerate() {
+            let mask = masks.clone().slice([index * batch..(index + 1) * batch]);
+            *mixed = mixed.take().map(|mixed| mixed * mask);
+        }
     }
-    let (first, others) = shaders::split(kernels, stack, batch);
-    (Some(first), Some(others))
 }
 
 /// A node that nothing comes to.
@@ -125,14 +133,4 @@ fn zeros(input: &Tensor<4>, stride: usize) -> Tensor<4> {
     let shape = [batch, height.div_ceil(stride), width.div_ceil(stride), channels];
     let zeros = Tensor::zeros(shape, &input.device().inner());
     if input.is_autodiff() { zeros.autodiff() } else { zeros }
-}
-
-impl MixedEdge {
-    fn new(builder: &mut Builder, row: usize, edge: &EdgeTable, site: Site) -> Self {
-        let candidate = |(index, operation): (usize, &&'static Operation)| {
-            operation.build(&mut builder.child(index), site)
-        };
-        let candidates = edge.operations.iter().enumerate().map(candidate).collect();
-        Self { row, node: edge.node, source: edge.source, candidates }
-    }
 }

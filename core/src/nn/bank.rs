@@ -1,7 +1,7 @@
 //! Units side by side: what candidates of several edges have in common is computed at once.
 
 use burn::tensor::Tensor;
-use shaders::{Bank, Normed, Unit};
+use shaders::{Bank, PendingNorm, Unit};
 
 use super::layer::UnitLayer;
 use super::layout::{BlockId, Builder, NormId};
@@ -17,15 +17,17 @@ pub struct UnitBank {
 }
 
 impl UnitBank {
-    /// Of these units, each with the activation that it reads, in ascending order. None for no unit,
-    /// or where a batch norm has an affine part.
+    /// Of these units, each with the activation that it reads, in ascending order. None, and nothing is
+    /// placed anew, for no unit, where a batch norm has an affine part and where two differ in eps.
     pub fn new(builder: &mut Builder, units: &[(usize, UnitLayer)]) -> Option<Self> {
         let (_, first) = units.first()?;
         if units.iter().any(|(_, unit)| unit.norm.is_affine()) {
             return None;
         }
         let norms: Vec<NormId> = units.iter().map(|(_, unit)| unit.norm.id).collect();
-        builder.join_norms(&norms);
+        if !builder.join_norms(&norms) {
+            return None;
+        }
         let weights: Vec<_> =
             units.iter().flat_map(|(_, unit)| [unit.depthwise, unit.pointwise]).collect();
         Some(Self {
@@ -41,16 +43,16 @@ impl UnitBank {
     /// # Shapes
     /// - `x`: [sources · batch, height, width, channels]
     /// - output: [units · batch, ⌈height / stride⌉, ⌈width / stride⌉, channels]
-    pub fn forward(&self, x: Normed, pass: &mut Pass) -> Normed {
+    pub fn forward(&self, x: PendingNorm, pass: &mut Pass) -> PendingNorm {
         let weights = pass.block(self.weights);
         let (x, moments) = compute(self.units.clone(), self.stride, x, weights, pass);
-        Normed { norm: Some(pass.norm(&self.norms, &x, moments)), x }
+        PendingNorm { norm: Some(pass.norm(&self.norms, &x, moments)), x }
     }
 }
 
 impl UnitLayer {
     /// The unit by itself.
-    pub(super) fn forward(&self, x: Normed, pass: &mut Pass) -> Normed {
+    pub(super) fn forward(&self, x: PendingNorm, pass: &mut Pass) -> PendingNorm {
         let Self { channels, kernel, .. } = *self;
         let depthwise = pass.weight(self.depthwise, [channels * kernel * kernel]);
         let pointwise = pass.weight(self.pointwise, [channels * channels]);
@@ -68,11 +70,11 @@ impl UnitLayer {
 fn compute(
     units: Vec<Unit>,
     stride: usize,
-    x: Normed,
+    x: PendingNorm,
     weights: Tensor<1>,
     pass: &mut Pass,
 ) -> (Tensor<4>, Option<Tensor<2>>) {
-    let relu = pass.kinks.are_free();
-    let x = if relu { x } else { pass.kinks.rectify(pass.apply(x)).into() };
+    let relu = pass.pattern.is_free();
+    let x = if relu { x } else { pass.pattern.rectify(pass.apply(x)).into() };
     Bank { units, relu, stride, moments: pass.is_training() }.forward(pass.kernels, x, weights)
 }

@@ -1,12 +1,12 @@
 //! What the passes of an attack share.
 
-use shaders::Normed;
+use shaders::PendingNorm;
 
 /// Activations that do not depend on p, in the order in which a pass comes to them. Passes that differ
 /// in p alone, such as the steps of an attack, compute them once.
 #[derive(Clone, Debug, Default)]
 pub struct Constants {
-    kept: Vec<Normed>,
+    kept: Vec<PendingNorm>,
     next: usize,
 }
 
@@ -17,16 +17,16 @@ impl Constants {
     }
 
     /// The next one, if an earlier pass computed it.
-    pub(super) fn next(&mut self) -> Option<Normed> {
+    pub(super) fn next(&mut self) -> Option<PendingNorm> {
         let known = self.kept.get(self.next).cloned();
         self.next += usize::from(known.is_some());
         known
     }
 
     /// Keeps the next one, without its place in a graph.
-    pub(super) fn keep(&mut self, Normed { x, norm }: Normed) {
+    pub(super) fn keep(&mut self, PendingNorm { x, norm }: PendingNorm) {
         let x = if x.is_autodiff() { x.inner() } else { x };
-        self.kept.push(Normed { x, norm });
+        self.kept.push(PendingNorm { x, norm });
         self.next += 1;
     }
 }

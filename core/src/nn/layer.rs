@@ -3,9 +3,10 @@
 use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Tensor, TensorData};
-use shaders::{Dense, Normed, Pool};
+use shaders::{Convolution, PendingNorm, Pool};
 
-use super::layout::{Builder, Init, NormId, WeightId};
+use super::layout::{Builder, Init, WeightId};
+use super::norm::{BatchNorm, NormOptions};
 use super::pass::Pass;
 use crate::rng::normal;
 
@@ -15,7 +16,7 @@ pub enum Layer {
     /// max(x, 0).
     Relu,
     /// A convolution of all channels whose kernel is not square.
-    Conv {
+    RectangularConvolution {
         /// [out, in, height, width].
         weight: WeightId,
         /// Shape of the weight.
@@ -26,7 +27,7 @@ pub enum Layer {
     /// ReLU, depthwise convolution, 1×1 convolution, batch norm: one kernel computes them.
     Unit(UnitLayer),
     /// \[ReLU,\] square convolution of all channels \[, batch norm\]: one kernel computes them.
-    Dense {
+    Convolution {
         /// Of the shape below.
         weight: WeightId,
         /// Of the same shape: a second half of the outputs, which sees the image a pixel further
@@ -77,34 +78,34 @@ pub struct UnitLayer {
     pub norm: BatchNorm,
 }
 
-/// A batch norm.
-#[derive(Clone, Copy, Debug)]
-pub struct BatchNorm {
-    /// Its statistics.
-    pub id: NormId,
-    /// γ and β, where it has them.
-    affine: Option<(WeightId, WeightId)>,
-}
-
 /// Layers one after another; without any, the identity.
 #[derive(Clone, Debug, Default)]
 pub struct Sequence(pub Vec<Layer>);
 
 impl Layer {
     /// A convolution at the path of `builder`, padded to keep the size at stride 1.
-    pub fn conv(builder: &mut Builder, shape: [usize; 4], stride: [usize; 2]) -> Self {
-        Self::Conv { weight: kernel(builder, shape), shape, stride }
+    pub fn rectangular_convolution(
+        builder: &mut Builder,
+        shape: [usize; 4],
+        stride: [usize; 2],
+    ) -> Self {
+        Self::RectangularConvolution { weight: kernel(builder, shape), shape, stride }
     }
 
     /// A square convolution of `shape`, [outputs, inputs, kernel, kernel], at `path`.
-    pub fn dense(builder: &mut Builder, path: &str, shape: [usize; 4], stride: usize) -> Self {
+    pub fn convolution(
+        builder: &mut Builder,
+        path: &str,
+        shape: [usize; 4],
+        stride: usize,
+    ) -> Self {
         let weight = kernel(&mut builder.child(path), shape);
-        Self::Dense { weight, shifted: None, shape, stride, relu: false, norm: None }
+        Self::Convolution { weight, shifted: None, shape, stride, relu: false, norm: None }
     }
 
     /// The layer with a second half of its outputs, whose weight is at `path`.
     pub fn and_shifted(mut self, builder: &mut Builder, path: &str) -> Self {
-        if let Self::Dense { shifted, shape, .. } = &mut self {
+        if let Self::Convolution { shifted, shape, .. } = &mut self {
             *shifted = Some(kernel(&mut builder.child(path), *shape));
         }
         self
@@ -112,24 +113,24 @@ impl Layer {
 
     /// The layer with a ReLU before it.
     pub fn after_relu(mut self) -> Self {
-        if let Self::Dense { relu, .. } = &mut self {
+        if let Self::Convolution { relu, .. } = &mut self {
             *relu = true;
         }
         self
     }
 
     /// The layer with a batch norm at `path` behind it.
-    pub fn and_norm(mut self, builder: &mut Builder, path: &str, affine: bool) -> Self {
-        if let Self::Dense { shifted, shape: [outputs, ..], norm, .. } = &mut self {
+    pub fn and_norm(mut self, builder: &mut Builder, path: &str, options: NormOptions) -> Self {
+        if let Self::Convolution { shifted, shape: [outputs, ..], norm, .. } = &mut self {
             let channels = *outputs * (1 + usize::from(shifted.is_some()));
-            *norm = Some(BatchNorm::new(&mut builder.child(path), channels, affine));
+            *norm = Some(BatchNorm::new(&mut builder.child(path), channels, options));
         }
         self
     }
 
     /// A batch norm at the path of `builder`.
-    pub fn norm(builder: &mut Builder, channels: usize, affine: bool) -> Self {
-        Self::Norm(BatchNorm::new(builder, channels, affine))
+    pub fn norm(builder: &mut Builder, channels: usize, options: NormOptions) -> Self {
+        Self::Norm(BatchNorm::new(builder, channels, options))
     }
 
     /// A unit; the builders stand at the paths of its depthwise convolution, its 1×1 convolution
@@ -139,7 +140,7 @@ impl Layer {
         paths: [String; 3],
         channels: usize,
         (kernel, stride, dilation): (usize, usize, usize),
-        affine: bool,
+        options: NormOptions,
     ) -> Self {
         let [first, second, third] = paths;
         let mut weight = |path: String, shape: &[usize], fan_in| {
@@ -147,25 +148,25 @@ impl Layer {
         };
         let depthwise = weight(first, &[channels, 1, kernel, kernel], kernel * kernel);
         let pointwise = weight(second, &[channels, channels, 1, 1], channels);
-        let norm = BatchNorm::new(&mut builder.child(third), channels, affine);
+        let norm = BatchNorm::new(&mut builder.child(third), channels, options);
         Self::Unit(UnitLayer { depthwise, pointwise, channels, kernel, stride, dilation, norm })
     }
 
     /// Applies the layer: [batch, height, width, channels] in and out. A batch norm without affine
     /// part is left to what comes next.
-    pub fn forward(&self, x: Normed, pass: &mut Pass) -> Normed {
+    pub fn forward(&self, x: PendingNorm, pass: &mut Pass) -> PendingNorm {
         match *self {
             Self::Unit(unit) => unit.forward(x, pass),
-            Self::Dense { weight, shifted, shape, stride, relu, norm } => {
+            Self::Convolution { weight, shifted, shape, stride, relu, norm } => {
                 let mut weights = vec![pass.weight(weight, shape)];
                 weights.extend(shifted.map(|shifted| pass.weight(shifted, shape)));
-                let (mut x, hidden) = (pass.apply(x), relu && pass.kinks.are_free());
+                let (mut x, hidden) = (pass.apply(x), relu && pass.pattern.is_free());
                 if relu && !hidden {
-                    x = pass.kinks.rectify(x);
+                    x = pass.pattern.rectify(x);
                 }
                 let moments = norm.is_some() && pass.is_training();
-                let dense = Dense { relu: hidden, stride, moments };
-                let (x, moments) = dense.forward(pass.kernels, x, weights);
+                let convolution = Convolution { relu: hidden, stride, moments };
+                let (x, moments) = convolution.forward(pass.kernels, x, weights);
                 match norm {
                     Some(norm) => norm.pending(x, moments, pass),
                     None => x.into(),
@@ -182,50 +183,21 @@ impl Layer {
     /// Layers whose input must be ready.
     fn plain(&self, x: Tensor<4>, pass: &mut Pass) -> Tensor<4> {
         match *self {
-            Self::Conv { weight, shape, stride } => convolve(x, pass.weight(weight, shape), stride),
-            Self::Pool { kind, stride } => pass.kinks.pool(pass.kernels, x, &[kind], stride),
+            Self::RectangularConvolution { weight, shape, stride } => {
+                convolve(x, pass.weight(weight, shape), stride)
+            }
+            Self::Pool { kind, stride } => pass.pattern.pool(pass.kernels, x, &[kind], stride),
             Self::Noise { stride } => noise(x, stride, pass),
-            Self::Relu => pass.kinks.rectify(x),
-            Self::Unit(_) | Self::Dense { .. } | Self::Norm(_) => x,
+            Self::Relu => pass.pattern.rectify(x),
+            Self::Unit(_) | Self::Convolution { .. } | Self::Norm(_) => x,
         }
     }
 }
 
 impl Sequence {
     /// Applies the layers in order.
-    pub fn forward(&self, x: Normed, pass: &mut Pass) -> Normed {
+    pub fn forward(&self, x: PendingNorm, pass: &mut Pass) -> PendingNorm {
         self.0.iter().fold(x, |x, layer| layer.forward(x, pass))
-    }
-}
-
-impl BatchNorm {
-    fn new(builder: &mut Builder, channels: usize, affine: bool) -> Self {
-        let affine = affine.then(|| {
-            let gamma = builder.weight("weight", &[channels], Init::Constant(1.0));
-            let beta = builder.weight("bias", &[channels], Init::Constant(0.0));
-            (gamma, beta)
-        });
-        Self { id: builder.norm(channels), affine }
-    }
-
-    /// Whether it has γ and β.
-    pub fn is_affine(&self) -> bool {
-        self.affine.is_some()
-    }
-
-    /// `x`, whose moments may be known, with this batch norm to come; γ·x̂ + β at once, where there
-    /// are such.
-    pub(super) fn pending(
-        self,
-        x: Tensor<4>,
-        moments: Option<Tensor<2>>,
-        pass: &mut Pass,
-    ) -> Normed {
-        let normed = Normed { norm: Some(pass.norm(&[self.id], &x, moments)), x };
-        let Some((gamma, beta)) = self.affine else { return normed };
-        let x = pass.apply(normed);
-        let shape = [1, 1, 1, x.dims()[3]];
-        (x * pass.weight(gamma, shape) + pass.weight(beta, shape)).into()
     }
 }
 

@@ -1,8 +1,12 @@
 //! Where each weight and each batch-norm statistic lies in its flat vector.
 
+mod builder;
+
 use std::ops::Range;
 
+use super::norm::NormOptions;
 use crate::rng::{Stream, Streams, uniform};
+pub use builder::Builder;
 
 /// Handle of a weight tensor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +50,8 @@ pub struct NormSlot {
     pub name: String,
     /// Place of its channels in the flat vectors of means and of variances.
     pub range: Range<usize>,
+    /// What the layer was made with.
+    pub options: NormOptions,
 }
 
 /// The places of all weights and statistics of a network. Slots stand in the order of construction;
@@ -171,12 +177,18 @@ impl Layout {
         BlockId(block)
     }
 
-    fn join_norms(&mut self, norms: &[NormId]) {
+    fn join_norms(&mut self, norms: &[NormId]) -> bool {
+        let mut eps = norms.iter().map(|id| self.norms[id.0].options.eps);
+        let first = eps.next();
+        if eps.any(|eps| Some(eps) != first) {
+            return false;
+        }
         self.norm_blocks.join(norms.iter().map(|id| id.0).collect());
         let mut start = 0;
         for &slot in self.norm_blocks.0.iter().flatten() {
             start = put(&mut self.norms[slot].range, start);
         }
+        true
     }
 }
 
@@ -218,64 +230,6 @@ fn scattered<'a>(ranges: impl Iterator<Item = &'a Range<usize>>, ordered: &[f32]
     flat
 }
 
-/// Adds weights to a [`Layout`] under a module path.
-pub struct Builder<'a> {
-    layout: &'a mut Layout,
-    path: String,
-}
-
-impl<'a> Builder<'a> {
-    /// A builder at the root of the module tree.
-    pub fn new(layout: &'a mut Layout) -> Self {
-        Self { layout, path: String::new() }
-    }
-
-    /// A builder one module further down.
-    pub fn child(&mut self, name: impl std::fmt::Display) -> Builder<'_> {
-        let path = self.path_of(&name.to_string());
-        Builder { layout: self.layout, path }
-    }
-
-    /// Adds a weight tensor, a block of its own.
-    pub fn weight(&mut self, name: &str, shape: &[usize], init: Init) -> WeightId {
-        let start = self.layout.weight_count();
-        let range = start..start + shape.iter().product::<usize>();
-        let slot = WeightSlot { name: self.path_of(name), shape: shape.to_vec(), range, init };
-        let index = self.layout.weights.len();
-        self.layout.weights.push(slot);
-        self.layout.weight_blocks.0.push(vec![index]);
-        WeightId(index)
-    }
-
-    /// Adds the statistics of a batch-norm layer at this path.
-    pub fn norm(&mut self, channels: usize) -> NormId {
-        let start = self.layout.norm_channels();
-        let slot = NormSlot { name: self.path.clone(), range: start..start + channels };
-        let index = self.layout.norms.len();
-        self.layout.norms.push(slot);
-        self.layout.norm_blocks.0.push(vec![index]);
-        NormId(index)
-    }
-
-    /// Places these weights side by side, in this order, so that a pass has them as one tensor:
-    /// [`Pass::block`](super::Pass::block). Names, indices and initial values stay. A weight is in
-    /// one block only: to join it again is an error that takes it out of the earlier block, and one
-    /// that lost all its weights must not be read.
-    pub fn join(&mut self, weights: &[WeightId]) -> BlockId {
-        self.layout.join(weights)
-    }
-
-    /// Places the statistics of these layers side by side, in this order, so that they are one slice:
-    /// [`Pass::norm`](super::Pass::norm). What [`Builder::join`] says holds here too.
-    pub fn join_norms(&mut self, norms: &[NormId]) {
-        self.layout.join_norms(norms);
-    }
-
-    fn path_of(&self, name: &str) -> String {
-        if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -288,7 +242,7 @@ mod tests {
             let init = if size == 1 { Init::Constant(1.0) } else { Init::FanIn(size) };
             builder.weight(name, &[size], init)
         });
-        let norms = [2, 1, 3].map(|channels| builder.norm(channels));
+        let norms = [2, 1, 3].map(|channels| builder.norm(channels, NormOptions::new(false)));
         join(&mut builder, &weights, &norms);
         layout
     }
@@ -297,7 +251,7 @@ mod tests {
         layout(|builder, weights, norms| {
             builder.join(&[weights[3], weights[0]]);
             builder.join(&[weights[4], weights[1]]);
-            builder.join_norms(&[norms[2], norms[0]]);
+            assert!(builder.join_norms(&[norms[2], norms[0]]));
         })
     }
 
@@ -326,7 +280,7 @@ mod tests {
         let mut layout = joined();
         let mut builder = Builder::new(&mut layout);
         builder.weight("late", &[2, 2], Init::FanIn(2));
-        builder.norm(4);
+        builder.norm(4, NormOptions::new(false));
         assert_eq!(weight_ranges(&layout).last(), Some(&(12..16)));
         assert_eq!(norm_ranges(&layout).last(), Some(&(6..10)));
     }

@@ -5,17 +5,17 @@ use std::ops::Range;
 
 use burn::tensor::{Gradients, Tensor, TensorData};
 use rand_pcg::Pcg64;
-use shaders::{Kernels, Norm, Normed};
+use shaders::{Kernels, Norm, PendingNorm};
 
 use super::constants::Constants;
-use super::kinks::Kinks;
 use super::layout::{BlockId, Layout, NormId, WeightId};
-use super::{NORM_EPS, NORM_MOMENTUM};
+use super::norm::{NormOptions, Observation, Observations};
+use super::pattern::PatternMode;
 use crate::rng::uniform;
 
 /// Which gradients a pass is for. What is not wanted is not computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wanted {
+pub enum GradientTarget {
     /// None: the loss alone.
     Nothing,
     /// The gradient with respect to the architecture.
@@ -63,25 +63,17 @@ pub struct Pass {
     /// What the noise operation and drop-path draw from.
     pub randomness: Randomness,
     /// Whether it may cross the kinks of the network.
-    pub kinks: Kinks,
+    pub pattern: PatternMode,
     constants: Option<Constants>,
     tracks: bool,
     /// One for each block, in the order of the flat vector.
     leaves: BTreeMap<usize, Tensor<1>>,
     /// The block of each weight and the place in it.
     places: Vec<(BlockId, Range<usize>)>,
-    /// The channels of each batch-norm layer in the flat vectors.
-    channels: Vec<Range<usize>>,
+    /// The channels of each batch-norm layer in the flat vectors, and what it was made with.
+    norms: Vec<(Range<usize>, NormOptions)>,
     running: Option<Tensor<2>>,
-    /// By the first channel, so in the order of the flat vectors.
-    observed: BTreeMap<usize, Observation>,
-}
-
-/// Moments that one layer or several joined ones saw, and over how many numbers each was taken.
-#[derive(Clone)]
-struct Observation {
-    moments: Tensor<2>,
-    count: usize,
+    observed: Observations,
 }
 
 impl Pass {
@@ -93,20 +85,20 @@ impl Pass {
         layout: &Layout,
         weights: &Tensor<1>,
         statistics: Statistics,
-        wanted: Wanted,
+        target: GradientTarget,
         kernels: Kernels,
         randomness: Randomness,
     ) -> Self {
         let leaf = |((block, _), piece): ((BlockId, Range<usize>), Tensor<1>)| {
-            let leaf = match wanted {
-                Wanted::Nothing => piece,
-                Wanted::Architecture => piece.autodiff(),
-                Wanted::Weights => piece.autodiff().require_grad(),
+            let leaf = match target {
+                GradientTarget::Nothing => piece,
+                GradientTarget::Architecture => piece.autodiff(),
+                GradientTarget::Weights => piece.autodiff().require_grad(),
             };
             (block.0, leaf)
         };
         let sizes: Vec<usize> = layout.blocks().map(|(_, range)| range.len()).collect();
-        let pieces = shaders::apart(kernels, weights.clone(), &sizes);
+        let pieces = shaders::split_with_sizes(kernels, weights.clone(), &sizes);
         let running = match statistics {
             Statistics::Batch => None,
             Statistics::Running(all) => Some(all),
@@ -114,14 +106,14 @@ impl Pass {
         Self {
             kernels,
             randomness,
-            kinks: Kinks::Free,
+            pattern: PatternMode::Free,
             constants: None,
-            tracks: wanted != Wanted::Nothing,
+            tracks: target != GradientTarget::Nothing,
             leaves: layout.blocks().zip(pieces).map(leaf).collect(),
             places: layout.places(),
-            channels: layout.norms().iter().map(|slot| slot.range.clone()).collect(),
+            norms: layout.norms().iter().map(|slot| (slot.range.clone(), slot.options)).collect(),
             running,
-            observed: BTreeMap::new(),
+            observed: Observations::default(),
         }
     }
 
@@ -143,10 +135,10 @@ impl Pass {
 
     /// What `compute` gives: neither p nor a draw may have a part in it. Passes that share compute it
     /// once.
-    pub fn constant(&mut self, compute: impl FnOnce(&mut Self) -> Normed) -> Normed {
-        if let Some(Normed { x, norm }) = self.constants.as_mut().and_then(Constants::next) {
+    pub fn constant(&mut self, compute: impl FnOnce(&mut Self) -> PendingNorm) -> PendingNorm {
+        if let Some(PendingNorm { x, norm }) = self.constants.as_mut().and_then(Constants::next) {
             let x = if self.tracks { x.autodiff() } else { x };
-            return Normed { x, norm };
+            return PendingNorm { x, norm };
         }
         let value = compute(self);
         if let Some(constants) = &mut self.constants {
@@ -187,27 +179,28 @@ impl Pass {
     /// - moments, given or not: [2, groups · channels], group after group
     pub fn norm(&mut self, ids: &[NormId], x: &Tensor<4>, moments: Option<Tensor<2>>) -> Norm {
         let channels = self.channels_of(ids);
+        let eps = ids.first().map_or(super::NORM_EPS, |id| self.norms[id.0].1.eps);
         if let Some(running) = &self.running {
             let moments = running.clone().slice([0..2, channels]);
-            return Norm { moments, of_batch: false, eps: NORM_EPS };
+            return Norm { moments, of_batch: false, eps };
         }
         let [images, height, width, _] = x.dims();
         let moments =
             moments.unwrap_or_else(|| shaders::moments(self.kernels, x.clone(), ids.len()));
         let count = images / ids.len() * height * width;
-        self.observe(channels.start, Observation { moments: moments.clone(), count });
-        Norm { moments, of_batch: true, eps: NORM_EPS }
+        self.observe(Observation { channels, moments: moments.clone(), count });
+        Norm { moments, of_batch: true, eps }
     }
 
     /// The channels of layers that lie side by side.
     fn channels_of(&self, ids: &[NormId]) -> Range<usize> {
-        let of = |id: Option<&NormId>| id.map_or(0..0, |id| self.channels[id.0].clone());
+        let of = |id: Option<&NormId>| id.map_or(0..0, |id| self.norms[id.0].0.clone());
         of(ids.first()).start..of(ids.last()).end
     }
 
     /// The activation after its pending batch norm.
-    pub fn apply(&self, normed: Normed) -> Tensor<4> {
-        shaders::normalise(self.kernels, normed)
+    pub fn apply(&self, pending: PendingNorm) -> Tensor<4> {
+        shaders::normalise(self.kernels, pending)
     }
 
     /// Whether drop-path is on.
@@ -218,30 +211,39 @@ impl Pass {
     /// Drop-path: sets an image to zero with the probability of this pass, and scales the others so
     /// that the mean stays (spec §1.2).
     pub fn drop_path(&mut self, x: Tensor<4>) -> Tensor<4> {
-        let Randomness { rng, drop_path } = &mut self.randomness;
-        let keep = (1.0 - *drop_path) as f32;
-        let [batch, ..] = x.dims();
-        let draws = uniform(rng, batch, 0.0, 1.0).into_iter();
-        let mask: Vec<f32> = draws.map(|draw| if draw < keep { 1.0 / keep } else { 0.0 }).collect();
-        let mask = TensorData::new(mask, [batch, 1, 1, 1]);
-        let mask = Tensor::from_data(mask, &x.device().inner());
-        if x.is_autodiff() { x * mask.autodiff() } else { x * mask }
+        let masks = self.path_masks(x.dims()[0], &x);
+        x * masks
     }
 
-    /// Records that layer `other` saw the same input as layer `id`: candidates without parameters
-    /// are computed once for all edges that leave a state.
-    pub fn observe_like(&mut self, id: NormId, other: NormId) {
-        let [seen, like] = [id, other].map(|id| self.channels[id.0].start);
-        if let Some(observation) = self.observed.get(&seen).cloned() {
-            self.observed.insert(like, observation);
+    /// The next masks of drop-path, for so many images: 0 for one that is dropped, else what scales it.
+    /// They are tracked where `like` is, and on its device.
+    ///
+    /// # Shapes
+    /// - output: [images, 1, 1, 1]
+    pub fn path_masks(&mut self, images: usize, like: &Tensor<4>) -> Tensor<4> {
+        let Randomness { rng, drop_path } = &mut self.randomness;
+        let keep = (1.0 - *drop_path) as f32;
+        let draws = uniform(rng, images, 0.0, 1.0).into_iter();
+        let mask: Vec<f32> = draws.map(|draw| if draw < keep { 1.0 / keep } else { 0.0 }).collect();
+        let mask = TensorData::new(mask, [images, 1, 1, 1]);
+        let mask = Tensor::from_data(mask, &like.device().inner());
+        if like.is_autodiff() { mask.autodiff() } else { mask }
+    }
+
+    /// Records that layers `others` saw the same input as layers `ids`, which just saw theirs; both are
+    /// joined or single. Candidates without parameters are computed once for all edges that leave a state.
+    pub fn observe_like(&mut self, ids: &[NormId], others: &[NormId]) {
+        let channels = self.channels_of(others);
+        if let Some(seen) = self.observed.latest(self.channels_of(ids).start).cloned() {
+            self.observe(Observation { channels, ..seen });
         }
     }
 
-    fn observe(&mut self, start: usize, observation: Observation) {
+    fn observe(&mut self, observation: Observation) {
         if self.constants.is_some() {
             return; // what it shares was seen in another pass
         }
-        self.observed.insert(start, observation);
+        self.observed.push(observation);
     }
 
     /// Gradients of all weights as a flat vector; zero where a weight had no part in the loss.
@@ -251,30 +253,15 @@ impl Pass {
             leaf.grad_remove(gradients)
                 .unwrap_or_else(|| Tensor::zeros([range.len()], &leaf.device().inner()))
         });
-        shaders::beside(self.kernels, flat.collect())
+        shaders::concat(self.kernels, flat.collect())
     }
 
-    /// The running statistics after this pass, as PyTorch updates them: with the unbiased variance.
-    /// A pass sees all layers, or none in eval mode.
+    /// The running statistics after this pass, as PyTorch updates them: with the unbiased variance, once for
+    /// each use of a layer and in the order of the uses. An eval pass leaves them as they are.
     ///
     /// # Shapes
     /// - `running` and output: [2, channels of all layers]
     pub fn updated(self, running: Tensor<2>) -> Tensor<2> {
-        let mut factors = Vec::new();
-        let mut moments = Vec::new();
-        for Observation { moments: seen, count } in self.observed.into_values() {
-            let unbiased = count as f32 / (count.max(2) - 1) as f32;
-            factors.extend(std::iter::repeat_n(unbiased, seen.dims()[1]));
-            moments.push(seen);
-        }
-        if moments.is_empty() {
-            return running; // an eval pass observes nothing
-        }
-        let channels = factors.len();
-        let mut scale = vec![1.0; channels];
-        scale.append(&mut factors);
-        let scale = Tensor::from_data(TensorData::new(scale, [2, channels]), &running.device());
-        let moments = shaders::beside(self.kernels, moments);
-        running.mul_scalar(1.0 - NORM_MOMENTUM) + (moments * scale).mul_scalar(NORM_MOMENTUM)
+        self.observed.updated(self.kernels, &self.norms, running)
     }
 }

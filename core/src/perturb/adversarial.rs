@@ -9,7 +9,7 @@
 
 use burn::tensor::Tensor;
 use rand_pcg::Pcg64;
-use shaders::{Climb, Kernels};
+use shaders::{Kernels, PgdStep};
 
 use super::project::{direction, into_ball, into_simplex};
 use super::random::smooth;
@@ -88,7 +88,7 @@ pub async fn attack(
         let tensors = current.iter_mut().zip(&mut displaced).zip(gradient).zip(p);
         for (((current, displaced), gradient), p) in tensors {
             (*displaced, *current) =
-                climb(p, current.clone(), gradient, (ball, step), ascent.kernels).await?;
+                pgd_step(p, current.clone(), gradient, (ball, step), ascent.kernels).await?;
         }
     }
     let loss_after = objective.loss(&current);
@@ -102,7 +102,7 @@ pub async fn attack(
 }
 
 /// A step of this length: p + δ, and that with its rows probability vectors again.
-async fn climb(
+async fn pgd_step(
     p: &Tensor<2>,
     current: Tensor<2>,
     gradient: Tensor<2>,
@@ -110,8 +110,8 @@ async fn climb(
     kernels: Kernels,
 ) -> Result<(Tensor<2>, Tensor<2>), ReadError> {
     if ball.norm == Norm::Linf && ball.projection == Projection::RowClip {
-        let climb = Climb { length: length as f32, epsilon: ball.epsilon as f32 };
-        return Ok(climb.forward(kernels, p.clone(), current, gradient));
+        let step = PgdStep { length: length as f32, epsilon: ball.epsilon as f32 };
+        return Ok(step.forward(kernels, p.clone(), current, gradient));
     }
     let moved = current + direction(gradient, ball.norm).mul_scalar(length);
     let displaced = p.clone() + into_ball(moved - p.clone(), ball);

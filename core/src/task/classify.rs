@@ -5,7 +5,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use super::{Scored, Task};
 use crate::data::Batch;
 use crate::net::Supernet;
-use crate::nn::{Pass, Wanted, correct, cross_entropy};
+use crate::nn::{GradientTarget, Pass, correct, cross_entropy};
 
 /// The task of classifying square images of one size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +72,7 @@ impl Task for Classify {
         correct(logits, input.labels.clone())
     }
 
-    fn multiply_adds(&self, network: &Self::Net, wanted: Wanted) -> u64 {
-        network.multiply_adds(self.image_size, wanted)
+    fn multiply_adds(&self, network: &Self::Net, target: GradientTarget) -> u64 {
+        network.multiply_adds(self.image_size, target)
     }
 }

@@ -8,7 +8,9 @@ use shaders::Kernels;
 
 use super::{Scored, Task};
 use crate::net::Network as _;
-use crate::nn::{Constants, Kinks, Pass, Pattern, Randomness, Statistics, Wanted};
+use crate::nn::{
+    ActivationPattern, Constants, GradientTarget, Pass, PatternMode, Randomness, Statistics,
+};
 
 /// A network, what it learns and how it is computed.
 pub struct Model<T: Task> {
@@ -57,7 +59,7 @@ impl<T: Task> Model<T> {
         input: &T::Input,
         noise: impl Into<Randomness>,
     ) -> Outcome<T::Carry> {
-        let mut pass = self.pass(at, Wanted::Nothing, noise);
+        let mut pass = self.pass(at, GradientTarget::Nothing, noise);
         let scored = self.task.loss(&self.network, input, p, &mut pass);
         self.finish(at, scored, input, pass)
     }
@@ -73,7 +75,7 @@ impl<T: Task> Model<T> {
         input: &T::Input,
         noise: impl Into<Randomness>,
     ) -> (Tensor<1>, Outcome<T::Carry>) {
-        let mut pass = self.pass(at, Wanted::Weights, noise);
+        let mut pass = self.pass(at, GradientTarget::Weights, noise);
         let p: Vec<_> = p.iter().map(|p| p.clone().autodiff()).collect();
         let scored = self.task.loss(&self.network, input, &p, &mut pass);
         let mut gradients = scored.loss.backward();
@@ -90,7 +92,7 @@ impl<T: Task> Model<T> {
         input: &T::Input,
         noise: impl Into<Randomness>,
     ) -> (Vec<Tensor<2>>, Outcome<T::Carry>) {
-        let mut pass = self.pass(at, Wanted::Architecture, noise);
+        let mut pass = self.pass(at, GradientTarget::Architecture, noise);
         let (gradient, scored) = self.gradient_to(leaves, relax, input, &mut pass);
         (gradient, self.finish(at, scored, input, pass))
     }
@@ -110,15 +112,15 @@ impl<T: Task> Model<T> {
     /// belongs to.
     pub fn gradient_within(
         &self,
-        pattern: &Arc<Pattern>,
+        pattern: &Arc<ActivationPattern>,
         at: Point,
         leaves: &[Tensor<2>],
         relax: Relax,
         input: &T::Input,
         noise: impl Into<Randomness>,
     ) -> Vec<Tensor<2>> {
-        let mut pass = self.pass(at, Wanted::Architecture, noise);
-        pass.kinks = Kinks::Held(pattern.clone(), 0, 0);
+        let mut pass = self.pass(at, GradientTarget::Architecture, noise);
+        pass.pattern = PatternMode::Held(pattern.clone(), 0, 0);
         self.gradient_to(leaves, relax, input, &mut pass).0
     }
 
@@ -129,11 +131,11 @@ impl<T: Task> Model<T> {
         p: &[Tensor<2>],
         input: &T::Input,
         noise: impl Into<Randomness>,
-    ) -> Arc<Pattern> {
-        let mut pass = self.pass(at, Wanted::Nothing, noise);
-        pass.kinks = Kinks::Recorded(Pattern::default());
+    ) -> Arc<ActivationPattern> {
+        let mut pass = self.pass(at, GradientTarget::Nothing, noise);
+        pass.pattern = PatternMode::Recorded(ActivationPattern::default());
         let _scored = self.task.loss(&self.network, input, p, &mut pass);
-        Arc::new(pass.kinks.into_pattern())
+        Arc::new(pass.pattern.into_pattern())
     }
 
     fn gradient_to(
@@ -167,7 +169,7 @@ impl<T: Task> Model<T> {
         Outcome { loss, correct, logits, statistics: pass.updated(at.statistics.clone()), carry }
     }
 
-    fn pass(&self, at: Point, wanted: Wanted, noise: impl Into<Randomness>) -> Pass {
+    fn pass(&self, at: Point, target: GradientTarget, noise: impl Into<Randomness>) -> Pass {
         let statistics =
             if at.eval { Statistics::Running(at.statistics.clone()) } else { Statistics::Batch };
         let mut randomness = noise.into();
@@ -175,7 +177,7 @@ impl<T: Task> Model<T> {
             randomness.drop_path = 0.0;
         }
         let layout = self.network.layout();
-        Pass::new(layout, at.weights, statistics, wanted, self.kernels, randomness)
+        Pass::new(layout, at.weights, statistics, target, self.kernels, randomness)
     }
 }
 
@@ -196,7 +198,7 @@ impl<'a, T: Task> LossOfP<'a, T> {
 
     /// The loss, [1].
     pub fn loss(&mut self, p: &[Tensor<2>], noise: impl Into<Randomness>) -> Tensor<1> {
-        let mut pass = self.pass(Wanted::Nothing, noise);
+        let mut pass = self.pass(GradientTarget::Nothing, noise);
         let scored = self.model.task.loss(&self.model.network, self.input, p, &mut pass);
         self.constants = pass.into_constants();
         scored.loss
@@ -204,14 +206,14 @@ impl<'a, T: Task> LossOfP<'a, T> {
 
     /// Its gradient with respect to p.
     pub fn gradient(&mut self, p: &[Tensor<2>], noise: impl Into<Randomness>) -> Vec<Tensor<2>> {
-        let mut pass = self.pass(Wanted::Architecture, noise);
+        let mut pass = self.pass(GradientTarget::Architecture, noise);
         let (gradient, _) = self.model.gradient_to(p, &<[_]>::to_vec, self.input, &mut pass);
         self.constants = pass.into_constants();
         gradient
     }
 
-    fn pass(&mut self, wanted: Wanted, noise: impl Into<Randomness>) -> Pass {
+    fn pass(&mut self, target: GradientTarget, noise: impl Into<Randomness>) -> Pass {
         let constants = std::mem::take(&mut self.constants);
-        self.model.pass(self.at, wanted, noise).sharing(constants)
+        self.model.pass(self.at, target, noise).sharing(constants)
     }
 }

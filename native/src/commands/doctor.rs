@@ -6,7 +6,7 @@ use std::time::Instant;
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use indicatif::HumanBytes;
 use serde::Serialize;
-use shaders::{Bank, Kernels, Mix, Norm, Normed, Pool, Term, Unit};
+use shaders::{Bank, Kernels, Mix, Norm, PendingNorm, Pool, Term, Unit};
 use smoothdarts::config;
 use smoothdarts::nn::{NORM_EPS, ReadError, read};
 use smoothdarts::rng::{Stream, Streams, uniform};
@@ -88,13 +88,13 @@ async fn numbers(device: &Device, kernels: Kernels) -> Result<Vec<f32>, ReadErro
     let weights: Tensor<1> = leaf([4 * (9 + 4) + 4 * (25 + 4)], 1, device);
     let p: Tensor<1> = leaf([4], 3, device);
 
-    let bank = |input: Normed, relu, sources: [usize; 2]| {
+    let bank = |input: PendingNorm, relu, sources: [usize; 2]| {
         let units = [(sources[0], 3), (sources[1], 5)];
         let units = units.map(|(source, size)| Unit { source, size, dilation: 1 }).to_vec();
         let bank = Bank { units, relu, stride: 1, moments: true };
         let (x, moments) = bank.forward(kernels, input, weights.clone());
         let norm = |moments| Norm { moments, of_batch: true, eps: NORM_EPS };
-        Normed { x, norm: moments.map(norm) }
+        PendingNorm { x, norm: moments.map(norm) }
     };
     let separable = bank(bank(x.clone().into(), false, [0, 0]), true, [0, 1]);
     let pooled = shaders::pool(kernels, x.clone(), &[Pool::Max], 1);

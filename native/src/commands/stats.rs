@@ -8,8 +8,9 @@ use serde_json::{Map, Value, json};
 use smoothdarts::draw::history::History;
 use smoothdarts::event::EpochFinished;
 use smoothdarts::genotype::{Genotype, published};
+use smoothdarts::net::Evaluation;
 use smoothdarts::paper;
-use smoothdarts::statistics::{CellStatistics, Evaluation};
+use smoothdarts::statistics::CellStatistics;
 
 use crate::cli::StatsArgs;
 use crate::exit::Exit;

@@ -27,7 +27,7 @@ use burn::backend::{Backend, Dispatch, ExtensionType, backend_extension};
 use burn::tensor::{Shape, Tensor};
 
 use crate::Kernels;
-use crate::norm::{Normed, Standard, normalise};
+use crate::norm::{PendingNorm, Standard, normalise};
 
 /// Stacks that one call of the kernel takes: what leaves a state of a reduction cell. More are summed
 /// in several calls.
@@ -71,7 +71,7 @@ impl Mix {
         &self,
         kernels: Kernels,
         base: Option<Tensor<4>>,
-        stacks: Vec<Normed>,
+        stacks: Vec<PendingNorm>,
         weights: Tensor<1>,
     ) -> Tensor<4> {
         let device = weights.device();
@@ -93,7 +93,7 @@ impl Mix {
         &self,
         kernels: Kernels,
         base: Option<Tensor<4>>,
-        stacks: Vec<Normed>,
+        stacks: Vec<PendingNorm>,
         weights: &Tensor<1>,
     ) -> Option<Tensor<4>> {
         let stacks: Vec<Tensor<4>> =
@@ -120,11 +120,11 @@ impl Mix {
     fn fused(
         &self,
         base: Option<Tensor<4>>,
-        stacks: &[Normed],
+        stacks: &[PendingNorm],
         terms: &[&[Term]],
         weights: Tensor<1>,
     ) -> Tensor<4> {
-        let stacks: Vec<&Normed> = terms
+        let stacks: Vec<&PendingNorm> = terms
             .iter()
             .filter_map(|terms| terms.first())
             .map(|term| &stacks[term.stack])

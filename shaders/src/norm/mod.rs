@@ -1,6 +1,6 @@
 //! Batch norm without affine part, in two steps: [`moments`] of the batch, which a caller also
 //! wants for running statistics, and [`normalise`] by them. The second step can be left to the
-//! kernel that reads the activation: [`Normed`].
+//! kernel that reads the activation: [`PendingNorm`].
 //!
 //! With x̂ = (x − μ)·r, r = 1/√(σ² + eps) and the moments of the batch, the gradient is
 //! r·(g − mean(g) − x̂·mean(g·x̂)); with given moments it is r·g. For each number, `moments` reads 4
@@ -53,14 +53,14 @@ pub struct Norm {
 /// An activation and the batch norm that is still to be applied to it, if any; or a stack of them, one
 /// after another along the batch, each a group with its own moments.
 #[derive(Clone, Debug)]
-pub struct Normed {
+pub struct PendingNorm {
     /// [groups · batch, height, width, channels].
     pub x: Tensor<4>,
     /// Left to whatever reads `x`.
     pub norm: Option<Norm>,
 }
 
-impl From<Tensor<4>> for Normed {
+impl From<Tensor<4>> for PendingNorm {
     fn from(x: Tensor<4>) -> Self {
         Self { x, norm: None }
     }
@@ -75,7 +75,7 @@ pub(crate) struct Standard {
     pub(crate) eps: f32,
 }
 
-impl Normed {
+impl PendingNorm {
     pub(crate) fn standard(&self) -> Option<Standard> {
         let [_, _, _, channels] = self.x.dims();
         let standard = |Norm { moments, of_batch, eps }: &Norm| Standard {
@@ -91,9 +91,9 @@ impl Normed {
 ///
 /// # Shapes
 /// - output: [groups · batch, height, width, channels]
-pub fn normalise(kernels: Kernels, normed: Normed) -> Tensor<4> {
-    let Some(standard) = normed.standard() else { return normed.x };
-    let Normed { x, norm: Some(norm) } = normed else { return normed.x };
+pub fn normalise(kernels: Kernels, pending: PendingNorm) -> Tensor<4> {
+    let Some(standard) = pending.standard() else { return pending.x };
+    let PendingNorm { x, norm: Some(norm) } = pending else { return pending.x };
     if kernels.fused_for(&x) {
         let moments = norm.moments.into_dispatch();
         return Tensor::from_dispatch(Dispatch::normalise(x.into_dispatch(), moments, standard));

@@ -29,7 +29,7 @@ use burn::tensor::{Shape, Tensor, activation};
 
 use crate::Kernels;
 use crate::cpu::convolve::Windows;
-use crate::norm::{Normed, moments, normalise};
+use crate::norm::{PendingNorm, moments, normalise};
 
 /// A unit of a [`Bank`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +66,7 @@ impl Bank {
     pub fn forward(
         &self,
         kernels: Kernels,
-        input: Normed,
+        input: PendingNorm,
         weights: Tensor<1>,
     ) -> (Tensor<4>, Option<Tensor<2>>) {
         let sizes = Sizes::new(self, &input, weights.dims()[0]);
@@ -75,7 +75,7 @@ impl Bank {
             let moments = self.moments.then(|| moments(kernels, z.clone(), self.units.len()));
             return (z, moments);
         }
-        let Normed { x, norm } = input;
+        let PendingNorm { x, norm } = input;
         // A kernel needs a tensor in every place: without a norm it does not look at this one.
         let norm = norm.map_or_else(
             || weights.clone().inner().into_dispatch(),
@@ -92,7 +92,7 @@ impl Bank {
     fn composed(
         &self,
         kernels: Kernels,
-        input: Normed,
+        input: PendingNorm,
         weights: Tensor<1>,
         sizes: &Sizes,
     ) -> Tensor<4> {
@@ -209,7 +209,7 @@ pub(crate) struct Sizes {
 }
 
 impl Sizes {
-    fn new(bank: &Bank, input: &Normed, weights: usize) -> Self {
+    fn new(bank: &Bank, input: &PendingNorm, weights: usize) -> Self {
         let [images, height, width, channels] = input.x.dims();
         let units: Arc<[Unit]> = bank.units.clone().into();
         let taps: usize = units.iter().map(|unit| unit.size * unit.size).sum();

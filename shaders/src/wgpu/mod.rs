@@ -12,7 +12,7 @@ use cubecl::prelude::{ExecutionMode, KernelId};
 use cubecl::server::KernelArguments;
 use cubecl::{CubeCount, CubeDim};
 
-use crate::{meter, pace};
+use crate::{meter, throttle};
 
 /// Threads of a workgroup: what every WebGPU device allows.
 pub(crate) const WORKGROUP: usize = 256;
@@ -81,7 +81,7 @@ impl Program {
         let columns = self.workgroups.min(COLUMNS);
         let count = CubeCount::Static(columns as u32, self.workgroups.div_ceil(columns) as u32, 1);
         let bindings = buffers.iter().map(|tensor| tensor.handle.clone().binding()).collect();
-        pace::launch(first);
+        throttle::before_launch(first);
         let bytes = || buffers.iter().map(|tensor| bytes(tensor)).sum();
         meter::launch(self.name, bytes, || {
             first.client.launch(

@@ -2,7 +2,7 @@
 
 use super::Search;
 use crate::config::Order;
-use crate::nn::Wanted;
+use crate::nn::GradientTarget;
 use crate::task::Task;
 
 /// Floating-point operations of one step, over the whole batch. What counts is said in
@@ -32,11 +32,11 @@ impl<T: Task> Search<T> {
     pub fn step_arithmetic(&self) -> StepArithmetic {
         let Passes { loss, architecture, weights } = self.passes();
         let (task, network) = (&self.model.task, &self.model.network);
-        let count = |wanted| task.multiply_adds(network, wanted) as f64;
-        let forward = count(Wanted::Nothing);
+        let count = |target| task.multiply_adds(network, target) as f64;
+        let forward = count(GradientTarget::Nothing);
         let needed = loss as f64 * forward
-            + architecture as f64 * count(Wanted::Architecture)
-            + weights as f64 * count(Wanted::Weights);
+            + architecture as f64 * count(GradientTarget::Architecture)
+            + weights as f64 * count(GradientTarget::Weights);
         let all_gradients = (loss + 3 * (architecture + weights)) as f64 * forward;
         let scale = 2.0 * self.config.search.batch_size as f64;
         StepArithmetic { needed: scale * needed, all_gradients: scale * all_gradients }

@@ -4,30 +4,31 @@ use burn::backend::Flex;
 use burn::backend::TensorMetadata;
 use burn::backend::flex::FlexTensor;
 
-use super::{Climb, ClimbOps};
+use super::{PgdStep, PgdStepOps};
 use crate::cpu::{self, contiguous, values};
 use crate::meter;
 
-impl ClimbOps for Flex {
-    fn climb(
+impl PgdStepOps for Flex {
+    fn pgd_step(
         p: FlexTensor,
         current: FlexTensor,
         gradient: FlexTensor,
-        climb: Climb,
+        pgd_step: PgdStep,
     ) -> (FlexTensor, FlexTensor) {
-        let _span = meter::span("climb");
+        let _span = meter::span("pgd_step");
         let (p, current, gradient) = (contiguous(p), contiguous(current), contiguous(gradient));
         let shape = p.shape();
         let steps = values(&p).iter().zip(values(&current)).zip(values(&gradient));
-        let displaced: Vec<f32> =
-            steps.map(|((p, current), gradient)| climb.displace(*p, *current, *gradient)).collect();
+        let displaced: Vec<f32> = steps
+            .map(|((p, current), gradient)| pgd_step.displace(*p, *current, *gradient))
+            .collect();
         let mut clipped = displaced.clone();
         clipped.chunks_exact_mut(shape[1].max(1)).for_each(clip);
         (cpu::tensor(displaced, shape.clone()), cpu::tensor(clipped, shape))
     }
 }
 
-impl Climb {
+impl PgdStep {
     fn displace(self, p: f32, current: f32, gradient: f32) -> f32 {
         // Not f32::signum, which gives 0 a sign.
         let sign = f32::from(i8::from(gradient > 0.0) - i8::from(gradient < 0.0));

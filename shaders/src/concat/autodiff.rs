@@ -7,18 +7,18 @@ use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::tensor::FloatTensor;
 
-use super::{ColumnGradients, ColumnOps, Columns, PARTS, Parts};
+use super::{ColumnParts, ConcatGradients, ConcatOps, PARTS, Parts};
 
 #[derive(Debug)]
-struct Beside;
+struct Concat;
 
-impl<B: ColumnOps + ColumnGradients> Backward<B, PARTS> for Beside {
-    type State = Columns;
+impl<B: ConcatOps + ConcatGradients> Backward<B, PARTS> for Concat {
+    type State = ColumnParts;
 
-    fn backward(self, ops: Ops<Columns, PARTS>, grads: &mut Gradients, _: &mut Checkpointer) {
+    fn backward(self, ops: Ops<ColumnParts, PARTS>, grads: &mut Gradients, _: &mut Checkpointer) {
         let gradient = grads.consume::<B>(&ops.node);
         let count = ops.state.widths.len();
-        let parts = B::apart(gradient, ops.state).into_list();
+        let parts = B::split_with_sizes(gradient, ops.state).into_list();
         // The free places hold the last part again.
         for (node, part) in ops.parents.into_iter().zip(parts).take(count) {
             if let Some(node) = node {
@@ -28,13 +28,13 @@ impl<B: ColumnOps + ColumnGradients> Backward<B, PARTS> for Beside {
     }
 }
 
-impl<B: ColumnOps + ColumnGradients, C: CheckpointStrategy> ColumnOps for Autodiff<B, C> {
-    fn beside(parts: Parts<Self>, columns: Columns) -> FloatTensor<Self> {
+impl<B: ConcatOps + ConcatGradients, C: CheckpointStrategy> ConcatOps for Autodiff<B, C> {
+    fn concat(parts: Parts<Self>, columns: ColumnParts) -> FloatTensor<Self> {
         let parts = parts.into_list();
         let nodes = parts.each_ref().map(|part| part.node());
         let parts = parts.map(|part| part.into_primitive());
-        let whole = B::beside(Parts::new(|index| parts[index].clone()), columns.clone());
-        match Beside.prepare::<C>(nodes).compute_bound().stateful() {
+        let whole = B::concat(Parts::new(|index| parts[index].clone()), columns.clone());
+        match Concat.prepare::<C>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(prep) => prep.finish(columns, whole),
             OpsKind::UnTracked(prep) => prep.finish(whole),
         }

@@ -26,9 +26,9 @@ use crate::Kernels;
 use crate::cpu::convolve::Windows;
 use crate::norm::moments;
 
-/// What a dense convolution does besides its weights.
+/// What a convolution does besides its weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Dense {
+pub struct Convolution {
     /// Whether a ReLU stands before it.
     pub relu: bool,
     /// Its stride.
@@ -37,7 +37,7 @@ pub struct Dense {
     pub moments: bool,
 }
 
-impl Dense {
+impl Convolution {
     /// Computes the convolution, padded to keep the size at stride 1 and without bias, and the
     /// [`moments`] of its output where they are wanted.
     ///
@@ -62,9 +62,9 @@ impl Dense {
         let sizes = Sizes::new(&x, &weight, count, self);
         let (x, weight) = (x.into_dispatch(), weight.into_dispatch());
         if !self.moments {
-            return (Tensor::from_dispatch(Dispatch::dense(x, weight, sizes)), None);
+            return (Tensor::from_dispatch(Dispatch::convolution(x, weight, sizes)), None);
         }
-        let (z, moments) = Dispatch::dense_and_moments(x, weight, sizes);
+        let (z, moments) = Dispatch::convolution_and_moments(x, weight, sizes);
         (Tensor::from_dispatch(z), Some(Tensor::<2>::from_dispatch(moments).inner()))
     }
 
@@ -74,7 +74,7 @@ impl Dense {
         }
         let bank = |(index, weight): (usize, Tensor<4>)| match weight.dims()[3] {
             1 => pointwise(self.strided(x.clone(), index), weight),
-            _ => self.convolution(x.clone(), weight),
+            _ => self.square(x.clone(), weight),
         };
         Tensor::cat(banks.into_iter().enumerate().map(bank).collect(), 3)
     }
@@ -90,7 +90,7 @@ impl Dense {
         }
     }
 
-    fn convolution(self, x: Tensor<4>, weight: Tensor<4>) -> Tensor<4> {
+    fn square(self, x: Tensor<4>, weight: Tensor<4>) -> Tensor<4> {
         let options = ConvOptions::new([self.stride; 2], [weight.dims()[3] / 2; 2], [1; 2], 1);
         conv2d(x.permute([0, 3, 1, 2]), weight, None, options).permute([0, 2, 3, 1])
     }
@@ -106,17 +106,21 @@ fn pointwise(x: Tensor<4>, weight: Tensor<4>) -> Tensor<4> {
 
 /// The op, with and without moments. Weights are [outputs, inputs, k, k].
 #[backend_extension(Cube, Flex, Fusion: cfg(not(target_family = "wasm")), Autodiff)]
-pub(crate) trait DenseOps: Backend {
+pub(crate) trait ConvolutionOps: Backend {
     /// The output.
     #[fusion(dtype = x, shape = sizes.output_shape())]
-    fn dense(x: FloatTensor<Self>, weight: FloatTensor<Self>, sizes: Sizes) -> FloatTensor<Self>;
+    fn convolution(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        sizes: Sizes,
+    ) -> FloatTensor<Self>;
 
     /// The output and its moments, which are never tracked.
     #[fusion(meta = |x, _, sizes| {
         let spec = |shape| TensorSpec::new(shape, x.dtype);
         (spec(sizes.output_shape()), spec(Shape::from([2, sizes.outputs])))
     })]
-    fn dense_and_moments(
+    fn convolution_and_moments(
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         sizes: Sizes,
@@ -125,10 +129,10 @@ pub(crate) trait DenseOps: Backend {
 
 /// Its gradients, from the gradient of the output.
 #[backend_extension(Cube, Flex, Fusion: cfg(not(target_family = "wasm")))]
-pub(crate) trait DenseGradients: Backend {
+pub(crate) trait ConvolutionGradients: Backend {
     /// For x.
     #[fusion(dtype = x, shape = x)]
-    fn dense_x_gradient(
+    fn convolution_x_gradient(
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         gradient: FloatTensor<Self>,
@@ -137,14 +141,14 @@ pub(crate) trait DenseGradients: Backend {
 
     /// For the weights.
     #[fusion(dtype = x, shape = sizes.weight_shape())]
-    fn dense_weight_gradient(
+    fn convolution_weight_gradient(
         x: FloatTensor<Self>,
         gradient: FloatTensor<Self>,
         sizes: Sizes,
     ) -> FloatTensor<Self>;
 }
 
-/// All sizes of a dense convolution.
+/// All sizes of a convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Sizes {
     batch: usize,
@@ -155,10 +159,10 @@ pub(crate) struct Sizes {
 }
 
 impl Sizes {
-    fn new(x: &Tensor<4>, weight: &Tensor<4>, banks: usize, dense: Dense) -> Self {
+    fn new(x: &Tensor<4>, weight: &Tensor<4>, banks: usize, convolution: Convolution) -> Self {
         let [batch, height, width, channels] = x.dims();
         let [outputs, _, size, _] = weight.dims();
-        let Dense { relu, stride, .. } = dense;
+        let Convolution { relu, stride, .. } = convolution;
         let image = [height, width, channels];
         Self { batch, windows: Windows { image, size, stride, dilation: 1 }, outputs, banks, relu }
     }

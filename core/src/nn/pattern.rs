@@ -14,7 +14,7 @@ use shaders::{Kernels, Pool, pool};
 
 /// The sides that a pass took, in the order in which it came to the kinks.
 #[derive(Clone, Debug, Default)]
-pub struct Pattern {
+pub struct ActivationPattern {
     /// Where the input of a ReLU is not above 0, [batch, height, width, channels].
     dead: Vec<Tensor<4, Bool>>,
     /// Pixel of every maximum of a pooling, [batch, channels, pixels of the output].
@@ -23,26 +23,26 @@ pub struct Pattern {
 
 /// What a pass does at kinks.
 #[derive(Clone, Debug)]
-pub enum Kinks {
+pub enum PatternMode {
     /// Takes the side of its input.
     Free,
     /// The same, and records it.
-    Recorded(Pattern),
+    Recorded(ActivationPattern),
     /// Takes the recorded sides; the numbers count the ReLUs and maxima so far.
-    Held(Arc<Pattern>, usize, usize),
+    Held(Arc<ActivationPattern>, usize, usize),
 }
 
-impl Kinks {
+impl PatternMode {
     /// Whether kernels that hide a kink may be used.
-    pub fn are_free(&self) -> bool {
+    pub fn is_free(&self) -> bool {
         matches!(self, Self::Free)
     }
 
     /// The recorded pattern; an empty one if nothing was recorded.
-    pub fn into_pattern(self) -> Pattern {
+    pub fn into_pattern(self) -> ActivationPattern {
         match self {
             Self::Recorded(pattern) => pattern,
-            Self::Free | Self::Held(..) => Pattern::default(),
+            Self::Free | Self::Held(..) => ActivationPattern::default(),
         }
     }
 
@@ -74,7 +74,7 @@ impl Kinks {
         kinds: &[Pool],
         stride: usize,
     ) -> Tensor<4> {
-        if self.are_free() {
+        if self.is_free() {
             return pool(kernels, x, kinds, stride);
         }
         let each = kinds.iter().map(|kind| match kind {

@@ -3,7 +3,7 @@
 use burn::backend::Flex;
 use burn::backend::flex::FlexTensor;
 
-use super::{ColumnGradients, ColumnOps, Columns, Parts};
+use super::{ColumnParts, ConcatGradients, ConcatOps, Parts};
 use crate::cpu::block::Block;
 use crate::cpu::{self, contiguous, for_chunks, for_each, values, zeros};
 use crate::meter;
@@ -11,9 +11,9 @@ use crate::meter;
 /// Numbers that are worth a thread.
 const CHUNK: usize = 1 << 14;
 
-impl ColumnOps for Flex {
-    fn beside(parts: Parts<Self>, columns: Columns) -> FlexTensor {
-        let _span = meter::span("beside");
+impl ConcatOps for Flex {
+    fn concat(parts: Parts<Self>, columns: ColumnParts) -> FlexTensor {
+        let _span = meter::span("concat");
         let width = columns.width();
         let parts = parts.into_list().map(contiguous);
         let mut whole = Block::new(columns.rows() * width);
@@ -31,9 +31,9 @@ impl ColumnOps for Flex {
     }
 }
 
-impl ColumnGradients for Flex {
-    fn apart(x: FlexTensor, columns: Columns) -> Parts<Self> {
-        let _span = meter::span("apart");
+impl ConcatGradients for Flex {
+    fn split_with_sizes(x: FlexTensor, columns: ColumnParts) -> Parts<Self> {
+        let _span = meter::span("split_with_sizes");
         let x = contiguous(x);
         let all = values(&x).len() / columns.rows().max(1);
         let rows = rows_at_once(columns.width());

@@ -1,6 +1,6 @@
 //! A step of the attack.
 
-use shaders::Climb;
+use shaders::PgdStep;
 
 use super::*;
 
@@ -20,8 +20,8 @@ fn a_step_of_the_attack_equals_plain_ops() {
                     vector(&values, &device).reshape([rows, columns])
                 });
                 let step = |kernels| {
-                    let climb = Climb { length, epsilon };
-                    climb.forward(kernels, p.clone(), current.clone(), gradient.clone())
+                    let pgd_step = PgdStep { length, epsilon };
+                    pgd_step.forward(kernels, p.clone(), current.clone(), gradient.clone())
                 };
                 let (displaced, clipped) = step(Kernels::Fused);
                 let (wanted_displaced, wanted_clipped) = step(Kernels::Composed);

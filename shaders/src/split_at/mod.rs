@@ -24,7 +24,7 @@ use crate::Kernels;
 /// # Shapes
 /// - `x`: [images, height, width, channels]
 /// - outputs: [first, height, width, channels] and [images − first, height, width, channels]
-pub fn split(kernels: Kernels, x: Tensor<4>, first: usize) -> (Tensor<4>, Tensor<4>) {
+pub fn split_at(kernels: Kernels, x: Tensor<4>, first: usize) -> (Tensor<4>, Tensor<4>) {
     let shape @ [images, ..] = x.dims();
     if !kernels.fused_for(&x) {
         return (x.clone().slice([0..first]), x.slice([first..images]));

@@ -1,7 +1,7 @@
 // whole[row, first + column] = part[row, column], or the opposite, for parts side by side. One thread for each
 // number that is moved.
 
-// Columns of all parts, and of the whole.
+// Widths of all parts, and of the whole.
 const WIDTH: u32 = {{ width }}u;
 const ALL: u32 = {{ all }}u;
 

@@ -4,30 +4,30 @@
 use burn::backend::TensorMetadata;
 use burn::backend::wgpu::{CubeBackend, CubeTensor};
 
-use super::{DenseGradients, DenseOps, Sizes};
+use super::{ConvolutionGradients, ConvolutionOps, Sizes};
 use crate::norm::NormGradients;
 use crate::wgpu::{Program, chunks, contiguous, empty, fold};
 
-impl DenseOps for CubeBackend {
-    fn dense(x: CubeTensor, weight: CubeTensor, sizes: Sizes) -> CubeTensor {
+impl ConvolutionOps for CubeBackend {
+    fn convolution(x: CubeTensor, weight: CubeTensor, sizes: Sizes) -> CubeTensor {
         let (x, weight) = (contiguous(x), contiguous(weight));
         let z = empty(&x, sizes.output_shape());
         forward(&sizes).launch(&[&x, &weight, &z]);
         z
     }
 
-    fn dense_and_moments(
+    fn convolution_and_moments(
         x: CubeTensor,
         weight: CubeTensor,
         sizes: Sizes,
     ) -> (CubeTensor, CubeTensor) {
-        let z = Self::dense(x, weight, sizes);
+        let z = Self::convolution(x, weight, sizes);
         (z.clone(), Self::moments(z, 1))
     }
 }
 
-impl DenseGradients for CubeBackend {
-    fn dense_x_gradient(
+impl ConvolutionGradients for CubeBackend {
+    fn convolution_x_gradient(
         x: CubeTensor,
         weight: CubeTensor,
         gradient: CubeTensor,
@@ -39,7 +39,11 @@ impl DenseGradients for CubeBackend {
         out
     }
 
-    fn dense_weight_gradient(x: CubeTensor, gradient: CubeTensor, sizes: Sizes) -> CubeTensor {
+    fn convolution_weight_gradient(
+        x: CubeTensor,
+        gradient: CubeTensor,
+        sizes: Sizes,
+    ) -> CubeTensor {
         let (x, gradient) = (contiguous(x), contiguous(gradient));
         let shape = sizes.weight_shape();
         let partial = empty(&x, [sizes.chunks(), shape.num_elements()]);
@@ -80,19 +84,20 @@ fn program(name: &'static str, source: &'static str, sizes: &Sizes, threads: usi
 fn forward(sizes: &Sizes) -> Program {
     let pixels = sizes.output_shape().num_elements() / sizes.outputs;
     let threads = pixels.div_ceil(4) * sizes.banks * sizes.bank().div_ceil(4);
-    program("dense", include_str!("dense.wgsl"), sizes, threads).sizes([("out_pixels", pixels)])
+    program("convolution", include_str!("convolution.wgsl"), sizes, threads)
+        .sizes([("out_pixels", pixels)])
 }
 
 fn x_gradient(sizes: &Sizes) -> Program {
     let pixels = sizes.input_shape().num_elements() / sizes.inputs();
     let threads = pixels * sizes.inputs().div_ceil(4);
-    program("dense_x_gradient", include_str!("x_gradient.wgsl"), sizes, threads)
+    program("convolution_x_gradient", include_str!("x_gradient.wgsl"), sizes, threads)
 }
 
 fn weight_gradient(sizes: &Sizes) -> Program {
     let threads = sizes.chunks() * sizes.weight_shape().num_elements();
     let rows = sizes.batch * sizes.windows.output()[0];
-    program("dense_weight_gradient", include_str!("weight_gradient.wgsl"), sizes, threads)
+    program("convolution_weight_gradient", include_str!("weight_gradient.wgsl"), sizes, threads)
         .sizes([("rows", rows), ("chunk_rows", rows.div_ceil(sizes.chunks()))])
 }
 

@@ -16,14 +16,14 @@ use crate::Kernels;
 
 /// How far a step of the attack goes.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Climb {
+pub struct PgdStep {
     /// Of every number, along the sign of its gradient.
     pub length: f32,
     /// Largest distance of a number from where the attack began.
     pub epsilon: f32,
 }
 
-impl Climb {
+impl PgdStep {
     /// From `current` to the next point: before its rows are probability vectors again, and after.
     ///
     /// # Shapes
@@ -41,7 +41,7 @@ impl Climb {
             return (displaced.clone(), row_clip(displaced));
         }
         let [p, current, gradient] = [p, current, gradient].map(Tensor::into_dispatch);
-        let (displaced, clipped) = Dispatch::climb(p, current, gradient, self);
+        let (displaced, clipped) = Dispatch::pgd_step(p, current, gradient, self);
         (Tensor::from_dispatch(displaced), Tensor::from_dispatch(clipped))
     }
 }
@@ -66,12 +66,12 @@ pub fn row_clip(p: Tensor<2>) -> Tensor<2> {
 
 /// The op: before and after [`row_clip`].
 #[backend_extension(Cube, Flex, Fusion: cfg(not(target_family = "wasm")))]
-pub(crate) trait ClimbOps: Backend {
+pub(crate) trait PgdStepOps: Backend {
     #[fusion(meta = |p, _, _, _| (p.clone(), p.clone()))]
-    fn climb(
+    fn pgd_step(
         p: FloatTensor<Self>,
         current: FloatTensor<Self>,
         gradient: FloatTensor<Self>,
-        climb: Climb,
+        pgd_step: PgdStep,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
 }

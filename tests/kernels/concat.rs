@@ -4,13 +4,13 @@ use super::*;
 
 /// One to sixteen tensors of one to nine columns.
 #[derive(Clone, Debug)]
-struct Beside {
+struct Concat {
     shape: [usize; 3],
     widths: Vec<usize>,
     permuted: bool,
 }
 
-impl Case for Beside {
+impl Case for Concat {
     fn strategy() -> BoxedStrategy<Self> {
         let widths = prop::collection::vec(1..10_usize, 1..17_usize);
         ([1..4_usize, 1..6, 1..6], widths, any::<bool>())
@@ -29,32 +29,32 @@ impl Case for Beside {
         Box::new(move |kernels, inputs| {
             let part =
                 |(flat, width): (Tensor<1>, &usize)| images(flat, [n, h, w, *width], permuted);
-            shaders::beside(kernels, inputs.into_iter().zip(&widths).map(part).collect())
+            shaders::concat(kernels, inputs.into_iter().zip(&widths).map(part).collect())
         })
     }
 }
 
 #[test]
-fn beside_equals_plain_ops() {
-    equals_plain_ops::<Beside>();
+fn concat_equals_plain_ops() {
+    equals_plain_ops::<Concat>();
 }
 
 #[test]
-fn beside_agrees_with_finite_differences() {
-    agrees_with_finite_differences::<Beside>(0.05);
+fn concat_agrees_with_finite_differences() {
+    agrees_with_finite_differences::<Concat>(0.05);
 }
 
 #[test]
-fn beside_tracks_each_input_alone() {
-    tracks_each_input_alone::<Beside>();
+fn concat_tracks_each_input_alone() {
+    tracks_each_input_alone::<Concat>();
 }
 
 /// Of vectors and of matrices.
 #[test]
-fn what_was_beside_comes_apart() {
+fn what_was_concatenated_is_split_again() {
     for (name, device) in crate::devices::all() {
         runner(8)
-            .run(&Beside::strategy(), |case| {
+            .run(&Concat::strategy(), |case| {
                 let rows = case.shape[0];
                 let inputs = case.widths.iter().enumerate();
                 let inputs: Vec<Vec<f32>> =
@@ -63,8 +63,8 @@ fn what_was_beside_comes_apart() {
                     vector(values, &device).reshape([rows, *width])
                 };
                 let parts = inputs.iter().zip(&case.widths).map(part).collect();
-                let whole = shaders::beside(Kernels::Fused, parts);
-                let again = shaders::apart(Kernels::Fused, whole, &case.widths);
+                let whole = shaders::concat(Kernels::Fused, parts);
+                let again = shaders::split_with_sizes(Kernels::Fused, whole, &case.widths);
                 let again: Vec<Vec<f32>> = again.into_iter().map(numbers).collect();
                 prop_assert_eq!(&again, &inputs, "{}", name);
                 Ok(())

@@ -1,39 +1,39 @@
 //! Convolutions of all channels.
 
-use shaders::Dense;
+use shaders::Convolution;
 
 use super::*;
 
 /// Convolutions of all channels; with two banks the sizes are even, as a FactorizedReduce needs.
 #[derive(Clone, Debug)]
-struct DenseConvolutions {
+struct Convolutions {
     shape: [usize; 4],
     outputs: usize,
     size: usize,
     banks: usize,
-    dense: Dense,
+    convolution: Convolution,
     permuted: bool,
 }
 
-impl Case for DenseConvolutions {
+impl Case for Convolutions {
     fn strategy() -> BoxedStrategy<Self> {
         let size = prop::sample::select(vec![1, 1, 3, 3, 5]);
         let outputs = prop::sample::select(vec![1, 4, 5, 9, 16, 24]);
         let sizes = (shapes().prop_map(enough), outputs, size, 1..4_usize);
         (sizes, any::<[bool; 3]>())
             .prop_map(|((shape, outputs, size, stride), [relu, reduce, permuted])| {
-                let dense = Dense { relu, stride, moments: false };
+                let convolution = Convolution { relu, stride, moments: false };
                 if !reduce {
-                    return Self { shape, outputs, size, banks: 1, dense, permuted };
+                    return Self { shape, outputs, size, banks: 1, convolution, permuted };
                 }
                 let [n, h, w, c] = shape;
-                let dense = Dense { stride: 2, ..dense };
+                let convolution = Convolution { stride: 2, ..convolution };
                 Self {
                     shape: [n, h / 2 * 2, w / 2 * 2, c],
                     outputs: 2 * outputs,
                     size: 1,
                     banks: 2,
-                    dense,
+                    convolution,
                     permuted,
                 }
             })
@@ -46,40 +46,43 @@ impl Case for DenseConvolutions {
     }
 
     fn op(&self) -> Box<Op> {
-        let Self { shape, outputs, size, banks, dense, permuted } = self.clone();
+        let Self { shape, outputs, size, banks, convolution, permuted } = self.clone();
         Box::new(move |kernels, inputs| {
             let [x, weight]: [Tensor<1>; 2] = inputs.try_into().unwrap();
             let weight = weight.reshape([outputs, shape[3], size, size]);
-            dense.forward(kernels, images(x, shape, permuted), weight.chunk(banks, 0)).0
+            convolution.forward(kernels, images(x, shape, permuted), weight.chunk(banks, 0)).0
         })
     }
 }
 
 #[test]
-fn a_dense_convolution_equals_plain_ops() {
-    equals_plain_ops::<DenseConvolutions>();
+fn a_convolution_equals_plain_ops() {
+    equals_plain_ops::<Convolutions>();
 }
 
 #[test]
-fn a_dense_convolution_does_not_depend_on_threads() {
-    does_not_depend_on_threads::<DenseConvolutions>();
+fn a_convolution_does_not_depend_on_threads() {
+    does_not_depend_on_threads::<Convolutions>();
 }
 
 #[test]
-fn a_dense_convolution_tracks_each_input_alone() {
-    tracks_each_input_alone::<DenseConvolutions>();
+fn a_convolution_tracks_each_input_alone() {
+    tracks_each_input_alone::<Convolutions>();
 }
 
 /// Without the ReLU, at whose corner finite differences say nothing.
 #[derive(Clone, Debug)]
-struct SmoothDense(DenseConvolutions);
+struct SmoothConvolution(Convolutions);
 
-impl Case for SmoothDense {
+impl Case for SmoothConvolution {
     fn strategy() -> BoxedStrategy<Self> {
-        let smooth = |case: DenseConvolutions| {
-            Self(DenseConvolutions { dense: Dense { relu: false, ..case.dense }, ..case })
+        let smooth = |case: Convolutions| {
+            Self(Convolutions {
+                convolution: Convolution { relu: false, ..case.convolution },
+                ..case
+            })
         };
-        DenseConvolutions::strategy().prop_map(smooth).boxed()
+        Convolutions::strategy().prop_map(smooth).boxed()
     }
 
     fn inputs(&self) -> Vec<Vec<f32>> {
@@ -92,19 +95,19 @@ impl Case for SmoothDense {
 }
 
 #[test]
-fn a_dense_convolution_agrees_with_finite_differences() {
-    agrees_with_finite_differences::<SmoothDense>(0.01);
+fn a_convolution_agrees_with_finite_differences() {
+    agrees_with_finite_differences::<SmoothConvolution>(0.01);
 }
 
 /// The moments that it takes on the way are those of its output.
 #[test]
-fn a_dense_convolution_knows_the_moments_of_its_output() {
+fn a_convolution_knows_the_moments_of_its_output() {
     for (name, device) in crate::devices::all() {
         runner(8)
-            .run(&DenseConvolutions::strategy(), |case| {
+            .run(&Convolutions::strategy(), |case| {
                 let [x, weight] = [0, 1].map(|i| vector(&case.inputs()[i], &device));
-                let DenseConvolutions { shape, outputs, size, banks, dense, .. } = case;
-                let (z, moments) = Dense { moments: true, ..dense }.forward(
+                let Convolutions { shape, outputs, size, banks, convolution, .. } = case;
+                let (z, moments) = Convolution { moments: true, ..convolution }.forward(
                     Kernels::Fused,
                     x.reshape(shape),
                     weight.reshape([outputs, shape[3], size, size]).chunk(banks, 0),
@@ -125,9 +128,9 @@ fn every_pair_of_narrow_widths_equals_plain_ops() {
     let cpu = Device::flex();
     for (inputs, outputs) in [2, 4, 8, 16].into_iter().flat_map(|i| [2, 4, 8, 16].map(|o| (i, o))) {
         for (size, stride, banks) in [(1, 1, 1), (1, 2, 1), (1, 2, 2), (3, 1, 1), (3, 2, 1)] {
-            let dense = Dense { relu: true, stride, moments: false };
+            let convolution = Convolution { relu: true, stride, moments: false };
             let shape = [2, 6, 6, inputs];
-            let case = DenseConvolutions { shape, outputs, size, banks, dense, permuted: false };
+            let case = Convolutions { shape, outputs, size, banks, convolution, permuted: false };
             let (inputs, op) = (case.inputs(), case.op());
             let reference = evaluate(Kernels::Composed, &cpu, &inputs, &op);
             let found = evaluate(Kernels::Fused, &cpu, &inputs, &op);

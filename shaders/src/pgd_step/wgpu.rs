@@ -4,31 +4,31 @@ use burn::backend::TensorMetadata;
 use burn::backend::wgpu::{CubeBackend, CubeTensor};
 use burn::tensor::Shape;
 
-use super::{Climb, ClimbOps};
+use super::{PgdStep, PgdStepOps};
 use crate::wgpu::{Program, contiguous, empty};
 
-impl ClimbOps for CubeBackend {
-    fn climb(
+impl PgdStepOps for CubeBackend {
+    fn pgd_step(
         p: CubeTensor,
         current: CubeTensor,
         gradient: CubeTensor,
-        climb: Climb,
+        pgd_step: PgdStep,
     ) -> (CubeTensor, CubeTensor) {
         let (p, current, gradient) = (contiguous(p), contiguous(current), contiguous(gradient));
         let (displaced, clipped) = (empty(&p, p.shape()), empty(&p, p.shape()));
         let buffers = [&p, &current, &gradient, &displaced, &clipped];
-        program(&p.shape(), climb).launch(&buffers);
+        program(&p.shape(), pgd_step).launch(&buffers);
         (displaced, clipped)
     }
 }
 
 /// Compiled anew for every epoch, which has an ε of its own; as a buffer it would be an upload for every
 /// step of an attack.
-fn program(shape: &Shape, climb: Climb) -> Program {
-    Program::new("climb", include_str!("climb.wgsl"), shape[0])
+fn program(shape: &Shape, pgd_step: PgdStep) -> Program {
+    Program::new("pgd_step", include_str!("pgd_step.wgsl"), shape[0])
         .sizes([("operations", shape[1])])
-        .constant("length", format!("{:e}", climb.length))
-        .constant("epsilon", format!("{:e}", climb.epsilon))
+        .constant("length", format!("{:e}", pgd_step.length))
+        .constant("epsilon", format!("{:e}", pgd_step.epsilon))
 }
 
 #[cfg(test)]
@@ -38,7 +38,7 @@ mod tests {
     #[test]
     fn every_template_is_valid_wgsl() {
         for (length, epsilon) in [(0.0857, 0.3), (0.0, 0.0), (1e-9, 2.0)] {
-            let program = program(&Shape::from([14, 7]), Climb { length, epsilon });
+            let program = program(&Shape::from([14, 7]), PgdStep { length, epsilon });
             assert_eq!(program.validate(), Ok(()), "{program:?}");
         }
     }

@@ -8,15 +8,15 @@ use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::tensor::FloatTensor;
 
-use super::{DenseGradients, DenseOps, Sizes};
+use super::{ConvolutionGradients, ConvolutionOps, Sizes};
 
 #[derive(Debug)]
-struct DenseBackward;
+struct ConvolutionBackward;
 
 /// x, the weights and the sizes.
 type State<B> = (FloatTensor<B>, FloatTensor<B>, Sizes);
 
-impl<B: DenseOps + DenseGradients> Backward<B, 2> for DenseBackward {
+impl<B: ConvolutionOps + ConvolutionGradients> Backward<B, 2> for ConvolutionBackward {
     type State = State<B>;
 
     fn backward(self, ops: Ops<State<B>, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
@@ -24,33 +24,39 @@ impl<B: DenseOps + DenseGradients> Backward<B, 2> for DenseBackward {
         let gradient = grads.consume::<B>(&ops.node);
         let [x_node, weight_node] = ops.parents;
         if let Some(node) = x_node {
-            let for_x = B::dense_x_gradient(x.clone(), weight, gradient.clone(), sizes);
+            let for_x = B::convolution_x_gradient(x.clone(), weight, gradient.clone(), sizes);
             grads.register::<B>(node.id, for_x);
         }
         if let Some(node) = weight_node {
-            grads.register::<B>(node.id, B::dense_weight_gradient(x, gradient, sizes));
+            grads.register::<B>(node.id, B::convolution_weight_gradient(x, gradient, sizes));
         }
     }
 }
 
-impl<B: DenseOps + DenseGradients, C: CheckpointStrategy> DenseOps for Autodiff<B, C> {
-    fn dense(x: FloatTensor<Self>, weight: FloatTensor<Self>, sizes: Sizes) -> FloatTensor<Self> {
-        track::<B, C, _>(x, weight, sizes, |x, weight| (B::dense(x, weight, sizes), ())).0
+impl<B: ConvolutionOps + ConvolutionGradients, C: CheckpointStrategy> ConvolutionOps
+    for Autodiff<B, C>
+{
+    fn convolution(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        sizes: Sizes,
+    ) -> FloatTensor<Self> {
+        track::<B, C, _>(x, weight, sizes, |x, weight| (B::convolution(x, weight, sizes), ())).0
     }
 
-    fn dense_and_moments(
+    fn convolution_and_moments(
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         sizes: Sizes,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        let compute = |x, weight| B::dense_and_moments(x, weight, sizes);
+        let compute = |x, weight| B::convolution_and_moments(x, weight, sizes);
         let (z, moments) = track::<B, C, _>(x, weight, sizes, compute);
         (z, FloatTensor::<Self>::new(moments))
     }
 }
 
 /// Computes the op and puts its output into the graph; what else it gives stays outside.
-fn track<B: DenseOps + DenseGradients, C: CheckpointStrategy, T>(
+fn track<B: ConvolutionOps + ConvolutionGradients, C: CheckpointStrategy, T>(
     x: FloatTensor<Autodiff<B, C>>,
     weight: FloatTensor<Autodiff<B, C>>,
     sizes: Sizes,
@@ -60,7 +66,7 @@ fn track<B: DenseOps + DenseGradients, C: CheckpointStrategy, T>(
     let (weight, weight_node) = weight.into_parts();
     let (z, rest) = compute(x.clone(), weight.clone());
     let nodes = [x_node, weight_node];
-    let z = match DenseBackward.prepare::<C>(nodes).compute_bound().stateful() {
+    let z = match ConvolutionBackward.prepare::<C>(nodes).compute_bound().stateful() {
         OpsKind::Tracked(prep) => prep.finish((x, weight, sizes), z),
         OpsKind::UnTracked(prep) => prep.finish(z),
     };

@@ -5,7 +5,7 @@ use burn::backend::Flex;
 use burn::backend::flex::FlexTensor;
 use macerator::Simd;
 
-use super::{DenseGradients, DenseOps, Sizes};
+use super::{ConvolutionGradients, ConvolutionOps, Sizes};
 use crate::cpu::block::Block;
 use crate::cpu::columns::Columns;
 use crate::cpu::matrix::{Layout, Packed, Pixels, outer, whole_vectors};
@@ -17,31 +17,31 @@ use crate::cpu::{
 use crate::meter;
 use crate::norm::cpu::{image_moments, merge};
 
-impl DenseOps for Flex {
-    fn dense(x: FlexTensor, weight: FlexTensor, sizes: Sizes) -> FlexTensor {
-        let _span = meter::span("dense");
+impl ConvolutionOps for Flex {
+    fn convolution(x: FlexTensor, weight: FlexTensor, sizes: Sizes) -> FlexTensor {
+        let _span = meter::span("convolution");
         forward(x, weight, sizes, false).0.into_tensor(sizes.output_shape())
     }
 
-    fn dense_and_moments(
+    fn convolution_and_moments(
         x: FlexTensor,
         weight: FlexTensor,
         sizes: Sizes,
     ) -> (FlexTensor, FlexTensor) {
-        let _span = meter::span("dense_and_moments");
+        let _span = meter::span("convolution_and_moments");
         let (z, moments) = forward(x, weight, sizes, true);
         (z.into_tensor(sizes.output_shape()), cpu::tensor(moments, [2, sizes.outputs]))
     }
 }
 
-impl DenseGradients for Flex {
-    fn dense_x_gradient(
+impl ConvolutionGradients for Flex {
+    fn convolution_x_gradient(
         x: FlexTensor,
         weight: FlexTensor,
         gradient: FlexTensor,
         sizes: Sizes,
     ) -> FlexTensor {
-        let _span = meter::span("dense_x_gradient");
+        let _span = meter::span("convolution_x_gradient");
         let (x, weight, gradient) = (contiguous(x), contiguous(weight), contiguous(gradient));
         let way = Way::new(values(&weight), sizes);
         let [input, output] = [sizes.image(), sizes.output()];
@@ -56,8 +56,12 @@ impl DenseGradients for Flex {
         cpu::tensor(out, sizes.input_shape())
     }
 
-    fn dense_weight_gradient(x: FlexTensor, gradient: FlexTensor, sizes: Sizes) -> FlexTensor {
-        let _span = meter::span("dense_weight_gradient");
+    fn convolution_weight_gradient(
+        x: FlexTensor,
+        gradient: FlexTensor,
+        sizes: Sizes,
+    ) -> FlexTensor {
+        let _span = meter::span("convolution_weight_gradient");
         let (x, gradient) = (contiguous(x), contiguous(gradient));
         let shape = sizes.weight_shape();
         let [input, output] = [sizes.image(), sizes.output()];

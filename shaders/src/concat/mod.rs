@@ -25,7 +25,7 @@ const PARTS: usize = 7;
 /// # Shapes
 /// - `parts`, at least one: [.., columns of the part]
 /// - output: [.., columns of all]
-pub fn beside<const D: usize>(kernels: Kernels, mut parts: Vec<Tensor<D>>) -> Tensor<D> {
+pub fn concat<const D: usize>(kernels: Kernels, mut parts: Vec<Tensor<D>>) -> Tensor<D> {
     let is_fused = parts.iter().all(|x| kernels.fused_for(x) && x.dims()[D - 1] > 0);
     if !is_fused {
         return Tensor::cat(parts, D - 1);
@@ -41,9 +41,9 @@ fn joined<const D: usize>(parts: &[Tensor<D>]) -> Tensor<D> {
         return part.clone();
     }
     let widths: Vec<usize> = parts.iter().map(|part| part.dims()[D - 1]).collect();
-    let columns = Columns::new(parts[0].dims(), &widths);
+    let columns = ColumnParts::new(parts[0].dims(), &widths);
     let parts = Parts::new(|index| parts[index.min(parts.len() - 1)].clone().into_dispatch());
-    Tensor::from_dispatch(Dispatch::beside(parts, columns))
+    Tensor::from_dispatch(Dispatch::concat(parts, columns))
 }
 
 /// The tensor in pieces of so many columns, which is all of its last dimension. The pieces are not tracked.
@@ -51,7 +51,11 @@ fn joined<const D: usize>(parts: &[Tensor<D>]) -> Tensor<D> {
 /// # Shapes
 /// - `x`: [.., columns]
 /// - outputs: [.., columns of the piece]
-pub fn apart<const D: usize>(kernels: Kernels, x: Tensor<D>, widths: &[usize]) -> Vec<Tensor<D>> {
+pub fn split_with_sizes<const D: usize>(
+    kernels: Kernels,
+    x: Tensor<D>,
+    widths: &[usize],
+) -> Vec<Tensor<D>> {
     let x = x.inner();
     let ends = widths.iter().scan(0, |end, width| {
         *end += width;
@@ -63,8 +67,8 @@ pub fn apart<const D: usize>(kernels: Kernels, x: Tensor<D>, widths: &[usize]) -
     }
     let pieces = |ranges: &[Range<usize>]| {
         let widths: Vec<usize> = ranges.iter().map(Range::len).collect();
-        let columns = Columns { first: ranges[0].start, ..Columns::new(x.dims(), &widths) };
-        let parts = Dispatch::apart(x.clone().into_dispatch(), columns).into_list();
+        let columns = ColumnParts { first: ranges[0].start, ..ColumnParts::new(x.dims(), &widths) };
+        let parts = Dispatch::split_with_sizes(x.clone().into_dispatch(), columns).into_list();
         parts.into_iter().take(ranges.len()).map(Tensor::from_dispatch).collect::<Vec<_>>()
     };
     ranges.chunks(PARTS).flat_map(pieces).collect()
@@ -72,7 +76,7 @@ pub fn apart<const D: usize>(kernels: Kernels, x: Tensor<D>, widths: &[usize]) -
 
 /// Which columns are moved.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Columns {
+pub(crate) struct ColumnParts {
     /// Shape of the whole, of which the last dimension counts `all`.
     shape: Shape,
     /// Where the first part begins in the whole.
@@ -81,7 +85,7 @@ pub(crate) struct Columns {
     widths: Arc<[usize]>,
 }
 
-impl Columns {
+impl ColumnParts {
     /// Parts like `shape` except for their widths.
     fn new<const D: usize>(shape: [usize; D], widths: &[usize]) -> Self {
         Self { shape: shape.into(), first: 0, widths: widths.into() }
@@ -142,20 +146,20 @@ impl<B: Backend> Parts<B> {
 
 /// Side by side.
 #[backend_extension(Cube, Flex, Fusion: cfg(not(target_family = "wasm")), Autodiff)]
-pub(crate) trait ColumnOps: Backend {
+pub(crate) trait ConcatOps: Backend {
     /// The whole.
     #[fusion(meta = |parts, columns| TensorSpec::new(columns.whole(), parts.a.dtype))]
-    fn beside(#[extension_type] parts: Parts<Self>, columns: Columns) -> FloatTensor<Self>;
+    fn concat(#[extension_type] parts: Parts<Self>, columns: ColumnParts) -> FloatTensor<Self>;
 }
 
 /// The way back.
 #[backend_extension(Cube, Flex, Fusion: cfg(not(target_family = "wasm")))]
-pub(crate) trait ColumnGradients: Backend {
+pub(crate) trait ConcatGradients: Backend {
     /// The parts.
     #[fusion(meta = |x, columns| {
         let part = |index| TensorSpec::new(columns.part(index), x.dtype);
         let [a, b, c, d, e, f, g] = std::array::from_fn(part);
         PartsMetadata { a, b, c, d, e, f, g }
     })]
-    fn apart(x: FloatTensor<Self>, columns: Columns) -> Parts<Self>;
+    fn split_with_sizes(x: FloatTensor<Self>, columns: ColumnParts) -> Parts<Self>;
 }

@@ -33,7 +33,7 @@ fn program(part: &Part, is_known: bool) -> Program {
         false => (String::new(), "0.0"),
     };
     let place = part.place();
-    Program::new("part_gradient", include_str!("split.wgsl"), part.shape.iter().product())
+    Program::new("part_gradient", include_str!("split_at.wgsl"), part.shape.iter().product())
         .constant("binding", binding)
         .constant("known", known)
         .sizes([("first", place.start), ("last", place.end)])

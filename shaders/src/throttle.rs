@@ -1,6 +1,6 @@
 //! Keeps the host from running ahead of a software device, which computes on the host's own cores.
 //! While the queue of such a device is full, cubecl's threads spin, and took a third of two cores from
-//! the kernels. With [`follow`] every few launches wait, asleep, until the device has taken up those before
+//! the kernels. With [`enable`] every few launches wait, asleep, until the device has taken up those before
 //! them. On a software Vulkan a DARTS step (4 cells, 8 channels, batch 8, 16×16) takes 0.8 s instead
 //! of 1.0 s (`sdarts bench --device wgpu`, with and without). Off for a GPU, which computes beside the host: to wait there would only keep the threads of the
 //! host from working at the same time.
@@ -20,12 +20,12 @@ thread_local! {
 }
 
 /// From now on launches wait for the device. For a software device; call it before the first tensor.
-pub fn follow() {
+pub fn enable() {
     ON.store(true, Ordering::Relaxed);
 }
 
 /// To be called before every launch on the device of this tensor.
-pub(crate) fn launch(tensor: &CubeTensor) {
+pub(crate) fn before_launch(tensor: &CubeTensor) {
     if !ON.load(Ordering::Relaxed) {
         return;
     }

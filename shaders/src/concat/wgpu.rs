@@ -2,22 +2,22 @@
 
 use burn::backend::wgpu::{CubeBackend, CubeTensor};
 
-use super::{ColumnGradients, ColumnOps, Columns, Parts};
+use super::{ColumnParts, ConcatGradients, ConcatOps, Parts};
 use crate::wgpu::{ACCESS, Program, contiguous, empty};
 
-impl ColumnOps for CubeBackend {
-    fn beside(parts: Parts<Self>, columns: Columns) -> CubeTensor {
+impl ConcatOps for CubeBackend {
+    fn concat(parts: Parts<Self>, columns: ColumnParts) -> CubeTensor {
         let parts = parts.into_list().map(contiguous);
         let whole = empty(&parts[0], columns.whole());
         let mut buffers = vec![&whole];
         buffers.extend(parts.iter().take(columns.widths.len()));
-        program(Way::Beside, &columns, columns.width()).launch(&buffers);
+        program(Way::Concat, &columns, columns.width()).launch(&buffers);
         whole
     }
 }
 
-impl ColumnGradients for CubeBackend {
-    fn apart(x: CubeTensor, columns: Columns) -> Parts<Self> {
+impl ConcatGradients for CubeBackend {
+    fn split_with_sizes(x: CubeTensor, columns: ColumnParts) -> Parts<Self> {
         let x = contiguous(x);
         let all = x.meta.shape().num_elements() / columns.rows().max(1);
         let count = columns.widths.len();
@@ -25,22 +25,22 @@ impl ColumnGradients for CubeBackend {
             (0..count).map(|index| empty(&x, columns.part(index))).collect();
         let mut buffers = vec![&x];
         buffers.extend(&parts);
-        program(Way::Apart, &columns, all).launch(&buffers);
+        program(Way::Split, &columns, all).launch(&buffers);
         Parts::new(|index| parts[index.min(count - 1)].clone())
     }
 }
 
 #[derive(Clone, Copy, PartialEq)]
 enum Way {
-    Beside,
-    Apart,
+    Concat,
+    Split,
 }
 
 /// Moves numbers between parts and a whole of `all` columns.
-fn program(way: Way, columns: &Columns, all: usize) -> Program {
+fn program(way: Way, columns: &ColumnParts, all: usize) -> Program {
     let (name, whole_access, part_access) = match way {
-        Way::Beside => ("beside", "read_write", ACCESS),
-        Way::Apart => ("apart", ACCESS, "read_write"),
+        Way::Concat => ("concat", "read_write", ACCESS),
+        Way::Split => ("split_with_sizes", ACCESS, "read_write"),
     };
     let (mut bindings, mut cases, mut start) = (String::new(), String::new(), 0);
     for (index, width) in columns.widths.iter().enumerate() {
@@ -51,13 +51,13 @@ fn program(way: Way, columns: &Columns, all: usize) -> Program {
         let (end, part) =
             (start + width, format!("part{index}[row * {width}u + column - {start}u]"));
         let moves = match way {
-            Way::Beside => format!("whole[place] = {part};"),
-            Way::Apart => format!("{part} = whole[place];"),
+            Way::Concat => format!("whole[place] = {part};"),
+            Way::Split => format!("{part} = whole[place];"),
         };
         cases += &format!("    if column >= {start}u && column < {end}u {{ {moves} }}\n");
         start = end;
     }
-    Program::new(name, include_str!("columns.wgsl"), columns.rows() * columns.width())
+    Program::new(name, include_str!("concat.wgsl"), columns.rows() * columns.width())
         .constant("whole_access", whole_access)
         .constant("bindings", bindings)
         .constant("cases", cases)
@@ -71,8 +71,8 @@ mod tests {
     #[test]
     fn every_template_is_valid_wgsl() {
         for widths in [&[4][..], &[1, 2, 3], &[16, 1, 3, 9, 25, 2, 7]] {
-            let columns = Columns { first: 3, ..Columns::new([2, 5, 1], widths) };
-            for way in [Way::Beside, Way::Apart] {
+            let columns = ColumnParts { first: 3, ..ColumnParts::new([2, 5, 1], widths) };
+            for way in [Way::Concat, Way::Split] {
                 let program = program(way, &columns, 70);
                 assert_eq!(program.validate(), Ok(()), "{program:?}");
             }

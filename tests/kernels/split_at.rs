@@ -41,7 +41,7 @@ impl Case for Splits {
         let case = self.clone();
         Box::new(move |kernels, mut inputs| {
             let x = images(inputs.remove(0), case.shape, case.permuted);
-            let (first, others) = shaders::split(kernels, x.clone(), case.first);
+            let (first, others) = shaders::split_at(kernels, x.clone(), case.first);
             let both =
                 |first: Tensor<4>, others| Tensor::cat(vec![first.clone() * first, others], 0);
             match case.used {
@@ -55,26 +55,26 @@ impl Case for Splits {
 }
 
 #[test]
-fn a_split_equals_plain_ops() {
+fn split_at_equals_plain_ops() {
     equals_plain_ops::<Splits>();
 }
 
 #[test]
-fn a_split_agrees_with_finite_differences() {
+fn split_at_agrees_with_finite_differences() {
     agrees_with_finite_differences::<Splits>(0.01);
 }
 
 #[test]
-fn a_split_does_not_depend_on_threads() {
+fn split_at_does_not_depend_on_threads() {
     does_not_depend_on_threads::<Splits>();
 }
 
 /// The gradient of a leaf is kept, not handed on.
 #[test]
-fn a_leaf_that_is_split_has_the_gradient_of_both_parts() {
+fn a_leaf_that_is_split_at_an_image_has_the_gradient_of_both_parts() {
     for (name, device) in crate::devices::all() {
         let x = vector(&noise(3 * 8, 1), &device).reshape([3, 2, 2, 2]).autodiff().require_grad();
-        let (first, others) = shaders::split(Kernels::Fused, x.clone(), 1);
+        let (first, others) = shaders::split_at(Kernels::Fused, x.clone(), 1);
         let gradients = (first.sum() * 2.0 + others.sum() * 3.0).backward();
         let expected = [vec![2.0; 8], vec![3.0; 16]].concat();
         assert_eq!(numbers(x.grad(&gradients).unwrap()), expected, "{name}");
