@@ -5,15 +5,15 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The modules of core in the order of the tour in core/src/lib.rs.
-const ORDER: [&str; 23] = [
+const ORDER: [&str; 22] = [
     "config",
-    "genotype",
-    "event",
     "rng",
     "data",
     "nn",
     "optim",
     "ops",
+    "cell",
+    "event",
     "arch",
     "statistics",
     "net",
@@ -25,7 +25,6 @@ const ORDER: [&str; 23] = [
     "landscape",
     "methods",
     "checkpoint",
-    "tabular",
     "search",
     "paper",
     "draw",

@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, HashMap};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 
-use crate::arch::{derive, softmax_rows};
+use crate::arch::softmax_rows;
+use crate::cell::{Choice, Genotype, Rows};
 use crate::config::Config;
 use crate::early_stop::Watch;
-use crate::event::{Architecture, Rows};
-use crate::genotype::Derived;
+use crate::space;
 
 /// Version of the checkpoint format. Readers accept every version up to their own.
 pub const SCHEMA: u32 = 1;
@@ -91,7 +91,7 @@ pub struct Checkpoint {
     /// Settings of the search.
     pub config: Config,
     /// Its architecture tensors.
-    pub architecture: Vec<Architecture>,
+    pub architecture: Vec<Choice>,
     /// Where it stands.
     pub progress: Progress,
     /// Its tensors by name.
@@ -126,7 +126,7 @@ pub enum CheckpointError {
 struct Header {
     schema: u32,
     config: Config,
-    architecture: Vec<Architecture>,
+    architecture: Vec<Choice>,
     progress: Progress,
 }
 
@@ -197,20 +197,20 @@ impl Checkpoint {
     /// What this state derives, or returned to when it stopped early.
     ///
     /// # Errors
-    /// [`CheckpointError::Tensor`] if an architecture tensor is missing.
-    pub fn genotype(&self) -> Result<Derived, CheckpointError> {
+    /// [`CheckpointError::Tensor`] if an architecture tensor is missing, or
+    /// [`CheckpointError::Malformed`] if there is no such space.
+    pub fn genotype(&self) -> Result<Genotype, CheckpointError> {
         let verdict = self.progress.watch.verdict();
         if let Some(verdict) = verdict.filter(|_| !self.config.early_stop.simulate) {
             return Ok(verdict.genotype.clone());
         }
-        let rows = |tensor: &Architecture| {
-            let columns = tensor.edges.first().map_or(0, |edge| edge.operations.len());
-            let shape = [tensor.edges.len(), columns];
-            Ok(softmax_rows(&self.array(&alpha_name(&tensor.name), &shape)?.rows()))
+        let space = space::find(&self.config.search.space).map_err(malformed)?;
+        let rows = |choice: &Choice| {
+            Ok(softmax_rows(&self.array(&alpha_name(&choice.name), &choice.shape())?.rows()))
         };
         let probabilities: Result<Vec<Rows>, CheckpointError> =
             self.architecture.iter().map(rows).collect();
-        Ok(derive(&self.architecture, &probabilities?))
+        Ok(space.derive(&probabilities?))
     }
 }
 

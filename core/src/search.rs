@@ -23,21 +23,21 @@ mod state;
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use crate::arch::{derive, probabilities};
+use crate::arch::probabilities;
 use crate::architect::{Unrolling, first_order, second_order};
+use crate::cell::Genotype;
 use crate::checkpoint::{Phase, Progress};
 use crate::config::{self, Config, Order};
 use crate::data::{Batch, Batches, ImageShape};
 use crate::event::{EpochStarted, Event, Finished, Started};
-use crate::genotype::Derived;
 use crate::methods::{self, Hook};
 use crate::net::{Examples, Model, NetShape, Point};
 use crate::nn::{Randomness, drop_path};
 use crate::optim::{adam, clip, cosine, sgd};
 use crate::perturb::{Perturbation, epsilon};
 use crate::rng::{Stream, Streams};
-use crate::space;
-use crate::tabular::{Table, TableError};
+use crate::space::table::{Table, TableError};
+use crate::space::{self, Space};
 use parts::{Perturbed, Work};
 use report::StepReport;
 use state::State;
@@ -54,6 +54,7 @@ pub struct Search {
     config: Config,
     perturbation: Perturbation,
     hook: Option<Hook>,
+    space: &'static Space,
     model: Model,
     streams: Streams,
     device: Device,
@@ -89,13 +90,15 @@ impl Search {
             channels: config.search.channels,
             stem_multiplier: config.search.stem_multiplier,
         };
-        let network = space::find(&config.search.space)?.supernet(shape)?;
+        let space = space::find(&config.search.space)?;
+        let network = space.supernet(shape)?;
         let streams = Streams::new(config.seed);
         let state = State::initial(network.as_ref(), config.alpha.init_scale, &streams, device);
         let method = methods::find(&config.search.method)?;
         Ok(Self {
             perturbation: method.perturbation,
             hook: method.hook,
+            space,
             model: Model { network, kernels: kernels(config) },
             config: config.clone(),
             streams,
@@ -127,7 +130,7 @@ impl Search {
     /// # Errors
     /// If it is not a table of all cells of this space.
     pub fn set_table(&mut self, table: Table) -> Result<(), TableError> {
-        table.covers(self.model.network.architecture())?;
+        table.covers(self.space)?;
         self.table = Some(table);
         Ok(())
     }
@@ -169,7 +172,7 @@ impl Search {
             config: self.config.clone(),
             device: self.device_label.clone(),
             parameters: self.model.network.layout().weight_count(),
-            architecture: self.model.network.architecture().to_vec(),
+            choices: self.model.network.architecture().to_vec(),
             steps_per_epoch: self.steps_per_epoch,
         }
     }
@@ -183,16 +186,16 @@ impl Search {
     ///
     /// # Errors
     /// If the device failed.
-    pub async fn genotype(&self) -> Result<Derived, SearchError> {
+    pub async fn genotype(&self) -> Result<Genotype, SearchError> {
         match self.stopped() {
             Some(verdict) => Ok(verdict.genotype.clone()),
             None => self.derived_now().await,
         }
     }
 
-    async fn derived_now(&self) -> Result<Derived, SearchError> {
+    async fn derived_now(&self) -> Result<Genotype, SearchError> {
         let rows = self.state.rows(&probabilities(&self.state.alpha)).await?;
-        Ok(derive(self.model.network.architecture(), &rows))
+        Ok(self.space.derive(&rows))
     }
 
     /// The network, as a function of weights and architecture.

@@ -3,12 +3,13 @@
 use burn::tensor::Tensor;
 
 use super::{Search, SearchError, collapse};
-use crate::arch::{derive, parameter_free_share, probabilities};
+use crate::arch::probabilities;
+use crate::cell::Cell;
 use crate::checkpoint::Phase;
 use crate::data::Batches;
 use crate::event::{Anytime, EpochFinished, Event};
 use crate::nn::read;
-use crate::tabular::Standing;
+use crate::space::table::Standing;
 
 impl Search {
     /// Evaluates and says how the epoch was, whose last piece of work began at `began`.
@@ -20,7 +21,7 @@ impl Search {
         let (valid_loss, valid_accuracy) = self.evaluate(batches).await?;
         let alpha = self.state.rows(&self.state.alpha).await?;
         let probabilities = self.state.rows(&probabilities(&self.state.alpha)).await?;
-        let genotype = derive(self.model.network.architecture(), &probabilities);
+        let genotype = self.space.derive(&probabilities);
         let (learning_rate, epsilon) = (self.learning_rate(), self.epsilon());
         let progress = &mut self.progress;
         progress.seconds += (self.clock)() - began;
@@ -36,7 +37,7 @@ impl Search {
             valid_accuracy,
             alpha,
             probabilities,
-            parameter_free: genotype.genes().into_iter().map(parameter_free_share).collect(),
+            parameter_free: genotype.cells.iter().map(Cell::parameter_free).collect(),
             genotype,
             seconds: progress.seconds,
         }))
@@ -66,7 +67,7 @@ impl Search {
     pub(super) async fn anytime(&mut self) -> Result<Option<Event>, SearchError> {
         self.progress.phase = Phase::Hessian;
         let Some(table) = &self.table else { return Ok(None) };
-        let architecture = self.genotype().await?.to_python();
+        let architecture = self.space.encode(&self.genotype().await?);
         let (epoch, standing) = (self.progress.epoch, table.find(&architecture));
         let event = |Standing { accuracy: test_accuracy, rank, cells, regret }| {
             Event::Anytime(Anytime { epoch, architecture, test_accuracy, rank, cells, regret })
@@ -77,17 +78,16 @@ impl Search {
     /// A warning, if skip connections have taken over since the last epoch.
     pub(super) async fn alarm(&mut self) -> Result<Option<Event>, SearchError> {
         let rows = self.state.rows(&probabilities(&self.state.alpha)).await?;
-        let architecture = self.model.network.architecture();
-        let genotype = derive(architecture, &rows);
-        let genes = genotype.genes().first().copied().unwrap_or_default();
-        let message = match (architecture.first(), rows.first()) {
-            (Some(cell), Some(rows)) => collapse::message(genes, cell, rows),
+        let (choices, genotype) = (self.model.network.architecture(), self.space.derive(&rows));
+        let watched = genotype.cells.first();
+        let message = match (watched, choices.first(), rows.first()) {
+            (Some(cell), Some(choice), Some(rows)) => collapse::message(cell, choice, rows),
             _ => None,
         };
         let epoch = self.progress.epoch;
         let news = message.filter(|_| !self.progress.alarmed);
-        self.progress.alarmed =
-            collapse::has_happened(genes) && (self.progress.alarmed || news.is_some());
+        self.progress.alarmed = watched.is_some_and(collapse::has_happened)
+            && (self.progress.alarmed || news.is_some());
         let over = epoch + 1 == self.config.search.epochs || self.stopped().is_some();
         self.progress.phase = if over { Phase::Finish } else { Phase::EpochStart };
         self.progress.epoch = epoch + 1;

@@ -6,9 +6,10 @@ use serde::Serialize;
 
 use super::{Search, SearchError};
 use crate::arch::probabilities;
+use crate::cell::Rows;
 use crate::checkpoint::Phase;
 use crate::data::{Batches, StepBatches};
-use crate::event::{Event, Rows};
+use crate::event::Event;
 use crate::net::Examples;
 use crate::nn::{Randomness, read};
 use crate::perturb::{Attacked, Objective as _, Perturbation, displaced};
@@ -32,8 +33,8 @@ pub(super) struct Perturbed {
     pub attacked: Option<Attacked>,
 }
 
-/// What one part of a search did. Lists have one entry for every architecture tensor, rows as in
-/// [`crate::event::Architecture`].
+/// What one part of a search did. Lists have one entry for every choice, rows as in
+/// [`crate::cell::Choice`].
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "part", rename_all = "snake_case")]
 #[expect(clippy::large_enum_variant, reason = "parts live one at a time")]

@@ -7,9 +7,9 @@ use rand_pcg::Pcg64;
 
 use super::{Search, SearchError};
 use crate::arch::initial_alpha;
+use crate::cell::Rows;
 use crate::checkpoint::{Array, Checkpoint, CheckpointError, alpha_name, to_safetensors};
 use crate::config::{Config, layers};
-use crate::event::{Architecture, Rows};
 use crate::net::{Point, Supernet};
 use crate::nn::{Layout, ReadError, read};
 use crate::optim::Moments;
@@ -186,7 +186,7 @@ fn restored(
     };
     let (mut alpha, mut adam) = (Vec::new(), Vec::new());
     for tensor in architecture {
-        let shape = shape(tensor);
+        let shape = tensor.shape();
         let [first, second] = moment_names(&tensor.name);
         alpha.push(matrix(&alpha_name(&tensor.name), shape)?);
         adam.push(Moments { first: matrix(&first, shape)?, second: matrix(&second, shape)? });
@@ -217,10 +217,6 @@ fn named_arrays(layout: &Layout, weights: &[f32], statistics: &[f32]) -> BTreeMa
         }
     }
     arrays
-}
-
-fn shape(tensor: &Architecture) -> [usize; 2] {
-    [tensor.edges.len(), tensor.edges.first().map_or(0, |edge| edge.operations.len())]
 }
 
 fn moment_names(tensor: &str) -> [String; 2] {
