@@ -8,8 +8,8 @@ use rand_pcg::Pcg64;
 use shaders::Kernels;
 use smoothdarts::arch::probabilities;
 use smoothdarts::architect::{Unrolling, first_order, second_order};
+use smoothdarts::cell::{Choice, ChoiceKind, Row};
 use smoothdarts::config::WeightsOptimiser;
-use smoothdarts::event::{Architecture, Edge};
 use smoothdarts::net::{Examples, Model, Point, Supernet};
 use smoothdarts::nn::{Builder, Init, Layout, Pass, Wanted, WeightId};
 use smoothdarts::rng::{Stream, Streams, normal};
@@ -22,7 +22,7 @@ const BATCH: usize = 16;
 /// One edge with two candidates: x ↦ tanh(xA) and x ↦ sin(xB); then a linear layer.
 struct Tiny {
     layout: Layout,
-    architecture: Vec<Architecture>,
+    architecture: Vec<Choice>,
     ids: [WeightId; 3],
 }
 
@@ -35,9 +35,10 @@ impl Tiny {
             builder.weight("b", &[INPUTS, HIDDEN], Init::FanIn(INPUTS)),
             builder.weight("c", &[HIDDEN, CLASSES], Init::FanIn(1)),
         ];
-        let operations = vec!["tanh".to_owned(), "sin".to_owned()];
-        let edges = vec![Edge { node: 2, source: 0, operations }];
-        let architecture = vec![Architecture { name: "normal".to_owned(), edges }];
+        let options = vec!["tanh".to_owned(), "sin".to_owned()];
+        let rows = vec![Row { node: 2, source: 0, options }];
+        let kind = ChoiceKind::Operation;
+        let architecture = vec![Choice { name: "normal".to_owned(), kind, rows }];
         Self { layout, architecture, ids }
     }
 }
@@ -46,7 +47,7 @@ impl Supernet for Tiny {
     fn layout(&self) -> &Layout {
         &self.layout
     }
-    fn architecture(&self) -> &[Architecture] {
+    fn architecture(&self) -> &[Choice] {
         &self.architecture
     }
     fn multiply_adds(&self, _: usize, wanted: Wanted) -> u64 {
