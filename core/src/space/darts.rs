@@ -42,7 +42,7 @@
 //!
 //! `alpha` and `probabilities` have the tensors `normal` and `reduce`, 14 rows each: edge (node,
 //! source) for node 2 to 5 and all sources before it. `genotype` is the tuple of the Python code
-//! bases. `parameter_free` counts skip connections, pooling, noise and `none` among the eight
+//! bases. `parameter_free` is the share of skip connections, pooling and noise among the eight
 //! operations of each cell; the paper reports that of the normal cell (Table 5). Width and depth
 //! are those of its §7.4. No table of true accuracies exists: accuracies of such cells are known
 //! only by training them.

@@ -32,8 +32,8 @@
 //!
 //! `alpha` and `probabilities` have one tensor, `edges`, of six rows: edge (node, source) for node
 //! 1 to 3 and all sources before it, state 0 being the input. `genotype` is the string of the
-//! benchmark. `parameter_free` counts skip connections, pooling and `none` among the six
-//! operations. Width and depth do not exist: nothing is concatenated. An event `anytime` tells the
+//! benchmark. `parameter_free` is the share of skip connections, pooling and `none` among the
+//! six operations. Width and depth do not exist: nothing is concatenated. An event `anytime` tells the
 //! test accuracy, the rank among all cells and the regret of the cell that would be derived, where
 //! a table was given.
 
