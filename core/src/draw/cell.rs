@@ -86,12 +86,6 @@ impl Line<'_> {
         self.operation() == NONE
     }
 
-    /// Of the group of its parts.
-    fn class(&self, class: &str) -> String {
-        let pale = if self.is_none() { " opacity=\"0.45\"" } else { "" };
-        format!("class=\"{class}\"{pale}")
-    }
-
     fn stroke(&self, svg: &mut Svg, layout: &Layout) {
         let look = colour::of(self.operation());
         let data = layout.edge(self.edge.source, self.node, self.port, self.twin);
@@ -106,7 +100,8 @@ impl Line<'_> {
             }
             false => String::new(),
         };
-        svg.open(&self.class(look.class));
+        let pale = if self.is_none() { " opacity=\"0.45\"" } else { "" };
+        svg.open(&format!("class=\"{}\"{pale}", look.class));
         svg.title(&self.words());
         // The edge of the background colour lets crossing lines pass over each other.
         svg.path("sd-casing", &data, &format!("stroke-width=\"{}\"", number(width + 4.0)));
@@ -118,9 +113,14 @@ impl Line<'_> {
         let look = colour::of(self.operation());
         let place = layout.pill(self.node, self.port);
         let class = format!("sd-pill sd-outline {}", look.class);
-        svg.open(&self.class("sd-gene"));
+        svg.open("class=\"sd-gene\"");
         svg.title(&self.words());
         let dashes = if look.dashed { " stroke-dasharray=\"5 3\"" } else { "" };
+        // Only its outline is pale: its ground has to hide the line behind the word.
+        let (ink, pale) = match self.is_none() {
+            true => ("sd-muted", " stroke-opacity=\"0.45\""),
+            false => ("sd-ink", ""),
+        };
         let radius = number(place.height / 2.0);
         svg.path(
             &class,
@@ -131,9 +131,9 @@ impl Line<'_> {
                 w = number(place.width - place.height),
                 h = number(place.height),
             ),
-            &format!("stroke-width=\"1.5\"{dashes}"),
+            &format!("stroke-width=\"1.5\"{dashes}{pale}"),
         );
-        svg.text("sd-ink", middle(place), Anchor::Middle, &shorten(self.operation(), 13));
+        svg.text(ink, middle(place), Anchor::Middle, &shorten(self.operation(), 13));
         svg.close();
     }
 

@@ -12,9 +12,12 @@ use crate::cell::{Cell, Choice, Row, Rows};
 use crate::ops::NONE;
 
 const MARGIN: f64 = 16.0;
-/// Size of a state, and the way from one to the next.
+/// Size of a state, and the shortest way from one to the next.
 const STATE: (f64, f64) = (80.0, 26.0);
 const STEP: f64 = 92.0;
+/// The way from the first state to the last is at least that of a cell of four nodes, so that the
+/// text of all pictures is equally large on a page.
+const WAY: f64 = 5.0 * STEP;
 /// Room above the arcs.
 const TOP: f64 = 40.0;
 /// Rise of an arc to the next state, and for every state that it passes over.
@@ -26,8 +29,8 @@ const LEGEND: f64 = 20.0;
 /// Draws a choice of operations with these probabilities. `derived` is the cell that is derived from
 /// them; it tells which edges are kept and what the states are called.
 pub fn draw(choice: &Choice, probabilities: &Rows, derived: &Cell) -> String {
-    let states = choice.rows.iter().map(|edge| edge.node + 1).max().unwrap_or(2);
-    let width = 2.0 * MARGIN + STATE.0 + STEP * (states - 1) as f64;
+    let states = states(choice);
+    let width = left(choice, states - 1) + STATE.0 + MARGIN;
     let longest = choice.rows.iter().map(|edge| edge.node - edge.source).max().unwrap_or(1);
     let base = TOP + RISE.0 + RISE.1 * longest as f64;
     let places = legend(choice, width);
@@ -39,7 +42,7 @@ pub fn draw(choice: &Choice, probabilities: &Rows, derived: &Cell) -> String {
     svg.text("sd-ink sd-large sd-strong", (MARGIN, 24.0), Anchor::Start, &title);
     bundles(&mut svg, choice, probabilities, derived, base);
     for state in 0..states {
-        let place = Rect { x: left(state), y: base, width: STATE.0, height: STATE.1 };
+        let place = Rect { x: left(choice, state), y: base, width: STATE.0, height: STATE.1 };
         svg.rect("sd-box", place, 6.0, "");
         let middle = (place.x + STATE.0 / 2.0, base + 17.0);
         svg.label("sd-ink", middle, &derived.label(state));
@@ -50,8 +53,14 @@ pub fn draw(choice: &Choice, probabilities: &Rows, derived: &Cell) -> String {
     svg.finish()
 }
 
-fn left(state: usize) -> f64 {
-    MARGIN + STEP * state as f64
+fn states(choice: &Choice) -> usize {
+    choice.rows.iter().map(|edge| edge.node + 1).max().unwrap_or(2)
+}
+
+/// Left side of a state.
+fn left(choice: &Choice, state: usize) -> f64 {
+    let step = STEP.max(WAY / states(choice).saturating_sub(1).max(1) as f64);
+    MARGIN + step * state as f64
 }
 
 fn bundles(svg: &mut Svg, choice: &Choice, probabilities: &Rows, derived: &Cell, base: f64) {
@@ -81,7 +90,7 @@ fn bundles(svg: &mut Svg, choice: &Choice, probabilities: &Rows, derived: &Cell,
 /// first, then those that go out, the farthest target first. So nested arcs do not cross.
 fn slot(choice: &Choice, state: usize, is_before: impl Fn(&Row) -> bool) -> f64 {
     let before = choice.rows.iter().filter(|edge| is_before(edge)).count();
-    left(state) + (before as f64 + 0.5) * width_of_slot(choice, state)
+    left(choice, state) + (before as f64 + 0.5) * width_of_slot(choice, state)
 }
 
 /// State that the edge of a row ends in, and the state that it reads.
