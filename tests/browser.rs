@@ -115,7 +115,13 @@ fn a_session_goes_on_from_its_snapshot_with_its_events() {
 
 #[test]
 fn every_figure_of_a_finished_search_has_a_picture_and_numbers() {
-    let mut config = tiny::config("s2", "sdarts-adv");
+    every_figure(tiny::config("s2", "sdarts-adv"));
+    let mut config = tiny::config("nasbench201", "sdarts-rs");
+    config.search.cells = 5;
+    every_figure(config);
+}
+
+fn every_figure(mut config: Config) {
     config.hessian.every = 1;
     let (events, _) = tiny::whole(&config);
     let line = |event| format!("{}\n", serde_json::to_string(event).unwrap());
@@ -127,7 +133,9 @@ fn every_figure_of_a_finished_search_has_a_picture_and_numbers() {
         assert!(picture.starts_with("<svg") && picture.contains("<title>"), "{}", figure.name);
         assert!((figure.table)(&story).unwrap().lines().count() > 1, "{}", figure.name);
     }
-    assert!(story.status().finished && story.genotype().is_some());
+    let status = story.status();
+    assert!(status.finished && story.genotype().is_some());
+    assert!(status.parameter_free.is_some() && status.skips.is_some());
 }
 
 /// The noise operation of S4 would tell of a random stream that a measurement moved.

@@ -1,11 +1,12 @@
 //! The layers of a config and the file config.toml.
 
 use serde_json::{Value, json};
+use smoothdarts::cell::codec::darts;
+use smoothdarts::cell::published;
 use smoothdarts::config::layers::{
     LayerError, Origin, Resolved, Resolver, differences, sections, settings,
 };
 use smoothdarts::config::{Config, Mode, Projection, SETTINGS, presets};
-use smoothdarts::genotype::published;
 use smoothdarts::{data, method, ops, space};
 
 fn file() -> Origin {
@@ -196,10 +197,11 @@ fn only_settings_that_change_a_result_make_configs_different() {
 fn every_published_genotype_is_whole_and_uses_known_operations() {
     for published in published::ALL {
         let genotype = published.genotype();
-        assert_eq!((genotype.normal.len(), genotype.reduce.len()), (8, 8), "{}", published.name);
+        let [normal, reduce] = &genotype.cells[..] else { panic!("{}", published.name) };
+        assert_eq!((normal.edges().count(), reduce.edges().count()), (8, 8), "{}", published.name);
         genotype.validate().unwrap_or_else(|error| panic!("{}: {error}", published.name));
-        for gene in genotype.normal.iter().chain(&genotype.reduce) {
-            assert!(ops::find(&gene.operation).is_some(), "{}: {gene:?}", published.name);
+        for operation in normal.operations().chain(reduce.operations()) {
+            assert!(ops::find(operation).is_some(), "{}: {operation}", published.name);
         }
     }
 }
@@ -208,7 +210,7 @@ fn every_published_genotype_is_whole_and_uses_known_operations() {
 fn published_genotypes_are_those_of_the_papers() {
     let find = |name: &str| {
         let row = published::ALL.iter().find(|row| row.name == name).unwrap();
-        row.genotype().to_python()
+        darts::to_python(&row.genotype()).unwrap()
     };
     assert_eq!(
         find("DARTS_V2"),

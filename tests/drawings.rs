@@ -10,12 +10,12 @@ mod xml;
 
 use std::collections::BTreeSet;
 
+use smoothdarts::cell::codec::nb201;
 use smoothdarts::draw::chart::{self, Axis, Chart, Mark, Series, Unit};
 use smoothdarts::draw::heatmap::{self, Scale};
 use smoothdarts::draw::history::History;
 use smoothdarts::draw::{cell, colour, csv, figures};
 use smoothdarts::event::Event;
-use smoothdarts::genotype::{Derived, Structure};
 use smoothdarts::ops;
 
 /// A name that closes what it stands in and opens what it wants.
@@ -41,13 +41,13 @@ fn charts(history: &History) -> Vec<Chart> {
 /// Every picture of a run.
 fn pictures(history: &History) -> Vec<String> {
     let mut pictures: Vec<String> = charts(history).iter().map(chart::draw).collect();
-    for kind in cell::Kind::ALL {
+    for (index, choice) in history.choices().iter().enumerate() {
         let scales = [Scale::One, Scale::Fitted];
         pictures
-            .extend(scales.iter().filter_map(|&scale| heatmap::draw(history, kind.name(), scale)));
+            .extend(scales.iter().filter_map(|&scale| heatmap::draw(history, &choice.name, scale)));
         if let Some(genotype) = history.genotype() {
-            pictures.push(cell::draw(genotype, kind, None));
-            pictures.push(cell::draw(genotype, kind, history.probabilities(kind.name())));
+            pictures.push(cell::draw(&genotype.cells[index], None));
+            pictures.push(cell::draw(&genotype.cells[index], history.latest(index)));
         }
     }
     pictures
@@ -104,8 +104,7 @@ fn a_chart_looks_as_it_did() {
 fn cells_without_width_and_depth_have_no_chart_of_them() {
     let mut history = History::from_events(story::events(2));
     assert_eq!(figures::shape(&history).unwrap().series[1].points.len(), 2);
-    let structure: Structure = BENCH201_CELL.parse().unwrap();
-    let derived = Derived::Structure(structure);
+    let derived = nb201::decode(BENCH201_CELL).unwrap();
     history.epochs.iter_mut().for_each(|epoch| epoch.genotype = derived.clone());
     assert!(figures::shape(&history).is_none());
 }
@@ -254,7 +253,7 @@ fn names_from_outside_stay_text_in_every_picture() {
     charts[0].series[0].name = HOSTILE.to_owned();
     charts[0].marks = vec![Mark { x: 1.0, message: HOSTILE.to_owned() }];
     if let Some(started) = &mut history.started {
-        started.architecture[0].name = HOSTILE.to_owned();
+        started.choices[0].name = HOSTILE.to_owned();
     }
     let mut pictures = pictures(&history);
     pictures.extend(heatmap::draw(&history, HOSTILE, Scale::One));
@@ -325,8 +324,9 @@ fn curves_read_back_to_the_numbers_of_the_events() {
             let (operation, source) = gene.rsplit_once(' ').unwrap();
             (operation.to_owned(), source.parse::<usize>().unwrap())
         });
-        let told =
-            epoch.genotype.genes()[1].iter().map(|gene| (gene.operation.clone(), gene.source));
+        let told = epoch.genotype.cells[1]
+            .edges()
+            .map(|(_, edge)| (edge.operation.clone().unwrap(), edge.source));
         assert!(genes.eq(told));
     }
 }

@@ -3,6 +3,7 @@
 mod arithmetic;
 mod bench;
 mod browser;
+mod cells;
 mod cli;
 mod command;
 mod config;

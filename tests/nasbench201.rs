@@ -4,14 +4,14 @@ use std::path::Path;
 
 use pollster::block_on;
 use proptest::prelude::*;
-use smoothdarts::arch::derive;
+use smoothdarts::cell::codec::nb201;
+use smoothdarts::cell::{Edge, Genotype, GenotypeError, Node};
 use smoothdarts::config::Config;
-use smoothdarts::event::{Anytime, Architecture, Event, Finished};
-use smoothdarts::genotype::{Derived, Gene, Structure, StructureError};
+use smoothdarts::event::{Anytime, Event, Finished};
 use smoothdarts::net::{NetShape, Supernet};
 use smoothdarts::policy::softmax::relax_rows;
-use smoothdarts::space;
-use smoothdarts::tabular::{Standing, Table, TableError};
+use smoothdarts::space::table::{Standing, Table, TableError};
+use smoothdarts::space::{self, Space};
 
 use crate::command::{run, sdarts};
 use crate::search::tiny;
@@ -22,28 +22,34 @@ const OPERATIONS: [&str; 5] =
 fn network(cells: usize) -> Result<Box<dyn Supernet>, space::SpaceError> {
     let shape =
         NetShape { image_channels: 3, classes: 10, cells, channels: 16, stem_multiplier: 3 };
-    space::find("nasbench201").unwrap().supernet(shape)
+    bench().supernet(shape)
 }
 
-fn architecture() -> Vec<Architecture> {
-    network(5).unwrap().architecture().to_vec()
+fn bench() -> &'static Space {
+    space::find("nasbench201").unwrap()
 }
 
-fn structure(operations: [&str; 6]) -> Structure {
-    let sources = [0, 0, 1, 0, 1, 2];
-    let gene =
-        |(operation, source): (&str, usize)| Gene { operation: operation.to_owned(), source };
-    Structure { genes: operations.into_iter().zip(sources).map(gene).collect() }
+fn structure(operations: [&str; 6]) -> Genotype {
+    let node = |(first, count): (usize, usize)| {
+        let edge =
+            |source: usize| Edge { source, operation: Some(operations[first + source].to_owned()) };
+        Node { operation: None, edges: (0..count).map(edge).collect() }
+    };
+    nb201::from_nodes([(0, 1), (1, 2), (3, 3)].into_iter().map(node).collect())
+}
+
+fn text(genotype: &Genotype) -> String {
+    nb201::encode(genotype).unwrap()
 }
 
 /// The cell with this number in base 5.
-fn cell(number: usize) -> Structure {
+fn cell(number: usize) -> Genotype {
     structure(std::array::from_fn(|edge| OPERATIONS[number / 5usize.pow(edge as u32) % 5]))
 }
 
 /// A whole table: the accuracy of a cell is its number, in thousandths of a percent.
 fn table() -> Vec<String> {
-    let row = |number| format!("{},{}", cell(number), number as f64 / 1000.0);
+    let row = |number| format!("{},{}", text(&cell(number)), number as f64 / 1000.0);
     ["architecture,cifar10-test-200epochs".to_owned()]
         .into_iter()
         .chain((0..15_625).map(row))
@@ -51,7 +57,7 @@ fn table() -> Vec<String> {
 }
 
 fn read(lines: &[String]) -> Result<Table, TableError> {
-    Table::read(lines.join("\n").as_bytes(), "")
+    Table::read(bench(), lines.join("\n").as_bytes(), "")
 }
 
 #[test]
@@ -59,38 +65,40 @@ fn the_text_of_a_cell_is_that_of_the_benchmark() {
     let text = "|avg_pool_3x3~0|+|none~0|none~1|+|skip_connect~0|none~1|nor_conv_1x1~2|";
     let expected =
         structure(["avg_pool_3x3", "none", "none", "skip_connect", "none", "nor_conv_1x1"]);
-    assert_eq!(expected.to_string(), text);
-    assert_eq!(text.parse(), Ok(expected));
+    assert_eq!(nb201::encode(&expected).unwrap(), text);
+    assert_eq!(nb201::decode(text), Ok(expected));
 }
 
 proptest! {
     #[test]
     fn every_cell_reads_back_from_its_text(number in 0usize..15_625) {
         let cell = cell(number);
-        prop_assert_eq!(cell.to_string().parse(), Ok(cell.clone()));
-        let json = serde_json::to_string(&Derived::from(cell.clone())).unwrap();
-        prop_assert_eq!(&json, &format!("\"{cell}\""));
-        prop_assert_eq!(serde_json::from_str::<Derived>(&json).unwrap(), Derived::from(cell));
+        let text = text(&cell);
+        prop_assert_eq!(nb201::decode(&text), Ok(cell.clone()));
+        prop_assert_eq!(bench().encode(&cell), text.clone());
+        let json = serde_json::to_string(&cell).unwrap();
+        prop_assert_eq!(&json, &format!("\"{text}\""));
+        prop_assert_eq!(serde_json::from_str::<Genotype>(&json).unwrap(), cell);
     }
 
     #[test]
     fn no_text_crashes_the_parser(text in "[|+~a0-9]{0,30}") {
-        if let Ok(found) = text.parse::<Structure>() {
-            prop_assert_eq!(found.to_string().parse(), Ok(found));
+        if let Ok(found) = nb201::decode(&text) {
+            prop_assert_eq!(nb201::encode(&found), Some(text));
         }
     }
 }
 
 #[test]
 fn texts_that_are_no_cell_are_refused_with_the_node() {
-    let refused = |text: &str| text.parse::<Structure>().unwrap_err();
-    assert!(matches!(refused(""), StructureError::Node { node: 1, .. }));
-    assert!(matches!(refused("|none~0|+|none~0|"), StructureError::Node { node: 2, .. }));
-    assert!(matches!(refused("|none~0|+none~0|none~1"), StructureError::Node { node: 2, .. }));
+    let refused = |text: &str| nb201::decode(text).unwrap_err();
+    assert!(matches!(refused(""), GenotypeError::Node { node: 1, .. }));
+    assert!(matches!(refused("|none~0|+|none~0|"), GenotypeError::Node { node: 2, .. }));
+    assert!(matches!(refused("|none~0|+none~0|none~1"), GenotypeError::Node { node: 2, .. }));
     let swapped = refused("|none~0|+|none~1|none~0|");
-    assert!(matches!(swapped, StructureError::Edge { node: 2, source_state: 0, .. }), "{swapped}");
-    assert!(matches!(refused("|~0|"), StructureError::Edge { node: 1, .. }));
-    assert!(matches!(refused("|none|"), StructureError::Edge { node: 1, .. }));
+    assert!(matches!(swapped, GenotypeError::Edge { node: 2, source_state: 0, .. }), "{swapped}");
+    assert!(matches!(refused("|~0|"), GenotypeError::Edge { node: 1, .. }));
+    assert!(matches!(refused("|none|"), GenotypeError::Edge { node: 1, .. }));
 }
 
 #[test]
@@ -117,17 +125,16 @@ fn stages_of_unequal_length_are_refused() {
 
 #[test]
 fn every_edge_takes_its_strongest_operation_none_included_and_the_first_of_equals() {
-    let architecture = architecture();
     let mut rows = vec![vec![0.2; 5]; 6];
     rows[1] = vec![0.1, 0.1, 0.1, 0.6, 0.1];
     rows[5] = vec![0.1, 0.3, 0.1, 0.1, 0.3];
-    let derived = derive(&architecture, &[rows]);
+    let derived = bench().derive(&[rows]);
     let expected = structure(["none", "nor_conv_3x3", "none", "none", "none", "skip_connect"]);
-    assert_eq!(derived, expected.into());
-    let ends = derived.edges(0).into_iter().map(|(node, gene)| (node, gene.source));
+    assert_eq!(derived, expected);
+    let ends = derived.cells[0].edges().map(|(node, edge)| (node, edge.source));
     assert!(ends.eq([(1, 0), (2, 0), (2, 1), (3, 0), (3, 1), (3, 2)]));
-    let even = derive(&architecture, &[relax_rows(&vec![vec![0.0; 5]; 6])]);
-    assert_eq!(even, structure(["none"; 6]).into());
+    let even = bench().derive(&[relax_rows(&vec![vec![0.0; 5]; 6])]);
+    assert_eq!(even, structure(["none"; 6]));
 }
 
 #[test]
@@ -138,14 +145,15 @@ fn events_from_before_the_benchmark_still_read() {
     let Event::Finished(Finished { genotype, .. }) = serde_json::from_str(old).unwrap() else {
         panic!("another event");
     };
-    assert_eq!(genotype.cells().unwrap().normal[1].operation, "skip_connect");
+    let normal = genotype.cell("normal").unwrap();
+    assert_eq!(normal.operations().nth(1), Some("skip_connect"));
 }
 
 #[test]
 fn a_table_tells_accuracy_rank_and_regret() {
     let rows = "name,architecture,mine\na,|none~0|,10\nb,|skip_connect~0|, 90.5\n\
                 c,|nor_conv_1x1~0|,90.5\nd,|nor_conv_3x3~0|,92\r\n\n";
-    let table = Table::read(rows.as_bytes(), "mine").unwrap();
+    let table = Table::read(bench(), rows.as_bytes(), "mine").unwrap();
     assert_eq!(table.cells(), 4);
     assert_eq!(table.best(), Some(("|nor_conv_3x3~0|", 92.0)));
     let standing = |accuracy, rank, regret| Some(Standing { accuracy, rank, cells: 4, regret });
@@ -159,7 +167,7 @@ fn a_table_tells_accuracy_rank_and_regret() {
 #[test]
 fn a_table_with_a_wrong_row_is_refused_with_its_line() {
     let whole = table();
-    read(&whole).unwrap().covers(&architecture()).unwrap();
+    read(&whole).unwrap().covers(bench()).unwrap();
     let with = |line: usize, text: &str| {
         let mut lines = whole.clone();
         lines[line - 1] = text.to_owned();
@@ -178,17 +186,17 @@ fn a_table_with_a_wrong_row_is_refused_with_its_line() {
     refused(7, "|pool~0|,50", "no operation `pool`");
     refused(2, "nothing,50", "no field is an architecture string");
     for accuracy in ["", "high", "NaN", "-1", "100.5", "inf"] {
-        refused(9, &format!("{},{accuracy}", cell(7)), "from 0 to 100");
+        refused(9, &format!("{},{accuracy}", text(&cell(7))), "from 0 to 100");
     }
-    let error = with(4_000, &format!("{},50", cell(7))).unwrap_err();
+    let error = with(4_000, &format!("{},50", text(&cell(7)))).unwrap_err();
     assert_eq!(
         error,
-        TableError::Duplicate { line: 4_000, first: 9, architecture: cell(7).to_string() }
+        TableError::Duplicate { line: 4_000, first: 9, architecture: text(&cell(7)) }
     );
     let mut bytes = whole.join("\n").into_bytes();
     let start = whole[0].len() + 1;
     bytes[start] = 0xff;
-    let error = Table::read(&bytes, "").unwrap_err().to_string();
+    let error = Table::read(bench(), &bytes, "").unwrap_err().to_string();
     assert!(error.starts_with("line 2: "), "{error}");
     assert_eq!(read(&whole[..1]).unwrap_err(), TableError::Empty);
     assert_eq!(read(&[]).unwrap_err(), TableError::Empty);
@@ -198,25 +206,25 @@ fn a_table_with_a_wrong_row_is_refused_with_its_line() {
 fn a_table_that_lacks_a_cell_or_has_one_too_many_does_not_cover_the_space() {
     let mut lines = table();
     let moved = lines.remove(100);
-    let error = read(&lines).unwrap().covers(&architecture()).unwrap_err();
+    let error = read(&lines).unwrap().covers(bench()).unwrap_err();
     let example = moved.split(',').next().unwrap().to_owned();
     assert_eq!(error, TableError::Missing { line: 15_625, missing: 1, example });
     lines.extend([moved, "|none~0|,50".to_owned()]);
-    let error = read(&lines).unwrap().covers(&architecture()).unwrap_err();
+    let error = read(&lines).unwrap().covers(bench()).unwrap_err();
     assert_eq!(error, TableError::Foreign { line: 15_627, architecture: "|none~0|".to_owned() });
-    let shape =
-        NetShape { image_channels: 3, classes: 10, cells: 2, channels: 4, stem_multiplier: 1 };
-    let other = space::find("s2").unwrap().supernet(shape).unwrap();
-    let error = read(&table()).unwrap().covers(other.architecture()).unwrap_err();
-    assert_eq!(error, TableError::OtherSpace);
+    let other = space::find("s2").unwrap();
+    let refused = TableError::OtherSpace { known: "nasbench201".to_owned() };
+    assert_eq!(read(&table()).unwrap().covers(other), Err(refused.clone()));
+    let error = Table::read(other, table().join("\n").as_bytes(), "").unwrap_err();
+    assert_eq!(error, refused);
 }
 
 #[test]
 fn a_column_must_be_named_where_there_are_several() {
     let two = b"architecture,a,b\n|none~0|,1,2\n";
-    assert_eq!(Table::read(two, "b").unwrap().best(), Some(("|none~0|", 2.0)));
+    assert_eq!(Table::read(bench(), two, "b").unwrap().best(), Some(("|none~0|", 2.0)));
     for column in ["", "c", "architecture"] {
-        let error = Table::read(two, column).unwrap_err();
+        let error = Table::read(bench(), two, column).unwrap_err();
         let TableError::Column { known, .. } = error else { panic!("{error}") };
         assert_eq!(known, "a, b");
     }
@@ -249,7 +257,7 @@ fn a_search_looks_every_derived_cell_up_after_its_epoch() {
         _ => None,
     });
     for (anytime, epoch) in found.iter().zip(finished) {
-        assert_eq!(anytime.architecture, epoch.genotype.to_python());
+        assert_eq!(anytime.architecture, text(&epoch.genotype));
         let standing = table.find(&anytime.architecture).unwrap();
         assert_eq!(anytime.test_accuracy, standing.accuracy);
         assert_eq!((anytime.rank, anytime.cells), (standing.rank, 15_625));
@@ -273,10 +281,10 @@ fn the_command_line_tells_the_true_accuracy_and_writes_it_down() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("table.csv"), table().join("\n")).unwrap();
     let outcome = run(folder.path(), &flags("table.csv:cifar10-test-200epochs", "run")).done();
-    let found: Structure = outcome.stdout.trim().parse().unwrap();
+    let found = nb201::decode(outcome.stdout.trim()).unwrap();
     assert_eq!(outcome.stderr.matches("true accuracy").count(), 3, "{}", outcome.stderr);
     let read = |name: &str| std::fs::read_to_string(folder.path().join("run").join(name)).unwrap();
-    assert_eq!(serde_json::from_str::<Derived>(&read("genotype.json")).unwrap(), found.into());
+    assert_eq!(serde_json::from_str::<Genotype>(&read("genotype.json")).unwrap(), found);
     let curves = read("curves.csv");
     assert!(curves.lines().next().unwrap().ends_with("architecture,test_accuracy,rank,regret"));
     assert_eq!(curves.lines().count(), 3);
@@ -321,13 +329,13 @@ fn the_real_tables_have_the_published_maxima() {
         ("CIFAR100TestAccuracy200Epochs", 73.51),
         ("ImageNetTestAccuracy200Epochs", 47.31),
     ] {
-        let table = Table::read(&full, column).unwrap();
-        table.covers(&architecture()).unwrap();
+        let table = Table::read(bench(), &full, column).unwrap();
+        table.covers(bench()).unwrap();
         assert!((table.best().unwrap().1 - best).abs() < 0.005, "{column}");
     }
     let short = std::fs::read(folder.join("nb201_12epoch_6cols.csv")).unwrap();
-    let table = Table::read(&short, "cifar10-val").unwrap();
-    table.covers(&architecture()).unwrap();
+    let table = Table::read(bench(), &short, "cifar10-val").unwrap();
+    table.covers(bench()).unwrap();
     assert_eq!(table.cells(), 15_625);
 }
 

@@ -7,16 +7,17 @@ use rand::SeedableRng;
 use rand_pcg::Pcg64;
 use serde_json::Value;
 use shaders::Kernels;
-use smoothdarts::arch::{derive, derive_cell};
+use smoothdarts::cell::codec::darts;
+use smoothdarts::cell::{Cell, Row};
 use smoothdarts::config::{
     AlphaOptimiser, Config, Mode, Norm, Perturbation, Projection, WeightsOptimiser,
 };
-use smoothdarts::event::Edge;
 use smoothdarts::net::{NetShape, Supernet};
 use smoothdarts::optim::{Moments, adam, clip, cosine, sgd};
 use smoothdarts::perturb::{Ascent, Ball, Objective, attack, epsilon, row_clip};
 use smoothdarts::policy::softmax::{initial, relax_rows};
 use smoothdarts::rng::Streams;
+use smoothdarts::space::darts::derive_cell;
 use smoothdarts::{ops, space};
 
 use crate::devices::host;
@@ -66,14 +67,17 @@ fn supernets_have_exactly_the_parameters_of_the_specification() {
 #[test]
 fn every_space_has_all_edges_in_order_and_even_rows_at_zero_alpha() {
     for row in space::ALL {
-        for tensor in supernet(row.name, 10).architecture() {
-            let (inputs, nodes) = if tensor.name == "edges" { (1, 3) } else { (2, 4) };
+        let network = supernet(row.name, 10);
+        assert_eq!(network.architecture(), row.choices(), "{}", row.name);
+        for (tensor, cell) in row.choices().iter().zip(row.derive(&[]).cells) {
+            let inputs = cell.inputs.len();
+            let nodes = if inputs == 1 { 3 } else { 4 };
             let ends =
                 (inputs..inputs + nodes).flat_map(|node| (0..node).map(move |it| (node, it)));
-            let found = tensor.edges.iter().map(|edge| (edge.node, edge.source));
+            let found = tensor.rows.iter().map(|edge| (edge.node, edge.source));
             assert!(found.eq(ends), "{} {}", row.name, tensor.name);
-            for edge in &tensor.edges {
-                let operations = edge.operations.len();
+            for edge in &tensor.rows {
+                let operations = edge.options.len();
                 let p = relax_rows(&vec![vec![0.0; operations]]);
                 assert_close(&p[0], &vec![1.0 / operations as f32; operations], 1e-7);
             }
@@ -231,16 +235,19 @@ fn the_clip_scales_a_long_gradient_and_leaves_a_short_one_alone() {
     assert_eq!(host(clip(vector([30.0, 40.0]), 0.0)), [30.0, 40.0]);
 }
 
-fn edges(operations: &[&str]) -> Vec<Edge> {
+fn edges(operations: &[&str]) -> Vec<Row> {
     let names: Vec<String> = operations.iter().map(|name| (*name).to_owned()).collect();
     let ends = (2..6).flat_map(|node| (0..node).map(move |source| (node, source)));
-    ends.map(|(node, source)| Edge { node, source, operations: names.clone() }).collect()
+    ends.map(|(node, source)| Row { node, source, options: names.clone() }).collect()
+}
+
+fn genes(cell: &Cell) -> Vec<darts::Gene> {
+    cell.edges().map(|(_, edge)| (edge.operation.clone().unwrap(), edge.source)).collect()
 }
 
 #[test]
 fn ties_go_to_the_first_edge_and_the_first_operation() {
-    let genes = derive_cell(&edges(&["a", "b"]), &vec![vec![0.5, 0.5]; 14]);
-    let found: Vec<(String, usize)> = genes.into_iter().map(Into::into).collect();
+    let found = genes(&derive_cell("normal", &edges(&["a", "b"]), &vec![vec![0.5, 0.5]; 14]));
     let a = |source| ("a".to_owned(), source);
     assert_eq!(found, [a(0), a(1), a(0), a(1), a(0), a(1), a(0), a(1)]);
 }
@@ -250,19 +257,17 @@ fn genes_of_a_node_are_listed_by_strength() {
     let mut rows = vec![vec![0.6, 0.4]; 14];
     rows[0] = vec![0.3, 0.7]; // node 2 from state 0
     rows[1] = vec![0.9, 0.1]; // node 2 from state 1
-    let genes = derive_cell(&edges(&["a", "b"]), &rows);
-    let found: Vec<(String, usize)> = genes.into_iter().take(2).map(Into::into).collect();
-    assert_eq!(found, [("a".to_owned(), 1), ("b".to_owned(), 0)]);
+    let found = genes(&derive_cell("normal", &edges(&["a", "b"]), &rows));
+    assert_eq!(found[..2], [("a".to_owned(), 1), ("b".to_owned(), 0)]);
 }
 
 #[test]
 fn none_is_never_derived_even_where_it_dominates() {
-    let net = supernet("darts", 10);
     let rows = relax_rows(&vec![vec![9.0, 0.1, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]; 14]);
-    let derived = derive(net.architecture(), &[rows.clone(), rows]);
-    let genotype = derived.cells().unwrap();
-    assert_eq!(genotype.normal.len(), 8);
-    assert!(genotype.normal.iter().all(|gene| gene.operation == "max_pool_3x3"));
+    let genotype = space::find("darts").unwrap().derive(&[rows.clone(), rows]);
+    let normal = genotype.cell("normal").unwrap();
+    assert_eq!(normal.edges().count(), 8);
+    assert!(normal.operations().all(|operation| operation == "max_pool_3x3"));
     genotype.validate().unwrap();
 }
 

@@ -2,15 +2,23 @@
 //! genotypes as people paste them.
 
 use serde_json::Value;
-use smoothdarts::genotype::{Gene, Genotype, GenotypeError, published};
+use smoothdarts::cell::codec::darts;
+use smoothdarts::cell::{CellStatistics, Genotype, GenotypeError, published};
 use smoothdarts::net::{Evaluation, Stem};
 use smoothdarts::paper;
-use smoothdarts::statistics::CellStatistics;
 
 use crate::command::{Outcome, TINY, sdarts};
 
 fn oracles() -> Value {
     serde_json::from_str(include_str!("data/oracles.json")).unwrap()
+}
+
+fn both(genotype: &Genotype) -> [CellStatistics; 2] {
+    CellStatistics::all(genotype).unwrap().try_into().unwrap()
+}
+
+fn python(genotype: &Genotype) -> String {
+    darts::to_python(genotype).unwrap()
 }
 
 #[test]
@@ -35,7 +43,7 @@ fn every_published_genotype_has_the_shape_and_size_of_the_oracles() {
         }))
         .unwrap();
         assert_eq!(genotype, listed, "{}", row.name);
-        let [normal, reduce] = CellStatistics::both(&genotype);
+        let [normal, reduce] = both(&genotype);
         assert_eq!(normal.width, expected["width_c"].as_f64().unwrap(), "{} width", row.name);
         assert_eq!(normal.depth as u64, expected["depth"].as_u64().unwrap(), "{} depth", row.name);
         for (cell, key) in [(normal, "paramfree_normal"), (reduce, "paramfree_reduce")] {
@@ -54,7 +62,7 @@ fn the_paper_and_we_agree_on_every_cell_but_the_one_that_was_released_differentl
     for figures in paper::genotypes::ALL {
         let row = published::ALL.iter().find(|row| row.name == figures.name);
         let genotype = row.unwrap_or_else(|| panic!("{}", figures.name)).genotype();
-        let [normal, _] = CellStatistics::both(&genotype);
+        let [normal, _] = both(&genotype);
         let shape = figures.shape.unwrap_or((normal.width, normal.depth));
         assert_eq!(shape, (normal.width, normal.depth), "{}", figures.name);
         let share = figures.parameter_free().unwrap_or(normal.parameter_free);
@@ -70,28 +78,28 @@ fn the_paper_and_we_agree_on_every_cell_but_the_one_that_was_released_differentl
 #[test]
 fn five_nodes_on_the_inputs_are_five_wide_and_two_deep() {
     // ENAS (paper §7.4).
-    let gene = |source| Gene { operation: "sep_conv_3x3".to_owned(), source };
-    let genes: Vec<Gene> = (0..5).flat_map(|_| [gene(0), gene(1)]).collect();
-    let found = CellStatistics::of(&genes, &[2, 3, 4, 5, 6]);
+    let gene = |source| ("sep_conv_3x3".to_owned(), source);
+    let genes: Vec<darts::Gene> = (0..5).flat_map(|_| [gene(0), gene(1)]).collect();
+    let found = CellStatistics::of(&darts::cell("normal", &genes, &[2, 3, 4, 5, 6])).unwrap();
     assert_eq!((found.width, found.depth, found.parameter_free), (5.0, 2, 0.0));
 }
 
 #[test]
 fn a_cell_without_genes_has_no_size() {
-    let found = CellStatistics::of(&[], &[]);
+    let found = CellStatistics::of(&darts::cell("normal", &[], &[])).unwrap();
     assert_eq!((found.width, found.depth, found.parameter_free), (0.0, 0, 0.0));
 }
 
 #[test]
 fn noise_counts_as_parameter_free() {
     let row = published::ALL.iter().find(|row| row.name == "c10_s4_pcdarts").unwrap();
-    assert_eq!(CellStatistics::both(&row.genotype())[0].parameter_free, 0.125);
+    assert_eq!(both(&row.genotype())[0].parameter_free, 0.125);
 }
 
 #[test]
 fn an_unknown_operation_has_no_parameter_count() {
     let mut genotype = published::ALL[0].genotype();
-    genotype.normal[0].operation = "unheard_of".to_owned();
+    genotype.cells[0].nodes[0].edges[0].operation = Some("unheard_of".to_owned());
     assert_eq!(Evaluation::CIFAR10.parameters(&genotype), None);
 }
 
@@ -99,14 +107,14 @@ fn an_unknown_operation_has_no_parameter_count() {
 fn every_published_genotype_comes_back_from_its_python_text() {
     for row in published::ALL {
         let genotype = row.genotype();
-        assert_eq!(Genotype::from_python(&genotype.to_python()), Ok(genotype), "{}", row.name);
+        assert_eq!(darts::from_python(&python(&genotype)), Ok(genotype), "{}", row.name);
     }
 }
 
 #[test]
 fn python_text_is_read_as_people_paste_it() {
     let genotype = published::ALL[0].genotype();
-    let text = genotype.to_python();
+    let text = python(&genotype);
     let variants = [
         format!("DARTS_V1 = {text}\n"),
         text.replace("range(2, 6)", "[2, 3, 4, 5]"),
@@ -114,13 +122,13 @@ fn python_text_is_read_as_people_paste_it() {
         text.replace("[(", "[\n  (").replace(")]", "),\n]").replace('\'', "\""),
     ];
     for variant in variants {
-        assert_eq!(Genotype::from_python(&variant), Ok(genotype.clone()), "{variant}");
+        assert_eq!(darts::from_python(&variant), Ok(genotype.clone()), "{variant}");
     }
 }
 
 #[test]
 fn damaged_python_text_is_refused_with_a_reason() {
-    let text = published::ALL[0].genotype().to_python();
+    let text = python(&published::ALL[0].genotype());
     let damaged = [
         "".to_owned(),
         "Genotype(".to_owned(),
@@ -132,10 +140,10 @@ fn damaged_python_text_is_refused_with_a_reason() {
         text[..text.len() / 2].to_owned(),
     ];
     for text in damaged {
-        let error = Genotype::from_python(&text).unwrap_err();
+        let error = darts::from_python(&text).unwrap_err();
         assert!(!error.to_string().is_empty(), "{text}");
     }
-    let missing = Genotype::from_python("nothing").unwrap_err();
+    let missing = darts::from_python("nothing").unwrap_err();
     assert!(matches!(missing, GenotypeError::Text { .. }));
 }
 
@@ -149,7 +157,7 @@ fn the_command_reads_runs_files_and_texts() {
         serde_json::from_str(&stats(&arguments).done().stdout).unwrap()
     };
     let row = published::ALL.iter().find(|row| row.name == "c10_s5_pgd").unwrap();
-    let python = row.genotype().to_python();
+    let python = python(&row.genotype());
     std::fs::write(folder.path().join("pgd.txt"), format!("PGD = {python}\n")).unwrap();
     let json = serde_json::to_string(&row.genotype()).unwrap();
     for source in [&python, &json, "pgd.txt"] {

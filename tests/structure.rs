@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 /// The floors of core, each with its modules, in the order of the tour in core/src/lib.rs. A module
 /// imports only modules that stand before it.
 const FLOORS: &[(&str, &[&str])] = &[
-    ("base", &["config", "genotype", "event", "rng"]),
+    ("base", &["config", "rng"]),
     ("data", &["data"]),
     ("layers", &["nn", "optim", "ops"]),
-    ("cells", &["arch", "statistics"]),
+    ("cells", &["cell", "event"]),
     ("networks", &["net", "space", "arrays"]),
     ("axes", &["task", "policy", "perturb"]),
     ("methods", &["method"]),
-    ("measures", &["tabular", "measure"]),
+    ("measures", &["measure"]),
     ("runs", &["run"]),
     ("pictures", &["paper", "draw"]),
 ];

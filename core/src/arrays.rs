@@ -7,7 +7,7 @@ use std::pin::Pin;
 use burn::tensor::{Device, Tensor, TensorData};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
-use crate::event::Rows;
+use crate::cell::Rows;
 use crate::nn::{ReadError, read};
 
 /// Arrays by name.

@@ -3,15 +3,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::cell::{Choice, Genotype, Rows};
 use crate::config::Config;
-use crate::genotype::Derived;
 
 /// Version of the event schema; the first event of a stream carries it. Readers accept every
 /// version up to their own.
 pub const SCHEMA: u32 = 1;
-
-/// A matrix of architecture numbers, one row for every edge, one column for every operation.
-pub type Rows = Vec<Vec<f32>>;
 
 /// One thing that happened, in the order in which it happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -47,32 +44,11 @@ pub struct Started {
     pub device: String,
     /// Number of weights of the supernet.
     pub parameters: usize,
-    /// The architecture tensors: `normal` and `reduce` of a DARTS space, `edges` of
-    /// NAS-Bench-201.
-    pub architecture: Vec<Architecture>,
+    /// What it chooses from, one architecture tensor each.
+    #[serde(rename = "architecture")]
+    pub choices: Vec<Choice>,
     /// Steps in one epoch.
     pub steps_per_epoch: usize,
-}
-
-/// One architecture tensor: a candidate list for every edge.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Architecture {
-    /// `normal`, `reduce` or `edges`.
-    pub name: String,
-    /// The edges, in row order.
-    pub edges: Vec<Edge>,
-}
-
-/// One edge of a cell and what it chooses from.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Edge {
-    /// State that the edge ends in: 2 is the first node of a DARTS cell, 1 of a NAS-Bench-201
-    /// cell.
-    pub node: usize,
-    /// State that it reads.
-    pub source: usize,
-    /// Names of its candidate operations, in column order.
-    pub operations: Vec<String>,
 }
 
 /// An epoch starts.
@@ -132,14 +108,13 @@ pub struct EpochFinished {
     pub valid_loss: f64,
     /// Share of right answers over the validation half.
     pub valid_accuracy: f64,
-    /// Raw α of every architecture tensor, in the order of [`Started::architecture`].
+    /// Raw α of every choice, in the order of [`Started::choices`].
     pub alpha: Vec<Rows>,
     /// Row-softmax of α.
     pub probabilities: Vec<Rows>,
     /// What would be derived now.
-    pub genotype: Derived,
-    /// Share of parameter-free operations among the genes of each cell (Table 5), in the order of
-    /// the tensors of [`Started::architecture`].
+    pub genotype: Genotype,
+    /// Share of parameter-free operations in each cell of the genotype (Table 5).
     pub parameter_free: Vec<f32>,
     /// Seconds spent on this epoch. The only field that differs between repeated runs.
     pub seconds: f64,
@@ -203,7 +178,7 @@ pub struct Warning {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Finished {
     /// The result.
-    pub genotype: Derived,
+    pub genotype: Genotype,
     /// Epochs trained in all.
     pub epochs: usize,
     /// Validation accuracy of the supernet after the last epoch.

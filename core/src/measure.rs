@@ -15,13 +15,14 @@ pub mod sharpness;
 use serde_json::Value;
 
 use crate::arrays::Later;
+use crate::cell::Genotype;
+use crate::cell::{Choice, Rows};
 use crate::config::Config;
 use crate::data::DataError;
-use crate::event::{Architecture, Event, Rows};
-use crate::genotype::Derived;
+use crate::event::Event;
 use crate::method::Method;
 use crate::nn::ReadError;
-use crate::tabular::Table;
+use crate::space::table::Table;
 use hessian::{HessianError, Spectrum};
 
 /// A search between two epochs, as an observer sees it.
@@ -33,13 +34,16 @@ pub trait Subject {
     fn is_last(&self) -> bool;
 
     /// Its choices.
-    fn choices(&self) -> &[Architecture];
+    fn choices(&self) -> &[Choice];
 
     /// The p that is derived from.
     fn probabilities(&self) -> Later<'_, Result<Vec<Rows>, MeasureError>>;
 
     /// What p derives.
-    fn derive(&self, probabilities: &[Rows]) -> Derived;
+    fn derive(&self, probabilities: &[Rows]) -> Genotype;
+
+    /// A genotype as its space writes it.
+    fn encode(&self, genotype: &Genotype) -> String;
 
     /// The Hessian of the validation loss: all eigenvalues (`dense`), or the extreme ones.
     fn hessian(&mut self, dense: bool) -> Later<'_, Result<Spectrum, MeasureError>>;
@@ -88,7 +92,7 @@ pub struct Stop {
     /// 0-based epoch whose cell is the result.
     pub epoch: usize,
     /// That cell.
-    pub genotype: Derived,
+    pub genotype: Genotype,
 }
 
 /// Why something could not be measured.

@@ -11,7 +11,7 @@ mod topology;
 
 use burn::tensor::Tensor;
 
-use crate::event::Architecture;
+use crate::cell::Choice;
 use crate::nn::{ActivationInfo, Builder, GradientTarget, Init, Layout, Pass, Sequence, WeightId};
 use crate::ops::{Operation, State, stem};
 pub use bench201::Bench201Net;
@@ -26,7 +26,7 @@ pub trait Network {
     fn layout(&self) -> &Layout;
 
     /// Its choices.
-    fn architecture(&self) -> &[Architecture];
+    fn architecture(&self) -> &[Choice];
 }
 
 impl Network for dyn Supernet {
@@ -34,7 +34,7 @@ impl Network for dyn Supernet {
         Supernet::layout(self)
     }
 
-    fn architecture(&self) -> &[Architecture] {
+    fn architecture(&self) -> &[Choice] {
         Supernet::architecture(self)
     }
 }
@@ -44,8 +44,8 @@ pub trait Supernet {
     /// Places of all weights and statistics.
     fn layout(&self) -> &Layout;
 
-    /// The architecture tensors: edges and candidates.
-    fn architecture(&self) -> &[Architecture];
+    /// What p weighs, one architecture tensor each.
+    fn architecture(&self) -> &[Choice];
 
     /// Multiply-adds of a pass for one image of this height and width, with those of the gradients
     /// that are wanted ([`Layer::multiply_adds`] says what counts).
@@ -89,7 +89,7 @@ pub struct EdgeTable {
 /// The supernet of a cell space: stem, cells, global average, classifier.
 pub struct CellNet {
     layout: Layout,
-    architecture: Vec<Architecture>,
+    architecture: Vec<Choice>,
     stem: Sequence,
     cells: Vec<Cell>,
     classifier: Classifier,
@@ -103,8 +103,14 @@ struct Classifier {
 }
 
 impl CellNet {
-    /// Builds the network of these edge tables (normal cell, reduction cell).
-    pub fn new(normal: &[EdgeTable], reduce: &[EdgeTable], shape: NetShape) -> Self {
+    /// Builds the network of these edge tables (normal cell, reduction cell), whose p are those of
+    /// `choices`.
+    pub fn new(
+        choices: Vec<Choice>,
+        normal: &[EdgeTable],
+        reduce: &[EdgeTable],
+        shape: NetShape,
+    ) -> Self {
         let mut layout = Layout::default();
         let mut builder = Builder::new(&mut layout);
         let stem_channels = shape.stem_multiplier * shape.channels;
@@ -119,8 +125,7 @@ impl CellNet {
         let cells = shapes.iter().enumerate().map(cell).collect();
         let outputs = topology::outputs(start, &shapes);
         let classifier = Classifier::new(&mut builder.child("classifier"), outputs, shape.classes);
-        let architecture = vec![describe("normal", normal), describe("reduce", reduce)];
-        Self { layout, architecture, stem, cells, classifier }
+        Self { layout, architecture: choices, stem, cells, classifier }
     }
 }
 
@@ -129,7 +134,7 @@ impl Supernet for CellNet {
         &self.layout
     }
 
-    fn architecture(&self) -> &[Architecture] {
+    fn architecture(&self) -> &[Choice] {
         &self.architecture
     }
 
@@ -182,15 +187,6 @@ impl Classifier {
         pooled.reshape([batch, channels]).matmul(weight.transpose())
             + pass.weight(self.bias, [1, self.classes])
     }
-}
-
-fn describe(name: &str, table: &[EdgeTable]) -> Architecture {
-    let edge = |edge: &EdgeTable| crate::event::Edge {
-        node: edge.node,
-        source: edge.source,
-        operations: edge.operations.iter().map(|row| row.name.to_owned()).collect(),
-    };
-    Architecture { name: name.to_owned(), edges: table.iter().map(edge).collect() }
 }
 
 /// The rows of a table one after another: where edge e has its candidate k, at e · operations + k.

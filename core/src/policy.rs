@@ -11,8 +11,8 @@ use burn::tensor::{Device, Tensor};
 use rand_pcg::Pcg64;
 
 use crate::arrays::{ArrayError, Arrays};
+use crate::cell::{Choice, Rows};
 use crate::config::Config;
-use crate::event::{Architecture, Rows};
 use crate::rng::Streams;
 
 /// What p is asked for.
@@ -24,7 +24,7 @@ pub enum Draw {
     Step(Pcg64),
 }
 
-/// Architecture parameters, and what becomes of them.
+/// Choice parameters, and what becomes of them.
 pub trait Policy {
     /// The parameters, a matrix for every choice.
     fn leaves(&self) -> &[Tensor<2>];
@@ -54,7 +54,7 @@ pub trait Policy {
 /// What a policy starts from.
 pub struct Setup<'a> {
     /// The choices.
-    pub choices: &'a [Architecture],
+    pub choices: &'a [Choice],
     /// All settings.
     pub config: &'a Config,
     /// Where its initial parameters are drawn from.
@@ -72,7 +72,7 @@ pub struct Entry {
     /// Makes one.
     pub new: fn(&Setup) -> Box<dyn Policy>,
     /// The p that is derived from, on the host, from the arrays of a checkpoint.
-    pub read: fn(&[Architecture], &Arrays) -> Result<Vec<Rows>, ArrayError>,
+    pub read: fn(&[Choice], &Arrays) -> Result<Vec<Rows>, ArrayError>,
 }
 
 /// All policies.

@@ -11,12 +11,13 @@ mod position;
 pub mod search;
 
 use crate::arrays::{ArrayError, Arrays};
+use crate::cell::Genotype;
 use crate::config::{Config, layers};
 use crate::data::Batches;
 use crate::event::{Event, Finished, Started};
-use crate::genotype::Derived;
 use crate::measure::{self, Observer, Subject};
-use crate::tabular::{Table, TableError};
+use crate::space::Space;
+use crate::space::table::{Table, TableError};
 use checkpoint::{Checkpoint, CheckpointError};
 
 pub use error::RunError;
@@ -34,6 +35,9 @@ pub trait Job {
 
     /// All settings.
     fn config(&self) -> &Config;
+
+    /// The space whose cells it is about.
+    fn space(&self) -> &'static Space;
 
     /// What is about to run.
     fn started(&self) -> Started;
@@ -76,7 +80,7 @@ pub trait Job {
     ///
     /// # Errors
     /// If the device failed.
-    async fn genotype(&self) -> Result<Derived, RunError>;
+    async fn genotype(&self) -> Result<Genotype, RunError>;
 
     /// What observers may ask.
     fn subject<'a>(&'a self, batches: Supply<'a, Self>, at: Position) -> impl Subject + 'a;
@@ -134,7 +138,7 @@ impl<J: Job> Run<J> {
     /// # Errors
     /// If it is not a table of all cells of this space.
     pub fn set_table(&mut self, table: &Table) -> Result<(), TableError> {
-        table.covers(&self.job.started().architecture)?;
+        table.covers(self.job.space())?;
         // Whoever made this job found its method.
         if let Ok(observers) = observers(self.job.config(), Some(table)) {
             self.observers = observers;
@@ -247,7 +251,7 @@ impl<J: Job> Run<J> {
     ///
     /// # Errors
     /// If the device failed.
-    pub async fn genotype(&self) -> Result<Derived, RunError> {
+    pub async fn genotype(&self) -> Result<Genotype, RunError> {
         match &self.progress.stop {
             Some(stop) => Ok(stop.genotype.clone()),
             None => self.job.genotype().await,
@@ -280,7 +284,7 @@ impl<J: Job> Run<J> {
         let saved = names.zip(&self.observers);
         Ok(Checkpoint {
             config: self.job.config().clone(),
-            architecture: self.job.started().architecture,
+            architecture: self.job.started().choices,
             progress: self.progress.clone(),
             observers: saved.filter_map(|(name, it)| Some((name, it.as_ref()?.saved()))).collect(),
             arrays,

@@ -1,11 +1,17 @@
-//! The search spaces: which operations every edge of a cell chooses from (spec §1.1, §3.6, §6).
+//! The search spaces: what a search can choose, the network that mixes it, what is derived from
+//! the mixture, and how that is written.
+//!
+//! A row of the catalogue [`ALL`] names a [`Family`], a file of its own: [`darts`] or
+//! [`nasbench201`]. A new space is such a file and a row.
 
-mod s1;
+pub mod darts;
+pub mod nasbench201;
+pub mod table;
 
-use std::ops::Range;
-
-use crate::net::{Bench201Net, CellNet, EdgeTable, NetShape, Supernet};
-use crate::ops::{self, Operation};
+use crate::cell::codec::Codec;
+use crate::cell::{Choice, Edge, Genotype, Row, Rows};
+use crate::net::{EdgeTable, NetShape, Supernet};
+use crate::ops;
 
 /// One row of the catalogue of spaces.
 pub struct Space {
@@ -13,16 +19,33 @@ pub struct Space {
     pub name: &'static str,
     /// What it is.
     pub help: &'static str,
-    candidates: Candidates,
+    /// What it owns.
+    pub family: &'static dyn Family,
 }
 
-enum Candidates {
-    /// The same on all edges of both cells.
-    Everywhere(&'static [&'static str]),
-    /// A pair for every edge: normal cell, reduction cell.
-    Pairs(&'static [[&'static str; 2]; 14], &'static [[&'static str; 2]; 14]),
-    /// The same on all edges of the one cell of NAS-Bench-201.
-    Bench201(&'static [&'static str]),
+/// What a space owns.
+pub trait Family: Sync {
+    /// What there is to choose, one architecture tensor each.
+    fn choices(&self) -> Vec<Choice>;
+
+    /// The network that weighs all options by p.
+    ///
+    /// # Errors
+    /// [`SpaceError`] if there is no such network of this shape.
+    fn supernet(&self, shape: NetShape) -> Result<Box<dyn Supernet>, SpaceError>;
+
+    /// What is derived from `probabilities`, which has an entry for every choice. Its cells are
+    /// in the order of the choices; a choice without an entry gives a cell without nodes.
+    fn derive(&self, probabilities: &[Rows]) -> Genotype;
+
+    /// How its genotypes are written.
+    fn codec(&self) -> &'static Codec;
+
+    /// All cells of the space, as its codec writes them, where there are tables of their true
+    /// accuracies ([`table`]); `None` of a space too large for that.
+    fn tabulated(&self) -> Option<Vec<String>> {
+        None
+    }
 }
 
 /// All spaces.
@@ -30,64 +53,33 @@ pub static ALL: &[Space] = &[
     Space {
         name: "darts",
         help: "the 8 operations of the original DARTS, `none` included",
-        candidates: Candidates::Everywhere(&[
-            "none",
-            "max_pool_3x3",
-            "avg_pool_3x3",
-            "skip_connect",
-            "sep_conv_3x3",
-            "sep_conv_5x5",
-            "dil_conv_3x3",
-            "dil_conv_5x5",
-        ]),
+        family: &darts::DARTS,
     },
     Space {
         name: "s5",
         help: "the 7 operations of the paper's CIFAR search: DARTS without `none`",
-        candidates: Candidates::Everywhere(&[
-            "max_pool_3x3",
-            "avg_pool_3x3",
-            "skip_connect",
-            "sep_conv_3x3",
-            "sep_conv_5x5",
-            "dil_conv_3x3",
-            "dil_conv_5x5",
-        ]),
+        family: &darts::S5,
     },
     Space {
         name: "s1",
         help: "2 operations for each edge, chosen for that edge",
-        candidates: Candidates::Pairs(&s1::NORMAL, &s1::REDUCE),
+        family: &darts::S1,
     },
-    Space {
-        name: "s2",
-        help: "skip connection or separable 3x3 convolution",
-        candidates: Candidates::Everywhere(&["skip_connect", "sep_conv_3x3"]),
-    },
+    Space { name: "s2", help: "skip connection or separable 3x3 convolution", family: &darts::S2 },
     Space {
         name: "s3",
         help: "none, skip connection or separable 3x3 convolution",
-        candidates: Candidates::Everywhere(&["none", "skip_connect", "sep_conv_3x3"]),
+        family: &darts::S3,
     },
-    Space {
-        name: "s4",
-        help: "noise or separable 3x3 convolution",
-        candidates: Candidates::Everywhere(&["noise", "sep_conv_3x3"]),
-    },
+    Space { name: "s4", help: "noise or separable 3x3 convolution", family: &darts::S4 },
     Space {
         name: "nasbench201",
         help: "NAS-Bench-201: 5 operations on the 6 edges of one cell, all 15,625 of them tabulated",
-        candidates: Candidates::Bench201(&[
-            "none",
-            "skip_connect",
-            "nor_conv_1x1",
-            "nor_conv_3x3",
-            "avg_pool_3x3",
-        ]),
+        family: &nasbench201::Bench201,
     },
 ];
 
-/// A name that is not in the catalogue, or an operation that is not.
+/// A name that is not in the catalogue, or a network that a space does not have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SpaceError {
     /// No such space.
@@ -99,12 +91,10 @@ pub enum SpaceError {
         known: String,
     },
     /// A table names an operation that the catalogue lacks.
-    #[error("space `{space}` names the operation `{operation}`, which the catalogue does not have")]
+    #[error("a space names the operation `{operation}`, which the catalogue does not have")]
     UnknownOperation {
-        /// The space.
-        space: &'static str,
         /// The operation.
-        operation: &'static str,
+        operation: String,
     },
     /// NAS-Bench-201 has three stages of equally many cells.
     #[error(
@@ -129,40 +119,79 @@ pub fn find(name: &str) -> Result<&'static Space, SpaceError> {
 }
 
 impl Space {
+    /// What there is to choose.
+    pub fn choices(&self) -> Vec<Choice> {
+        self.family.choices()
+    }
+
     /// The supernet of this space.
     ///
     /// # Errors
     /// [`SpaceError::Stages`] if the space cannot have so many cells, or
     /// [`SpaceError::UnknownOperation`] if a table of the space is wrong.
     pub fn supernet(&self, shape: NetShape) -> Result<Box<dyn Supernet>, SpaceError> {
-        match self.candidates {
-            Candidates::Bench201(_) if shape.cells < 5 || shape.cells % 3 != 2 => {
-                Err(SpaceError::Stages { cells: shape.cells })
-            }
-            Candidates::Bench201(_) => Ok(Box::new(Bench201Net::new(&self.table(0, 1..4)?, shape))),
-            _ => Ok(Box::new(CellNet::new(&self.table(0, 2..6)?, &self.table(1, 2..6)?, shape))),
+        self.family.supernet(shape)
+    }
+
+    /// What is derived from these probabilities, which have an entry for every choice.
+    pub fn derive(&self, probabilities: &[Rows]) -> Genotype {
+        self.family.derive(probabilities)
+    }
+
+    /// The genotype as text; empty if it is not one of this space.
+    pub fn encode(&self, genotype: &Genotype) -> String {
+        (self.codec().encode)(genotype).unwrap_or_default()
+    }
+
+    /// How its genotypes are written.
+    pub fn codec(&self) -> &'static Codec {
+        self.family.codec()
+    }
+
+    /// All cells of the space as text, where there are tables of their true accuracies.
+    pub fn tabulated(&self) -> Option<Vec<String>> {
+        self.family.tabulated()
+    }
+}
+
+/// Rows that weigh operations on the edges that enter these nodes, each from every state before
+/// it: node by node, sources in order. `options` gives the operations of edge 0, 1, …
+fn rows(
+    nodes: std::ops::Range<usize>,
+    options: impl Fn(usize) -> &'static [&'static str],
+) -> Vec<Row> {
+    let ends = nodes.flat_map(|node| (0..node).map(move |source| (node, source)));
+    let row = |(index, (node, source))| Row {
+        node,
+        source,
+        options: options(index).iter().map(|&name| name.to_owned()).collect(),
+    };
+    ends.enumerate().map(row).collect()
+}
+
+/// The edges of a network, from the rows that weigh their operations.
+fn edges(rows: &[Row]) -> Result<Vec<EdgeTable>, SpaceError> {
+    let operation = |name: &String| {
+        ops::find(name).ok_or_else(|| SpaceError::UnknownOperation { operation: name.clone() })
+    };
+    let edge = |row: &Row| {
+        let operations = row.options.iter().map(operation).collect::<Result<_, _>>()?;
+        Ok(EdgeTable { node: row.node, source: row.source, operations })
+    };
+    rows.iter().map(edge).collect()
+}
+
+/// The strongest operation of an edge and its probability, leaving out the one called `without`;
+/// the first of equals.
+fn strongest(row: &Row, probabilities: &[f32], without: Option<&str>) -> Option<(f32, Edge)> {
+    let mut best: Option<(f32, &String)> = None;
+    for (&probability, option) in probabilities.iter().zip(&row.options) {
+        let excluded = Some(option.as_str()) == without;
+        if !excluded && best.is_none_or(|(strongest, _)| probability > strongest) {
+            best = Some((probability, option));
         }
     }
-
-    /// The edges of a cell type, node by node: from every state before it.
-    fn table(&self, kind: usize, nodes: Range<usize>) -> Result<Vec<EdgeTable>, SpaceError> {
-        let ends = nodes.flat_map(|node| (0..node).map(move |source| (node, source)));
-        let edge = |(index, (node, source))| {
-            let operations = self.names(kind, index).iter().map(|name| self.operation(name));
-            Ok(EdgeTable { node, source, operations: operations.collect::<Result<_, _>>()? })
-        };
-        ends.enumerate().map(edge).collect()
-    }
-
-    fn names(&self, kind: usize, edge: usize) -> &'static [&'static str] {
-        match self.candidates {
-            Candidates::Everywhere(names) | Candidates::Bench201(names) => names,
-            Candidates::Pairs(normal, _) if kind == 0 => &normal[edge],
-            Candidates::Pairs(_, reduce) => &reduce[edge],
-        }
-    }
-
-    fn operation(&self, name: &'static str) -> Result<&'static Operation, SpaceError> {
-        ops::find(name).ok_or(SpaceError::UnknownOperation { space: self.name, operation: name })
-    }
+    best.map(|(probability, option)| {
+        (probability, Edge { source: row.source, operation: Some(option.clone()) })
+    })
 }

@@ -5,14 +5,15 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use askama::Template;
 use serde::Serialize;
-use smoothdarts::draw::cell::{self, Kind};
+use smoothdarts::cell::{self, Genotype};
+use smoothdarts::draw;
 use smoothdarts::draw::compare::{self, Difference, Group, Run, RunFlatness, Spread, Summary};
 use smoothdarts::draw::history::History;
 use smoothdarts::draw::{chart, csv};
 
 use crate::report::figure::{self, Figure, Table, data_uri};
 use crate::report::landscape;
-use crate::report::{CELL, words};
+use crate::report::{cell_caption, words};
 use crate::{events, run_dir};
 
 /// Runs, and what their comparison says.
@@ -200,21 +201,26 @@ impl Comparison {
 
     /// Both cells of the best run of every group: a row of the page for each group.
     fn cells(&self) -> Vec<Cell> {
-        let cell = |kind: Kind, index: usize, group: &Group| {
-            let run = self.runs.get(compare::best(group, &self.runs)?)?;
-            let genotype = run.history.genotype()?;
-            let (genes, p) = (kind.of(genotype).0, run.history.probabilities(kind.name()));
-            Some(Cell {
-                svg: cell::draw(genotype, kind, p),
-                csv: csv::cell(genes),
-                table: figure::cell_table(genes, p),
-                file: format!("cell-{}-{}", index + 1, kind.name()),
-                caption: format!("{}: {} cell of {}. {CELL}", group.name, kind.name(), run.name),
-            })
+        let cells = |(index, group): (usize, &Group)| {
+            let best = compare::best(group, &self.runs).and_then(|best| self.runs.get(best));
+            let found = best.and_then(|run| Some((run, run.history.genotype()?)));
+            let of = |(run, genotype): (&Run, &Genotype)| -> Vec<Cell> {
+                let cell = |(place, cell): (usize, &cell::Cell)| {
+                    let (name, p) = (&cell.name, run.history.latest(place));
+                    let (words, meaning) = (cell.words(), cell_caption(cell));
+                    Cell {
+                        svg: draw::cell::draw(cell, p),
+                        csv: csv::cell(cell),
+                        table: figure::cell_table(cell, p),
+                        file: format!("cell-{}-{name}", index + 1),
+                        caption: format!("{}: {words} of {}. {meaning}", group.name, run.name),
+                    }
+                };
+                genotype.cells.iter().enumerate().map(cell).collect()
+            };
+            found.map_or(Vec::new(), of)
         };
-        let of =
-            |(index, group)| Kind::ALL.into_iter().filter_map(move |it| cell(it, index, group));
-        self.groups.iter().enumerate().flat_map(of).collect()
+        self.groups.iter().enumerate().flat_map(cells).collect()
     }
 }
 

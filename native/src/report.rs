@@ -12,16 +12,17 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use askama::Template;
-use smoothdarts::draw::cell::{self, Kind};
+use smoothdarts::cell::{Cell, Choice, Genotype, Output};
+use smoothdarts::draw::cell;
 use smoothdarts::draw::chart::Chart;
 use smoothdarts::draw::heatmap::{self, Scale};
 use smoothdarts::draw::history::History;
 use smoothdarts::draw::{csv, figures};
-use smoothdarts::genotype::Derived;
 use smoothdarts::measure::landscape::Landscape;
 
 use self::figure::{Figure, Table, data_uri};
 use self::words::{Tile, quoted};
+use crate::commands::derive;
 use crate::run_dir;
 
 /// Everything that a report is made of.
@@ -39,10 +40,21 @@ pub struct ReportInput {
     pub run: String,
 }
 
-/// What the pictures of cells mean.
-pub(crate) const CELL: &str = "c_{k-2} and c_{k-1} are the outputs of the two cells before; every \
-                               node adds its two inputs. Thicker: more probable. Dashed: without \
-                               weights.";
+/// What the picture of a cell means.
+pub(crate) fn cell_caption(cell: &Cell) -> String {
+    let inputs = match cell.inputs.as_slice() {
+        [input] => format!("The {input} is the output of the block before"),
+        inputs => format!("{} are the outputs of the cells before", inputs.join(" and ")),
+    };
+    let output = match cell.output {
+        Output::Concatenation(_) => "",
+        Output::Last => "The last node is the output. ",
+    };
+    format!(
+        "{inputs}; every node adds what its edges bring. {output}Thicker: more probable. Dashed: \
+         without weights."
+    )
+}
 
 /// Writes report.html of a run, also of one that still runs.
 ///
@@ -79,7 +91,7 @@ pub fn render(run: &ReportInput) -> anyhow::Result<String> {
         }),
         flatness: landscape.map(landscape::flatness_table),
         heatmaps: heatmaps(history, &report),
-        texts: texts(history.derived())?,
+        texts: texts(history.genotype())?,
         curves_csv: data_uri("text/csv", &csv::curves(history)),
         settings: &run.settings,
         facts: &run.facts,
@@ -125,18 +137,23 @@ struct CopyBox {
 
 fn cells(history: &History, command: &str) -> Vec<Figure> {
     let Some(genotype) = history.genotype() else { return Vec::new() };
-    let figure = |kind: Kind| {
-        let (genes, p) = (kind.of(genotype).0, history.probabilities(kind.name()));
+    let figure = |(index, cell): (usize, &Cell)| {
+        let p = history.latest(index);
         Figure {
-            picture: cell::draw(genotype, kind, p),
-            caption: CELL.to_owned(),
-            file: format!("cell-{}.csv", kind.name()),
-            data: data_uri("text/csv", &csv::cell(genes)),
-            table: Some(figure::cell_table(genes, p)),
+            picture: cell::draw(cell, p),
+            caption: cell_caption(cell),
+            file: format!("{}.csv", cell_file(cell)),
+            data: data_uri("text/csv", &csv::cell(cell)),
+            table: Some(figure::cell_table(cell, p)),
             command: command.to_owned(),
         }
     };
-    Kind::ALL.map(figure).into()
+    genotype.cells.iter().enumerate().map(figure).collect()
+}
+
+/// Name of the file of a cell: `cell-normal`, or `cell` where there is only one.
+fn cell_file(cell: &Cell) -> String {
+    if cell.name == "cell" { cell.name.clone() } else { format!("cell-{}", cell.name) }
 }
 
 fn charts(history: &History, command: &str) -> Vec<Figure> {
@@ -156,28 +173,31 @@ fn charts(history: &History, command: &str) -> Vec<Figure> {
 }
 
 fn heatmaps(history: &History, command: &str) -> Vec<Figure> {
-    let figure = |cell: &str| {
-        let last = history.probabilities(cell);
+    let choices = history.choices();
+    let figure = |(index, choice): (usize, &Choice)| {
+        let (name, last) = (&choice.name, history.latest(index));
         Some(Figure {
-            picture: heatmap::draw(history, cell, Scale::Fitted)?,
-            caption: "Softmax of α on every edge, epoch by epoch, before any perturbation. Names \
-                      are node←source, counted as states: 0 and 1 are c_{k-2} and c_{k-1}, state 2 \
-                      is node 0. The colours go from the smallest p of both cells to the largest."
-                .to_owned(),
-            file: format!("probabilities-{cell}.csv"),
-            data: data_uri("text/csv", &csv::probabilities(history, cell)?),
-            table: last.map(|(shape, rows)| figure::last_probabilities(shape, rows)),
+            picture: heatmap::draw(history, name, Scale::Fitted)?,
+            caption: format!(
+                "Softmax of α on every edge, epoch by epoch, before any perturbation. Names are \
+                 node←source, counted as states: {}. The colours go from the smallest p of {} to \
+                 the largest.",
+                history.cell(index).numbering(),
+                if choices.len() == 1 { "the cell" } else { "both cells" },
+            ),
+            file: format!("probabilities-{name}.csv"),
+            data: data_uri("text/csv", &csv::probabilities(history, name)?),
+            table: last.map(|(choice, rows)| figure::last_probabilities(choice, rows)),
             command: command.to_owned(),
         })
     };
-    let names = history.architecture().iter().map(|architecture| architecture.name.as_str());
-    names.filter_map(figure).collect()
+    choices.iter().enumerate().filter_map(figure).collect()
 }
 
-fn texts(genotype: Option<&Derived>) -> anyhow::Result<Vec<CopyBox>> {
+fn texts(genotype: Option<&Genotype>) -> anyhow::Result<Vec<CopyBox>> {
     let Some(genotype) = genotype else { return Ok(Vec::new()) };
     Ok(vec![
         CopyBox { name: "JSON (genotype.json)", text: serde_json::to_string(genotype)? },
-        CopyBox { name: "Python (for the code bases of the field)", text: genotype.to_python() },
+        CopyBox { name: "Python (for the code bases of the field)", text: derive::text(genotype) },
     ])
 }

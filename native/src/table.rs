@@ -1,9 +1,10 @@
 //! Tables of trained networks on disk.
 
 use anyhow::Context as _;
-use smoothdarts::config;
+use smoothdarts::config::Config;
 use smoothdarts::event::Anytime;
-use smoothdarts::tabular::Table;
+use smoothdarts::space;
+use smoothdarts::space::table::Table;
 
 use crate::exit::Exit;
 
@@ -11,13 +12,15 @@ use crate::exit::Exit;
 ///
 /// # Errors
 /// If the file cannot be read or is no table; exit code 3.
-pub fn open(settings: &config::Table) -> anyhow::Result<Option<Table>> {
+pub fn open(config: &Config) -> anyhow::Result<Option<Table>> {
+    let settings = &config.table;
     if settings.path.is_empty() {
         return Ok(None);
     }
     let named = || format!("the table {}", settings.path);
     let bytes = std::fs::read(&settings.path).with_context(named).context(Exit::Data)?;
-    Table::read(&bytes, &settings.column).map(Some).with_context(named).context(Exit::Data)
+    let space = space::find(&config.search.space)?;
+    Table::read(space, &bytes, &settings.column).map(Some).with_context(named).context(Exit::Data)
 }
 
 /// What the table says of a cell, in words.

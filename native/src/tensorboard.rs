@@ -97,7 +97,7 @@ fn numbers(history: &History, epoch: &EpochFinished) -> Vec<Scalar> {
             ("anytime/rank", anytime.rank as f64),
         ]);
     }
-    let cells = history.architecture().iter().zip(&epoch.parameter_free);
+    let cells = history.choices().iter().zip(&epoch.parameter_free);
     let shares = cells.map(|(cell, &share)| (format!("parameter_free/{}", cell.name), share));
     numbers.into_iter().map(|(tag, value)| (tag.to_owned(), value as f32)).chain(shares).collect()
 }
@@ -105,9 +105,9 @@ fn numbers(history: &History, epoch: &EpochFinished) -> Vec<Scalar> {
 /// α of every operation on every edge: `alpha/normal/edge0/skip_connect`.
 fn alphas(history: &History, epoch: &EpochFinished) -> Vec<Scalar> {
     let mut scalars = Vec::new();
-    for (cell, rows) in history.architecture().iter().zip(&epoch.alpha) {
-        for (index, (edge, row)) in cell.edges.iter().zip(rows).enumerate() {
-            let values = edge.operations.iter().zip(row);
+    for (cell, rows) in history.choices().iter().zip(&epoch.alpha) {
+        for (index, (edge, row)) in cell.rows.iter().zip(rows).enumerate() {
+            let values = edge.options.iter().zip(row);
             scalars.extend(values.map(|(operation, &alpha)| {
                 (format!("alpha/{}/edge{index}/{operation}", cell.name), alpha)
             }));

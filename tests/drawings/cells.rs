@@ -1,8 +1,11 @@
 //! Derived cells.
 
-use smoothdarts::draw::cell::{Kind, draw};
+use smoothdarts::cell::codec::{darts, nb201};
+use smoothdarts::cell::{Cell, Genotype, Output};
+use smoothdarts::draw::cell::draw;
 use smoothdarts::draw::history::History;
-use smoothdarts::genotype::{Gene, Genotype};
+use smoothdarts::draw::{csv, mixture, perturbation};
+use smoothdarts::space;
 
 use super::path::{Point, sample};
 use super::xml::Element;
@@ -15,15 +18,10 @@ fn published() -> Vec<(String, Genotype)> {
     let oracles: serde_json::Value = serde_json::from_str(ORACLES).unwrap();
     let genotypes = oracles["genotypes"].as_object().unwrap();
     let read = |(name, row): (&String, &serde_json::Value)| {
-        let part = |key: &str| serde_json::from_value(row[key].clone()).unwrap();
-        let list = |key: &str| serde_json::from_value(row[key].clone()).unwrap();
-        let genotype = Genotype {
-            normal: part("normal"),
-            normal_concat: list("normal_concat"),
-            reduce: part("reduce"),
-            reduce_concat: list("reduce_concat"),
-        };
-        (name.clone(), genotype)
+        let fields = ["normal", "normal_concat", "reduce", "reduce_concat"];
+        let fields = fields.map(|key| (key.to_owned(), row[key].clone()));
+        let genotype = serde_json::Value::Object(fields.into_iter().collect());
+        (name.clone(), serde_json::from_value(genotype).unwrap())
     };
     genotypes.iter().map(read).collect()
 }
@@ -32,23 +30,24 @@ fn find(name: &str) -> Genotype {
     published().into_iter().find(|(other, _)| other == name).unwrap().1
 }
 
-/// A genotype whose normal cell reads these states, two for every node.
-fn reading(sources: &[usize]) -> Genotype {
+/// A normal cell that reads these states, two for every node.
+fn reading(sources: &[usize]) -> Cell {
+    naming(sources, &["skip_connect", "sep_conv_5x5"])
+}
+
+/// The same with these operations in turns.
+fn naming(sources: &[usize], operations: &[&str]) -> Cell {
     let gene = |(index, &source): (usize, &usize)| {
-        let operation = ["skip_connect", "sep_conv_5x5"][index % 2].to_owned();
-        Gene { operation, source }
+        (operations[index % operations.len()].to_owned(), source)
     };
-    Genotype {
-        normal: sources.iter().enumerate().map(gene).collect(),
-        normal_concat: (2..2 + sources.len() / 2).collect(),
-        reduce: Vec::new(),
-        reduce_concat: Vec::new(),
-    }
+    let genes: Vec<darts::Gene> = sources.iter().enumerate().map(gene).collect();
+    let concat: Vec<usize> = (2..2 + sources.len() / 2).collect();
+    darts::cell("normal", &genes, &concat)
 }
 
 /// Every pair of states that every node of a cell of four can read, the others reading c_{k−2}
 /// and c_{k−1}; and with every node, all nodes at once.
-fn all_pairs() -> Vec<Genotype> {
+fn all_pairs() -> Vec<Cell> {
     let mut genotypes = Vec::new();
     for node in 2..6 {
         for (first, second) in (0..node).flat_map(|one| (0..node).map(move |other| (one, other))) {
@@ -101,23 +100,20 @@ fn a_cell_looks_as_it_did() {
             insta::assert_snapshot!(name, picture);
         });
     };
-    snapshot("cell_darts_v2_normal", draw(&find("DARTS_V2"), Kind::Normal, None));
-    snapshot("cell_c10_s5_pgd_reduce", draw(&find("c10_s5_pgd"), Kind::Reduce, None));
+    snapshot("cell_darts_v2_normal", draw(&find("DARTS_V2").cells[0], None));
+    snapshot("cell_c10_s5_pgd_reduce", draw(&find("c10_s5_pgd").cells[1], None));
     let history = History::from_events(story::events(6));
-    let picture = draw(history.genotype().unwrap(), Kind::Normal, history.probabilities("normal"));
+    let picture = draw(&history.genotype().unwrap().cells[0], history.probabilities("normal"));
     snapshot("cell_with_probabilities", picture);
 }
 
 #[test]
 fn states_stand_at_the_same_place_whatever_the_genotype() {
-    let expected = places(&sound(&draw(&find("DARTS_V2"), Kind::Normal, None)));
+    let expected = places(&sound(&draw(&find("DARTS_V2").cells[0], None)));
     assert_eq!(expected.len(), 2 + 4 + 1);
     for (name, genotype) in published() {
-        for kind in Kind::ALL {
-            let (genes, _) = kind.of(&genotype);
-            if genes.len() == 8 {
-                assert_eq!(places(&sound(&draw(&genotype, kind, None))), expected, "{name}");
-            }
+        for cell in genotype.cells.iter().filter(|cell| cell.edges().count() == 8) {
+            assert_eq!(places(&sound(&draw(cell, None))), expected, "{name}");
         }
     }
 }
@@ -125,13 +121,12 @@ fn states_stand_at_the_same_place_whatever_the_genotype() {
 #[test]
 fn every_published_cell_shows_every_gene() {
     for (name, genotype) in published() {
-        for kind in Kind::ALL {
-            let elements = sound(&draw(&genotype, kind, None));
-            let (genes, concat) = kind.of(&genotype);
-            assert_eq!(labels(&elements).len(), genes.len(), "{name}");
-            assert_eq!(strokes(&elements).len(), genes.len(), "{name}");
+        for cell in &genotype.cells {
+            let elements = sound(&draw(cell, None));
+            assert_eq!(labels(&elements).len(), cell.edges().count(), "{name}");
+            assert_eq!(strokes(&elements).len(), cell.edges().count(), "{name}");
             let thin = elements.iter().filter(|element| element.has_class("sd-axis")).count();
-            assert_eq!(thin, concat.len(), "{name}");
+            assert_eq!(thin, cell.outputs().len(), "{name}");
         }
     }
 }
@@ -139,7 +134,7 @@ fn every_published_cell_shows_every_gene() {
 #[test]
 fn labels_do_not_touch_each_other() {
     for genotype in all_pairs() {
-        let boxes = labels(&sound(&draw(&genotype, Kind::Normal, None)));
+        let boxes = labels(&sound(&draw(&genotype, None)));
         assert_eq!(boxes.len(), 8);
         for (index, one) in boxes.iter().enumerate() {
             for other in &boxes[index + 1..] {
@@ -156,7 +151,7 @@ fn labels_do_not_touch_each_other() {
 #[test]
 fn no_line_crosses_a_label_or_a_node_of_others() {
     for genotype in all_pairs() {
-        let elements = sound(&draw(&genotype, Kind::Normal, None));
+        let elements = sound(&draw(&genotype, None));
         let (lines, boxes, nodes) = (strokes(&elements), labels(&elements), circles(&elements));
         for (index, line) in lines.iter().enumerate() {
             let (start, end) = (line[0], line[line.len() - 1]);
@@ -182,7 +177,7 @@ fn two_edges_between_the_same_states_are_both_to_be_seen() {
         for source in 0..node {
             let mut sources = vec![0, 1, 0, 1, 0, 1, 0, 1];
             sources[2 * node - 4..2 * node - 2].copy_from_slice(&[source, source]);
-            let lines = strokes(&sound(&draw(&reading(&sources), Kind::Normal, None)));
+            let lines = strokes(&sound(&draw(&reading(&sources), None)));
             let (one, other) = (&lines[2 * node - 4], &lines[2 * node - 3]);
             let widest = one.iter().zip(other).map(|(a, b)| (a.1 - b.1).abs()).fold(0.0, f64::max);
             assert!(widest > 20.0, "node {node}, source {source}: their ports are apart");
@@ -199,7 +194,7 @@ fn two_edges_between_the_same_states_are_both_to_be_seen() {
 fn a_line_is_as_wide_as_its_probability() {
     let history = History::from_events(story::events(6));
     let (shape, rows) = history.probabilities("normal").unwrap();
-    let picture = draw(history.genotype().unwrap(), Kind::Normal, Some((shape, rows)));
+    let picture = draw(&history.genotype().unwrap().cells[0], Some((shape, rows)));
     let elements = sound(&picture);
     for (at, stroke) in elements.iter().enumerate().filter(|(_, e)| e.has_class("sd-stroke")) {
         let title = &elements[at - 2].text;
@@ -213,12 +208,84 @@ fn a_line_is_as_wide_as_its_probability() {
 fn a_cell_of_any_size_and_with_any_names_is_well_formed() {
     for nodes in [0, 1, 2, 5, 8] {
         let sources: Vec<usize> = (2..2 + nodes).flat_map(|node| [0, node - 1]).collect();
-        let mut genotype = reading(&sources);
-        genotype.normal.iter_mut().for_each(|gene| gene.operation = HOSTILE.to_owned());
-        let picture = draw(&genotype, Kind::Normal, None);
+        let picture = draw(&naming(&sources, &[HOSTILE]), None);
         assert!(sound(&picture).iter().all(|element| element.name != "script"));
     }
     let mut broken = reading(&[0, 9, 1]);
-    broken.normal_concat = vec![77];
-    sound(&draw(&broken, Kind::Normal, None));
+    broken.output = Output::Concatenation(vec![77]);
+    sound(&draw(&broken, None));
+}
+
+/// What a search of NAS-Bench-201 derives, with two edges that pass nothing on.
+const BENCH201: &str =
+    "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|skip_connect~0|none~1|avg_pool_3x3~2|";
+
+/// p of its six edges over the five operations, each with the largest where the cell has it.
+fn bench201_rows() -> Vec<Vec<f32>> {
+    [3, 0, 1, 1, 0, 4]
+        .map(|strongest| (0..5).map(|it| if it == strongest { 0.4 } else { 0.15 }).collect())
+        .to_vec()
+}
+
+#[test]
+fn the_cell_of_nasbench201_looks_as_it_did() {
+    let space = space::find("nasbench201").unwrap();
+    let (choices, rows) = (space.choices(), bench201_rows());
+    let genotype = space.derive(std::slice::from_ref(&rows));
+    assert_eq!(space.encode(&genotype), BENCH201);
+    let (choice, cell) = (&choices[0], &genotype.cells[0]);
+    let picture = draw(cell, Some((choice, &rows)));
+    let mixture = mixture::draw(choice, &rows, cell);
+    let mut moved = rows.clone();
+    moved[4] = vec![0.1, 0.1, 0.2, 0.5, 0.1];
+    let perturbed = perturbation::Perturbed {
+        choice,
+        cell,
+        p: &rows,
+        displaced: &moved,
+        perturbed: &moved,
+        epsilon: 0.3,
+        losses: (1.0, 1.5),
+    };
+    let perturbation = perturbation::draw(&perturbed).unwrap();
+    for (name, picture) in [
+        ("cell_nasbench201", &picture),
+        ("mixture_nasbench201", &mixture),
+        ("perturbation_nasbench201", &perturbation),
+    ] {
+        sound(picture);
+        assert!(!picture.contains("c_{") && !picture.contains("k−"), "{name} has one input");
+        insta::with_settings!({ snapshot_path => "../snapshots" }, {
+            insta::assert_snapshot!(name, picture);
+        });
+    }
+    assert!(perturbation.contains("node 0 → node 2"));
+    let table = csv::cell(cell);
+    let lines: Vec<&str> = table.lines().collect();
+    assert_eq!(lines[1..3], ["1,nor_conv_3x3,0", "2,none,0"]);
+    assert_eq!(lines.len(), 1 + 6);
+}
+
+#[test]
+fn in_the_cell_of_nasbench201_every_edge_has_its_place_and_none_is_pale() {
+    let cell = nb201::decode(BENCH201).unwrap().cells.remove(0);
+    let elements = sound(&draw(&cell, None));
+    let (lines, boxes, nodes) = (strokes(&elements), labels(&elements), circles(&elements));
+    assert_eq!((lines.len(), boxes.len(), nodes.len()), (6, 6, 3));
+    for (index, line) in lines.iter().enumerate() {
+        for &(x, y) in line {
+            let others = boxes.iter().enumerate().filter(|(other, _)| *other != index);
+            for (other, place) in others {
+                let inside = x > place[0] && x < place[2] && y > place[1] && y < place[3];
+                assert!(!inside, "line {index} crosses label {other}");
+            }
+        }
+    }
+    let pale = elements.iter().filter(|it| it.get("opacity") == "0.45");
+    assert_eq!(pale.count(), 2);
+    let widths = elements.iter().filter(|it| it.has_class("sd-stroke"));
+    assert_eq!(widths.filter(|it| it.get("stroke-width") == "1").count(), 2);
+    assert!(elements.iter().any(|it| it.text.contains("none, an edge that passes nothing on")));
+    let without = nb201::decode("|nor_conv_3x3~0|").unwrap().cells.remove(0);
+    assert!(!draw(&without, None).contains("pale"));
 }

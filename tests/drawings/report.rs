@@ -1,10 +1,10 @@
 //! report.html.
 
 use native::report::{ReportInput, render};
+use smoothdarts::cell::{CellStatistics, Genotype, codec};
 use smoothdarts::draw::csv;
 use smoothdarts::draw::history::History;
 use smoothdarts::event::Event;
-use smoothdarts::statistics::CellStatistics;
 
 use super::{HOSTILE, landscapes, story, xml};
 
@@ -87,7 +87,7 @@ fn every_figure_of_a_report_has_its_numbers_and_its_command() {
     let points = links().find(|link| link.get("download") == "landscape.csv").unwrap();
     assert_eq!(decode(points.get("href")), csv::landscape(&hill));
     let shape = links().find(|link| link.get("download") == "cell-statistics.csv").unwrap();
-    let cell = CellStatistics::normal(input.history.genotype().unwrap());
+    let cell = CellStatistics::of(&input.history.genotype().unwrap().cells[0]).unwrap();
     let told = decode(shape.get("href"));
     assert!(told.contains(&format!("width (in c),6,{}\n", cell.width)), "{told}");
     assert!(told.contains(&format!("depth (in edges),6,{}\n", cell.depth)), "{told}");
@@ -146,7 +146,7 @@ fn text_from_outside_stays_text_in_a_report() {
         started.device = HOSTILE.to_owned();
         started.config.search.method = HOSTILE.to_owned();
         started.config.data.name = HOSTILE.to_owned();
-        started.architecture[1].name = HOSTILE.to_owned();
+        started.choices[1].name = HOSTILE.to_owned();
     }
     assert_eq!(count(&xml::elements(&render(&input).unwrap()), "script"), 0);
 }
@@ -185,11 +185,8 @@ fn the_genotype_of_a_report_can_be_copied_into_other_programs() {
         .filter(|element| element.name == "pre")
         .map(|pre| pre.text.as_str())
         .collect();
-    assert_eq!(
-        serde_json::from_str::<smoothdarts::genotype::Genotype>(texts[0]).unwrap(),
-        genotype
-    );
-    assert_eq!(texts[1], genotype.to_python());
+    assert_eq!(serde_json::from_str::<Genotype>(texts[0]).unwrap(), genotype);
+    assert_eq!(texts[1], codec::darts::to_python(&genotype).unwrap());
 }
 
 #[test]
@@ -216,4 +213,23 @@ fn a_report_is_written_from_the_files_of_a_run() {
     assert!(has("preset quick; the default is 50"), "the origin of a setting");
     assert!(has("burn") && has("0.22.1"), "the facts of the manifest");
     assert!(has("search.epochs"));
+}
+
+#[test]
+fn a_report_of_nasbench201_draws_its_cell_and_names_its_one_input() {
+    let mut config = crate::search::tiny::config("nasbench201", "darts");
+    config.search.cells = 5;
+    let (events, _) = crate::search::tiny::whole(&config);
+    for end in [1, events.len()] {
+        let page = render(&input(events[..end].to_vec())).unwrap();
+        assert!(!page.contains("c_{k") && !page.contains("k−"), "after {end} events");
+        assert!(page.contains("0 is the input, state 1 is node 0"), "after {end} events");
+    }
+    let page = render(&input(events)).unwrap();
+    let elements = xml::elements(&page);
+    let file = |name: &str| elements.iter().find(|it| it.get("download") == name);
+    assert!(decode(file("cell.csv").unwrap().get("href")).starts_with("node,operation,source\n1,"));
+    assert!(page.contains("The last node is the output."));
+    let darts = render(&input(story::events(1))).unwrap();
+    assert!(darts.contains("0 and 1 are c_{k-2} and c_{k-1}, state 2 is node 0"));
 }

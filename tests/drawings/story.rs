@@ -1,11 +1,11 @@
 //! A made-up search: numbers that move as those of a search do, from formulas and no dice.
 
+use smoothdarts::cell::codec::darts;
+use smoothdarts::cell::{Cell, Choice, ChoiceKind, Genotype, Row, Rows};
 use smoothdarts::config::Config;
 use smoothdarts::event::{
-    Anytime, Architecture, Edge, EpochFinished, EpochStarted, Event, Finished, Hessian, Rows,
-    Started, Step, Warning,
+    Anytime, EpochFinished, EpochStarted, Event, Finished, Hessian, Started, Step, Warning,
 };
-use smoothdarts::genotype::{Gene, Genotype};
 
 const OPERATIONS: [&str; 7] = [
     "max_pool_3x3",
@@ -28,18 +28,22 @@ pub fn events(epochs: usize) -> Vec<Event> {
 pub fn events_with(epochs: usize, operations: &[&str]) -> Vec<Event> {
     let mut config = Config::default();
     config.search.epochs = epochs;
-    let cell = |name: &str| Architecture { name: name.to_owned(), edges: edges(operations) };
-    let architecture = vec![cell("normal"), cell("reduce")];
+    let cell = |name: &str| Choice {
+        name: name.to_owned(),
+        kind: ChoiceKind::Operation,
+        rows: edges(operations),
+    };
+    let choices = vec![cell("normal"), cell("reduce")];
     let mut events = vec![Event::Started(Started {
         schema: smoothdarts::event::SCHEMA,
         config,
         device: "cpu (2 threads)".to_owned(),
         parameters: 1_930_618,
-        architecture: architecture.clone(),
+        choices: choices.clone(),
         steps_per_epoch: STEPS,
     })];
     for epoch in 0..epochs {
-        epoch_events(&mut events, epoch, epochs, &architecture);
+        epoch_events(&mut events, epoch, epochs, &choices);
     }
     let last = events.iter().rev().find_map(|event| match event {
         Event::EpochFinished(epoch) => Some(epoch.clone()),
@@ -96,12 +100,7 @@ pub fn measured(epochs: usize) -> Vec<Event> {
     measured
 }
 
-fn epoch_events(
-    events: &mut Vec<Event>,
-    epoch: usize,
-    epochs: usize,
-    architecture: &[Architecture],
-) {
+fn epoch_events(events: &mut Vec<Event>, epoch: usize, epochs: usize, choices: &[Choice]) {
     let done = (epoch + 1) as f64 / epochs as f64;
     let wave = |speed: f64| (speed * (epoch + 1) as f64).sin();
     let learning_rate =
@@ -121,16 +120,16 @@ fn epoch_events(
         }));
     }
     let probabilities: Vec<Rows> =
-        architecture.iter().zip([0.0, 2.0]).map(|(cell, phase)| rows(cell, phase, done)).collect();
+        choices.iter().zip([0.0, 2.0]).map(|(cell, phase)| rows(cell, phase, done)).collect();
     let alpha = probabilities
         .iter()
         .map(|rows| rows.iter().map(|row| row.iter().map(|p| p.ln()).collect()).collect());
     let alpha = alpha.collect();
-    let genotype = derive(architecture, &probabilities);
-    let share = |genes: &[Gene]| {
+    let genotype = derive(choices, &probabilities);
+    let share = |cell: &Cell| {
         let free = ["max_pool_3x3", "avg_pool_3x3", "skip_connect"];
-        let count = genes.iter().filter(|gene| free.contains(&gene.operation.as_str())).count();
-        count as f32 / genes.len() as f32
+        let count = cell.operations().filter(|operation| free.contains(operation)).count();
+        count as f32 / cell.operations().count() as f32
     };
     events.push(Event::EpochFinished(EpochFinished {
         epoch,
@@ -142,8 +141,8 @@ fn epoch_events(
         valid_accuracy: 0.83 - 0.7 * (-4.0 * done).exp() + 0.015 * wave(2.9),
         alpha,
         probabilities,
-        parameter_free: vec![share(&genotype.normal), share(&genotype.reduce)],
-        genotype: genotype.into(),
+        parameter_free: genotype.cells.iter().map(share).collect(),
+        genotype,
         seconds: 12.5,
     }));
     if epochs > 5 && 3 * epoch >= 2 * epochs {
@@ -155,55 +154,45 @@ fn epoch_events(
     }
 }
 
-fn edges(operations: &[&str]) -> Vec<Edge> {
+fn edges(operations: &[&str]) -> Vec<Row> {
     let ends = (2..6).flat_map(|node| (0..node).map(move |source| (node, source)));
     let names: Vec<String> = operations.iter().map(|&name| name.to_owned()).collect();
-    ends.map(|(node, source)| Edge { node, source, operations: names.clone() }).collect()
+    ends.map(|(node, source)| Row { node, source, options: names.clone() }).collect()
 }
 
 /// Softmax of logits that drift apart, skip connections of the first cell the most.
-fn rows(cell: &Architecture, phase: f64, done: f64) -> Rows {
-    let row = |(index, edge): (usize, &Edge)| {
+fn rows(choice: &Choice, phase: f64, done: f64) -> Rows {
+    let row = |(index, edge): (usize, &Row)| {
         let logit = |(column, name): (usize, &String)| {
             let skip = if name == "skip_connect" && phase == 0.0 { 1.6 * done } else { 0.0 };
             let wave = |speed: f64| (speed * index as f64 + 2.1 * column as f64 + phase).sin();
             let drift = (1.0 - done) * wave(1.3) + done * wave(2.9) + skip;
             (1.3 * done * drift).exp()
         };
-        let weights: Vec<f64> = edge.operations.iter().enumerate().map(logit).collect();
+        let weights: Vec<f64> = edge.options.iter().enumerate().map(logit).collect();
         let sum: f64 = weights.iter().sum();
         weights.iter().map(|weight| (weight / sum) as f32).collect()
     };
-    cell.edges.iter().enumerate().map(row).collect()
+    choice.rows.iter().enumerate().map(row).collect()
 }
 
 /// The two strongest edges of every node with their strongest operation.
-fn derive(architecture: &[Architecture], probabilities: &[Rows]) -> Genotype {
-    let cell = |index: usize| -> Vec<Gene> {
-        let edges = &architecture[index].edges;
+fn derive(choices: &[Choice], probabilities: &[Rows]) -> Genotype {
+    let cell = |(index, choice): (usize, &Choice)| {
+        let edges = &choice.rows;
         let best = |edge: usize| {
             let row = probabilities[index][edge].iter().enumerate();
             let (column, p) = row.max_by(|one, other| one.1.total_cmp(other.1)).unwrap();
-            (
-                *p,
-                Gene {
-                    operation: edges[edge].operations[column].clone(),
-                    source: edges[edge].source,
-                },
-            )
+            (*p, (edges[edge].options[column].clone(), edges[edge].source))
         };
         let node = |node: usize| {
             let incoming = (0..edges.len()).filter(|&edge| edges[edge].node == node);
-            let mut genes: Vec<(f32, Gene)> = incoming.map(best).collect();
+            let mut genes: Vec<(f32, darts::Gene)> = incoming.map(best).collect();
             genes.sort_by(|one, other| other.0.total_cmp(&one.0));
             genes.into_iter().take(2).map(|(_, gene)| gene)
         };
-        (2..6).flat_map(node).collect()
+        let genes: Vec<darts::Gene> = (2..6).flat_map(node).collect();
+        darts::cell(&choice.name, &genes, &[2, 3, 4, 5])
     };
-    Genotype {
-        normal: cell(0),
-        normal_concat: vec![2, 3, 4, 5],
-        reduce: cell(1),
-        reduce_concat: vec![2, 3, 4, 5],
-    }
+    Genotype { cells: choices.iter().enumerate().map(cell).collect() }
 }

@@ -6,16 +6,16 @@ use pollster::block_on;
 use rand::SeedableRng;
 use rand_pcg::Pcg64;
 use shaders::Kernels;
+use smoothdarts::cell::Genotype;
 use smoothdarts::config::{AlphaOptimiser, Norm, Projection, WeightsOptimiser};
-use smoothdarts::genotype::Derived;
 use smoothdarts::method::architect::{Unrolling, first_order, second_order};
 use smoothdarts::net::{NetShape, Supernet};
 use smoothdarts::optim::{Moments, adam, clip, norm, sgd};
 use smoothdarts::perturb::{Ascent, Ball, Objective, attack, row_clip};
 use smoothdarts::policy::softmax::{relax, relax_rows};
 use smoothdarts::rng::normal;
+use smoothdarts::space;
 use smoothdarts::task::{Classify, ImageBatch, Model, Point};
-use smoothdarts::{arch, space};
 
 use super::fixture::{Fixture, Report};
 use crate::devices::host;
@@ -318,7 +318,11 @@ impl<'a> Case<'a> {
             })
             .collect();
         let rows: Vec<_> = rows.iter().map(relax_rows).collect();
-        let found = arch::derive(self.model.network.architecture(), &rows);
+        let space = match self.fixture.kind() {
+            "nb201-search" => "nasbench201",
+            _ => self.fixture.text("space"),
+        };
+        let found = space::find(space).unwrap().derive(&rows);
         let text = self.fixture.text("genotype");
         // The reference prints a structure as "Structure(4 nodes with |…|)".
         let structure = || text.split_once('|').and_then(|(_, text)| text.rsplit_once('|'));
@@ -326,7 +330,7 @@ impl<'a> Case<'a> {
             "nb201-search" => format!("\"|{}|\"", structure().unwrap().0),
             _ => text.to_owned(),
         };
-        let expected: Derived = serde_json::from_str(&text).unwrap();
+        let expected: Genotype = serde_json::from_str(&text).unwrap();
         assert_eq!(found, expected, "{}: genotype", self.fixture.name);
     }
 }

@@ -4,9 +4,10 @@ use burn::tensor::{Device, Tensor, TensorData};
 use pollster::block_on;
 use rand::SeedableRng;
 use rand_pcg::Pcg64;
+use smoothdarts::cell::Genotype;
+use smoothdarts::cell::codec::darts;
 use smoothdarts::config::EarlyStop;
 use smoothdarts::event::{Event, Hessian as Measurement};
-use smoothdarts::genotype::{Derived, Gene, Genotype};
 use smoothdarts::measure::early_stop::{Measured, Verdict, Watch};
 use smoothdarts::measure::hessian::{Hessian, eigenvalues};
 use smoothdarts::rng::normal;
@@ -175,10 +176,8 @@ fn a_search_measures_every_so_many_epochs_and_after_the_last() {
 }
 
 /// Genotypes that tell epochs apart.
-fn genotype(epoch: usize) -> Derived {
-    let normal = vec![Gene { operation: "skip_connect".to_owned(), source: epoch }];
-    let (normal_concat, reduce, reduce_concat) = (vec![2], Vec::new(), Vec::new());
-    Derived::Cells(Genotype { normal, normal_concat, reduce, reduce_concat })
+fn genotype(epoch: usize) -> Genotype {
+    Genotype { cells: vec![darts::cell("normal", &[("skip_connect".to_owned(), epoch)], &[2])] }
 }
 
 /// When a series of measurements, one in every second epoch, stops a search.

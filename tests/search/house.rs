@@ -3,17 +3,20 @@
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use pollster::block_on;
+use smoothdarts::cell::codec::{Codec, nb201};
+use smoothdarts::cell::{Choice, ChoiceKind, Genotype, Row, Rows};
 use smoothdarts::config::Config;
 use smoothdarts::data::{Batches, DataError, Part, StepBatches};
-use smoothdarts::event::{Architecture, Edge, Event};
+use smoothdarts::event::Event;
 use smoothdarts::method;
-use smoothdarts::net::Network;
+use smoothdarts::net::{NetShape, Network, Supernet};
 use smoothdarts::nn::{
     Builder, GradientTarget, Init, Layout, Pass, WeightId, correct, cross_entropy,
 };
 use smoothdarts::rng::{Stream, Streams, normal};
 use smoothdarts::run::checkpoint::Checkpoint;
 use smoothdarts::run::{Run, Search};
+use smoothdarts::space::{Family, Space, SpaceError};
 use smoothdarts::task::{Carry, Scored, Task};
 
 use super::tiny;
@@ -24,7 +27,7 @@ const WIDTH: usize = 4;
 /// A recurrent network of one cell: h′ = Σ p · f(x·W + h·V), and the class from h′.
 struct Recurrent {
     layout: Layout,
-    choices: Vec<Architecture>,
+    choices: Vec<Choice>,
     ids: [WeightId; 3],
 }
 
@@ -34,9 +37,7 @@ impl Recurrent {
         let mut builder = Builder::new(&mut layout);
         let ids = ["input", "hidden", "output"]
             .map(|name| builder.weight(name, &[WIDTH, WIDTH], Init::FanIn(WIDTH)));
-        let operations = ["tanh", "identity"].map(str::to_owned).to_vec();
-        let edges = vec![Edge { node: 1, source: 0, operations }];
-        Self { layout, choices: vec![Architecture { name: "recurrent".to_owned(), edges }], ids }
+        Self { layout, choices: Activations.choices(), ids }
     }
 }
 
@@ -45,8 +46,33 @@ impl Network for Recurrent {
         &self.layout
     }
 
-    fn architecture(&self) -> &[Architecture] {
+    fn architecture(&self) -> &[Choice] {
         &self.choices
+    }
+}
+
+/// Its space: two activations to choose from.
+struct Activations;
+
+static SPACE: Space = Space { name: "activations", help: "", family: &Activations };
+
+impl Family for Activations {
+    fn choices(&self) -> Vec<Choice> {
+        let options = ["tanh", "identity"].map(str::to_owned).to_vec();
+        let rows = vec![Row { node: 1, source: 0, options }];
+        vec![Choice { name: "recurrent".to_owned(), kind: ChoiceKind::Operation, rows }]
+    }
+
+    fn supernet(&self, _: NetShape) -> Result<Box<dyn Supernet>, SpaceError> {
+        unreachable!("the test builds the network")
+    }
+
+    fn derive(&self, _: &[Rows]) -> Genotype {
+        Genotype { cells: Vec::new() }
+    }
+
+    fn codec(&self) -> &'static Codec {
+        &nb201::CODEC
     }
 }
 
@@ -163,7 +189,8 @@ fn config(method: &str) -> Config {
 
 fn search(config: &Config) -> Run<Search<Words>> {
     let network = Box::new(Recurrent::new());
-    Run::from_start(Search::new(config, Words, network, 2, &Device::flex()).unwrap()).unwrap()
+    Run::from_start(Search::new(config, &SPACE, (Words, network), 2, &Device::flex()).unwrap())
+        .unwrap()
 }
 
 fn events(search: &mut Run<Search<Words>>) -> Vec<Event> {

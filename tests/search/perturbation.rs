@@ -6,8 +6,9 @@ use proptest::prelude::*;
 use rand::SeedableRng;
 use rand_pcg::Pcg64;
 use shaders::Kernels;
+use smoothdarts::cell::Choice;
 use smoothdarts::config::{Norm, Projection};
-use smoothdarts::event::{Architecture, Event};
+use smoothdarts::event::Event;
 use smoothdarts::net::NetShape;
 use smoothdarts::perturb::random::smooth;
 use smoothdarts::perturb::{Ascent, Ball, Objective, attack, project, row_clip};
@@ -59,8 +60,8 @@ impl Attackable {
         let statistics = layout.initial_statistics();
         let images = normal(&mut rng, 6 * 8 * 8);
         let (count, channels) = (weights.len(), layout.norm_channels());
-        let mut alpha = |table: &Architecture| {
-            let shape = [table.edges.len(), table.edges[0].operations.len()];
+        let mut alpha = |choice: &Choice| {
+            let shape = choice.shape();
             let values = normal(&mut rng, shape[0] * shape[1]);
             Tensor::from_data(TensorData::new(values, shape), device)
         };
@@ -185,7 +186,7 @@ fn alpha_is_restored_bit_exactly_after_the_w_step() {
             .collect();
         let streams = smoothdarts::rng::Streams::new(config.seed);
         let Some(Event::Started(started)) = events.first() else { panic!("no start") };
-        let initial = smoothdarts::policy::softmax::initial(&started.architecture, 1e-3, &streams);
+        let initial = smoothdarts::policy::softmax::initial(&started.choices, 1e-3, &streams);
         let bits = |rows: &Vec<Vec<Vec<f32>>>| -> Vec<u32> {
             rows.concat().concat().iter().map(|value| value.to_bits()).collect()
         };

@@ -170,7 +170,7 @@ fn the_events_of_a_search_come_in_order_and_count_its_steps() {
     assert!(matches!(events.first(), Some(Event::Started(_))));
     let Some(Event::Finished(finished)) = events.last() else { panic!("no end") };
     assert_eq!(finished.genotype, checkpoint.genotype().unwrap());
-    finished.genotype.cells().unwrap().validate().unwrap();
+    finished.genotype.validate().unwrap();
     let steps = events.iter().filter(|event| matches!(event, Event::Step(_))).count();
     assert_eq!(steps, 2 * 3, "20 training images in batches of 8");
     for event in &events {

@@ -6,8 +6,8 @@ use burn::tensor::{Device, Tensor, TensorData};
 use rand::SeedableRng;
 use rand_pcg::Pcg64;
 use shaders::Kernels;
+use smoothdarts::cell::{Choice, ChoiceKind, Row};
 use smoothdarts::config::WeightsOptimiser;
-use smoothdarts::event::{Architecture, Edge};
 use smoothdarts::method::architect::{Unrolling, first_order, second_order};
 use smoothdarts::net::Supernet;
 use smoothdarts::nn::{Builder, GradientTarget, Init, Layout, Pass, WeightId};
@@ -26,7 +26,7 @@ const BATCH: usize = 16;
 /// One edge with two candidates: x ↦ tanh(xA) and x ↦ sin(xB); then a linear layer.
 struct Tiny {
     layout: Layout,
-    architecture: Vec<Architecture>,
+    architecture: Vec<Choice>,
     ids: [WeightId; 3],
 }
 
@@ -39,9 +39,10 @@ impl Tiny {
             builder.weight("b", &[INPUTS, HIDDEN], Init::FanIn(INPUTS)),
             builder.weight("c", &[HIDDEN, CLASSES], Init::FanIn(1)),
         ];
-        let operations = vec!["tanh".to_owned(), "sin".to_owned()];
-        let edges = vec![Edge { node: 2, source: 0, operations }];
-        let architecture = vec![Architecture { name: "normal".to_owned(), edges }];
+        let options = vec!["tanh".to_owned(), "sin".to_owned()];
+        let rows = vec![Row { node: 2, source: 0, options }];
+        let kind = ChoiceKind::Operation;
+        let architecture = vec![Choice { name: "normal".to_owned(), kind, rows }];
         Self { layout, architecture, ids }
     }
 }
@@ -50,7 +51,7 @@ impl Supernet for Tiny {
     fn layout(&self) -> &Layout {
         &self.layout
     }
-    fn architecture(&self) -> &[Architecture] {
+    fn architecture(&self) -> &[Choice] {
         &self.architecture
     }
     fn multiply_adds(&self, _: usize, target: GradientTarget) -> u64 {

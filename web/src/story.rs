@@ -4,16 +4,17 @@
 use std::fmt::Write as _;
 
 use serde::Serialize;
-use smoothdarts::arch::{derive, parameter_free_share};
+use smoothdarts::cell::{Cell, Choice, Genotype, Rows};
 use smoothdarts::draw::history::History;
 use smoothdarts::draw::landscape::{Frame, Quantity, Range, View, contour};
 use smoothdarts::draw::{cell, chart, csv, figures, heatmap, mixture, perturbation};
-use smoothdarts::event::{Event, Hessian, Rows};
+use smoothdarts::event::{Event, Hessian};
 use smoothdarts::measure::landscape::Landscape;
 use smoothdarts::run::search::Watched;
 
-/// The cell that is watched: it decides the fate of a search.
-const CELL: &str = "normal";
+/// The choice that is watched, and its cell: the normal cell, which decides the fate of a search, or
+/// the only one of a space.
+const WATCHED: usize = 0;
 
 /// A search as far as it went.
 #[derive(Clone, Debug, Default)]
@@ -61,8 +62,8 @@ pub static FIGURES: &[Figure] = &[
     },
     Figure {
         name: "heatmap",
-        draw: |story| heatmap::draw(&story.history, CELL, heatmap::Scale::One),
-        table: |story| csv::probabilities(&story.history, CELL),
+        draw: |story| heatmap::draw(&story.history, &story.choice()?.name, heatmap::Scale::One),
+        table: |story| csv::probabilities(&story.history, &story.choice()?.name),
     },
     Figure {
         name: "epsilon",
@@ -72,7 +73,7 @@ pub static FIGURES: &[Figure] = &[
     Figure {
         name: "derived",
         draw: Story::draw_derived,
-        table: |story| Some(csv::cell(&story.history.genotype()?.normal)),
+        table: |story| Some(csv::cell(story.history.genotype()?.cells.get(WATCHED)?)),
     },
     Figure {
         name: "perturbation",
@@ -112,7 +113,7 @@ pub struct Status {
     pub parameters: usize,
     /// Radius of the perturbation.
     pub epsilon: f64,
-    /// Share of parameter-free operations in the normal cell that would be derived now.
+    /// Share of parameter-free operations in the watched cell that would be derived now.
     pub parameter_free: Option<f32>,
     /// Skip connections of that cell, and all of its operations.
     pub skips: Option<(usize, usize)>,
@@ -217,10 +218,10 @@ impl Story {
     /// Numbers for the page.
     pub fn status(&self) -> Status {
         let Some(started) = &self.history.started else { return Status::default() };
-        let genotype = self.probabilities().map(|rows| derive(&started.architecture, rows));
-        let genes = genotype.as_ref().and_then(|genotype| genotype.genes().first().copied());
-        let skips = genes.map(|genes| {
-            (genes.iter().filter(|gene| gene.operation == "skip_connect").count(), genes.len())
+        let cell = self.derived();
+        let skips = cell.as_ref().map(|cell| {
+            let skips = cell.operations().filter(|operation| *operation == "skip_connect");
+            (skips.count(), cell.operations().count())
         });
         let (epoch, epsilon) = self.epoch;
         let last = self.history.steps.last().filter(|step| step.epoch == epoch);
@@ -234,7 +235,7 @@ impl Story {
             steps_per_epoch: started.steps_per_epoch,
             parameters: started.parameters,
             epsilon,
-            parameter_free: genes.map(parameter_free_share),
+            parameter_free: cell.as_ref().map(Cell::parameter_free),
             skips,
             valid_accuracy: self.history.epochs.last().map(|epoch| epoch.valid_accuracy),
             warning: self.history.warnings.last().map(|warning| warning.message.clone()),
@@ -246,12 +247,23 @@ impl Story {
 
     /// The genotype as the file genotype.json holds it.
     pub fn genotype(&self) -> Option<String> {
-        serde_json::to_string_pretty(self.history.derived()?).ok()
+        serde_json::to_string_pretty(self.history.genotype()?).ok()
     }
 
     /// p of all tensors: now, or after the last epoch.
     fn probabilities(&self) -> Option<&Vec<Rows>> {
         self.live.as_ref().or_else(|| Some(&self.history.epochs.last()?.probabilities))
+    }
+
+    /// The choice that is watched.
+    fn choice(&self) -> Option<&Choice> {
+        self.history.choices().get(WATCHED)
+    }
+
+    /// The cell that is derived from p as it is now.
+    fn derived(&self) -> Option<Cell> {
+        let genotype: Genotype = self.history.space()?.derive(self.probabilities()?);
+        genotype.cells.into_iter().nth(WATCHED)
     }
 
     fn chart(&self, figure: fn(&History) -> chart::Chart) -> Option<String> {
@@ -263,17 +275,15 @@ impl Story {
     }
 
     fn draw_mixture(&self) -> Option<String> {
-        let index = self.history.index(CELL)?;
-        let rows = self.probabilities()?.get(index)?;
-        Some(mixture::draw(&self.history.architecture()[index], rows))
+        let rows = self.probabilities()?.get(WATCHED)?;
+        Some(mixture::draw(self.choice()?, rows, &self.derived()?))
     }
 
     fn table_of_mixture(&self) -> Option<String> {
-        let index = self.history.index(CELL)?;
-        let rows = self.probabilities()?.get(index)?;
+        let rows = self.probabilities()?.get(WATCHED)?;
         let mut table = String::from("node,source,operation,p\n");
-        for (edge, row) in self.history.architecture()[index].edges.iter().zip(rows) {
-            for (operation, p) in edge.operations.iter().zip(row) {
+        for (edge, row) in self.choice()?.rows.iter().zip(rows) {
+            for (operation, p) in edge.options.iter().zip(row) {
                 let _ = writeln!(table, "{},{},{operation},{p}", edge.node, edge.source);
             }
         }
@@ -281,9 +291,8 @@ impl Story {
     }
 
     fn draw_derived(&self) -> Option<String> {
-        let genotype = self.history.genotype()?;
-        let probabilities = self.history.probabilities(CELL);
-        Some(cell::draw(genotype, cell::Kind::Normal, probabilities))
+        let cell = self.history.genotype()?.cells.get(WATCHED)?;
+        Some(cell::draw(cell, self.history.latest(WATCHED)))
     }
 
     fn draw_landscape(&self) -> Option<String> {
@@ -307,31 +316,30 @@ impl Story {
     }
 
     fn draw_perturbation(&self) -> Option<String> {
-        let index = self.history.index(CELL)?;
         let Some(Watched::Perturb { epsilon, p, displaced, perturbed, loss_before, loss_after }) =
             &self.perturbed
         else {
             return None;
         };
         perturbation::draw(&perturbation::Perturbed {
-            cell: self.history.architecture().get(index)?,
-            p: p.get(index)?,
-            displaced: displaced.get(index)?,
-            perturbed: perturbed.get(index)?,
+            choice: self.choice()?,
+            cell: &self.history.cell(WATCHED),
+            p: p.get(WATCHED)?,
+            displaced: displaced.get(WATCHED)?,
+            perturbed: perturbed.get(WATCHED)?,
             epsilon: *epsilon,
             losses: (*loss_before, *loss_after),
         })
     }
 
     fn table_of_perturbation(&self) -> Option<String> {
-        let index = self.history.index(CELL)?;
         let Some(Watched::Perturb { p, displaced, perturbed, .. }) = &self.perturbed else {
             return None;
         };
         let mut table = String::from("node,source,operation,p,displaced,perturbed\n");
-        for (row, edge) in self.history.architecture().get(index)?.edges.iter().enumerate() {
-            for (column, operation) in edge.operations.iter().enumerate() {
-                let at = |rows: &Vec<Rows>| rows.get(index)?.get(row)?.get(column).copied();
+        for (row, edge) in self.choice()?.rows.iter().enumerate() {
+            for (column, operation) in edge.options.iter().enumerate() {
+                let at = |rows: &Vec<Rows>| rows.get(WATCHED)?.get(row)?.get(column).copied();
                 let (p, displaced, perturbed) = (at(p)?, at(displaced)?, at(perturbed)?);
                 let (node, source) = (edge.node, edge.source);
                 let _ = writeln!(table, "{node},{source},{operation},{p},{displaced},{perturbed}");

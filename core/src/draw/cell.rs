@@ -1,78 +1,51 @@
-//! A derived cell: inputs on the left, nodes in the middle, output on the right, every gene a line
+//! A derived cell: inputs on the left, nodes in the middle, output on the right, every edge a line
 //! with the name of its operation.
 
 mod layout;
 
 use self::layout::{Layout, RADIUS};
 use super::colour::{self, Palette};
-use super::svg::{Anchor, Rect, Svg, number, shorten};
-use crate::event::{Architecture, Rows};
-use crate::genotype::{Gene, Genotype};
-
-/// Which cell of a genotype.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// The normal cell.
-    Normal,
-    /// The reduction cell.
-    Reduce,
-}
-
-impl Kind {
-    /// Both, the normal cell first.
-    pub const ALL: [Self; 2] = [Self::Normal, Self::Reduce];
-
-    /// `normal` or `reduce`, as in events.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Normal => "normal",
-            Self::Reduce => "reduce",
-        }
-    }
-
-    /// Its genes and the states of its output.
-    pub fn of(self, genotype: &Genotype) -> (&[Gene], &[usize]) {
-        match self {
-            Self::Normal => (&genotype.normal, &genotype.normal_concat),
-            Self::Reduce => (&genotype.reduce, &genotype.reduce_concat),
-        }
-    }
-}
+use super::svg::{Anchor, Rect, Svg, capital, number, shorten};
+use crate::cell::{Cell, Choice, Edge, Node, Output, Rows};
+use crate::ops::NONE;
 
 /// Width of a line without probabilities, and of lines with p = 0 and p = 1.
 const WIDTH: f64 = 2.5;
 const WIDTHS: (f64, f64) = (1.0, 7.0);
 
-/// Draws a cell. With probabilities (an architecture tensor and its rows) the width of a line is
-/// the probability of its operation. Genes that name states after their node are left out; a
-/// genotype that [`Genotype::validate`] accepts has none.
-pub fn draw(
-    genotype: &Genotype,
-    kind: Kind,
-    probabilities: Option<(&Architecture, &Rows)>,
-) -> String {
-    let (genes, concat) = kind.of(genotype);
-    let layout = Layout::new(genes.len().div_ceil(2));
-    let title = match kind {
-        Kind::Normal => "Normal cell",
-        Kind::Reduce => "Reduction cell",
-    };
+/// What an edge of operation `none` looks like, and the room that the words of this need.
+const PALE: &str = "thin and pale: none, an edge that passes nothing on";
+const LEGEND: f64 = 22.0;
+
+/// Draws a cell. With probabilities (a choice and its rows) the width of a line is the probability
+/// of its operation. An edge that takes `none` is thin and pale. Edges that name states after their
+/// node are left out; a genotype that [`crate::cell::Genotype::validate`] accepts has none.
+pub fn draw(cell: &Cell, probabilities: Option<(&Choice, &Rows)>) -> String {
+    let layout = Layout::new(cell);
+    let title = capital(&cell.words());
     let style = colour::style(Palette::Operations);
-    let mut svg = Svg::new(layout.size(), title, &describe(genes), &style);
-    svg.text("sd-ink sd-large sd-strong", (16.0, 24.0), Anchor::Start, title);
-    for &state in concat.iter().filter(|&&state| state < 2 + genes.len().div_ceil(2)) {
-        svg.path("sd-axis", &layout.concat(state), "");
+    let lines = lines(&layout, cell, probabilities);
+    let legend = lines.iter().any(Line::is_none);
+    let (width, height) = layout.size();
+    let size = (width, height + if legend { LEGEND } else { 0.0 });
+    let mut svg = Svg::new(size, &title, &describe(cell, "adds"), &style);
+    svg.text("sd-ink sd-large sd-strong", (16.0, 24.0), Anchor::Start, &title);
+    for state in cell.outputs().into_iter().filter(|&state| state < cell.states()) {
+        svg.path("sd-axis", &layout.output_line(state), "");
     }
-    let lines = lines(&layout, genes, probabilities);
     lines.iter().for_each(|line| line.stroke(&mut svg, &layout));
     lines.iter().for_each(|line| line.label(&mut svg, &layout));
-    states(&mut svg, &layout, genes.len().div_ceil(2));
+    states(&mut svg, &layout, cell);
+    if legend {
+        svg.text("sd-muted", (16.0, height + LEGEND - 12.0), Anchor::Start, PALE);
+    }
     svg.finish()
 }
 
-/// One gene, and where it goes.
+/// One edge, and where it goes.
 struct Line<'a> {
-    gene: &'a Gene,
+    cell: &'a Cell,
+    edge: &'a Edge,
     node: usize,
     port: usize,
     /// How many edges between the same pair come before it.
@@ -80,54 +53,55 @@ struct Line<'a> {
     probability: Option<f64>,
 }
 
-/// The genes with their ports: of two that enter a node, the one that comes from above takes the
+/// The edges with their ports: of those that enter a node, the one that comes from above takes the
 /// upper port, so that they do not cross.
 fn lines<'a>(
     layout: &Layout,
-    genes: &'a [Gene],
-    probabilities: Option<(&Architecture, &Rows)>,
+    cell: &'a Cell,
+    probabilities: Option<(&Choice, &Rows)>,
 ) -> Vec<Line<'a>> {
     let mut lines = Vec::new();
-    for (index, pair) in genes.chunks(2).enumerate() {
-        let node = 2 + index;
-        let mut pair: Vec<&Gene> = pair.iter().filter(|gene| gene.source < node).collect();
-        pair.sort_by(|one, other| {
-            let height = |gene: &Gene| layout.approach(gene.source, node);
+    for (node, Node { edges, .. }) in cell.nodes() {
+        let mut entering: Vec<&Edge> = edges.iter().filter(|edge| edge.source < node).collect();
+        entering.sort_by(|one, other| {
+            let height = |edge: &Edge| layout.approach(edge.source, node);
             height(one).total_cmp(&height(other))
         });
-        for (port, &gene) in pair.iter().enumerate() {
-            let twin = pair[..port].iter().filter(|other| other.source == gene.source).count();
-            let probability =
-                probabilities.and_then(|(shape, rows)| probability(shape, rows, gene, node));
-            lines.push(Line { gene, node, port, twin, probability });
+        for (port, &edge) in entering.iter().enumerate() {
+            let twin = entering[..port].iter().filter(|it| it.source == edge.source).count();
+            let p = probabilities.and_then(|(choice, rows)| choice.value(rows, node, edge));
+            let probability = p.filter(|p| p.is_finite()).map(f64::from);
+            lines.push(Line { cell, edge, node, port, twin, probability });
         }
     }
     lines
 }
 
-fn probability(shape: &Architecture, rows: &Rows, gene: &Gene, node: usize) -> Option<f64> {
-    let mut edges = shape.edges.iter();
-    let edge = edges.position(|edge| (edge.node, edge.source) == (node, gene.source))?;
-    let operations = &shape.edges.get(edge)?.operations;
-    let column = operations.iter().position(|operation| *operation == gene.operation)?;
-    let p = f64::from(*rows.get(edge)?.get(column)?);
-    p.is_finite().then_some(p)
-}
-
 impl Line<'_> {
+    fn operation(&self) -> &str {
+        self.edge.operation.as_deref().unwrap_or_default()
+    }
+
+    fn is_none(&self) -> bool {
+        self.operation() == NONE
+    }
+
     fn stroke(&self, svg: &mut Svg, layout: &Layout) {
-        let look = colour::of(&self.gene.operation);
-        let data = layout.edge(self.gene.source, self.node, self.port, self.twin);
-        let width = self
-            .probability
-            .map_or(WIDTH, |p| WIDTHS.0 + p.clamp(0.0, 1.0) * (WIDTHS.1 - WIDTHS.0));
+        let look = colour::of(self.operation());
+        let data = layout.edge(self.edge.source, self.node, self.port, self.twin);
+        let probable = |p: f64| WIDTHS.0 + p.clamp(0.0, 1.0) * (WIDTHS.1 - WIDTHS.0);
+        let width = match self.is_none() {
+            true => WIDTHS.0,
+            false => self.probability.map_or(WIDTH, probable),
+        };
         let dashes = match look.dashed {
             true => {
                 format!(" stroke-dasharray=\"{} {}\"", number(width + 4.0), number(width + 3.0))
             }
             false => String::new(),
         };
-        svg.open(&format!("class=\"{}\"", look.class));
+        let pale = if self.is_none() { " opacity=\"0.45\"" } else { "" };
+        svg.open(&format!("class=\"{}\"{pale}", look.class));
         svg.title(&self.words());
         // The edge of the background colour lets crossing lines pass over each other.
         svg.path("sd-casing", &data, &format!("stroke-width=\"{}\"", number(width + 4.0)));
@@ -136,12 +110,17 @@ impl Line<'_> {
     }
 
     fn label(&self, svg: &mut Svg, layout: &Layout) {
-        let look = colour::of(&self.gene.operation);
+        let look = colour::of(self.operation());
         let place = layout.pill(self.node, self.port);
         let class = format!("sd-pill sd-outline {}", look.class);
         svg.open("class=\"sd-gene\"");
         svg.title(&self.words());
         let dashes = if look.dashed { " stroke-dasharray=\"5 3\"" } else { "" };
+        // Only its outline is pale: its ground has to hide the line behind the word.
+        let (ink, pale) = match self.is_none() {
+            true => ("sd-muted", " stroke-opacity=\"0.45\""),
+            false => ("sd-ink", ""),
+        };
         let radius = number(place.height / 2.0);
         svg.path(
             &class,
@@ -152,36 +131,40 @@ impl Line<'_> {
                 w = number(place.width - place.height),
                 h = number(place.height),
             ),
-            &format!("stroke-width=\"1.5\"{dashes}"),
+            &format!("stroke-width=\"1.5\"{dashes}{pale}"),
         );
-        svg.text("sd-ink", middle(place), Anchor::Middle, &shorten(&self.gene.operation, 13));
+        svg.text(ink, middle(place), Anchor::Middle, &shorten(self.operation(), 13));
         svg.close();
     }
 
     fn words(&self) -> String {
         let p = self.probability.map_or(String::new(), |p| format!(", p = {p:.3}"));
-        let (source, node) = (state(self.gene.source), state(self.node));
-        format!("{source} → {node}: {}{p}", self.gene.operation)
+        let (source, node) = (self.cell.label(self.edge.source), self.cell.label(self.node));
+        format!("{source} → {node}: {}{p}", self.operation())
     }
 }
 
 /// The boxes and circles of all states.
-fn states(svg: &mut Svg, layout: &Layout, nodes: usize) {
-    state_box(svg, layout.input(0), "k−2");
-    state_box(svg, layout.input(1), "k−1");
-    for node in 2..nodes + 2 {
-        let at = layout.node(node);
-        svg.circle("sd-box", at, RADIUS, &format!("node {} (state {node})", node - 2));
-        let at = (at.0, at.1 + 4.5);
-        svg.text("sd-ink sd-strong", at, Anchor::Middle, &(node - 2).to_string());
+fn states(svg: &mut Svg, layout: &Layout, cell: &Cell) {
+    for (state, input) in cell.inputs.iter().enumerate() {
+        state_box(svg, layout.input(state), input);
     }
-    state_box(svg, layout.output(), "k");
+    for (index, (state, _)) in cell.nodes().enumerate() {
+        let at = layout.node(state);
+        svg.circle("sd-box", at, RADIUS, &format!("node {index} (state {state})"));
+        let at = (at.0, at.1 + 4.5);
+        svg.text("sd-ink sd-strong", at, Anchor::Middle, &index.to_string());
+    }
+    let output = match cell.output {
+        Output::Concatenation(_) => "c_{k}",
+        Output::Last => "output",
+    };
+    state_box(svg, layout.output(), output);
 }
 
-/// The output of the cell with this index.
-fn state_box(svg: &mut Svg, place: Rect, index: &str) {
+fn state_box(svg: &mut Svg, place: Rect, label: &str) {
     svg.rect("sd-box", place, 6.0, "");
-    svg.indexed("sd-ink", middle(place), "c", index);
+    svg.label("sd-ink", middle(place), label);
 }
 
 /// Baseline of a line of text in the middle of a box.
@@ -189,22 +172,15 @@ fn middle(place: Rect) -> (f64, f64) {
     (place.x + place.width / 2.0, place.y + place.height / 2.0 + 4.0)
 }
 
-/// The name of a state in drawings: the inputs are the outputs of the two cells before.
-fn state(index: usize) -> String {
-    match index {
-        0 => "c_{k-2}".to_owned(),
-        1 => "c_{k-1}".to_owned(),
-        node => format!("node {}", node - 2),
-    }
-}
-
-fn describe(genes: &[Gene]) -> String {
-    let node = |(index, pair): (usize, &[Gene])| {
-        let terms: Vec<String> = pair
-            .iter()
-            .map(|gene| format!("{} of {}", gene.operation, state(gene.source)))
-            .collect();
-        format!("Node {index} adds {}.", terms.join(" and "))
+/// A sentence for every node: what it `adds`.
+pub(super) fn describe(cell: &Cell, adds: &str) -> String {
+    let term = |edge: &Edge| match &edge.operation {
+        Some(operation) => format!("{operation} of {}", cell.label(edge.source)),
+        None => cell.label(edge.source),
     };
-    genes.chunks(2).enumerate().map(node).collect::<Vec<_>>().join(" ")
+    let sentence = |(index, node): (usize, &Node)| {
+        let terms: Vec<String> = node.edges.iter().map(term).collect();
+        format!("Node {index} {adds} {}.", terms.join(" and "))
+    };
+    cell.nodes.iter().enumerate().map(sentence).collect::<Vec<_>>().join(" ")
 }

@@ -5,12 +5,12 @@ mod landscape;
 
 pub use self::landscape::{LandscapeCsvError, landscape, read_landscape};
 
-use super::cell::Kind;
 use super::chart::Chart;
 use super::heatmap;
 use super::history::History;
+use crate::cell::codec::{self, Codec};
+use crate::cell::{Cell, Edge, Genotype};
 use crate::event::{Anytime, EpochFinished};
-use crate::genotype::{Derived, Gene};
 
 /// The columns of [`curves`] that every search has.
 const CURVES: [&str; 7] = [
@@ -24,20 +24,20 @@ const CURVES: [&str; 7] = [
 ];
 
 /// One record for each epoch: rates, losses, accuracies, the parameter-free share of every cell
-/// type, and what would be derived: both cells (`sep_conv_3x3 1; skip_connect 0; …`: operation and
-/// the state that it reads, two for each node) or the architecture string of NAS-Bench-201. With a
-/// table of trained networks, what that says follows.
+/// type, and what would be derived, in the columns of the codec of the space: both cells
+/// (`sep_conv_3x3 1; skip_connect 0; …`: operation and the state that it reads, two for each node)
+/// or the architecture string of NAS-Bench-201. With a table of trained networks, what that says
+/// follows.
 pub fn curves(history: &History) -> String {
-    let names: Vec<&str> = match history.architecture() {
-        [] => Kind::ALL.map(Kind::name).to_vec(),
-        architecture => architecture.iter().map(|cell| cell.name.as_str()).collect(),
-    };
+    let empty = history.space().map(|space| space.derive(&[]));
+    let genotype = history.genotype().or(empty.as_ref());
+    let codec = genotype.and_then(codec::of);
+    let columns =
+        |genotype: &Genotype| codec.map_or(Vec::new(), |it: &Codec| (it.columns)(genotype));
+    let names = history.choices().iter().map(|choice| choice.name.as_str());
     let mut header = CURVES.map(str::to_owned).to_vec();
-    header.extend(names.iter().map(|name| format!("parameter_free_{name}")));
-    match history.derived() {
-        Some(Derived::Structure(_)) => header.push("architecture".to_owned()),
-        _ => header.extend(Kind::ALL.map(|kind| format!("genotype_{}", kind.name()))),
-    }
+    header.extend(names.map(|name| format!("parameter_free_{name}")));
+    header.extend(genotype.map_or(Vec::new(), columns).into_iter().map(|(name, _)| name));
     if !history.anytime.is_empty() {
         header.extend(["test_accuracy", "rank", "regret"].map(str::to_owned));
     }
@@ -53,11 +53,8 @@ pub fn curves(history: &History) -> String {
         let share = |index| epoch.parameter_free.get(index).map_or(String::new(), f32::to_string);
         let mut row = vec![epoch.epoch.to_string()];
         row.extend(numbers.map(|number| number.to_string()));
-        row.extend((0..names.len()).map(share));
-        match &epoch.genotype {
-            Derived::Cells(cells) => row.extend([genes(&cells.normal), genes(&cells.reduce)]),
-            Derived::Structure(structure) => row.push(structure.to_string()),
-        }
+        row.extend((0..history.choices().len()).map(share));
+        row.extend(columns(&epoch.genotype).into_iter().map(|(_, text)| text));
         row.extend(tabulated(history, epoch));
         row
     });
@@ -79,14 +76,14 @@ fn tabulated(history: &History, epoch: &EpochFinished) -> Vec<String> {
 }
 
 /// The numbers of a heatmap: one record for each epoch that it draws ([`heatmap::drawn`]), one
-/// column for every operation on every edge of a cell type (`2←0 skip_connect`). `None` if the
-/// search has no such cell type.
-pub fn probabilities(history: &History, cell: &str) -> Option<String> {
-    let index = history.index(cell)?;
-    let edges = &history.architecture().get(index)?.edges;
+/// column for every option of every row of a choice (`2←0 skip_connect`). `None` if the search has
+/// no such choice.
+pub fn probabilities(history: &History, name: &str) -> Option<String> {
+    let index = history.index(name)?;
+    let edges = &history.choices().get(index)?.rows;
     let columns = edges.iter().flat_map(|edge| {
         let name = format!("{}←{}", edge.node, edge.source);
-        edge.operations.iter().map(move |operation| format!("{name} {operation}"))
+        edge.options.iter().map(move |operation| format!("{name} {operation}"))
     });
     let header = ["epoch".to_owned()].into_iter().chain(columns).collect();
     let rows = heatmap::drawn(history).map(|epoch| {
@@ -117,19 +114,13 @@ pub fn chart(chart: &Chart) -> String {
     table([header].into_iter().chain(rows))
 }
 
-/// The genes of one cell: node, operation, and the state that it reads.
-pub fn cell(genes: &[Gene]) -> String {
+/// The edges of one cell: node, operation, and the state that it reads.
+pub fn cell(cell: &Cell) -> String {
     let header = ["node", "operation", "source"].map(str::to_owned).to_vec();
-    let rows = genes.iter().enumerate().map(|(index, gene)| {
-        vec![(2 + index / 2).to_string(), gene.operation.clone(), gene.source.to_string()]
+    let rows = cell.edges().map(|(node, Edge { source, operation })| {
+        vec![node.to_string(), operation.clone().unwrap_or_default(), source.to_string()]
     });
     table([header].into_iter().chain(rows))
-}
-
-fn genes(genes: &[Gene]) -> String {
-    let genes: Vec<String> =
-        genes.iter().map(|gene| format!("{} {}", gene.operation, gene.source)).collect();
-    genes.join("; ")
 }
 
 pub(super) fn table(rows: impl Iterator<Item = Vec<String>>) -> String {

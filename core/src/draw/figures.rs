@@ -78,13 +78,8 @@ pub fn learning_rate(history: &History) -> Chart {
 /// Share of parameter-free operations in the cells that would be derived, epoch by epoch, with the
 /// warnings of a collapse marked.
 pub fn parameter_free(history: &History) -> Chart {
-    let names = history.architecture().iter().map(|cell| cell.name.as_str());
-    let lines = names.enumerate().map(|(index, name)| Series {
-        name: match name {
-            "reduce" => "reduction cell".to_owned(),
-            "edges" => "cell".to_owned(),
-            _ => format!("{name} cell"),
-        },
+    let lines = (0..history.choices().len()).map(|index| Series {
+        name: history.cell(index).words(),
         points: points(history, |epoch| {
             epoch.parameter_free.get(index).map_or(f64::NAN, |&share| f64::from(share))
         }),

@@ -9,8 +9,8 @@ use std::fmt::Write as _;
 use super::colour::{self, LEVELS, Palette};
 use super::history::History;
 use super::svg::{Anchor, Rect, Svg, number, shorten};
-use crate::event::{Architecture, Edge, EpochFinished};
-use crate::genotype::Gene;
+use crate::cell::{Choice, Edge, Row};
+use crate::event::EpochFinished;
 
 /// Width of the names of operations beside a panel, and of the panel itself.
 const NAMES: f64 = 80.0;
@@ -46,31 +46,27 @@ pub enum Scale {
     Fitted,
 }
 
-/// Draws the probabilities of the architecture tensor `cell` (`normal`, `reduce` or `edges`). Edges that the latest
-/// genotype keeps are named in bold, with the kept operation. `None` if the search has no such
-/// cell type.
-pub fn draw(history: &History, cell: &str, scale: Scale) -> Option<String> {
-    let index = history.index(cell)?;
-    let architecture = history.architecture().get(index)?;
-    let map = Map::new(history, index, architecture, scale);
-    let title = match cell {
-        "reduce" => "Probabilities in the reduction cell".to_owned(),
-        "edges" => "Probabilities in the cell".to_owned(),
-        _ => format!("Probabilities in the {cell} cell"),
-    };
+/// Draws the probabilities of the choice `name`. Edges that the latest genotype keeps are named in
+/// bold, with the kept operation. `None` if the search has no such choice.
+pub fn draw(history: &History, name: &str, scale: Scale) -> Option<String> {
+    let index = history.index(name)?;
+    let choice = history.choices().get(index)?;
+    let map = Map::new(history, index, choice, scale);
+    let cell = history.cell(index);
+    let title = format!("Probabilities in the {}", cell.words());
     let about = format!(
         "For each of {} edges, the probability of every candidate operation over {} epochs. Names \
          are node←source, counted as states: {}.",
-        architecture.edges.len(),
+        choice.rows.len(),
         history.epochs.len(),
-        match cell {
-            "edges" => "0 is the input of the cell, 1 its first node",
+        match cell.inputs.len() {
+            1 => "0 is the input of the cell, 1 its first node",
             _ => "0 and 1 are the two inputs of the cell, 2 is its first node",
         },
     );
     let mut svg = Svg::new(map.size(), &title, &about, &colour::style(Palette::Scale));
     svg.text("sd-ink sd-large sd-strong", (LEFT, 24.0), Anchor::Start, &title);
-    for (edge, shape) in architecture.edges.iter().enumerate() {
+    for (edge, shape) in choice.rows.iter().enumerate() {
         map.panel(&mut svg, edge, shape);
     }
     map.legend(&mut svg);
@@ -80,10 +76,10 @@ pub fn draw(history: &History, cell: &str, scale: Scale) -> Option<String> {
 /// Where everything stands.
 struct Map<'a> {
     history: &'a History,
-    /// Index of the architecture tensor.
+    /// Index of the choice.
     index: usize,
-    /// The genes of the latest genotype, with their nodes.
-    kept: Vec<(usize, &'a Gene)>,
+    /// The edges of the latest genotype, with their nodes.
+    kept: Vec<(usize, &'a Edge)>,
     /// Row of every node, column of every source.
     nodes: Vec<usize>,
     sources: Vec<usize>,
@@ -93,24 +89,20 @@ struct Map<'a> {
 }
 
 impl<'a> Map<'a> {
-    fn new(
-        history: &'a History,
-        index: usize,
-        architecture: &'a Architecture,
-        scale: Scale,
-    ) -> Self {
-        let ends = |end: fn(&Edge) -> usize| -> Vec<usize> {
-            architecture.edges.iter().map(end).collect::<BTreeSet<_>>().into_iter().collect()
+    fn new(history: &'a History, index: usize, choice: &'a Choice, scale: Scale) -> Self {
+        let ends = |end: fn(&Row) -> usize| -> Vec<usize> {
+            choice.rows.iter().map(end).collect::<BTreeSet<_>>().into_iter().collect()
         };
-        let rows = architecture.edges.iter().map(|edge| edge.operations.len()).max();
+        let rows = choice.rows.iter().map(|edge| edge.options.len()).max();
         let range = match scale {
             Scale::One => (0.0, 1.0),
             Scale::Fitted => fitted(history),
         };
+        let kept = history.genotype().and_then(|genotype| genotype.cells.get(index));
         Self {
             history,
             index,
-            kept: history.derived().map_or(Vec::new(), |derived| derived.edges(index)),
+            kept: kept.map_or(Vec::new(), |cell| cell.edges().collect()),
             nodes: ends(|edge| edge.node),
             sources: ends(|edge| edge.source),
             height: ROW * rows.unwrap_or(0) as f64,
@@ -129,7 +121,7 @@ impl<'a> Map<'a> {
     }
 
     /// Top left corner of the coloured area of an edge.
-    fn corner(&self, edge: &Edge) -> (f64, f64) {
+    fn corner(&self, edge: &Row) -> (f64, f64) {
         let rank = |all: &[usize], one| all.iter().position(|&other| other == one).unwrap_or(0);
         (
             LEFT + NAMES + rank(&self.sources, edge.source) as f64 * (NAMES + PANEL + GAP.0),
@@ -137,36 +129,36 @@ impl<'a> Map<'a> {
         )
     }
 
-    fn panel(&self, svg: &mut Svg, index: usize, edge: &Edge) {
+    fn panel(&self, svg: &mut Svg, index: usize, edge: &Row) {
         let (x, y) = self.corner(edge);
         let kept = self.kept_operations(edge);
         let strong = if kept.is_empty() { "sd-muted" } else { "sd-ink sd-strong" };
         svg.text(strong, (x, y - 6.0), Anchor::Start, &format!("{}←{}", edge.node, edge.source));
-        for (row, operation) in edge.operations.iter().enumerate() {
+        for (row, operation) in edge.options.iter().enumerate() {
             let is_kept = kept.contains(&operation.as_str());
             let class = if is_kept { "sd-ink sd-small sd-strong" } else { "sd-muted sd-small" };
             let at = (x - 5.0, y + ROW * (row as f64 + 0.5) + 3.5);
             svg.text(class, at, Anchor::End, &shorten(operation, 12));
         }
         self.values(svg, index, edge, (x, y));
-        let place = Rect { x, y, width: PANEL, height: ROW * edge.operations.len() as f64 };
+        let place = Rect { x, y, width: PANEL, height: ROW * edge.options.len() as f64 };
         svg.path("sd-axis", &outline(place), "");
         if self.nodes.last() == Some(&edge.node) {
             self.epochs(svg, (x, y + place.height + 13.0));
         }
     }
 
-    fn kept_operations(&self, edge: &Edge) -> Vec<&str> {
+    fn kept_operations(&self, edge: &Row) -> Vec<&str> {
         let here = self
             .kept
             .iter()
-            .filter(|(node, gene)| (*node, gene.source) == (edge.node, edge.source));
-        here.map(|(_, gene)| gene.operation.as_str()).collect()
+            .filter(|(node, kept)| (*node, kept.source) == (edge.node, edge.source));
+        here.filter_map(|(_, kept)| kept.operation.as_deref()).collect()
     }
 
     /// The colours, in a grid of 1 × 1 fields. All fields of one colour are one path and equal
     /// neighbours are one stretch: a search of 50 epochs has eleven thousand fields.
-    fn values(&self, svg: &mut Svg, index: usize, edge: &Edge, corner: (f64, f64)) {
+    fn values(&self, svg: &mut Svg, index: usize, edge: &Row, corner: (f64, f64)) {
         let columns: Vec<&EpochFinished> = drawn(self.history).collect();
         if columns.is_empty() {
             let middle = (corner.0 + PANEL / 2.0, corner.1 + ROW);
@@ -184,7 +176,7 @@ impl<'a> Map<'a> {
             svg.path(&format!("sd-fill {class}"), &data, "");
         }
         for (column, epoch) in columns.iter().enumerate() {
-            let height = edge.operations.len() as f64;
+            let height = edge.options.len() as f64;
             let place = Rect { x: column as f64, y: 0.0, width: 1.0, height };
             svg.rect("sd-ghost", place, 0.0, &self.words(index, edge, epoch));
         }
@@ -194,11 +186,11 @@ impl<'a> Map<'a> {
     fn stretches(
         &self,
         index: usize,
-        edge: &Edge,
+        edge: &Row,
         columns: &[&EpochFinished],
     ) -> BTreeMap<String, String> {
         let mut paths = BTreeMap::<String, String>::new();
-        for row in 0..edge.operations.len() {
+        for row in 0..edge.options.len() {
             let level = |epoch: &&EpochFinished| {
                 self.probability(epoch, index, row)
                     .map(|p| colour::level((p - self.range.0) / (self.range.1 - self.range.0)))
@@ -224,9 +216,9 @@ impl<'a> Map<'a> {
     }
 
     /// Every value of one epoch on one edge.
-    fn words(&self, index: usize, edge: &Edge, epoch: &EpochFinished) -> String {
+    fn words(&self, index: usize, edge: &Row, epoch: &EpochFinished) -> String {
         let mut text = format!("{}←{}, epoch {}", edge.node, edge.source, epoch.epoch + 1);
-        for (row, operation) in edge.operations.iter().enumerate() {
+        for (row, operation) in edge.options.iter().enumerate() {
             if let Some(p) = self.probability(epoch, index, row) {
                 let _ = write!(text, "\n{p:.4} {operation}");
             }

@@ -1,9 +1,8 @@
 //! What pictures need of a search, collected from its events.
 
-use crate::event::{
-    Anytime, Architecture, EpochFinished, Event, Finished, Hessian, Rows, Started, Step, Warning,
-};
-use crate::genotype::{Derived, Genotype};
+use crate::cell::{Cell, Choice, Genotype, Output, Rows};
+use crate::event::{Anytime, EpochFinished, Event, Finished, Hessian, Started, Step, Warning};
+use crate::space::{self, Space};
 
 /// A search as its events tell it, up to where they end.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -84,31 +83,48 @@ impl History {
     }
 
     /// The result, or while the search runs what would be derived now.
-    pub fn derived(&self) -> Option<&Derived> {
+    pub fn genotype(&self) -> Option<&Genotype> {
         let latest = self.epochs.last().map(|epoch| &epoch.genotype);
         self.finished.as_ref().map(|finished| &finished.genotype).or(latest)
     }
 
-    /// [`History::derived`], of a DARTS space.
-    pub fn genotype(&self) -> Option<&Genotype> {
-        self.derived().and_then(Derived::cells)
+    /// The space that is searched; `None` if this program does not know it.
+    pub fn space(&self) -> Option<&'static Space> {
+        space::find(&self.started.as_ref()?.config.search.space).ok()
     }
 
-    /// The architecture tensors, in the order of every list with one entry for each of them.
-    pub fn architecture(&self) -> &[Architecture] {
-        self.started.as_ref().map_or(&[], |started| &started.architecture)
+    /// The cell that belongs to the choice of this index: of the result, or while there is none
+    /// only its name and its inputs.
+    pub fn cell(&self, index: usize) -> Cell {
+        let found = self.genotype().and_then(|genotype| genotype.cells.get(index).cloned());
+        let empty = || self.space()?.derive(&[]).cells.into_iter().nth(index);
+        found.or_else(empty).unwrap_or_else(|| Cell {
+            name: self.choices().get(index).map_or(String::new(), |choice| choice.name.clone()),
+            inputs: Vec::new(),
+            nodes: Vec::new(),
+            output: Output::Last,
+        })
     }
 
-    /// Index of the architecture tensor of this name.
-    pub fn index(&self, cell: &str) -> Option<usize> {
-        self.architecture().iter().position(|architecture| architecture.name == cell)
+    /// What there is to choose, in the order of every list with one entry for each choice.
+    pub fn choices(&self) -> &[Choice] {
+        self.started.as_ref().map_or(&[], |started| &started.choices)
     }
 
-    /// The probabilities of one architecture tensor after the last epoch.
-    pub fn probabilities(&self, cell: &str) -> Option<(&Architecture, &Rows)> {
-        let index = self.index(cell)?;
+    /// Index of the choice of this name.
+    pub fn index(&self, name: &str) -> Option<usize> {
+        self.choices().iter().position(|choice| choice.name == name)
+    }
+
+    /// The probabilities of the choice of this name after the last epoch.
+    pub fn probabilities(&self, name: &str) -> Option<(&Choice, &Rows)> {
+        self.latest(self.index(name)?)
+    }
+
+    /// The probabilities of the choice of this index after the last epoch.
+    pub fn latest(&self, index: usize) -> Option<(&Choice, &Rows)> {
         let rows = self.epochs.last()?.probabilities.get(index)?;
-        Some((self.architecture().get(index)?, rows))
+        Some((self.choices().get(index)?, rows))
     }
 
     /// The steps as at most `points` means over stretches of equal length, so that a picture of

@@ -7,14 +7,17 @@
 use std::fmt::Write as _;
 
 use super::colour::{self, Palette};
-use super::svg::{Anchor, Rect, Svg, number};
-use crate::arch::derive_cell;
-use crate::event::{Architecture, Edge, Rows};
+use super::svg::{Anchor, Rect, Svg, capital, number};
+use crate::cell::{Cell, Choice, Row, Rows};
+use crate::ops::NONE;
 
 const MARGIN: f64 = 16.0;
-/// Size of a state, and the way from one to the next.
+/// Size of a state, and the shortest way from one to the next.
 const STATE: (f64, f64) = (80.0, 26.0);
 const STEP: f64 = 92.0;
+/// The way from the first state to the last is at least that of a cell of four nodes, so that the
+/// text of all pictures is equally large on a page.
+const WAY: f64 = 5.0 * STEP;
 /// Room above the arcs.
 const TOP: f64 = 40.0;
 /// Rise of an arc to the next state, and for every state that it passes over.
@@ -23,32 +26,26 @@ const RISE: (f64, f64) = (24.0, 25.0);
 const BUNDLE: f64 = 12.0;
 const LEGEND: f64 = 20.0;
 
-/// Draws the architecture tensor `cell` with these probabilities.
-pub fn draw(cell: &Architecture, probabilities: &Rows) -> String {
-    let states = cell.edges.iter().map(|edge| edge.node + 1).max().unwrap_or(2);
-    let width = 2.0 * MARGIN + STATE.0 + STEP * (states - 1) as f64;
-    let longest = cell.edges.iter().map(|edge| edge.node - edge.source).max().unwrap_or(1);
+/// Draws a choice of operations with these probabilities. `derived` is the cell that is derived from
+/// them; it tells which edges are kept and what the states are called.
+pub fn draw(choice: &Choice, probabilities: &Rows, derived: &Cell) -> String {
+    let states = states(choice);
+    let width = left(choice, states - 1) + STATE.0 + MARGIN;
+    let longest = choice.rows.iter().map(|edge| edge.node - edge.source).max().unwrap_or(1);
     let base = TOP + RISE.0 + RISE.1 * longest as f64;
-    let places = legend(cell, width);
+    let places = legend(choice, width);
     let rows = places.iter().map(|place| place.row + 1).max().unwrap_or(0);
     let height = base + STATE.1 + 18.0 + LEGEND * rows as f64;
-    let title = match cell.name.as_str() {
-        "reduce" => "Reduction cell, all candidates".to_owned(),
-        name => format!("{}{} cell, all candidates", name[..1].to_uppercase(), &name[1..]),
-    };
-    let about = describe(cell, probabilities);
+    let title = format!("{}, all candidates", capital(&derived.words()));
+    let about = describe(choice, derived);
     let mut svg = Svg::new((width, height), &title, &about, &colour::style(Palette::Operations));
     svg.text("sd-ink sd-large sd-strong", (MARGIN, 24.0), Anchor::Start, &title);
-    bundles(&mut svg, cell, probabilities, base);
+    bundles(&mut svg, choice, probabilities, derived, base);
     for state in 0..states {
-        let place = Rect { x: left(state), y: base, width: STATE.0, height: STATE.1 };
+        let place = Rect { x: left(choice, state), y: base, width: STATE.0, height: STATE.1 };
         svg.rect("sd-box", place, 6.0, "");
         let middle = (place.x + STATE.0 / 2.0, base + 17.0);
-        match state {
-            0 => svg.indexed("sd-ink", middle, "c", "k−2"),
-            1 => svg.indexed("sd-ink", middle, "c", "k−1"),
-            node => svg.text("sd-ink", middle, Anchor::Middle, &format!("node {}", node - 2)),
-        }
+        svg.label("sd-ink", middle, &derived.label(state));
     }
     for place in &places {
         place.draw(&mut svg, base + STATE.1 + 24.0);
@@ -56,26 +53,32 @@ pub fn draw(cell: &Architecture, probabilities: &Rows) -> String {
     svg.finish()
 }
 
-fn left(state: usize) -> f64 {
-    MARGIN + STEP * state as f64
+fn states(choice: &Choice) -> usize {
+    choice.rows.iter().map(|edge| edge.node + 1).max().unwrap_or(2)
 }
 
-fn bundles(svg: &mut Svg, cell: &Architecture, probabilities: &Rows, base: f64) {
-    let kept = derive_cell(&cell.edges, probabilities);
-    let is_kept = |edge: &Edge| {
-        let genes = kept.iter().skip(2 * (edge.node - 2)).take(2);
-        genes.into_iter().any(|gene| gene.source == edge.source)
+/// Left side of a state.
+fn left(choice: &Choice, state: usize) -> f64 {
+    let step = STEP.max(WAY / states(choice).saturating_sub(1).max(1) as f64);
+    MARGIN + step * state as f64
+}
+
+fn bundles(svg: &mut Svg, choice: &Choice, probabilities: &Rows, derived: &Cell, base: f64) {
+    let is_kept = |row: &Row| {
+        let mut here = derived.edges().filter(|(node, edge)| (*node, edge.source) == ends(row));
+        here.any(|(_, edge)| edge.operation.as_deref() != Some(NONE))
     };
-    for (edge, row) in cell.edges.iter().zip(probabilities) {
+    for (edge, row) in choice.rows.iter().zip(probabilities) {
         let strength = if is_kept(edge) { "1" } else { "0.35" };
         svg.open(&format!("opacity=\"{strength}\""));
-        svg.title(&words(edge, row));
-        let from =
-            slot(cell, edge.source, |other| other.source == edge.source && other.node > edge.node);
+        svg.title(&words(edge, row, derived));
+        let from = slot(choice, edge.source, |other| {
+            other.source == edge.source && other.node > edge.node
+        });
         let to =
-            slot(cell, edge.node, |other| other.node == edge.node && other.source > edge.source);
-        let incoming = cell.edges.iter().filter(|other| other.node == edge.source).count();
-        let shift = incoming as f64 * width_of_slot(cell, edge.source);
+            slot(choice, edge.node, |other| other.node == edge.node && other.source > edge.source);
+        let incoming = choice.rows.iter().filter(|other| other.node == edge.source).count();
+        let shift = incoming as f64 * width_of_slot(choice, edge.source);
         let rise = RISE.0 + RISE.1 * (edge.node - edge.source - 1) as f64;
         let arc = Arc { from: from + shift, to, base, rise };
         arc.strands(svg, edge, row);
@@ -85,13 +88,18 @@ fn bundles(svg: &mut Svg, cell: &Architecture, probabilities: &Rows, base: f64) 
 
 /// Every edge at a state has a slot of its upper side: first those that come in, the nearest source
 /// first, then those that go out, the farthest target first. So nested arcs do not cross.
-fn slot(cell: &Architecture, state: usize, is_before: impl Fn(&Edge) -> bool) -> f64 {
-    let before = cell.edges.iter().filter(|edge| is_before(edge)).count();
-    left(state) + (before as f64 + 0.5) * width_of_slot(cell, state)
+fn slot(choice: &Choice, state: usize, is_before: impl Fn(&Row) -> bool) -> f64 {
+    let before = choice.rows.iter().filter(|edge| is_before(edge)).count();
+    left(choice, state) + (before as f64 + 0.5) * width_of_slot(choice, state)
 }
 
-fn width_of_slot(cell: &Architecture, state: usize) -> f64 {
-    let edges = cell.edges.iter().filter(|edge| edge.node == state || edge.source == state);
+/// State that the edge of a row ends in, and the state that it reads.
+fn ends(row: &Row) -> (usize, usize) {
+    (row.node, row.source)
+}
+
+fn width_of_slot(choice: &Choice, state: usize) -> f64 {
+    let edges = choice.rows.iter().filter(|edge| edge.node == state || edge.source == state);
     STATE.0 / edges.count().max(1) as f64
 }
 
@@ -105,9 +113,9 @@ struct Arc {
 
 impl Arc {
     /// The strands from the innermost to the outermost.
-    fn strands(&self, svg: &mut Svg, edge: &Edge, row: &[f32]) {
+    fn strands(&self, svg: &mut Svg, edge: &Row, row: &[f32]) {
         let mut inner = -BUNDLE / 2.0;
-        for (operation, &p) in edge.operations.iter().zip(row) {
+        for (operation, &p) in edge.options.iter().zip(row) {
             let width = BUNDLE * f64::from(p).clamp(0.0, 1.0);
             let look = colour::of(operation);
             let dashes = if look.dashed { " stroke-dasharray=\"7 2\"" } else { "" };
@@ -153,11 +161,11 @@ impl Place {
     }
 }
 
-/// Every operation of the cell once, in rows.
-fn legend(cell: &Architecture, width: f64) -> Vec<Place> {
+/// Every operation of the choice once, in rows.
+fn legend(choice: &Choice, width: f64) -> Vec<Place> {
     let mut places: Vec<Place> = Vec::new();
     let (mut x, mut row) = (MARGIN, 0);
-    for operation in cell.edges.iter().flat_map(|edge| &edge.operations) {
+    for operation in choice.rows.iter().flat_map(|edge| &edge.options) {
         if places.iter().any(|place| place.operation == *operation) {
             continue;
         }
@@ -172,31 +180,16 @@ fn legend(cell: &Architecture, width: f64) -> Vec<Place> {
     places
 }
 
-fn name(state: usize) -> String {
-    match state {
-        0 => "c_{k-2}".to_owned(),
-        1 => "c_{k-1}".to_owned(),
-        node => format!("node {}", node - 2),
-    }
-}
-
-fn words(edge: &Edge, row: &[f32]) -> String {
-    let mut text = format!("{} → {}:", name(edge.source), name(edge.node));
-    for (operation, p) in edge.operations.iter().zip(row) {
+fn words(edge: &Row, row: &[f32], derived: &Cell) -> String {
+    let (source, node) = (derived.label(edge.source), derived.label(edge.node));
+    let mut text = format!("{source} → {node}:");
+    for (operation, p) in edge.options.iter().zip(row) {
         let _ = write!(text, " {operation} {p:.3}");
     }
     text
 }
 
-fn describe(cell: &Architecture, probabilities: &Rows) -> String {
-    let genes = derive_cell(&cell.edges, probabilities);
-    let node = |(index, pair): (usize, &[crate::genotype::Gene])| {
-        let terms: Vec<String> = pair
-            .iter()
-            .map(|gene| format!("{} of {}", gene.operation, name(gene.source)))
-            .collect();
-        format!("Node {index} would add {}.", terms.join(" and "))
-    };
-    let kept = genes.chunks(2).enumerate().map(node).collect::<Vec<_>>().join(" ");
-    format!("{} edges, each a mixture of its candidate operations. {kept}", cell.edges.len())
+fn describe(choice: &Choice, derived: &Cell) -> String {
+    let kept = super::cell::describe(derived, "would add");
+    format!("{} edges, each a mixture of its candidate operations. {kept}", choice.rows.len())
 }

@@ -3,8 +3,8 @@
 //! `sd-stage` with its number in `data-stage`, so that a page can show them one after another.
 
 use super::colour::{self, Palette};
-use super::svg::{Anchor, Rect, Svg, number};
-use crate::event::{Architecture, Edge, Rows};
+use super::svg::{Anchor, Rect, Svg, number, plain};
+use crate::cell::{Cell, Choice, Row, Rows};
 
 const SIZE: f64 = 572.0;
 const MARGIN: f64 = 16.0;
@@ -17,11 +17,13 @@ const TOP: f64 = 78.0;
 const ROW: f64 = 22.0;
 const BAR: f64 = 14.0;
 
-/// What a perturbation did to one architecture tensor, and to the loss.
+/// What a perturbation did to one choice, and to the loss.
 #[derive(Clone, Copy, Debug)]
 pub struct Perturbed<'a> {
-    /// The tensor.
-    pub cell: &'a Architecture,
+    /// The choice.
+    pub choice: &'a Choice,
+    /// A cell of its space, which names the states.
+    pub cell: &'a Cell,
     /// Its p = softmax(α).
     pub p: &'a Rows,
     /// Its p + δ.
@@ -34,19 +36,19 @@ pub struct Perturbed<'a> {
     pub losses: (f32, f32),
 }
 
-/// Draws the edge that the perturbation moved most. `None` for a tensor without edges.
+/// Draws the edge that the perturbation moved most. `None` for a choice without rows.
 pub fn draw(found: &Perturbed) -> Option<String> {
     let index = most_moved(found)?;
-    let edge = found.cell.edges.get(index)?;
+    let edge = found.choice.rows.get(index)?;
     let rows = [found.p, found.displaced, found.perturbed].map(|rows| rows.get(index));
     let [Some(p), Some(displaced), Some(perturbed)] = rows else { return None };
     let height = TOP + ROW * p.len() as f64 + 58.0;
-    let title = format!("The perturbation on one edge: {}", name(edge));
+    let title = format!("The perturbation on one edge: {}", name(found.cell, edge));
     let mut svg =
         Svg::new((SIZE, height), &title, &describe(found), &colour::style(Palette::Operations));
     svg.text("sd-ink sd-large sd-strong", (MARGIN, 24.0), Anchor::Start, &title);
     let columns = Columns::new(&[p, displaced, perturbed]);
-    for (row, operation) in edge.operations.iter().enumerate() {
+    for (row, operation) in edge.options.iter().enumerate() {
         let y = TOP + ROW * row as f64 + BAR - 2.0;
         svg.text("sd-ink", (MARGIN, y), Anchor::Start, operation);
     }
@@ -92,13 +94,13 @@ impl Columns {
         left + (PANEL - VALUE) * (value - self.low) / (self.high - self.low)
     }
 
-    fn panel(&self, svg: &mut Svg, stage: usize, label: &str, edge: &Edge, values: &[f32]) {
+    fn panel(&self, svg: &mut Svg, stage: usize, label: &str, edge: &Row, values: &[f32]) {
         let zero = self.place(stage, 0.0);
         let middle = (self.place(stage, self.low) + self.place(stage, self.high)) / 2.0;
         svg.text("sd-muted", (middle, TOP - 16.0), Anchor::Middle, label);
         let bottom = TOP + ROW * values.len() as f64;
         svg.line("sd-axis", (zero, TOP - 6.0), (zero, bottom));
-        for (row, (operation, &value)) in edge.operations.iter().zip(values).enumerate() {
+        for (row, (operation, &value)) in edge.options.iter().zip(values).enumerate() {
             let value = f64::from(value);
             let (at, y) = (self.place(stage, value), TOP + ROW * row as f64);
             let bar = Rect { x: zero.min(at), y, width: (at - zero).abs(), height: BAR };
@@ -110,13 +112,8 @@ impl Columns {
     }
 }
 
-fn name(edge: &Edge) -> String {
-    let state = |index: usize| match index {
-        0 => "c(k−2)".to_owned(),
-        1 => "c(k−1)".to_owned(),
-        node => format!("node {}", node - 2),
-    };
-    format!("{} → {}", state(edge.source), state(edge.node))
+fn name(cell: &Cell, edge: &Row) -> String {
+    format!("{} → {}", plain(&cell.label(edge.source)), plain(&cell.label(edge.node)))
 }
 
 fn describe(found: &Perturbed) -> String {

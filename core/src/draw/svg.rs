@@ -99,6 +99,14 @@ impl Svg {
         );
     }
 
+    /// The label of a state around a point; `c_{k-2}` has its index below the line.
+    pub(super) fn label(&mut self, class: &str, at: (f64, f64), label: &str) {
+        match label.strip_suffix('}').and_then(|label| label.split_once("_{")) {
+            Some((letter, index)) => self.indexed(class, at, letter, &index.replace('-', "−")),
+            None => self.text(class, at, Anchor::Middle, label),
+        }
+    }
+
     pub(super) fn line(&mut self, class: &str, from: (f64, f64), to: (f64, f64)) {
         self.path(class, &format!("M{}L{}", point(from), point(to)), "");
     }
@@ -151,6 +159,21 @@ pub(super) struct Rect {
 /// A point of a path.
 pub(super) fn point((x, y): (f64, f64)) -> String {
     format!("{} {}", number(x), number(y))
+}
+
+/// The label of a state in a line of text: `c(k−2)` of `c_{k-2}`.
+pub(super) fn plain(label: &str) -> String {
+    match label.strip_suffix('}').and_then(|label| label.split_once("_{")) {
+        Some((letter, index)) => format!("{letter}({})", index.replace('-', "−")),
+        None => label.to_owned(),
+    }
+}
+
+/// A text with a capital letter.
+pub(super) fn capital(text: &str) -> String {
+    let mut characters = text.chars();
+    let first = characters.next().map(char::to_uppercase);
+    first.into_iter().flatten().chain(characters).collect()
 }
 
 /// A name that fits into `most` characters.

@@ -4,7 +4,7 @@
 use super::{Entry, MeasureError, Observed, Observer, Subject};
 use crate::arrays::Later;
 use crate::event::{Anytime, Event};
-use crate::tabular::{Standing, Table};
+use crate::space::table::{Standing, Table};
 
 /// Its row of the catalogue.
 pub static ENTRY: Entry = Entry {
@@ -22,7 +22,7 @@ impl Observer for Lookup {
     ) -> Later<'a, Result<Observed, MeasureError>> {
         Box::pin(async move {
             let rows = subject.probabilities().await?;
-            let (epoch, architecture) = (subject.epoch(), subject.derive(&rows).to_python());
+            let (epoch, architecture) = (subject.epoch(), subject.encode(&subject.derive(&rows)));
             let standing = self.0.find(&architecture);
             let event = |Standing { accuracy: test_accuracy, rank, cells, regret }| {
                 Event::Anytime(Anytime { epoch, architecture, test_accuracy, rank, cells, regret })

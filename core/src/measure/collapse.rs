@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use super::{Entry, MeasureError, Observed, Observer, Subject};
 use crate::arrays::Later;
-use crate::event::{Architecture, Event, Rows, Warning};
-use crate::genotype::Gene;
+use crate::cell::{Cell, Choice, Rows};
+use crate::event::{Event, Warning};
 
 /// Its row of the catalogue.
 pub static ENTRY: Entry = Entry {
@@ -17,29 +17,30 @@ pub static ENTRY: Entry = Entry {
 
 const SKIP: &str = "skip_connect";
 
-/// Above this share of the genes of the normal cell, or of the only one, skip connections have taken over.
+/// Above this share of the operations of the normal cell, or of the only one, skip connections
+/// have taken over.
 const SHARE: f64 = 0.5;
 
 /// How far the mean p of skip connections must stand above its uniform share: at the start of a
 /// search, when all p are alike, a majority of skips is chance.
 const EXCESS: f64 = 1.1;
 
-/// Whether more than half of the genes are skip connections.
-fn has_happened(genes: &[Gene]) -> bool {
-    skips(genes) as f64 > SHARE * genes.len() as f64
+/// Whether more than half of the operations are skip connections.
+fn has_happened(cell: &Cell) -> bool {
+    skips(cell) as f64 > SHARE * cell.operations().count() as f64
 }
 
 /// What to tell the user, if skip connections have taken over the cell.
-fn message(genes: &[Gene], cell: &Architecture, probabilities: &Rows) -> Option<String> {
-    let (mean, uniform) = mean_probability(cell, probabilities)?;
-    (has_happened(genes) && mean > EXCESS * uniform).then(|| {
+fn message(cell: &Cell, choice: &Choice, probabilities: &Rows) -> Option<String> {
+    let (mean, uniform) = mean_probability(choice, probabilities)?;
+    (has_happened(cell) && mean > EXCESS * uniform).then(|| {
         format!(
-            "skip connections take over: {} of {} operations of the {}cell, mean p {mean:.2} \
+            "skip connections take over: {} of {} operations of the {}, mean p {mean:.2} \
              where {uniform:.2} would be even; the search is collapsing (try sdarts-adv, or a \
              larger perturbation.epsilon_max)",
-            skips(genes),
-            genes.len(),
-            if cell.name == "normal" { "normal " } else { "" },
+            skips(cell),
+            cell.operations().count(),
+            cell.words(),
         )
     })
 }
@@ -58,13 +59,14 @@ impl Observer for Alarm {
         Box::pin(async move {
             let rows = subject.probabilities().await?;
             let genotype = subject.derive(&rows);
-            let genes = genotype.genes().first().copied().unwrap_or_default();
-            let message = match (subject.choices().first(), rows.first()) {
-                (Some(cell), Some(rows)) => message(genes, cell, rows),
+            let watched = genotype.cells.first();
+            let message = match (watched, subject.choices().first(), rows.first()) {
+                (Some(cell), Some(choice), Some(rows)) => message(cell, choice, rows),
                 _ => None,
             };
             let news = message.filter(|_| !self.announced);
-            self.announced = has_happened(genes) && (self.announced || news.is_some());
+            self.announced =
+                watched.is_some_and(has_happened) && (self.announced || news.is_some());
             let epoch = subject.epoch();
             let warning = |message| Warning { epoch, code: "collapse".to_owned(), message };
             Ok(news.map(|message| Event::Warning(warning(message))).into())
@@ -81,15 +83,15 @@ impl Observer for Alarm {
     }
 }
 
-fn skips(genes: &[Gene]) -> usize {
-    genes.iter().filter(|gene| gene.operation == SKIP).count()
+fn skips(cell: &Cell) -> usize {
+    cell.operations().filter(|operation| *operation == SKIP).count()
 }
 
 /// Mean p of skip connections over the edges that offer them, and its value for even rows.
-fn mean_probability(cell: &Architecture, probabilities: &Rows) -> Option<(f64, f64)> {
+fn mean_probability(choice: &Choice, probabilities: &Rows) -> Option<(f64, f64)> {
     let (mut mean, mut uniform, mut edges) = (0.0, 0.0, 0.0);
-    for (edge, row) in cell.edges.iter().zip(probabilities) {
-        if let Some(column) = edge.operations.iter().position(|name| name == SKIP) {
+    for (edge, row) in choice.rows.iter().zip(probabilities) {
+        if let Some(column) = edge.options.iter().position(|name| name == SKIP) {
             mean += f64::from(row[column]);
             uniform += 1.0 / row.len() as f64;
             edges += 1.0;

@@ -7,8 +7,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::cell::Genotype;
 use crate::config::EarlyStop;
-use crate::genotype::Derived;
 
 /// One look at a search.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -19,7 +19,7 @@ pub struct Measured {
     /// ([`crate::event::Hessian::code_measure`]).
     pub eigenvalue: f64,
     /// The cells that would have been derived.
-    pub genotype: Derived,
+    pub genotype: Genotype,
 }
 
 /// That a search stops, and what it returns to.
@@ -32,7 +32,7 @@ pub struct Verdict {
     /// 0-based epoch before the growth.
     pub epoch: usize,
     /// The cells of that epoch.
-    pub genotype: Derived,
+    pub genotype: Genotype,
 }
 
 /// All looks at a search, and what came of them. Part of its checkpoint.

@@ -6,9 +6,8 @@ use burn::tensor::Tensor;
 
 use super::dag::Dag;
 use super::topology::reduces;
-use super::{Classifier, EdgeTable, NetShape, Supernet, describe, flat};
-use crate::arch::BENCH201;
-use crate::event::Architecture;
+use super::{Classifier, EdgeTable, NetShape, Supernet, flat};
+use crate::cell::Choice;
 use crate::nn::{
     ActivationInfo, Builder, GradientTarget, Layer, Layout, NormOptions, Pass, Sequence,
 };
@@ -17,7 +16,7 @@ use crate::ops::{Site, State, relu_square_norm, stem};
 /// The supernet: stem, blocks, batch norm, ReLU, global average, classifier.
 pub struct Bench201Net {
     layout: Layout,
-    architecture: [Architecture; 1],
+    architecture: Vec<Choice>,
     stem: Sequence,
     blocks: Vec<Block>,
     last: Sequence,
@@ -33,10 +32,10 @@ enum Block {
 }
 
 impl Bench201Net {
-    /// Builds the network of this edge table. `shape.cells` counts the blocks: N cells in each of
-    /// three stages and two residual blocks are 3N + 2, and those at 1/3 and 2/3 are the residual
-    /// ones.
-    pub fn new(table: &[EdgeTable], shape: NetShape) -> Self {
+    /// Builds the network of this edge table, whose p are those of `choices`. `shape.cells` counts
+    /// the blocks: N cells in each of three stages and two residual blocks are 3N + 2, and those at
+    /// 1/3 and 2/3 are the residual ones.
+    pub fn new(choices: Vec<Choice>, table: &[EdgeTable], shape: NetShape) -> Self {
         let mut layout = Layout::default();
         let mut builder = Builder::new(&mut layout);
         let mut channels = shape.channels;
@@ -54,7 +53,7 @@ impl Bench201Net {
         let norm = Layer::norm(&mut builder.child("lastact.0"), channels, NormOptions::new(true));
         let last = Sequence(vec![norm, Layer::Relu]);
         let classifier = Classifier::new(&mut builder.child("classifier"), channels, shape.classes);
-        Self { layout, architecture: [describe(BENCH201, table)], stem, blocks, last, classifier }
+        Self { layout, architecture: choices, stem, blocks, last, classifier }
     }
 }
 
@@ -63,7 +62,7 @@ impl Supernet for Bench201Net {
         &self.layout
     }
 
-    fn architecture(&self) -> &[Architecture] {
+    fn architecture(&self) -> &[Choice] {
         &self.architecture
     }
 

@@ -1,9 +1,8 @@
 //! The network that is trained from a genotype, as far as its size (spec appendix A).
 
 use super::Classifier;
-use super::cell::INPUTS;
 use super::topology::{self, Start};
-use crate::genotype::Genotype;
+use crate::cell::Genotype;
 use crate::nn::{Builder, Layout, NormOptions};
 use crate::ops::{self, Site, stem};
 
@@ -29,14 +28,6 @@ pub struct Evaluation {
     pub classes: usize,
 }
 
-/// A derived cell.
-struct Derived<'a> {
-    /// The state that each operation reads, and its name.
-    edges: Vec<(usize, &'a str)>,
-    /// Nodes that the output concatenates.
-    outputs: usize,
-}
-
 impl Evaluation {
     /// The network of the paper's Table 1: CIFAR-10, 20 cells, 36 channels.
     pub const CIFAR10: Self = Self { stem: Stem::Small, cells: 20, channels: 36, classes: 10 };
@@ -45,23 +36,25 @@ impl Evaluation {
         Self { stem: Stem::ImageNet, cells: 14, channels: 48, classes: 1000 };
 
     /// Weights of this network with the cells of `genotype`, on RGB images and without the auxiliary
-    /// head. `None` if an operation is not in the catalogue.
+    /// head. `None` if an operation is not in the catalogue, or if there are not the two cells of a
+    /// DARTS space.
     ///
     /// They are counted by laying the weights out, so the count cannot differ from the layers.
     pub fn parameters(&self, genotype: &Genotype) -> Option<usize> {
         let mut layout = Layout::default();
         let mut builder = Builder::new(&mut layout);
         let norm = NormOptions::new(true);
-        let derived = derived(genotype);
-        let nodes = [derived[0].outputs, derived[1].outputs];
+        let [normal, reduce] = genotype.cells.as_slice() else { return None };
+        let nodes = [normal, reduce].map(|cell| cell.outputs().len());
         let start = self.start(&mut builder);
         let cells = topology::cells(start, self.channels, self.cells, nodes);
         for cell in &cells {
             cell.preprocess(&mut builder, norm);
-            for (source, operation) in &derived[usize::from(cell.reduction)].edges {
-                let stride = if *source < INPUTS { cell.stride() } else { 1 };
+            let derived = if cell.reduction { reduce } else { normal };
+            for (_, edge) in derived.edges() {
+                let stride = if edge.source < derived.inputs.len() { cell.stride() } else { 1 };
                 let site = Site { channels: cell.channels, stride, norm, pool_norm: false };
-                ops::find(operation)?.build(&mut builder, site);
+                ops::find(edge.operation.as_deref()?)?.build(&mut builder, site);
             }
         }
         Classifier::new(&mut builder, topology::outputs(start, &cells), self.classes);
@@ -87,14 +80,4 @@ impl Evaluation {
             }
         }
     }
-}
-
-/// The normal and the reduction cell.
-fn derived(genotype: &Genotype) -> [Derived<'_>; 2] {
-    let cells =
-        [(&genotype.normal, &genotype.normal_concat), (&genotype.reduce, &genotype.reduce_concat)];
-    cells.map(|(genes, concat)| Derived {
-        edges: genes.iter().map(|gene| (gene.source, gene.operation.as_str())).collect(),
-        outputs: concat.len(),
-    })
 }

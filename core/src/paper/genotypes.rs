@@ -3,7 +3,7 @@
 /// The paper's figures of one genotype; `None` where it gives none.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Figures {
-    /// Name in [`crate::genotype::published`].
+    /// Name in [`crate::cell::published`].
     pub name: &'static str,
     /// Width of the normal cell in units of c, and its depth (§7.4).
     pub shape: Option<(f64, usize)>,

@@ -1,6 +1,6 @@
 //! DARTS: p is the softmax of every row of α (spec §1.2), and α descends by Adam (§2.4).
 //!
-//! Paper: *DARTS: Differentiable Architecture Search* (Liu, Simonyan, Yang, ICLR 2019), and
+//! Paper: *DARTS: Differentiable Choice Search* (Liu, Simonyan, Yang, ICLR 2019), and
 //! SmoothDARTS, which keeps it. Settings: section `alpha`. The only place that calls a softmax of
 //! architecture parameters.
 
@@ -8,8 +8,8 @@ use burn::tensor::{Device, Tensor, activation};
 
 use super::{Draw, Entry, Policy, Setup};
 use crate::arrays::{ArrayError, Arrays, find, from_rows, matrix};
+use crate::cell::{Choice, Row, Rows};
 use crate::config::AlphaOptimiser;
-use crate::event::{Architecture, Edge, Rows};
 use crate::optim::{Moments, adam};
 use crate::rng::{Stream, Streams, normal};
 
@@ -51,14 +51,14 @@ pub fn relax_rows(alpha: &Rows) -> Rows {
 }
 
 /// Initial α: `scale`·N(0, 1), one row for every row of a choice; independent for every choice.
-pub fn initial(choices: &[Architecture], scale: f64, streams: &Streams) -> Vec<Rows> {
-    let initial = |(index, choice): (usize, &Architecture)| {
+pub fn initial(choices: &[Choice], scale: f64, streams: &Streams) -> Vec<Rows> {
+    let initial = |(index, choice): (usize, &Choice)| {
         let mut rng = streams.at(Stream::Alpha, index as u64);
-        let row = |edge: &Edge| {
-            let noise = normal(&mut rng, edge.operations.len());
+        let row = |row: &Row| {
+            let noise = normal(&mut rng, row.options.len());
             noise.into_iter().map(|value| (f64::from(value) * scale) as f32).collect()
         };
-        choice.edges.iter().map(row).collect()
+        choice.rows.iter().map(row).collect()
     };
     choices.iter().enumerate().map(initial).collect()
 }
@@ -123,10 +123,9 @@ impl Policy for Softmax {
     }
 }
 
-fn read(choices: &[Architecture], arrays: &Arrays) -> Result<Vec<Rows>, ArrayError> {
-    let rows = |choice: &Architecture| {
-        let columns = choice.edges.first().map_or(0, |edge| edge.operations.len());
-        let alpha = find(arrays, &alpha_name(&choice.name), &[choice.edges.len(), columns])?;
+fn read(choices: &[Choice], arrays: &Arrays) -> Result<Vec<Rows>, ArrayError> {
+    let rows = |choice: &Choice| {
+        let alpha = find(arrays, &alpha_name(&choice.name), &choice.shape())?;
         Ok(relax_rows(&alpha.rows()))
     };
     choices.iter().map(rows).collect()

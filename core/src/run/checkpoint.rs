@@ -10,12 +10,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Progress;
-use crate::arch::derive;
 use crate::arrays::{self, Array, ArrayError, Arrays};
+use crate::cell::Choice;
+use crate::cell::Genotype;
 use crate::config::Config;
-use crate::event::Architecture;
-use crate::genotype::Derived;
 use crate::method;
+use crate::space;
 
 /// Version of the checkpoint format. Readers accept every version up to their own.
 pub const SCHEMA: u32 = 2;
@@ -29,7 +29,7 @@ pub struct Checkpoint {
     /// Its settings.
     pub config: Config,
     /// Its choices.
-    pub architecture: Vec<Architecture>,
+    pub architecture: Vec<Choice>,
     /// Where it stands.
     pub progress: Progress,
     /// What its observers remember, by their names.
@@ -76,7 +76,7 @@ impl From<ArrayError> for CheckpointError {
 struct Header {
     schema: u32,
     config: Config,
-    architecture: Vec<Architecture>,
+    architecture: Vec<Choice>,
     progress: Progress,
     observers: BTreeMap<String, Value>,
 }
@@ -147,14 +147,16 @@ impl Checkpoint {
     /// What this state derives, or returned to when it stopped early.
     ///
     /// # Errors
-    /// [`CheckpointError::Tensor`] if an architecture tensor is missing.
-    pub fn genotype(&self) -> Result<Derived, CheckpointError> {
+    /// [`CheckpointError::Tensor`] if an architecture tensor is missing, or
+    /// [`CheckpointError::Malformed`] if there is no such space or method.
+    pub fn genotype(&self) -> Result<Genotype, CheckpointError> {
         if let Some(stop) = &self.progress.stop {
             return Ok(stop.genotype.clone());
         }
+        let space = space::find(&self.config.search.space).map_err(malformed)?;
         let method = method::of(&self.config).map_err(malformed)?;
         let probabilities = (method.policy.read)(&self.architecture, &self.arrays)?;
-        Ok(derive(&self.architecture, &probabilities))
+        Ok(space.derive(&probabilities))
     }
 }
 

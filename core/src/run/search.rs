@@ -32,6 +32,7 @@ use crate::optim::{clip, cosine, sgd};
 use crate::perturb::{Ball, Request};
 use crate::policy::{Draw, Policy};
 use crate::rng::{Stream, Streams};
+use crate::space::Space;
 use crate::task::{Classify, LossOfP, Model, Point, Task};
 use state::{Carries, State};
 use step::{Noise, Step, TrainingLoss};
@@ -45,6 +46,7 @@ pub type ImageSearch = Run<Search<Classify>>;
 /// Weights and architecture that learn in turns.
 pub struct Search<T: Task> {
     config: Config,
+    space: &'static Space,
     method: Method,
     model: Model<T>,
     policy: Box<dyn Policy>,

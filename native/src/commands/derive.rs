@@ -1,6 +1,6 @@
 //! `sdarts derive`: the genotype of a run or a checkpoint.
 
-use smoothdarts::genotype::{Derived, Gene};
+use smoothdarts::cell::{Cell, Genotype, Output, codec};
 
 use crate::cli::DeriveArgs;
 use crate::exit::Exit;
@@ -15,7 +15,7 @@ pub fn run(args: &DeriveArgs) -> anyhow::Result<Exit> {
     let text = if args.json {
         serde_json::to_string(&genotype)?
     } else if args.python {
-        genotype.to_python()
+        text(&genotype)
     } else {
         table(&genotype)
     };
@@ -23,32 +23,29 @@ pub fn run(args: &DeriveArgs) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Both cells, a line for each gene; or the text of a structure.
-pub fn table(genotype: &Derived) -> String {
-    let genotype = match genotype {
-        Derived::Cells(genotype) => genotype,
-        Derived::Structure(structure) => return structure.to_string(),
-    };
-    let cells = [
-        ("normal", &genotype.normal, &genotype.normal_concat),
-        ("reduce", &genotype.reduce, &genotype.reduce_concat),
-    ];
-    let cell = |(name, genes, concat): (&str, &Vec<Gene>, &Vec<usize>)| {
-        let genes = genes.iter().enumerate().map(|(index, gene)| {
-            format!("  {} -> {}  {}\n", state(gene.source), state(2 + index / 2), gene.operation)
-        });
-        let concat = concat.iter().map(|&index| state(index)).collect::<Vec<_>>().join(", ");
-        format!("{name} cell\n{}  output: {concat}\n", genes.collect::<String>())
-    };
-    cells.map(cell).concat().trim_end().to_owned()
+/// The genotype as the programs of its field read it: the Python tuple, or the string of a
+/// benchmark.
+pub fn text(genotype: &Genotype) -> String {
+    let codec = codec::of(genotype);
+    codec.and_then(|codec| (codec.encode)(genotype)).unwrap_or_default()
 }
 
-/// The names that drawings of cells use: c_{k−2} and c_{k−1} are the outputs of the two cells
-/// before, nodes count from 0.
-fn state(index: usize) -> String {
-    match index {
-        0 => "c_{k-2}".to_owned(),
-        1 => "c_{k-1}".to_owned(),
-        node => format!("node {}", node - 2),
+/// Cells that concatenate, a line for each edge; a cell that does not is the text of its
+/// benchmark.
+pub fn table(genotype: &Genotype) -> String {
+    if genotype.cells.iter().any(|cell| cell.output == Output::Last) {
+        return text(genotype);
     }
+    let cell = |cell: &Cell| {
+        let edges = cell.edges().map(|(node, edge)| {
+            let operation = edge.operation.as_deref().unwrap_or_default();
+            format!("  {} -> {}  {operation}\n", cell.label(edge.source), cell.label(node))
+        });
+        let output: Vec<String> =
+            cell.outputs().into_iter().map(|state| cell.label(state)).collect();
+        let (name, output) = (&cell.name, output.join(", "));
+        format!("{name} cell\n{}  output: {output}\n", edges.collect::<String>())
+    };
+    let cells: String = genotype.cells.iter().map(cell).collect();
+    cells.trim_end().to_owned()
 }

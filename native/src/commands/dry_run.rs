@@ -46,24 +46,24 @@ fn time_step(mut search: ImageSearch, batches: &mut Prefetch) -> anyhow::Result<
 
 fn machine(started: &Started, step: Duration) -> Value {
     let edges: Vec<Value> = started
-        .architecture
+        .choices
         .iter()
-        .flat_map(|cell| cell.edges.iter().map(move |edge| (cell, edge)))
+        .flat_map(|cell| cell.rows.iter().map(move |edge| (cell, edge)))
         .map(|(cell, edge)| {
             json!({
                 "cell": cell.name,
                 "node": edge.node,
                 "source": edge.source,
-                "operations": edge.operations,
+                "operations": edge.options,
             })
         })
         .collect();
     let alphas: Vec<Value> = started
-        .architecture
+        .choices
         .iter()
         .map(|cell| {
-            let columns = cell.edges.first().map_or(0, |edge| edge.operations.len());
-            json!({ "name": cell.name, "edges": cell.edges.len(), "operations": columns })
+            let columns = cell.rows.first().map_or(0, |edge| edge.options.len());
+            json!({ "name": cell.name, "edges": cell.rows.len(), "operations": columns })
         })
         .collect();
     let epoch = step * started.steps_per_epoch as u32;
@@ -84,11 +84,11 @@ fn machine(started: &Started, step: Duration) -> Value {
 
 fn human(started: &Started, step: Duration) -> anyhow::Result<String> {
     let mut text = String::new();
-    for cell in &started.architecture {
-        let columns = cell.edges.first().map_or(0, |edge| edge.operations.len());
-        writeln!(text, "{} cell, alpha {} x {columns}", cell.name, cell.edges.len())?;
-        for edge in &cell.edges {
-            let operations = edge.operations.join(" ");
+    for cell in &started.choices {
+        let columns = cell.rows.first().map_or(0, |edge| edge.options.len());
+        writeln!(text, "{} cell, alpha {} x {columns}", cell.name, cell.rows.len())?;
+        for edge in &cell.rows {
+            let operations = edge.options.join(" ");
             writeln!(text, "  {} -> {}  {operations}", edge.source, edge.node)?;
         }
     }

@@ -1,8 +1,8 @@
 //! `sdarts list`: the catalogues.
 
 use serde_json::{Map, Value, json};
+use smoothdarts::cell::published;
 use smoothdarts::config::presets;
-use smoothdarts::genotype::published;
 use smoothdarts::{data, method, ops, perturb, space};
 
 use crate::cli::{Catalogue, ListArgs};

@@ -5,13 +5,13 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
+use smoothdarts::cell::Genotype;
 use smoothdarts::config::Config;
 use smoothdarts::config::layers::{Resolved, differences};
 use smoothdarts::data::Loader;
 use smoothdarts::draw::csv;
 use smoothdarts::draw::history::History;
 use smoothdarts::event::Event;
-use smoothdarts::genotype::Derived;
 use smoothdarts::run::ImageSearch;
 use smoothdarts::run::checkpoint::Checkpoint;
 
@@ -49,7 +49,7 @@ pub fn run(args: &SearchArgs) -> anyhow::Result<Exit> {
         ImageSearch::new(config, loader.shape(), loader.steps_per_epoch(), &selected.device)?;
     search.set_device_label(selected.label.clone());
     search.set_clock(seconds);
-    if let Some(table) = table::open(&config.table)? {
+    if let Some(table) = table::open(config)? {
         search.set_table(&table).with_context(|| config.table.path.clone()).context(Exit::Data)?;
     }
     let batches = Prefetch::new(loader);
@@ -194,7 +194,7 @@ impl Session {
         let curves = csv::curves(&history);
         let json = serde_json::to_string_pretty(&genotype)? + "\n";
         self.directory.write("genotype.json", json.as_bytes())?;
-        self.directory.write("genotype.py.txt", (genotype.to_python() + "\n").as_bytes())?;
+        self.directory.write("genotype.py.txt", (derive::text(&genotype) + "\n").as_bytes())?;
         self.directory.write("weights.safetensors", &weights)?;
         self.directory.write("curves.csv", curves.as_bytes())?;
         self.write_manifest()?;
@@ -202,7 +202,7 @@ impl Session {
         self.summary(&genotype, &history)
     }
 
-    fn summary(&self, genotype: &Derived, history: &History) -> anyhow::Result<Exit> {
+    fn summary(&self, genotype: &Genotype, history: &History) -> anyhow::Result<Exit> {
         if !self.json {
             output::line(&derive::table(genotype))?;
         }

@@ -5,12 +5,12 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use serde_json::{Map, Value, json};
+use smoothdarts::cell::codec::darts;
+use smoothdarts::cell::{CellStatistics, Genotype, published};
 use smoothdarts::draw::history::History;
 use smoothdarts::event::EpochFinished;
-use smoothdarts::genotype::{Genotype, published};
 use smoothdarts::net::Evaluation;
 use smoothdarts::paper;
-use smoothdarts::statistics::CellStatistics;
 
 use crate::cli::StatsArgs;
 use crate::exit::Exit;
@@ -52,10 +52,12 @@ const CELLS: [&str; 6] = [
     "reduce_parameter_free",
 ];
 
-fn cells(genotype: &Genotype) -> impl Iterator<Item = Value> {
-    CellStatistics::both(genotype)
-        .into_iter()
-        .flat_map(|cell| [json!(cell.width), json!(cell.depth), json!(cell.parameter_free)])
+/// `None` of cells that have neither width nor depth.
+fn cells(genotype: &Genotype) -> Option<impl Iterator<Item = Value>> {
+    let cells = CellStatistics::all(genotype)?;
+    let values =
+        |cell: CellStatistics| [json!(cell.width), json!(cell.depth), json!(cell.parameter_free)];
+    Some(cells.into_iter().flat_map(values))
 }
 
 /// A row for each epoch of a run.
@@ -63,13 +65,13 @@ fn epochs(run: &Path) -> anyhow::Result<Table> {
     run_dir::must_be_run(run)?;
     let history = History::from_events(events::read(&run.join("events.jsonl"))?);
     let row = |epoch: &EpochFinished| {
-        let genotype = epoch.genotype.cells()?;
-        Some(std::iter::once(json!(epoch.epoch + 1)).chain(cells(genotype)).collect())
+        let cells = cells(&epoch.genotype)?;
+        Some(std::iter::once(json!(epoch.epoch + 1)).chain(cells).collect())
     };
     let rows = history.epochs.iter().map(row).collect::<Option<Vec<_>>>();
     let rows = rows.with_context(|| {
         let run = run.display();
-        format!("{run} searched NAS-Bench-201, whose cells have no width and depth: see its report")
+        format!("{run} searched a space whose cells have no width and depth: see its report")
     })?;
     Ok(Table { columns: ["epoch"].into_iter().chain(CELLS).collect(), rows })
 }
@@ -81,7 +83,7 @@ fn single(source: &str) -> anyhow::Result<Table> {
         .map(|network| network.parameters(&genotype).map_or(Value::Null, Value::from));
     Ok(Table {
         columns: CELLS.into_iter().chain(["cifar10_parameters", "imagenet_parameters"]).collect(),
-        rows: vec![cells(&genotype).chain(sizes).collect()],
+        rows: vec![cells(&genotype).into_iter().flatten().chain(sizes).collect()],
     })
 }
 
@@ -94,7 +96,7 @@ fn genotype(source: &str) -> anyhow::Result<Genotype> {
             source.to_owned()
         };
         if text.contains("Genotype(") {
-            return Ok(Genotype::from_python(&text)?);
+            return Ok(darts::from_python(&text)?);
         }
         if !text.trim_start().starts_with('{') {
             anyhow::bail!(
@@ -102,9 +104,7 @@ fn genotype(source: &str) -> anyhow::Result<Genotype> {
                  nothing for the published genotypes"
             );
         }
-        let genotype: Genotype = serde_json::from_str(&text).context("this is not a genotype")?;
-        genotype.validate()?;
-        Ok(genotype)
+        Ok(darts::from_json(&text)?)
     };
     read().context(Exit::Usage)
 }
@@ -124,12 +124,12 @@ fn published_table() -> Table {
         "paper_millions",
         "equal",
     ];
-    Table { columns, rows: published::ALL.iter().map(published_row).collect() }
+    Table { columns, rows: published::ALL.iter().filter_map(published_row).collect() }
 }
 
-fn published_row(row: &published::Published) -> Vec<Value> {
+fn published_row(row: &published::Published) -> Option<Vec<Value>> {
     let genotype = row.genotype();
-    let [normal, reduce] = CellStatistics::both(&genotype);
+    let [normal, reduce] = CellStatistics::all(&genotype)?.try_into().ok()?;
     let figures = paper::genotypes::find(row.name);
     let parameters = Evaluation::CIFAR10.parameters(&genotype);
     let millions = parameters.map(|count| (count as f64 / 1e5).round() / 10.0);
@@ -139,7 +139,7 @@ fn published_row(row: &published::Published) -> Vec<Value> {
         figures.millions.map(|paper| Some(paper) == millions),
     ];
     let known: Vec<bool> = checks.into_iter().flatten().collect();
-    vec![
+    Some(vec![
         json!(row.name),
         json!(normal.width),
         json!(figures.shape.map(|shape| shape.0)),
@@ -151,7 +151,7 @@ fn published_row(row: &published::Published) -> Vec<Value> {
         json!(parameters),
         json!(figures.millions),
         json!((!known.is_empty()).then(|| known.iter().all(|equal| *equal))),
-    ]
+    ])
 }
 
 impl Table {

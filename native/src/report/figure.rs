@@ -2,10 +2,9 @@
 //! makes it.
 
 use askama::Template;
+use smoothdarts::cell::{Cell, Choice, Edge, Rows};
 use smoothdarts::draw::chart::{Chart, Unit};
 use smoothdarts::draw::{chart, csv};
-use smoothdarts::event::{Architecture, Rows};
-use smoothdarts::genotype::Gene;
 
 /// A picture with its data.
 #[derive(Template)]
@@ -93,40 +92,25 @@ fn rounded(value: f64, unit: Unit) -> String {
     }
 }
 
-/// The genes of a cell; with probabilities those too.
-pub(crate) fn cell_table(genes: &[Gene], p: Option<(&Architecture, &Rows)>) -> Table {
+/// The edges of a cell; with probabilities those too.
+pub(crate) fn cell_table(cell: &Cell, p: Option<(&Choice, &Rows)>) -> Table {
     let header = ["node", "reads", "operation", "p"].map(str::to_owned).to_vec();
-    let row = |(index, gene): (usize, &Gene)| {
-        let node = 2 + index / 2;
-        let p = p.and_then(|(shape, rows)| probability(shape, rows, node, gene));
+    let row = |(node, edge): (usize, &Edge)| {
+        let p = p.and_then(|(choice, rows)| choice.value(rows, node, edge));
         let p = p.map_or(String::new(), |p| format!("{p:.3}"));
-        vec![format!("node {}", node - 2), state(gene.source), gene.operation.clone(), p]
+        let operation = edge.operation.clone().unwrap_or_default();
+        vec![cell.label(node), cell.label(edge.source), operation, p]
     };
-    Table { header, rows: genes.iter().enumerate().map(row).collect() }
-}
-
-fn probability(shape: &Architecture, rows: &Rows, node: usize, gene: &Gene) -> Option<f32> {
-    let edge = shape.edges.iter().position(|it| (it.node, it.source) == (node, gene.source))?;
-    let operations = &shape.edges.get(edge)?.operations;
-    let column = operations.iter().position(|it| *it == gene.operation)?;
-    rows.get(edge)?.get(column).copied()
-}
-
-fn state(index: usize) -> String {
-    match index {
-        0 => "c_{k-2}".to_owned(),
-        1 => "c_{k-1}".to_owned(),
-        node => format!("node {}", node - 2),
-    }
+    Table { header, rows: cell.edges().map(row).collect() }
 }
 
 /// The probabilities after the last epoch, a row for every operation on every edge. All epochs
 /// together are for programs: 50 epochs of 98 numbers.
-pub(crate) fn last_probabilities(shape: &Architecture, rows: &Rows) -> Table {
+pub(crate) fn last_probabilities(choice: &Choice, rows: &Rows) -> Table {
     let header = ["edge", "operation", "p after the last epoch"].map(str::to_owned).to_vec();
-    let edges = shape.edges.iter().zip(rows);
+    let edges = choice.rows.iter().zip(rows);
     let cells = edges.flat_map(|(edge, row)| {
-        edge.operations.iter().zip(row).map(move |(operation, p)| {
+        edge.options.iter().zip(row).map(move |(operation, p)| {
             let name = format!("{}←{}", edge.node, edge.source);
             vec![name, operation.clone(), format!("{p:.3}")]
         })

@@ -2,7 +2,6 @@
 
 use smoothdarts::config::Mode;
 use smoothdarts::draw::history::History;
-use smoothdarts::genotype::Derived;
 
 /// Share of parameter-free operations above which a normal cell needs a second look.
 const HALF: f32 = 0.5;
@@ -40,9 +39,9 @@ pub(super) fn lead(history: &History) -> String {
              validation images. That is a measure of the search, not of the result: a network of \
              it still has to be trained from scratch and tested.",
             epochs(finished.epochs),
-            match &finished.genotype {
-                Derived::Cells(_) => "these two cells were",
-                Derived::Structure(_) => "this cell was",
+            match finished.genotype.cells.len() {
+                1 => "this cell was",
+                _ => "these two cells were",
             },
             percent(finished.valid_accuracy),
         ),
@@ -78,13 +77,8 @@ pub(super) fn tiles(history: &History) -> Vec<Tile> {
     let mut tiles = Vec::new();
     if let Some(epoch) = history.epochs.last() {
         tiles.push(tile(percent(epoch.valid_accuracy), "validation accuracy of the supernet"));
-        for (cell, &share) in history.architecture().iter().zip(&epoch.parameter_free) {
-            let cell = match cell.name.as_str() {
-                "reduce" => "reduction cell",
-                "normal" => "normal cell",
-                _ => "cell",
-            };
-            let name = format!("parameter-free in the {cell}");
+        for (index, &share) in epoch.parameter_free.iter().enumerate() {
+            let name = format!("parameter-free in the {}", history.cell(index).words());
             tiles.push(tile(percent(f64::from(share)), &name));
         }
     }
@@ -107,7 +101,8 @@ pub(super) fn tiles(history: &History) -> Vec<Tile> {
 /// What the parameter-free share of the normal cell means; `None` before the first epoch.
 pub(super) fn collapse(history: &History) -> Option<String> {
     let share = normal_share(history)?;
-    let genes = history.genotype().map_or(0, |genotype| genotype.normal.len());
+    let normal = history.genotype()?.cell("normal")?;
+    let genes = normal.operations().count();
     let count = (share * genes as f32).round();
     let alarms = alarms(history);
     let verdict = match alarms.first() {
@@ -141,13 +136,13 @@ pub(super) fn collapse(history: &History) -> Option<String> {
 
 /// A caution, while all probabilities of the normal cell are still nearly even.
 fn undecided(history: &History) -> Option<String> {
-    let (cell, rows) = history.probabilities("normal")?;
+    let (choice, rows) = history.probabilities("normal")?;
     // Relative to even, because edges may differ in the number of their operations.
-    let strongest = cell
-        .edges
+    let strongest = choice
+        .rows
         .iter()
         .zip(rows)
-        .flat_map(|(edge, row)| row.iter().map(|p| f64::from(*p) * edge.operations.len() as f64))
+        .flat_map(|(edge, row)| row.iter().map(|p| f64::from(*p) * edge.options.len() as f64))
         .fold(0.0, f64::max);
     (strongest < DECIDED).then(|| {
         format!(

@@ -1,29 +1,32 @@
-//! Where everything in the drawing of a cell stands. It depends on the number of nodes only, never
-//! on the genotype, so that two drawings can be compared by looking from one to the other.
+//! Where everything in the drawing of a cell stands. It depends on the numbers of inputs, of nodes
+//! and of edges that enter each, never on what they read, so that two drawings of a space can be
+//! compared by looking from one to the other.
 //!
-//! Nodes stand in a row on the middle line. Left of each node are two ports, one above the other,
-//! each with the label of one gene: labels cannot collide. An edge from the state just before goes
+//! Nodes stand in a row on the middle line. Left of each node are its ports, one above the other,
+//! each with the label of one edge: labels cannot collide. An edge from the state just before goes
 //! straight; every other edge has a lane of its own above or below the row, so that no line crosses
 //! a label.
 
 use super::super::svg::{Rect, number, point};
+use crate::cell::Cell;
 
 /// Radius of a node.
 pub(super) const RADIUS: f64 = 15.0;
-/// Size of the label of a gene.
+/// Size of the label of an edge.
 pub(super) const PILL: (f64, f64) = (98.0, 24.0);
 /// Size of the box of an input or of the output.
 const STATE: (f64, f64) = (58.0, 30.0);
 /// Room for lines to fan out, left of the labels, and between labels and node.
 const GAP: f64 = 68.0;
 const LEAD: f64 = 18.0;
-/// Distance of a port from the middle line; of the first lane, and from lane to lane.
+/// Half of the distance from port to port. Distance of the first lane from the middle line where
+/// nodes have two ports, and from lane to lane.
 const PORT: f64 = 17.0;
 const FIRST_LANE: f64 = 50.0;
 const LANE: f64 = 17.0;
 /// Distance between the points where lines leave a state.
 const EXIT: f64 = 6.0;
-/// Distance of the two inputs from the middle line.
+/// Half of the distance from input to input.
 const INPUT: f64 = 40.0;
 const MARGIN: f64 = 16.0;
 const HEADING: f64 = 34.0;
@@ -34,18 +37,26 @@ pub(super) type Point = (f64, f64);
 /// The layout of a cell.
 #[derive(Clone, Debug)]
 pub(super) struct Layout {
-    nodes: usize,
+    inputs: usize,
+    /// Ports of every node.
+    ports: Vec<usize>,
+    /// Distance of the first lane from the middle line.
+    first_lane: f64,
     /// Lane of every (source, node) that needs one: positive above the row, negative below.
     lanes: Vec<((usize, usize), i32)>,
     middle: f64,
 }
 
 impl Layout {
-    pub(super) fn new(nodes: usize) -> Self {
-        let lanes = lanes(nodes);
+    pub(super) fn new(cell: &Cell) -> Self {
+        let (inputs, nodes) = (cell.inputs.len(), cell.nodes.len());
+        let ports: Vec<usize> = cell.nodes.iter().map(|node| node.edges.len()).collect();
+        let more = ports.iter().copied().max().unwrap_or(0).saturating_sub(2);
+        let first_lane = FIRST_LANE + PORT * more as f64;
+        let lanes = lanes(inputs, nodes);
         let above = lanes.iter().map(|&(_, lane)| lane).max().unwrap_or(0).max(1);
-        let middle = HEADING + FIRST_LANE + LANE * f64::from(above - 1) + 12.0;
-        Self { nodes, lanes, middle }
+        let middle = HEADING + first_lane + LANE * f64::from(above - 1) + 12.0;
+        Self { inputs, ports, first_lane, lanes, middle }
     }
 
     pub(super) fn size(&self) -> Point {
@@ -53,27 +64,27 @@ impl Layout {
         (output.x + output.width + MARGIN, self.bus() + MARGIN)
     }
 
-    /// Box of input 0 or 1.
+    /// Box of an input.
     pub(super) fn input(&self, state: usize) -> Rect {
         let (width, height) = STATE;
-        let offset = if state == 0 { -INPUT } else { INPUT };
+        let offset = INPUT * spread(state, self.inputs);
         Rect { x: MARGIN, y: self.middle + offset - height / 2.0, width, height }
     }
 
     /// Box of the output.
     pub(super) fn output(&self) -> Rect {
         let (width, height) = STATE;
-        let x = self.pill_left(self.nodes) - 12.0;
+        let x = self.pill_left(self.ports.len()) - 12.0;
         Rect { x, y: self.middle - height / 2.0, width, height }
     }
 
-    /// Centre of the node with this state index (2 is the first).
+    /// Centre of the node with this state index.
     pub(super) fn node(&self, state: usize) -> Point {
-        let x = self.pill_left(state.saturating_sub(2)) + PILL.0 + LEAD + RADIUS;
+        let x = self.pill_left(state.saturating_sub(self.inputs)) + PILL.0 + LEAD + RADIUS;
         (x, self.middle)
     }
 
-    /// Label of a port (0 above, 1 below) of a node.
+    /// Label of a port of a node; 0 is the uppermost.
     pub(super) fn pill(&self, state: usize, port: usize) -> Rect {
         let y = self.port(state, port).1 - PILL.1 / 2.0;
         Rect { x: self.port(state, port).0, y, width: PILL.0, height: PILL.1 }
@@ -84,7 +95,7 @@ impl Layout {
         self.lane(source, node).unwrap_or_else(|| self.exit(source, node).1)
     }
 
-    /// The line of a gene: from its source along its lane into a port, behind the label, to the
+    /// The line of an edge: from its source along its lane into a port, behind the label, to the
     /// node. `twin` moves the second of two edges between the same pair off the first.
     pub(super) fn edge(&self, source: usize, node: usize, port: usize, twin: usize) -> String {
         let (from, to) = (self.exit(source, node), self.port(node, port));
@@ -93,7 +104,14 @@ impl Layout {
         let tail = format!(
             "H{}{}",
             number(pill),
-            curve((pill, to.1), (centre.0 - RADIUS * 0.8, centre.1 + (to.1 - centre.1) * 0.4)),
+            // At most where the circle is: 0.8 and 0.6 of its radius from the centre.
+            curve(
+                (pill, to.1),
+                (
+                    centre.0 - RADIUS * 0.8,
+                    centre.1 + ((to.1 - centre.1) * 0.4).clamp(-RADIUS * 0.6, RADIUS * 0.6),
+                ),
+            ),
         );
         let Some(height) = self.lane(source, node) else {
             return format!("M{}{}{tail}", point(from), curve(from, to));
@@ -106,15 +124,16 @@ impl Layout {
 
     /// The thin line of a state that is part of the output. That of the last node goes straight,
     /// all others drop to a rail below everything.
-    pub(super) fn concat(&self, state: usize) -> String {
+    pub(super) fn output_line(&self, state: usize) -> String {
         let output = self.output();
-        if state == self.nodes + 1 {
+        if state + 1 == self.states() {
             let from = (self.node(state).0 + RADIUS, self.middle);
             return format!("M{}H{}", point(from), number(output.x));
         }
-        let from = match state {
-            0 | 1 => (self.input(state).x + STATE.0 / 2.0, self.input(1).y + STATE.1),
-            _ => (self.node(state).0, self.middle + RADIUS),
+        let lowest = self.inputs.saturating_sub(1);
+        let from = match state < self.inputs {
+            true => (self.input(state).x + STATE.0 / 2.0, self.input(lowest).y + STATE.1),
+            false => (self.node(state).0, self.middle + RADIUS),
         };
         let (end, round) = (output.x + STATE.0 / 2.0, 8.0);
         format!(
@@ -129,7 +148,11 @@ impl Layout {
     /// Height of the rail of the concatenation.
     fn bus(&self) -> f64 {
         let below = self.lanes.iter().map(|&(_, lane)| -lane).max().unwrap_or(0).max(1);
-        self.middle + FIRST_LANE + LANE * f64::from(below) + 8.0
+        self.middle + self.first_lane + LANE * f64::from(below) + 8.0
+    }
+
+    fn states(&self) -> usize {
+        self.inputs + self.ports.len()
     }
 
     fn pill_left(&self, column: usize) -> f64 {
@@ -138,42 +161,40 @@ impl Layout {
     }
 
     fn port(&self, state: usize, port: usize) -> Point {
-        let offset = if port == 0 { -PORT } else { PORT };
-        (self.pill_left(state.saturating_sub(2)), self.middle + offset)
+        let column = state.saturating_sub(self.inputs);
+        let ports = self.ports.get(column).copied().unwrap_or(1);
+        (self.pill_left(column), self.middle + PORT * spread(port, ports))
     }
 
     /// Where an edge leaves its source. Every possible edge has its own point, the one that goes
     /// highest the highest, so that lines do not lie on each other from the start.
     fn exit(&self, source: usize, node: usize) -> Point {
-        let targets = source.max(1) + 1..self.nodes + 2;
+        let targets = (source + 1).max(self.inputs)..self.states();
         let height = |node| self.lane(source, node).unwrap_or(self.middle);
         let count = targets.len();
         let rank = targets.filter(|&other| height(other) < height(node)).count();
         let offset = EXIT * (rank as f64 - (count as f64 - 1.0) / 2.0);
-        match source {
-            0 | 1 => {
-                let input = self.input(source);
-                (input.x + input.width, input.y + input.height / 2.0 + offset)
-            }
-            _ => {
-                let (x, y) = self.node(source);
-                (x + (RADIUS * RADIUS - offset * offset).max(0.0).sqrt(), y + offset)
-            }
+        if source < self.inputs {
+            let input = self.input(source);
+            (input.x + input.width, input.y + input.height / 2.0 + offset)
+        } else {
+            let (x, y) = self.node(source);
+            (x + (RADIUS * RADIUS - offset * offset).max(0.0).sqrt(), y + offset)
         }
     }
 
     fn lane(&self, source: usize, node: usize) -> Option<f64> {
         let (_, lane) = self.lanes.iter().find(|(ends, _)| *ends == (source, node))?;
-        let distance = FIRST_LANE + LANE * f64::from(lane.abs() - 1);
+        let distance = self.first_lane + LANE * f64::from(lane.abs() - 1);
         Some(self.middle - distance * f64::from(lane.signum()))
     }
 }
 
-/// Gives every possible edge that passes a node a lane: those of c_{k−2} and of every second node
-/// above, the others below; short ones inside long ones; two in one lane never pass the same node.
-fn lanes(nodes: usize) -> Vec<((usize, usize), i32)> {
-    let column = |state: usize| state.saturating_sub(1);
-    let mut edges: Vec<(usize, usize)> = (2..nodes + 2)
+/// Gives every possible edge that passes a node a lane: those of every second state, the first
+/// input among them, above, the others below; short ones inside long ones; two in one lane never pass the same node.
+fn lanes(inputs: usize, nodes: usize) -> Vec<((usize, usize), i32)> {
+    let column = |state: usize| (state + 1).saturating_sub(inputs);
+    let mut edges: Vec<(usize, usize)> = (inputs..nodes + inputs)
         .flat_map(|node| (0..node).map(move |source| (source, node)))
         .filter(|&(source, node)| column(node) > column(source) + 1)
         .collect();
@@ -190,6 +211,11 @@ fn lanes(nodes: usize) -> Vec<((usize, usize), i32)> {
         lanes.extend(lane.map(|lane| ((source, node), lane)));
     }
     lanes
+}
+
+/// Place `index` of `count` around 0, two apart.
+fn spread(index: usize, count: usize) -> f64 {
+    2.0 * index as f64 - (count as f64 - 1.0)
 }
 
 /// A curve that leaves and arrives level.

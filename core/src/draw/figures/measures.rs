@@ -2,10 +2,10 @@
 //! of trained networks.
 
 use super::trained;
+use crate::cell::CellStatistics;
 use crate::draw::chart::{Axis, Chart, Mark, Series, Unit};
 use crate::draw::history::History;
 use crate::event::{Anytime, EpochFinished, Hessian, Warning};
-use crate::statistics::CellStatistics;
 
 /// Code of the warning that marks where an early stop rule stopped, or would have.
 const EARLY_STOP: &str = "early_stop";
@@ -14,7 +14,7 @@ const EARLY_STOP: &str = "early_stop";
 /// `None` of a search whose cells have neither, as those of NAS-Bench-201.
 pub fn shape(history: &History) -> Option<Chart> {
     let normal = |epoch: &EpochFinished| {
-        let cell = CellStatistics::normal(epoch.genotype.cells()?);
+        let cell = CellStatistics::of(epoch.genotype.cells.first()?)?;
         Some((trained(epoch.epoch), cell))
     };
     let cells: Option<Vec<(f64, CellStatistics)>> = history.epochs.iter().map(normal).collect();

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::{Header, SCHEMA};
+use crate::cell::Choice;
 use crate::config::Config;
-use crate::event::Architecture;
 use crate::measure::early_stop::Watch;
 use crate::measure::{self, Stop};
 use crate::run::{Phase, Position, Progress, Tally};
@@ -15,7 +15,7 @@ use crate::run::{Phase, Position, Progress, Tally};
 #[derive(Deserialize)]
 struct First {
     config: Config,
-    architecture: Vec<Architecture>,
+    architecture: Vec<Choice>,
     progress: FirstProgress,
 }
 

@@ -11,7 +11,7 @@ use crate::net::{NetShape, Network as _};
 use crate::policy;
 use crate::rng::Streams;
 use crate::run::{Run, RunError};
-use crate::space;
+use crate::space::{self, Space};
 use crate::task::{Classify, Model, Task};
 
 impl ImageSearch {
@@ -36,21 +36,22 @@ impl ImageSearch {
             channels: config.search.channels,
             stem_multiplier: config.search.stem_multiplier,
         };
-        let network = space::find(&config.search.space)?.supernet(shape)?;
+        let space = space::find(&config.search.space)?;
+        let network = space.supernet(shape)?;
         let task = Classify { image_size: images.size };
-        Run::from_start(Search::new(config, task, network, steps_per_epoch, device)?)
+        Run::from_start(Search::new(config, space, (task, network), steps_per_epoch, device)?)
     }
 }
 
 impl<T: Task> Search<T> {
-    /// A search of the architecture of this network.
+    /// A search of the architecture of this network, which is one of `space`.
     ///
     /// # Errors
     /// If the method is unknown.
     pub fn new(
         config: &Config,
-        task: T,
-        network: Box<T::Net>,
+        space: &'static Space,
+        (task, network): (T, Box<T::Net>),
         steps_per_epoch: usize,
         device: &Device,
     ) -> Result<Self, RunError> {
@@ -58,6 +59,7 @@ impl<T: Task> Search<T> {
         let choices = network.architecture();
         let setup = policy::Setup { choices, config, streams: &streams, device };
         Ok(Self {
+            space,
             method,
             policy: (method.policy.new)(&setup),
             state: State::initial(network.layout(), &streams, device),

@@ -2,15 +2,15 @@
 
 use super::step::{Purpose, Report, Step};
 use super::{Search, sharpness};
-use crate::arch::{derive, parameter_free_share};
 use crate::arrays::{ArrayError, Arrays, to_rows};
+use crate::cell::{Cell, Genotype};
 use crate::config::Config;
 use crate::data::{Batches, Part, StepBatches};
 use crate::event::{EpochFinished, EpochStarted, Event, Started};
-use crate::genotype::Derived;
 use crate::measure::Subject;
 use crate::net::Network as _;
 use crate::run::{Job, Position, Progress, RunError, Tally};
+use crate::space::Space;
 use crate::task::{self, Task};
 
 type Supply<'a, T> = &'a mut dyn Batches<Batch = <T as Task>::Batch>;
@@ -22,13 +22,17 @@ impl<T: Task> Job for Search<T> {
         &self.config
     }
 
+    fn space(&self) -> &'static Space {
+        self.space
+    }
+
     fn started(&self) -> Started {
         Started {
             schema: crate::event::SCHEMA,
             config: self.config.clone(),
             device: String::new(),
             parameters: self.model.network.layout().weight_count(),
-            architecture: self.model.network.architecture().to_vec(),
+            choices: self.model.network.architecture().to_vec(),
             steps_per_epoch: self.steps_per_epoch,
         }
     }
@@ -86,7 +90,7 @@ impl<T: Task> Job for Search<T> {
         let (epoch, tally) = (progress.position.epoch, &progress.tally);
         let alpha = to_rows(self.policy.leaves()).await?;
         let probabilities = to_rows(&self.policy.mean()).await?;
-        let genotype = derive(self.model.network.architecture(), &probabilities);
+        let genotype = self.space.derive(&probabilities);
         Ok(Event::EpochFinished(EpochFinished {
             epoch,
             learning_rate: self.learning_rate(epoch),
@@ -97,15 +101,14 @@ impl<T: Task> Job for Search<T> {
             valid_accuracy,
             alpha,
             probabilities,
-            parameter_free: genotype.genes().into_iter().map(parameter_free_share).collect(),
+            parameter_free: genotype.cells.iter().map(Cell::parameter_free).collect(),
             genotype,
             seconds: tally.seconds,
         }))
     }
 
-    async fn genotype(&self) -> Result<Derived, RunError> {
-        let rows = to_rows(&self.policy.mean()).await?;
-        Ok(derive(self.model.network.architecture(), &rows))
+    async fn genotype(&self) -> Result<Genotype, RunError> {
+        Ok(self.space.derive(&to_rows(&self.policy.mean()).await?))
     }
 
     fn subject<'a>(&'a self, batches: Supply<'a, T>, at: Position) -> impl Subject + 'a {

@@ -4,12 +4,12 @@ use burn::tensor::Tensor;
 
 use super::Search;
 use super::step::NOISE_PASSES;
-use crate::arch::derive;
 use crate::arrays::{Later, to_rows, vector};
+use crate::cell::Genotype;
+use crate::cell::{Choice, Rows};
 use crate::config::Order;
 use crate::data::Batches;
-use crate::event::{Architecture, Event, Rows};
-use crate::genotype::Derived;
+use crate::event::Event;
 use crate::measure::hessian::{Hessian, Spectrum};
 use crate::measure::{MeasureError, Subject};
 use crate::method::Extra;
@@ -39,7 +39,7 @@ impl<T: Task> Subject for Between<'_, T> {
         self.at.epoch + 1 == self.search.config.search.epochs
     }
 
-    fn choices(&self) -> &[Architecture] {
+    fn choices(&self) -> &[Choice] {
         self.search.model.network.architecture()
     }
 
@@ -47,8 +47,12 @@ impl<T: Task> Subject for Between<'_, T> {
         Box::pin(async { Ok(to_rows(&self.search.policy.mean()).await?) })
     }
 
-    fn derive(&self, probabilities: &[Rows]) -> Derived {
-        derive(self.choices(), probabilities)
+    fn derive(&self, probabilities: &[Rows]) -> Genotype {
+        self.search.space.derive(probabilities)
+    }
+
+    fn encode(&self, genotype: &Genotype) -> String {
+        self.search.space.encode(genotype)
     }
 
     fn hessian(&mut self, dense: bool) -> Later<'_, Result<Spectrum, MeasureError>> {

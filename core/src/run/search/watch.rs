@@ -6,14 +6,15 @@ use serde::Serialize;
 
 use super::{Search, for_the_eye};
 use crate::arrays::to_rows;
+use crate::cell::Rows;
 use crate::data::Batches;
-use crate::event::{Event, Rows};
+use crate::event::Event;
 use crate::nn::read;
 use crate::run::{Advanced, Position, Run, RunError};
 use crate::task::{LossOfP, Task};
 
 /// What one part of a search did. Lists have one entry for every choice, rows as in
-/// [`crate::event::Architecture`].
+/// [`crate::cell::Choice`].
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "part", rename_all = "snake_case")]
 #[expect(clippy::large_enum_variant, reason = "parts live one at a time")]

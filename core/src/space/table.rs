@@ -1,25 +1,23 @@
-//! Tables of trained networks: the true accuracy of every NAS-Bench-201 cell, as CSV.
+//! Tables of trained networks: the true accuracy of every cell of a space, as CSV.
 //!
-//! A table has a header. One of its columns holds architecture strings
+//! A table has a header. One of its columns holds cells, each as the codec of the space writes it
 //! (`|nor_conv_3x3~0|+|…`), at least one other accuracies in percent; further columns are ignored.
 //! Neither needs quotes or commas in a field, so there are none: a comma always ends a field.
 //! The name of a column of accuracies should say data set, split and epochs, e.g.
 //! `cifar10-test-200epochs`: accuracies after 12 epochs are no substitute for those after 200.
 //!
-//! A cell is looked up by its string. Different strings can describe the same network; each is a
+//! A cell is looked up by its text. Different texts can describe the same network; each is a
 //! row of its own.
 
 use std::collections::{HashMap, HashSet};
 
-use crate::arch::BENCH201;
-use crate::event::{Architecture, Edge};
-use crate::genotype::{Gene, Structure};
+use super::{ALL, Space};
 use crate::ops;
 
 /// A table in memory.
 #[derive(Clone, Debug)]
 pub struct Table {
-    rows: HashMap<String, Row>,
+    rows: HashMap<String, Entry>,
     /// All accuracies, the largest first.
     ranking: Vec<f64>,
     best: String,
@@ -27,7 +25,7 @@ pub struct Table {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Row {
+struct Entry {
     line: usize,
     accuracy: f64,
 }
@@ -99,21 +97,27 @@ pub enum TableError {
         example: String,
     },
     /// The space is none that tables know.
-    #[error("tables know the cells of space nasbench201; search in that one, or without a table")]
-    OtherSpace,
+    #[error("tables know the cells of space {known}; search in that one, or without a table")]
+    OtherSpace {
+        /// The spaces that have tables.
+        known: String,
+    },
 }
 
 impl Table {
-    /// Reads a file and takes the accuracies of `column`; without a name, of the only other column
-    /// of a file with two.
+    /// Reads a file of cells of `space` and takes the accuracies of `column`; without a name, of
+    /// the only other column of a file with two.
     ///
     /// # Errors
     /// The first thing that is wrong, with its line.
-    pub fn read(bytes: &[u8], column: &str) -> Result<Self, TableError> {
+    pub fn read(space: &Space, bytes: &[u8], column: &str) -> Result<Self, TableError> {
+        if space.tabulated().is_none() {
+            return Err(other_space());
+        }
         let mut records = records(bytes)?.into_iter();
         let (_, header) = records.next().ok_or(TableError::Empty)?;
         let (line, first) = records.as_slice().first().ok_or(TableError::Empty)?;
-        let architecture = architecture_column(*line, first)?;
+        let architecture = architecture_column(space, *line, first)?;
         let accuracy = accuracy_column(&header, architecture, column)?;
         let mut table = Self {
             rows: HashMap::with_capacity(records.len()),
@@ -127,19 +131,25 @@ impl Table {
                 let problem = format!("it has {found} fields, but the header has {expected}");
                 return Err(TableError::Malformed { line, problem });
             }
-            table.add(line, fields[architecture], fields[accuracy])?;
+            table.add(space, line, fields[architecture], fields[accuracy])?;
             table.lines = line;
         }
         table.ranking.sort_by(|one, other| other.total_cmp(one));
         Ok(table)
     }
 
-    fn add(&mut self, line: usize, architecture: &str, accuracy: &str) -> Result<(), TableError> {
+    fn add(
+        &mut self,
+        space: &Space,
+        line: usize,
+        architecture: &str,
+        accuracy: &str,
+    ) -> Result<(), TableError> {
         let problem = |problem: String| TableError::Malformed { line, problem };
-        let structure: Structure =
-            architecture.parse().map_err(|error| problem(format!("{architecture}: {error}")))?;
-        let unknown = structure.genes.iter().find(|gene| ops::find(&gene.operation).is_none());
-        if let Some(Gene { operation, .. }) = unknown {
+        let genotype = (space.codec().decode)(architecture)
+            .map_err(|error| problem(format!("{architecture}: {error}")))?;
+        let mut operations = genotype.cells.iter().flat_map(|cell| cell.operations());
+        if let Some(operation) = operations.find(|operation| ops::find(operation).is_none()) {
             return Err(problem(format!("there is no operation `{operation}`")));
         }
         let percent = accuracy.parse().ok().filter(|value| (0.0..=100.0).contains(value));
@@ -149,9 +159,9 @@ impl Table {
             self.best = architecture.to_owned();
         }
         self.ranking.push(accuracy);
-        match self.rows.insert(architecture.to_owned(), Row { line, accuracy }) {
+        match self.rows.insert(architecture.to_owned(), Entry { line, accuracy }) {
             None => Ok(()),
-            Some(Row { line: first, .. }) => {
+            Some(Entry { line: first, .. }) => {
                 let architecture = architecture.to_owned();
                 Err(TableError::Duplicate { line, first, architecture })
             }
@@ -168,9 +178,9 @@ impl Table {
         self.rows.get(&self.best).map(|row| (self.best.as_str(), row.accuracy))
     }
 
-    /// Where the cell with this architecture string stands; `None` if it is not in the table.
+    /// Where the cell with this text stands; `None` if it is not in the table.
     pub fn find(&self, architecture: &str) -> Option<Standing> {
-        let Row { accuracy, .. } = *self.rows.get(architecture)?;
+        let Entry { accuracy, .. } = *self.rows.get(architecture)?;
         Some(Standing {
             accuracy,
             rank: 1 + self.ranking.partition_point(|&other| other > accuracy),
@@ -179,16 +189,12 @@ impl Table {
         })
     }
 
-    /// Checks that the table has exactly the cells of the space with these architecture tensors.
+    /// Checks that the table has exactly the cells of this space.
     ///
     /// # Errors
     /// The first row too many, or the number of missing ones.
-    pub fn covers(&self, tensors: &[Architecture]) -> Result<(), TableError> {
-        let [Architecture { name, edges }] = tensors else { return Err(TableError::OtherSpace) };
-        if name != BENCH201 {
-            return Err(TableError::OtherSpace);
-        }
-        let expected = structures(edges);
+    pub fn covers(&self, space: &Space) -> Result<(), TableError> {
+        let expected = space.tabulated().ok_or_else(other_space)?;
         let missing = expected.iter().filter(|cell| !self.rows.contains_key(*cell));
         if let Some(example) = missing.clone().next().cloned() {
             return Err(TableError::Missing {
@@ -201,31 +207,21 @@ impl Table {
         let foreign = self.rows.iter().filter(|(cell, _)| !known.contains(cell));
         match foreign.min_by_key(|(_, row)| row.line) {
             None => Ok(()),
-            Some((architecture, &Row { line, .. })) => {
+            Some((architecture, &Entry { line, .. })) => {
                 Err(TableError::Foreign { line, architecture: architecture.clone() })
             }
         }
     }
 }
 
-/// The texts of all structures over these edges.
-fn structures(edges: &[Edge]) -> Vec<String> {
-    let mut all = vec![Structure::default()];
-    for edge in edges {
-        let with = |structure: &Structure, operation: &String| {
-            let mut structure = structure.clone();
-            structure.genes.push(Gene { operation: operation.clone(), source: edge.source });
-            structure
-        };
-        let longer = all.iter().flat_map(|it| edge.operations.iter().map(|name| with(it, name)));
-        all = longer.collect();
-    }
-    all.iter().map(Structure::to_string).collect()
+fn other_space() -> TableError {
+    let known = ALL.iter().filter(|space| space.tabulated().is_some()).map(|space| space.name);
+    TableError::OtherSpace { known: known.collect::<Vec<_>>().join(", ") }
 }
 
-/// The column of the first record that holds an architecture string.
-fn architecture_column(line: usize, first: &[&str]) -> Result<usize, TableError> {
-    let is_one = |field: &str| field.parse::<Structure>().is_ok();
+/// The column of the first record that holds a cell.
+fn architecture_column(space: &Space, line: usize, first: &[&str]) -> Result<usize, TableError> {
+    let is_one = |field: &str| (space.codec().decode)(field).is_ok();
     first.iter().copied().position(is_one).ok_or_else(|| TableError::Malformed {
         line,
         problem: "no field is an architecture string like |nor_conv_3x3~0|+|none~0|none~1|+…"

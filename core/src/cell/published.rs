@@ -1,6 +1,7 @@
 //! Published genotypes, to compare with, to draw and to test against.
 
-use super::{Gene, Genotype};
+use super::Genotype;
+use super::codec::darts;
 
 /// One published genotype.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,13 +84,9 @@ pub static ALL: &[Published] = &[
 impl Published {
     /// The genotype; all published ones concatenate their four nodes.
     pub fn genotype(&self) -> Genotype {
-        let concat = vec![2, 3, 4, 5];
-        Genotype {
-            normal: genes(self.normal),
-            normal_concat: concat.clone(),
-            reduce: genes(self.reduce),
-            reduce_concat: concat,
-        }
+        let [normal, reduce] = darts::CELLS;
+        let cell = |name, text| darts::cell(name, &genes(text), &[2, 3, 4, 5]);
+        Genotype { cells: vec![cell(normal, self.normal), cell(reduce, self.reduce)] }
     }
 }
 
@@ -104,11 +101,11 @@ const fn row(
 
 /// Reads `s31 sk0 / …`: on the states 1 and 0, and so on. A word that is no gene is left out; the
 /// tests hold the table to eight genes for each cell.
-fn genes(text: &str) -> Vec<Gene> {
+fn genes(text: &str) -> Vec<darts::Gene> {
     let gene = |word: &str| {
         let (code, source) = word.split_at_checked(2)?;
         let (_, operation) = CODES.iter().find(|(known, _)| *known == code)?;
-        Some(Gene { operation: (*operation).to_owned(), source: source.parse().ok()? })
+        Some(((*operation).to_owned(), source.parse().ok()?))
     };
     text.split([' ', '/']).filter_map(gene).collect()
 }

@@ -1,0 +1,87 @@
+//! What a search chooses from.
+
+use serde::{Deserialize, Serialize};
+
+use super::Edge;
+
+/// A matrix of numbers that belong to a [`Choice`]: α, p or p̂. One row for every row of the
+/// choice, one column for every option.
+pub type Rows = Vec<Vec<f32>>;
+
+/// One architecture tensor: rows that weigh options. Every row has a vector of α of its own and,
+/// after the policy, a vector of p over its options.
+///
+/// The options are of any [kind](ChoiceKind). On an edge that mixes operations a row weighs
+/// operations. A block that mixes what earlier blocks say has a row that weighs input edges, and
+/// the output of a cell has one that weighs the blocks. A method that scales whole edges, as
+/// PC-DARTS does, has a row that weighs the edges of a node.
+///
+/// ```
+/// use smoothdarts::cell::{Choice, ChoiceKind, Row};
+///
+/// // One edge, from the input of a cell to its first node, with two operations to choose from.
+/// let options = vec!["skip_connect".to_owned(), "nor_conv_3x3".to_owned()];
+/// let rows = vec![Row { node: 1, source: 0, options }];
+/// let choice = Choice { name: "edges".to_owned(), kind: ChoiceKind::Operation, rows };
+/// assert_eq!(choice.shape(), [1, 2]);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Choice {
+    /// Its name in events, checkpoints and files, e.g. `normal` or `edges`.
+    pub name: String,
+    /// What its rows weigh.
+    #[serde(default, skip_serializing_if = "ChoiceKind::is_operation")]
+    pub kind: ChoiceKind,
+    /// The rows, in the order of the rows of the tensor.
+    #[serde(rename = "edges")]
+    pub rows: Vec<Row>,
+}
+
+/// What the options of a choice are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChoiceKind {
+    /// The operations of an edge.
+    #[default]
+    Operation,
+    /// The edges that may enter a node.
+    Input,
+    /// The states that may make the output of the cell.
+    Output,
+    /// The weights of the edges that enter a node, beside the choice of their operations.
+    EdgeWeight,
+}
+
+impl ChoiceKind {
+    fn is_operation(&self) -> bool {
+        *self == Self::Operation
+    }
+}
+
+/// One row of a choice and its options.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Row {
+    /// State that it belongs to; of operations, the state that their edge ends in.
+    pub node: usize,
+    /// State that its edge reads.
+    pub source: usize,
+    /// Names of its options, in column order.
+    #[serde(rename = "operations")]
+    pub options: Vec<String>,
+}
+
+impl Choice {
+    /// Shape of its tensor: [rows, options].
+    pub fn shape(&self) -> [usize; 2] {
+        [self.rows.len(), self.rows.first().map_or(0, |row| row.options.len())]
+    }
+
+    /// What `rows`, the numbers of this choice, say of an edge of a derived cell that ends in the
+    /// state `node`. `None` if the edge or its operation is not among the options.
+    pub fn value(&self, rows: &Rows, node: usize, edge: &Edge) -> Option<f32> {
+        let row = self.rows.iter().position(|row| (row.node, row.source) == (node, edge.source))?;
+        let options = &self.rows.get(row)?.options;
+        let column = options.iter().position(|option| Some(option) == edge.operation.as_ref())?;
+        rows.get(row)?.get(column).copied()
+    }
+}

@@ -1,0 +1,59 @@
+//! Texts and files that other programs write a genotype in. A codec reads its form into the graph
+//! and writes the graphs that fit it; nothing else knows how a form is laid out.
+//!
+//! - [`darts`]: the tuple of the Python code bases, as Python text and as JSON object.
+//! - [`nb201`]: the string of NAS-Bench-201.
+//!
+//! There is room for two more. A cell of NAS-Bench-101 has its operations on nodes, its edges have
+//! none; its form is an adjacency matrix and a list of labels. A recurrent cell has one incoming
+//! edge for each node, and two inputs that DARTS adds up in a first state; its form is a list of
+//! pairs and the states that are averaged.
+
+pub mod darts;
+pub mod nb201;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Genotype, GenotypeError};
+
+/// One row of the catalogue of codecs.
+pub struct Codec {
+    /// Its name.
+    pub name: &'static str,
+    /// The text of a genotype; `None` if the form cannot hold this graph.
+    pub encode: fn(&Genotype) -> Option<String>,
+    /// Reads such a text.
+    pub decode: fn(&str) -> Result<Genotype, GenotypeError>,
+    /// The genotype in the columns of a table of many: a header and a text for each.
+    pub columns: fn(&Genotype) -> Vec<(String, String)>,
+}
+
+/// All codecs.
+pub static ALL: &[&Codec] = &[&darts::CODEC, &nb201::CODEC];
+
+/// The first codec that can write this genotype.
+pub fn of(genotype: &Genotype) -> Option<&'static Codec> {
+    ALL.iter().find(|codec| (codec.encode)(genotype).is_some()).copied()
+}
+
+/// A genotype as JSON.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Json {
+    Tuple(darts::Tuple),
+    Text(String),
+}
+
+impl Json {
+    pub(super) fn write(genotype: &Genotype) -> Option<Self> {
+        let tuple = darts::Tuple::write(genotype).map(Self::Tuple);
+        tuple.or_else(|| nb201::encode(genotype).map(Self::Text))
+    }
+
+    pub(super) fn read(self) -> Result<Genotype, GenotypeError> {
+        match self {
+            Self::Tuple(tuple) => tuple.read(),
+            Self::Text(text) => nb201::decode(&text),
+        }
+    }
+}

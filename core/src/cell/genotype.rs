@@ -1,0 +1,227 @@
+//! What a search finds, as a graph that no space owns.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
+
+use super::codec;
+
+/// The cells that a search derived.
+///
+/// Its JSON is that of the first [codec](super::codec) that can write it: an object for the two
+/// cells of a DARTS space, a string for the cell of NAS-Bench-201.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Genotype {
+    /// The cells, in the order of the choices that they were derived from.
+    pub cells: Vec<Cell>,
+}
+
+/// One cell: a graph of states, of which the first are its inputs.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Cell {
+    /// `normal`, `reduce`, or `cell` where a space has only one.
+    pub name: String,
+    /// Names of its inputs, which are the states 0, 1, …: e.g. `c_{k-2}` and `c_{k-1}`.
+    pub inputs: Vec<String>,
+    /// Its nodes, which are the states after the inputs.
+    pub nodes: Vec<Node>,
+    /// What it hands on.
+    pub output: Output,
+}
+
+/// A node: the sum of its incoming edges, then its own operation where it has one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Node {
+    /// Its own operation, in spaces whose operations sit on nodes.
+    pub operation: Option<String>,
+    /// Its incoming edges, in the order in which the derivation lists them.
+    pub edges: Vec<Edge>,
+}
+
+/// One incoming edge of a node.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Edge {
+    /// State that it reads.
+    pub source: usize,
+    /// Name of its operation, as in [`crate::ops`], in spaces whose operations sit on edges.
+    pub operation: Option<String>,
+}
+
+/// What a cell hands on.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Output {
+    /// These states, concatenated.
+    Concatenation(Vec<usize>),
+    /// The last state as it is.
+    Last,
+}
+
+/// Why a graph is no genotype, or a text does not describe one.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GenotypeError {
+    /// A DARTS cell must have two genes for each of its nodes.
+    #[error("the {cell} cell has {count} genes; every node needs two, so the number must be even")]
+    OddGenes {
+        /// Its name.
+        cell: String,
+        /// How many genes there are.
+        count: usize,
+    },
+    /// A node may read the inputs of its cell and the nodes before it.
+    #[error(
+        "the {cell} cell: node {node} reads state {source_state}, but only states 0 to {last} exist before it"
+    )]
+    FutureSource {
+        /// Name of the cell.
+        cell: String,
+        /// State index of the node.
+        node: usize,
+        /// The state that it reads.
+        source_state: usize,
+        /// The last state that it may read.
+        last: usize,
+    },
+    /// Only states of the cell can be concatenated.
+    #[error("the {cell} cell concatenates state {state}, which it does not have")]
+    UnknownState {
+        /// Name of the cell.
+        cell: String,
+        /// The state that does not exist.
+        state: usize,
+    },
+    /// The text is not the tuple of the Python code bases.
+    #[error("this is not a genotype: {what}")]
+    Text {
+        /// What is wrong.
+        what: String,
+    },
+    /// A node of a NAS-Bench-201 string is not between bars, or has another number of edges than
+    /// states before it.
+    #[error("node {node} is `{text}`, but it should be {node} times operation~source between bars")]
+    Node {
+        /// Index of the node, from 1 on.
+        node: usize,
+        /// What stands there.
+        text: String,
+    },
+    /// An edge of a NAS-Bench-201 string does not end in its source.
+    #[error("node {node} has the edge `{text}`, but it should be an operation and ~{source_state}")]
+    Edge {
+        /// Index of the node, from 1 on.
+        node: usize,
+        /// What stands there.
+        text: String,
+        /// The state that the edge should read.
+        source_state: usize,
+    },
+}
+
+impl Genotype {
+    /// The cell of this name.
+    pub fn cell(&self, name: &str) -> Option<&Cell> {
+        self.cells.iter().find(|cell| cell.name == name)
+    }
+
+    /// Checks that every edge reads a state that exists before its node, and that every state of
+    /// an output exists.
+    ///
+    /// # Errors
+    /// The first fault found, cell by cell and node by node.
+    pub fn validate(&self) -> Result<(), GenotypeError> {
+        self.cells.iter().try_for_each(Cell::validate)
+    }
+}
+
+impl Cell {
+    /// Number of states: inputs and nodes.
+    pub fn states(&self) -> usize {
+        self.inputs.len() + self.nodes.len()
+    }
+
+    /// Its nodes, each with the index of its state.
+    pub fn nodes(&self) -> impl Iterator<Item = (usize, &Node)> {
+        (self.inputs.len()..).zip(&self.nodes)
+    }
+
+    /// Its edges, node by node, each with the state that it ends in.
+    pub fn edges(&self) -> impl Iterator<Item = (usize, &Edge)> {
+        self.nodes().flat_map(|(state, node)| node.edges.iter().map(move |edge| (state, edge)))
+    }
+
+    /// All its operations, of nodes and of edges.
+    pub fn operations(&self) -> impl Iterator<Item = &str> {
+        self.nodes.iter().flat_map(|node| {
+            let edges = node.edges.iter().filter_map(|edge| edge.operation.as_deref());
+            edges.chain(node.operation.as_deref())
+        })
+    }
+
+    /// The states that make its output.
+    pub fn outputs(&self) -> Vec<usize> {
+        match &self.output {
+            Output::Concatenation(states) => states.clone(),
+            Output::Last => self.states().checked_sub(1).into_iter().collect(),
+        }
+    }
+
+    /// Share of parameter-free operations among its operations (Table 5); 0 for none.
+    pub fn parameter_free(&self) -> f32 {
+        let free =
+            |name: &&str| crate::ops::find(name).is_some_and(|operation| operation.parameter_free);
+        self.operations().filter(free).count() as f32 / self.operations().count().max(1) as f32
+    }
+
+    /// The name of a state: that of an input, or `node 0`, `node 1`, …
+    pub fn label(&self, state: usize) -> String {
+        match state.checked_sub(self.inputs.len()) {
+            None => self.inputs.get(state).cloned().unwrap_or_default(),
+            Some(node) => format!("node {node}"),
+        }
+    }
+
+    /// How its states are numbered, in words: `0 and 1 are c_{k-2} and c_{k-1}, state 2 is node 0`.
+    pub fn numbering(&self) -> String {
+        let count = self.inputs.len();
+        let inputs = match self.inputs.as_slice() {
+            [input] => format!("0 is the {input}"),
+            inputs => {
+                let states: Vec<String> = (0..count).map(|state| state.to_string()).collect();
+                format!("{} are {}", states.join(" and "), inputs.join(" and "))
+            }
+        };
+        format!("{inputs}, state {count} is {}", self.label(count))
+    }
+
+    /// What it is called in a sentence: `normal cell`, `reduction cell`, or `cell` where it is the
+    /// only one.
+    pub fn words(&self) -> String {
+        match self.name.as_str() {
+            "reduce" => "reduction cell".to_owned(),
+            "cell" => "cell".to_owned(),
+            name => format!("{name} cell"),
+        }
+    }
+
+    fn validate(&self) -> Result<(), GenotypeError> {
+        let cell = || self.name.clone();
+        if let Some((node, edge)) = self.edges().find(|(node, edge)| edge.source >= *node) {
+            let (source_state, last) = (edge.source, node.saturating_sub(1));
+            return Err(GenotypeError::FutureSource { cell: cell(), node, source_state, last });
+        }
+        match self.outputs().into_iter().find(|&state| state >= self.states()) {
+            Some(state) => Err(GenotypeError::UnknownState { cell: cell(), state }),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Serialize for Genotype {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let json = codec::Json::write(self);
+        json.ok_or_else(|| ser::Error::custom("no codec writes this graph"))?.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Genotype {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        codec::Json::deserialize(deserializer)?.read().map_err(de::Error::custom)
+    }
+}

@@ -1,0 +1,161 @@
+//! Genotypes as graphs: every codec reads back what it writes, and refuses what it cannot hold.
+
+use proptest::prelude::*;
+use smoothdarts::cell::codec::{self, darts, nb201};
+use smoothdarts::cell::{
+    Cell, Choice, ChoiceKind, Edge, Genotype, GenotypeError, Node, Output, Row, Rows, published,
+};
+use smoothdarts::{ops, space};
+
+fn operation() -> impl Strategy<Value = String> {
+    let known: Vec<String> = ops::ALL.iter().map(|row| row.name.to_owned()).collect();
+    prop_oneof![proptest::sample::select(known), "[a-z][a-z0-9_]{0,12}"]
+}
+
+/// A cell of a DARTS space with up to six nodes.
+fn darts_cell(name: &'static str) -> impl Strategy<Value = Cell> {
+    let genes = (0usize..7).prop_flat_map(|nodes| {
+        let gene = |index: usize| (operation(), 0..2 + index / 2);
+        (0..2 * nodes).map(gene).collect::<Vec<_>>()
+    });
+    genes.prop_flat_map(move |genes| {
+        let states = 2 + genes.len() / 2;
+        let concat = proptest::sample::subsequence((0..states).collect::<Vec<_>>(), 0..=states);
+        concat.prop_map(move |concat| darts::cell(name, &genes, &concat))
+    })
+}
+
+fn darts_genotype() -> impl Strategy<Value = Genotype> {
+    let [normal, reduce] = darts::CELLS;
+    (darts_cell(normal), darts_cell(reduce))
+        .prop_map(|(normal, reduce)| Genotype { cells: vec![normal, reduce] })
+}
+
+/// A cell of NAS-Bench-201 with one to five nodes.
+fn nb201_genotype() -> impl Strategy<Value = Genotype> {
+    let node = |count: usize| {
+        let edge = move |operations: Vec<String>| {
+            let edge = |(source, operation)| Edge { source, operation: Some(operation) };
+            Node { operation: None, edges: operations.into_iter().enumerate().map(edge).collect() }
+        };
+        proptest::collection::vec(operation(), count).prop_map(edge)
+    };
+    let nodes = (1usize..6).prop_flat_map(move |nodes| (1..=nodes).map(node).collect::<Vec<_>>());
+    nodes.prop_map(nb201::from_nodes)
+}
+
+/// What holds for every genotype that `codec` can write.
+fn returns(genotype: &Genotype, codec: &codec::Codec) -> Result<(), TestCaseError> {
+    prop_assert_eq!(genotype.validate(), Ok(()));
+    prop_assert_eq!(codec::of(genotype).map(|codec| codec.name), Some(codec.name));
+    let text = (codec.encode)(genotype).unwrap();
+    prop_assert_eq!((codec.decode)(&text), Ok(genotype.clone()));
+    for json in [serde_json::to_string(genotype), serde_json::to_string_pretty(genotype)] {
+        let read: Genotype = serde_json::from_str(&json.unwrap()).unwrap();
+        prop_assert_eq!(&read, genotype);
+    }
+    prop_assert!((codec.columns)(genotype).len() <= genotype.cells.len());
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn a_darts_genotype_comes_back_from_text_and_json(genotype in darts_genotype()) {
+        returns(&genotype, &darts::CODEC)?;
+        prop_assert_eq!(nb201::encode(&genotype), None);
+    }
+
+    #[test]
+    fn a_nasbench201_genotype_comes_back_from_text_and_json(genotype in nb201_genotype()) {
+        returns(&genotype, &nb201::CODEC)?;
+        prop_assert_eq!(darts::to_python(&genotype), None);
+    }
+
+    #[test]
+    fn a_source_or_an_output_that_does_not_exist_is_found(
+        genotype in darts_genotype(), cell in 0usize..2, beyond in 0usize..3,
+    ) {
+        let mut broken = genotype.clone();
+        let states = broken.cells[cell].states();
+        broken.cells[cell].output = Output::Concatenation(vec![states + beyond]);
+        let found = broken.validate();
+        prop_assert!(matches!(found, Err(GenotypeError::UnknownState { .. })), "{:?}", found);
+        let mut broken = genotype;
+        let Some(node) = broken.cells[cell].nodes.last_mut() else { return Ok(()) };
+        node.edges[1].source = states - 1 + beyond;
+        let found = broken.validate();
+        prop_assert!(matches!(found, Err(GenotypeError::FutureSource { .. })), "{:?}", found);
+    }
+
+    #[test]
+    fn what_a_space_derives_is_valid_and_its_own_codec_writes_it(
+        name in proptest::sample::select(space::ALL.iter().map(|it| it.name).collect::<Vec<_>>()),
+        seed in proptest::collection::vec(0.0f32..1.0, 97),
+    ) {
+        let space = space::find(name).unwrap();
+        let mut numbers = seed.iter().cycle().copied();
+        let weigh = |choice: &Choice| -> Rows {
+            let mut row =
+                |row: &Row| row.options.iter().map(|_| numbers.next().unwrap()).collect();
+            choice.rows.iter().map(&mut row).collect()
+        };
+        let rows: Vec<Rows> = space.choices().iter().map(weigh).collect();
+        let genotype = space.derive(&rows);
+        returns(&genotype, space.codec())?;
+        prop_assert!(!space.encode(&genotype).is_empty());
+        // Derived before there is anything to derive from, it has its names and no nodes.
+        let frames = space.derive(&[]);
+        prop_assert_eq!(frames.cells.len(), genotype.cells.len());
+        for (frame, cell) in frames.cells.iter().zip(&genotype.cells) {
+            prop_assert_eq!((&frame.name, &frame.inputs), (&cell.name, &cell.inputs));
+            prop_assert!(frame.nodes.is_empty());
+        }
+    }
+}
+
+#[test]
+fn json_has_the_form_and_the_order_of_keys_that_it_always_had() {
+    let genes = |operation: &str| [(operation.to_owned(), 1), ("skip_connect".to_owned(), 0)];
+    let cell = |name, operation| darts::cell(name, &genes(operation), &[2]);
+    let genotype = Genotype { cells: vec![cell("normal", "noise"), cell("reduce", "none")] };
+    assert_eq!(
+        serde_json::to_string(&genotype).unwrap(),
+        "{\"normal\":[[\"noise\",1],[\"skip_connect\",0]],\"normal_concat\":[2],\
+         \"reduce\":[[\"none\",1],[\"skip_connect\",0]],\"reduce_concat\":[2]}"
+    );
+    let choice = &space::find("s2").unwrap().choices()[0];
+    let json = serde_json::to_string(choice).unwrap();
+    let start = "{\"name\":\"normal\",\"edges\":[{\"node\":2,\"source\":0,\
+                 \"operations\":[\"skip_connect\",\"sep_conv_3x3\"]},";
+    assert!(json.starts_with(start), "{json}");
+    let read: Choice = serde_json::from_str(&json).unwrap();
+    assert_eq!(&read, choice);
+    let input = Choice { kind: ChoiceKind::Input, ..read };
+    assert!(serde_json::to_string(&input).unwrap().contains("\"kind\":\"input\""));
+}
+
+#[test]
+fn json_that_is_no_genotype_is_refused() {
+    let refused = |text: &str| serde_json::from_str::<Genotype>(text).unwrap_err();
+    refused("{}");
+    refused("3");
+    refused("\"|none|\"");
+    let odd =
+        "{\"normal\":[[\"noise\",1]],\"normal_concat\":[],\"reduce\":[],\"reduce_concat\":[]}";
+    assert!(refused(odd).to_string().contains("the number must be even"));
+    let odd = darts::from_json(odd).unwrap_err();
+    assert_eq!(odd, GenotypeError::OddGenes { cell: "normal".to_owned(), count: 1 });
+    assert!(serde_json::to_string(&Genotype::default()).is_err(), "no codec writes it");
+}
+
+#[test]
+fn states_are_named_by_their_cell() {
+    let genotype = published::ALL[0].genotype();
+    let [normal, reduce] = &genotype.cells[..] else { panic!("two cells") };
+    assert_eq!([0, 1, 2, 5].map(|it| normal.label(it)), ["c_{k-2}", "c_{k-1}", "node 0", "node 3"]);
+    assert_eq!((normal.words(), reduce.words()), ("normal cell".into(), "reduction cell".into()));
+    assert_eq!(normal.outputs(), [2, 3, 4, 5]);
+    let bench = nb201::decode("|none~0|+|none~0|none~1|").unwrap().cells.remove(0);
+    assert_eq!([0, 1, 2].map(|it| bench.label(it)), ["input", "node 0", "node 1"]);
+    assert_eq!((bench.words(), bench.outputs()), ("cell".to_owned(), vec![2]));
+}
