@@ -3,7 +3,7 @@
 use smoothdarts::config::Config;
 use smoothdarts::event::{
     Anytime, Architecture, Edge, EpochFinished, EpochStarted, Event, Finished, Hessian, Rows,
-    Started, Step, Warning,
+    Started, Step, Warning, WarningCode,
 };
 use smoothdarts::genotype::{Gene, Genotype};
 
@@ -88,7 +88,7 @@ pub fn measured(epochs: usize) -> Vec<Event> {
         if epoch + 2 == epochs {
             measured.push(Event::Warning(Warning {
                 epoch,
-                code: "early_stop".to_owned(),
+                code: WarningCode::EarlyStop,
                 message: "the largest eigenvalue has grown by more than 1.3".to_owned(),
             }));
         }
@@ -149,7 +149,7 @@ fn epoch_events(
     if epochs > 5 && 3 * epoch >= 2 * epochs {
         events.push(Event::Warning(Warning {
             epoch,
-            code: "collapse".to_owned(),
+            code: WarningCode::Collapse,
             message: "skip connections take over: 5 of 8 operations of the normal cell".to_owned(),
         }));
     }

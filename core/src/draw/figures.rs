@@ -6,7 +6,7 @@ pub use self::measures::{anytime, hessian, shape};
 
 use super::chart::{Axis, Chart, Mark, Series, Unit};
 use super::history::History;
-use crate::event::EpochFinished;
+use crate::event::{EpochFinished, WarningCode};
 
 /// Most points of [`steps`]: more cannot be told apart at the width of a page.
 pub const STEP_POINTS: usize = 300;
@@ -90,7 +90,7 @@ pub fn parameter_free(history: &History) -> Chart {
         }),
         band: Vec::new(),
     });
-    let marks = history.warnings.iter().filter(|warning| warning.code == "collapse");
+    let marks = history.warnings.iter().filter(|warning| warning.code == WarningCode::Collapse);
     Chart {
         title: "Parameter-free operations".to_owned(),
         description:

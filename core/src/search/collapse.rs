@@ -1,7 +1,7 @@
 //! The alarm for the failure that the paper is about: skip connections crowd out everything that
 //! has weights.
 
-use crate::event::{Architecture, Event, Rows, Warning};
+use crate::event::{Architecture, Event, Rows, Warning, WarningCode};
 use crate::genotype::Gene;
 
 const SKIP: &str = "skip_connect";
@@ -34,7 +34,7 @@ pub(super) fn message(genes: &[Gene], cell: &Architecture, probabilities: &Rows)
 }
 
 pub(super) fn warning(epoch: usize, message: String) -> Event {
-    Event::Warning(Warning { epoch, code: "collapse".to_owned(), message })
+    Event::Warning(Warning { epoch, code: WarningCode::Collapse, message })
 }
 
 fn skips(genes: &[Gene]) -> usize {

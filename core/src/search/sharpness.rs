@@ -6,7 +6,7 @@ use crate::checkpoint::Phase;
 use crate::config::Order;
 use crate::data::Batches;
 use crate::early_stop::{Measured, Verdict};
-use crate::event::{Event, Warning};
+use crate::event::{Event, Warning, WarningCode};
 use crate::hessian::{Hessian, Spectrum};
 use crate::methods::Hook;
 use crate::net::Examples;
@@ -144,5 +144,5 @@ fn warning(verdict: &Verdict, simulate: bool) -> Event {
     };
     let message =
         format!("the largest eigenvalue of the Hessian has grown by {growth:.2}: {outcome}");
-    Event::Warning(Warning { epoch: stopped_after, code: "early_stop".to_owned(), message })
+    Event::Warning(Warning { epoch: stopped_after, code: WarningCode::EarlyStop, message })
 }

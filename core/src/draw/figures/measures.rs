@@ -4,11 +4,8 @@
 use super::trained;
 use crate::draw::chart::{Axis, Chart, Mark, Series, Unit};
 use crate::draw::history::History;
-use crate::event::{Anytime, EpochFinished, Hessian, Warning};
+use crate::event::{Anytime, EpochFinished, Hessian, Warning, WarningCode};
 use crate::statistics::CellStatistics;
-
-/// Code of the warning that marks where an early stop rule stopped, or would have.
-const EARLY_STOP: &str = "early_stop";
 
 /// Width and depth of the normal cell that would be derived after every epoch (§7.4 of the paper);
 /// `None` of a search whose cells have neither, as those of NAS-Bench-201.
@@ -51,7 +48,7 @@ pub fn hessian(history: &History) -> Option<Chart> {
         points: history.hessians.iter().map(|it| (trained(it.epoch), value(it))).collect(),
         band: Vec::new(),
     };
-    let stops = history.warnings.iter().filter(|warning| warning.code == EARLY_STOP);
+    let stops = history.warnings.iter().filter(|warning| warning.code == WarningCode::EarlyStop);
     (!history.hessians.is_empty()).then(|| Chart {
         title: "Sharpness of the validation loss".to_owned(),
         description: "Hessian of the validation loss with respect to α. Spectral norm: max |λ|, \
