@@ -14,8 +14,8 @@ use smoothdarts::draw::landscape::Range;
 use smoothdarts::event::Event;
 use smoothdarts::search::Part;
 use web::session::Session;
-use web::settings::Request;
-use web::story::{FIGURES, Story, figure};
+use web::settings::{Request, choices};
+use web::story::Story;
 
 use crate::search::tiny;
 
@@ -86,7 +86,7 @@ fn the_slow_motion_shows_a_perturbation_inside_its_ball() {
         assert!((row.iter().sum::<f32>() - 1.0).abs() < 1e-5);
     }
     let story = block_on(session.story()).unwrap();
-    assert!((figure("perturbation").unwrap().draw)(story).unwrap().contains("data-stage=\"4\""));
+    assert!(story.draw("perturbation").unwrap().contains("data-stage=\"4\""));
 }
 
 #[test]
@@ -121,10 +121,11 @@ fn every_figure_of_a_finished_search_has_a_picture_and_numbers() {
     let text: String = events.iter().map(line).collect();
     let story = Story::from_text(&text).unwrap();
     let on_demand = ["perturbation", "landscape"];
-    for figure in FIGURES.iter().filter(|figure| !on_demand.contains(&figure.name)) {
-        let picture = (figure.draw)(&story).unwrap();
-        assert!(picture.starts_with("<svg") && picture.contains("<title>"), "{}", figure.name);
-        assert!((figure.table)(&story).unwrap().lines().count() > 1, "{}", figure.name);
+    let names = choices().figures.into_iter().map(|figure| figure.name);
+    for name in names.filter(|name| !on_demand.contains(name)) {
+        let picture = story.draw(name).unwrap();
+        assert!(picture.starts_with("<svg") && picture.contains("<title>"), "{name}");
+        assert!(story.table(name).unwrap().lines().count() > 1, "{name}");
     }
     assert!(story.status().finished && story.genotype().is_some());
 }
@@ -196,7 +197,7 @@ fn a_snapshot_counts_what_was_measured_on_demand() {
     assert_eq!((second.events(), last.epoch), (7, 0));
     let story = block_on(second.story()).unwrap();
     assert_eq!(story.status().hessian, Some(last.spectral_norm()));
-    let table = (figure("hessian").unwrap().table)(story).unwrap();
+    let table = story.table("hessian").unwrap();
     assert_eq!(table.lines().count(), 1 + 2, "one measurement, in two measures");
 }
 
@@ -208,7 +209,6 @@ fn a_landscape_fills_in_on_a_scale_that_lanes_share() {
     assert!(block_on(session.start_landscape(4, 8)).is_err(), "no middle");
     block_on(session.start_landscape(3, 8)).unwrap();
     session.set_scale(Range(0.0, 1.0));
-    let draw = figure("landscape").unwrap().draw;
     for points in 1..=9 {
         assert!(block_on(session.measure_point()).unwrap());
         // The search goes on; the landscape stays where it was begun.
@@ -218,7 +218,7 @@ fn a_landscape_fills_in_on_a_scale_that_lanes_share() {
         assert_eq!((measured.points, measured.of), (points, 9));
         assert!(measured.low <= measured.high);
         assert_eq!(measured.mean_drop.is_some(), points == 9);
-        let picture = draw(story).unwrap();
+        let picture = story.draw("landscape").unwrap();
         assert!(picture.contains(">100 %<") && picture.contains(">0 %<"), "the shared scale");
         assert!(picture.contains("architecture: 0 epochs, 0 steps<"));
         let progress = format!("{points} of 9 points measured");
@@ -226,7 +226,7 @@ fn a_landscape_fills_in_on_a_scale_that_lanes_share() {
     }
     assert!(!block_on(session.measure_point()).unwrap(), "it is complete");
     let story = block_on(session.story()).unwrap();
-    assert_eq!((figure("landscape").unwrap().table)(story).unwrap().lines().count(), 1 + 9);
+    assert_eq!(story.table("landscape").unwrap().lines().count(), 1 + 9);
 }
 
 #[test]
@@ -277,9 +277,9 @@ fn track(request: &str) -> Vec<Value> {
         let mut figures = json!({});
         let status = story.status();
         // The heatmap is the largest picture by far.
-        let heatmap = (status.finished || status.epoch % 4 == 3).then_some("heatmap");
-        for name in ["cell", "share"].into_iter().chain(heatmap) {
-            if let Some(picture) = (figure(name).unwrap().draw)(story)
+        let heatmap = (status.finished || status.epoch % 4 == 3).then_some("probabilities");
+        for name in ["mixture", "parameter-free"].into_iter().chain(heatmap) {
+            if let Some(picture) = story.draw(name)
                 && sent[name] != picture.as_str()
             {
                 figures[name] = picture.clone().into();

@@ -5,22 +5,21 @@
 
 pub(crate) mod figure;
 pub(crate) mod landscape;
-mod read;
+pub(crate) mod read;
 pub(crate) mod words;
 
 use std::path::Path;
 
 use anyhow::Context as _;
 use askama::Template;
-use smoothdarts::draw::cell::{self, Kind};
-use smoothdarts::draw::chart::Chart;
-use smoothdarts::draw::heatmap::{self, Scale};
+use smoothdarts::draw::csv;
+use smoothdarts::draw::figures::{self, Scene, Section};
 use smoothdarts::draw::history::History;
-use smoothdarts::draw::{csv, figures};
+use smoothdarts::draw::table::Table;
 use smoothdarts::genotype::Derived;
 use smoothdarts::landscape::Landscape;
 
-use self::figure::{Figure, Table, data_uri};
+use self::figure::{Html, data_uri};
 use self::words::{Tile, quoted};
 use crate::run_dir;
 
@@ -39,11 +38,6 @@ pub struct ReportInput {
     pub run: String,
 }
 
-/// What the pictures of cells mean.
-pub(crate) const CELL: &str = "c_{k-2} and c_{k-1} are the outputs of the two cells before; every \
-                               node adds its two inputs. Thicker: more probable. Dashed: without \
-                               weights.";
-
 /// Writes report.html of a run, also of one that still runs.
 ///
 /// # Errors
@@ -61,7 +55,11 @@ pub fn render(run: &ReportInput) -> anyhow::Result<String> {
     let history = &run.history;
     let config = history.started.as_ref().map(|started| &started.config);
     let landscape = run.landscape.as_ref();
-    let report = format!("sdarts report {}", quoted(&run.run));
+    let scene = Scene { landscape: landscape.map(landscape::alone), ..Scene::of(history) };
+    let (report, measure) = (
+        format!("sdarts report {}", quoted(&run.run)),
+        format!("sdarts landscape {}", quoted(&run.run)),
+    );
     let page = Page {
         title: words::title(history),
         lead: words::lead(history),
@@ -71,14 +69,11 @@ pub fn render(run: &ReportInput) -> anyhow::Result<String> {
         alarm: words::needs_a_second_look(history),
         mode: config.map(|config| words::mode(config.mode)),
         warnings: words::warnings(history),
-        cells: cells(history, &report),
-        curves: charts(history, &report),
-        landscape: landscape.map_or_else(Vec::new, |it| {
-            let command = format!("sdarts landscape {}", quoted(&run.run));
-            landscape::figures(landscape::alone(it), &command)
-        }),
+        cells: section(Section::Cells, scene, &report),
+        curves: section(Section::Course, scene, &report),
+        landscape: section(Section::Landscape, scene, &measure),
         flatness: landscape.map(landscape::flatness_table),
-        heatmaps: heatmaps(history, &report),
+        heatmaps: section(Section::Edges, scene, &report),
         texts: texts(history.derived())?,
         curves_csv: data_uri("text/csv", &csv::curves(history)),
         settings: &run.settings,
@@ -102,11 +97,11 @@ struct Page<'a> {
     alarm: bool,
     mode: Option<&'static str>,
     warnings: Vec<String>,
-    cells: Vec<Figure>,
-    curves: Vec<Figure>,
-    landscape: Vec<Figure>,
+    cells: Vec<Html>,
+    curves: Vec<Html>,
+    landscape: Vec<Html>,
     flatness: Option<Table>,
-    heatmaps: Vec<Figure>,
+    heatmaps: Vec<Html>,
     texts: Vec<CopyBox>,
     curves_csv: String,
     settings: &'a [(String, String, String)],
@@ -123,55 +118,14 @@ struct CopyBox {
     text: String,
 }
 
-fn cells(history: &History, command: &str) -> Vec<Figure> {
-    let Some(genotype) = history.genotype() else { return Vec::new() };
-    let figure = |kind: Kind| {
-        let (genes, p) = (kind.of(genotype).0, history.probabilities(kind.name()));
-        Figure {
-            picture: cell::draw(genotype, kind, p),
-            caption: CELL.to_owned(),
-            file: format!("cell-{}.csv", kind.name()),
-            data: data_uri("text/csv", &csv::cell(genes)),
-            table: Some(figure::cell_table(genes, p)),
-            command: command.to_owned(),
-        }
-    };
-    Kind::ALL.map(figure).into()
-}
-
-fn charts(history: &History, command: &str) -> Vec<Figure> {
-    let charts = [
-        ("anytime", figures::anytime(history)),
-        ("accuracy", Some(figures::accuracy(history))),
-        ("loss", Some(figures::loss(history))),
-        ("parameter-free", Some(figures::parameter_free(history))),
-        ("cell-statistics", figures::shape(history)),
-        ("hessian", figures::hessian(history)),
-        ("steps", Some(figures::steps(history))),
-        ("epsilon", Some(figures::epsilon(history))),
-        ("learning-rate", Some(figures::learning_rate(history))),
-    ];
-    let figure = |(name, chart): (&str, Option<Chart>)| Some(Figure::chart(name, &chart?, command));
-    charts.into_iter().filter_map(figure).collect()
-}
-
-fn heatmaps(history: &History, command: &str) -> Vec<Figure> {
-    let figure = |cell: &str| {
-        let last = history.probabilities(cell);
-        Some(Figure {
-            picture: heatmap::draw(history, cell, Scale::Fitted)?,
-            caption: "Softmax of α on every edge, epoch by epoch, before any perturbation. Names \
-                      are node←source, counted as states: 0 and 1 are c_{k-2} and c_{k-1}, state 2 \
-                      is node 0. The colours go from the smallest p of both cells to the largest."
-                .to_owned(),
-            file: format!("probabilities-{cell}.csv"),
-            data: data_uri("text/csv", &csv::probabilities(history, cell)?),
-            table: last.map(|(shape, rows)| figure::last_probabilities(shape, rows)),
-            command: command.to_owned(),
-        })
-    };
-    let names = history.architecture().iter().map(|architecture| architecture.name.as_str());
-    names.filter_map(figure).collect()
+/// The figures of a section of the page.
+fn section(section: Section, scene: Scene, command: &str) -> Vec<Html> {
+    let here = figures::ALL.iter().filter(|figure| figure.report == Some(section));
+    let pictures = here.flat_map(|figure| {
+        let pictures = (figure.pictures)(scene).into_iter();
+        pictures.map(move |picture| Html::of(figure, None, picture.as_ref(), command))
+    });
+    pictures.collect()
 }
 
 fn texts(genotype: Option<&Derived>) -> anyhow::Result<Vec<CopyBox>> {

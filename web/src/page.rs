@@ -10,7 +10,7 @@ use wasm_bindgen::prelude::{JsError, wasm_bindgen};
 use crate::data;
 use crate::session::Session;
 use crate::settings::{self, Request};
-use crate::story::{Story, figure};
+use crate::story::Story;
 
 #[wasm_bindgen]
 extern "C" {
@@ -200,7 +200,7 @@ impl Search {
     /// # Errors
     /// If the device failed.
     pub async fn table(&mut self, name: &str) -> Result<Option<String>, JsError> {
-        Ok(table(self.session.story().await?, name))
+        Ok(self.session.story().await?.table(name))
     }
 
     /// The genotype as the file genotype.json holds it; `undefined` before the first epoch ends.
@@ -268,7 +268,7 @@ impl Viewer {
 
     /// As [`Search::table`].
     pub fn table(&self, name: &str) -> Option<String> {
-        table(&self.story, name)
+        self.story.table(name)
     }
 
     /// As [`Search::genotype`].
@@ -284,7 +284,7 @@ fn frame(
 ) -> Result<String, JsError> {
     let mut figures = serde_json::Map::new();
     for name in wanted {
-        let Some(picture) = figure(name).and_then(|figure| (figure.draw)(story)) else { continue };
+        let Some(picture) = story.draw(name) else { continue };
         let place = sent.iter().position(|(other, _)| other == name);
         if place.is_some_and(|place| sent[place].1 == picture) {
             continue;
@@ -297,8 +297,4 @@ fn frame(
     }
     let status = serde_json::to_value(story.status())?;
     Ok(serde_json::json!({ "status": status, "figures": figures }).to_string())
-}
-
-fn table(story: &Story, name: &str) -> Option<String> {
-    figure(name).and_then(|figure| (figure.table)(story))
 }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use smoothdarts::config::layers::{LayerError, Origin, Resolver};
 use smoothdarts::config::{Config, presets};
+use smoothdarts::draw::figures::{self, OnPage, on_page};
 use smoothdarts::{methods, space};
 
 /// What the page asks for. `settings` is a table like the file config.toml, e.g.
@@ -54,15 +55,30 @@ impl Request {
 }
 
 /// A name that a control offers, and what it means.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Choice {
     /// The name.
     pub name: &'static str,
+    /// The name as people write it.
+    pub title: String,
     /// What it means.
     pub help: &'static str,
 }
 
-/// Everything that the controls of the page offer.
+/// A figure, in the order of the page.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Figure {
+    /// Its name in messages.
+    pub name: &'static str,
+    /// What it shows.
+    pub title: &'static str,
+    /// Whether it is open at the start.
+    pub open: bool,
+    /// What to say while there is nothing to see.
+    pub empty: &'static str,
+}
+
+/// Everything that the page offers.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Choices {
     /// Named settings.
@@ -71,16 +87,33 @@ pub struct Choices {
     pub spaces: Vec<Choice>,
     /// Search methods.
     pub methods: Vec<Choice>,
+    /// Figures.
+    pub figures: Vec<Figure>,
 }
 
 /// The catalogues of core.
 pub fn choices() -> Choices {
-    let choice = |(name, help)| Choice { name, help };
+    let choice = |(name, help)| Choice { name, title: name.to_owned(), help };
+    let method =
+        |row: &methods::Method| Choice { title: title(row.name), ..choice((row.name, row.help)) };
     Choices {
         presets: presets::ALL.iter().map(|row| choice((row.name, row.help))).collect(),
         spaces: space::ALL.iter().map(|row| choice((row.name, row.help))).collect(),
-        methods: methods::ALL.iter().map(|row| choice((row.name, row.help))).collect(),
+        methods: methods::ALL.iter().map(method).collect(),
+        figures: on_page()
+            .map(|(&figures::Figure { name, title, .. }, OnPage { open, empty, .. })| Figure {
+                name,
+                title,
+                open,
+                empty,
+            })
+            .collect(),
     }
+}
+
+/// The name of a method as papers write it: SDARTS-RS.
+pub fn title(method: &str) -> String {
+    method.to_uppercase()
 }
 
 #[cfg(test)]
@@ -119,9 +152,13 @@ mod tests {
     }
 
     #[test]
-    fn the_controls_offer_every_method() {
+    fn the_page_offers_every_method_and_its_figures_in_their_order() {
         let found = choices();
         assert_eq!(found.methods.len(), methods::ALL.len());
+        assert!(found.methods.iter().any(|choice| choice.title == "DARTS-ES"));
+        let names: Vec<&str> = found.figures.iter().map(|figure| figure.name).collect();
+        assert_eq!(names[..3], ["mixture", "perturbation", "parameter-free"]);
+        assert_eq!(names.len(), 10);
         assert!(found.presets.iter().any(|choice| choice.name == "quick"));
     }
 }

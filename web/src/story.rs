@@ -1,19 +1,17 @@
 //! What a search has said, and the pictures of it: of a search that runs here, or of the file
 //! events.jsonl of one that ran elsewhere.
 
-use std::fmt::Write as _;
-
 use serde::Serialize;
 use smoothdarts::arch::{derive, parameter_free_share};
+use smoothdarts::draw::figures::{self, Picture, Scene};
 use smoothdarts::draw::history::History;
-use smoothdarts::draw::landscape::{Frame, Quantity, Range, View, contour};
-use smoothdarts::draw::{cell, chart, csv, figures, heatmap, mixture, perturbation};
-use smoothdarts::event::{Event, Hessian, Rows};
+use smoothdarts::draw::landscape::{Frame, Quantity, Range, View};
+use smoothdarts::draw::perturbation::Perturbed;
+use smoothdarts::event::{Event, Hessian, Rows, WarningCode};
 use smoothdarts::landscape::Landscape;
 use smoothdarts::search::Part;
 
-/// The cell that is watched: it decides the fate of a search.
-const CELL: &str = "normal";
+use crate::settings::title;
 
 /// A search as far as it went.
 #[derive(Clone, Debug, Default)]
@@ -31,71 +29,13 @@ pub struct Story {
     scale: Option<Range>,
 }
 
-/// One figure of the page.
-pub struct Figure {
-    /// Its name in messages and in the page.
-    pub name: &'static str,
-    /// Draws it as SVG; `None` while there is nothing to draw.
-    pub draw: fn(&Story) -> Option<String>,
-    /// Its numbers as CSV.
-    pub table: fn(&Story) -> Option<String>,
-}
-
-/// All figures.
-pub static FIGURES: &[Figure] = &[
-    Figure { name: "cell", draw: Story::draw_mixture, table: Story::table_of_mixture },
-    Figure {
-        name: "share",
-        draw: |story| story.chart(figures::parameter_free),
-        table: |story| story.numbers(figures::parameter_free),
-    },
-    Figure {
-        name: "loss",
-        draw: |story| story.chart(figures::steps),
-        table: |story| story.numbers(figures::steps),
-    },
-    Figure {
-        name: "accuracy",
-        draw: |story| story.chart(figures::accuracy),
-        table: |story| story.numbers(figures::accuracy),
-    },
-    Figure {
-        name: "heatmap",
-        draw: |story| heatmap::draw(&story.history, CELL, heatmap::Scale::One),
-        table: |story| csv::probabilities(&story.history, CELL),
-    },
-    Figure {
-        name: "epsilon",
-        draw: |story| story.chart(figures::epsilon),
-        table: |story| story.numbers(figures::epsilon),
-    },
-    Figure {
-        name: "derived",
-        draw: Story::draw_derived,
-        table: |story| Some(csv::cell(&story.history.genotype()?.normal)),
-    },
-    Figure {
-        name: "perturbation",
-        draw: Story::draw_perturbation,
-        table: Story::table_of_perturbation,
-    },
-    Figure {
-        name: "hessian",
-        draw: |story| figures::hessian(&story.history).map(|figure| chart::draw(&figure)),
-        table: |story| figures::hessian(&story.history).map(|figure| csv::chart(&figure)),
-    },
-    Figure {
-        name: "landscape",
-        draw: Story::draw_landscape,
-        table: |story| story.landscape.as_ref().map(|(landscape, _)| csv::landscape(landscape)),
-    },
-];
-
 /// Where a search stands, in numbers.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Status {
-    /// Method and space.
+    /// Method.
     pub method: String,
+    /// Its name as people write it.
+    pub title: String,
     /// Space.
     pub space: String,
     /// The device in words.
@@ -118,7 +58,7 @@ pub struct Status {
     pub skips: Option<(usize, usize)>,
     /// Validation accuracy after the last epoch.
     pub valid_accuracy: Option<f64>,
-    /// The last alarm.
+    /// The last warning of a collapse.
     pub warning: Option<String>,
     /// Spectral norm of the Hessian that was measured last.
     pub hessian: Option<f64>,
@@ -217,7 +157,7 @@ impl Story {
     /// Numbers for the page.
     pub fn status(&self) -> Status {
         let Some(started) = &self.history.started else { return Status::default() };
-        let genotype = self.probabilities().map(|rows| derive(&started.architecture, rows));
+        let genotype = self.scene().probabilities().map(|rows| derive(&started.architecture, rows));
         let genes = genotype.as_ref().and_then(|genotype| genotype.genes().first().copied());
         let skips = genes.map(|genes| {
             (genes.iter().filter(|gene| gene.operation == "skip_connect").count(), genes.len())
@@ -226,6 +166,7 @@ impl Story {
         let last = self.history.steps.last().filter(|step| step.epoch == epoch);
         Status {
             method: started.config.search.method.clone(),
+            title: title(&started.config.search.method),
             space: started.config.search.space.clone(),
             device: started.device.clone(),
             epoch,
@@ -237,7 +178,7 @@ impl Story {
             parameter_free: genes.map(parameter_free_share),
             skips,
             valid_accuracy: self.history.epochs.last().map(|epoch| epoch.valid_accuracy),
-            warning: self.history.warnings.last().map(|warning| warning.message.clone()),
+            warning: self.collapse().map(str::to_owned),
             hessian: self.history.hessians.last().map(Hessian::spectral_norm),
             landscape: self.measured(),
             finished: self.history.finished.is_some(),
@@ -249,53 +190,36 @@ impl Story {
         serde_json::to_string_pretty(self.history.derived()?).ok()
     }
 
-    /// p of all tensors: now, or after the last epoch.
-    fn probabilities(&self) -> Option<&Vec<Rows>> {
-        self.live.as_ref().or_else(|| Some(&self.history.epochs.last()?.probabilities))
+    /// The first picture of the figure of this name, as SVG; `None` while there is nothing to see.
+    pub fn draw(&self, figure: &str) -> Option<String> {
+        self.picture(figure).map(|picture| picture.svg())
     }
 
-    fn chart(&self, figure: fn(&History) -> chart::Chart) -> Option<String> {
-        self.history.started.as_ref().map(|_| chart::draw(&figure(&self.history)))
+    /// Its numbers as CSV.
+    pub fn table(&self, figure: &str) -> Option<String> {
+        self.picture(figure).map(|picture| picture.csv())
     }
 
-    fn numbers(&self, figure: fn(&History) -> chart::Chart) -> Option<String> {
-        self.history.started.as_ref().map(|_| csv::chart(&figure(&self.history)))
+    fn picture(&self, figure: &str) -> Option<Box<dyn Picture + '_>> {
+        self.history.started.as_ref()?;
+        (figures::find(figure)?.pictures)(self.scene()).into_iter().next()
     }
 
-    fn draw_mixture(&self) -> Option<String> {
-        let index = self.history.index(CELL)?;
-        let rows = self.probabilities()?.get(index)?;
-        Some(mixture::draw(&self.history.architecture()[index], rows))
-    }
-
-    fn table_of_mixture(&self) -> Option<String> {
-        let index = self.history.index(CELL)?;
-        let rows = self.probabilities()?.get(index)?;
-        let mut table = String::from("node,source,operation,p\n");
-        for (edge, row) in self.history.architecture()[index].edges.iter().zip(rows) {
-            for (operation, p) in edge.operations.iter().zip(row) {
-                let _ = writeln!(table, "{},{},{operation},{p}", edge.node, edge.source);
-            }
+    /// What there is to draw.
+    fn scene(&self) -> Scene<'_> {
+        Scene {
+            live: self.live.as_deref(),
+            perturbed: self.perturbation(),
+            landscape: self.view(),
+            beside_others: true,
+            ..Scene::of(&self.history)
         }
-        Some(table)
     }
 
-    fn draw_derived(&self) -> Option<String> {
-        let genotype = self.history.genotype()?;
-        let probabilities = self.history.probabilities(CELL);
-        Some(cell::draw(genotype, cell::Kind::Normal, probabilities))
-    }
-
-    fn draw_landscape(&self) -> Option<String> {
-        let (landscape, position) = self.landscape.as_ref()?;
-        let own = Range::over([landscape], Quantity::Accuracy);
-        let range = match self.scale {
-            Some(scale) if landscape.samples.is_empty() => scale,
-            Some(scale) => scale.union(own),
-            None => own,
-        };
-        let frame = Frame { range, reach: landscape.settings.range };
-        Some(contour(View { landscape, name: position, quantity: Quantity::Accuracy, frame }))
+    fn collapse(&self) -> Option<&str> {
+        let mut latest = self.history.warnings.iter().rev();
+        let warning = latest.find(|warning| warning.code == WarningCode::Collapse)?;
+        Some(&warning.message)
     }
 
     fn measured(&self) -> Option<Measured> {
@@ -306,14 +230,14 @@ impl Story {
         Some(Measured { points, of, low, high, mean_drop })
     }
 
-    fn draw_perturbation(&self) -> Option<String> {
-        let index = self.history.index(CELL)?;
+    fn perturbation(&self) -> Option<Perturbed<'_>> {
+        let index = Scene::of(&self.history).watched()?;
         let Some(Part::Perturb { epsilon, p, displaced, perturbed, loss_before, loss_after }) =
             &self.perturbed
         else {
             return None;
         };
-        perturbation::draw(&perturbation::Perturbed {
+        Some(Perturbed {
             cell: self.history.architecture().get(index)?,
             p: p.get(index)?,
             displaced: displaced.get(index)?,
@@ -323,25 +247,15 @@ impl Story {
         })
     }
 
-    fn table_of_perturbation(&self) -> Option<String> {
-        let index = self.history.index(CELL)?;
-        let Some(Part::Perturb { p, displaced, perturbed, .. }) = &self.perturbed else {
-            return None;
+    fn view(&self) -> Option<View<'_>> {
+        let (landscape, position) = self.landscape.as_ref()?;
+        let own = Range::over([landscape], Quantity::Accuracy);
+        let range = match self.scale {
+            Some(scale) if landscape.samples.is_empty() => scale,
+            Some(scale) => scale.union(own),
+            None => own,
         };
-        let mut table = String::from("node,source,operation,p,displaced,perturbed\n");
-        for (row, edge) in self.history.architecture().get(index)?.edges.iter().enumerate() {
-            for (column, operation) in edge.operations.iter().enumerate() {
-                let at = |rows: &Vec<Rows>| rows.get(index)?.get(row)?.get(column).copied();
-                let (p, displaced, perturbed) = (at(p)?, at(displaced)?, at(perturbed)?);
-                let (node, source) = (edge.node, edge.source);
-                let _ = writeln!(table, "{node},{source},{operation},{p},{displaced},{perturbed}");
-            }
-        }
-        Some(table)
+        let frame = Frame { range, reach: landscape.settings.range };
+        Some(View { landscape, name: position, quantity: Quantity::Accuracy, frame })
     }
-}
-
-/// The figure of this name.
-pub fn figure(name: &str) -> Option<&'static Figure> {
-    FIGURES.iter().find(|figure| figure.name == name)
 }

@@ -1,7 +1,7 @@
 //! The charts of what is measured beside the search: the shape of the cell, sharpness, and a table
 //! of trained networks.
 
-use super::trained;
+use super::course::trained;
 use crate::draw::chart::{Axis, Chart, Mark, Series, Unit};
 use crate::draw::history::History;
 use crate::event::{Anytime, EpochFinished, Hessian, Warning, WarningCode};
@@ -97,4 +97,14 @@ pub fn anytime(history: &History) -> Option<Chart> {
         ],
         marks: Vec::new(),
     })
+}
+
+/// The spectral norm of every Hessian: (epochs trained, max |λ|).
+pub(super) fn spectral_norms(history: &History) -> Vec<(f64, f64)> {
+    history.hessians.iter().map(|it| (trained(it.epoch), it.spectral_norm())).collect()
+}
+
+/// True test accuracy of the derived cell: (epochs trained, share).
+pub(super) fn test_accuracies(history: &History) -> Vec<(f64, f64)> {
+    history.anytime.iter().map(|it| (trained(it.epoch), it.test_accuracy / 100.0)).collect()
 }
