@@ -242,12 +242,21 @@ fn the_recorded_run_is_small_and_complete() {
     assert!(packed.len() < 100_000, "{} bytes", packed.len());
     let mut text = String::new();
     flate2::read::GzDecoder::new(packed.as_slice()).read_to_string(&mut text).unwrap();
-    let tracks: Vec<Vec<Value>> = serde_json::from_str(&text).unwrap();
+    let recorded: Value = serde_json::from_str(&text).unwrap();
+    let offered = choices().figures;
+    let known = |name: &str| offered.iter().any(|figure| figure.name == name);
+    let tracks: Vec<Vec<Value>> = serde_json::from_value(recorded["tracks"].clone()).unwrap();
     assert_eq!(tracks.len(), 2);
     for track in tracks {
         assert!(track.iter().all(|frame| frame["status"]["epochs"].is_u64()));
+        for frame in &track {
+            let mut names = frame["figures"].as_object().unwrap().keys();
+            assert!(names.all(|name| known(name)), "a figure that the page does not have");
+        }
         assert_eq!(track.last().unwrap()["status"]["finished"], true);
     }
+    let figures = recorded["figures"].as_array().unwrap();
+    assert!(figures.iter().all(|figure| known(figure["name"].as_str().unwrap())));
 }
 
 /// Writes the recorded run: two searches of the page, eight pictures of the cell an epoch.
@@ -259,7 +268,9 @@ fn record_the_run_of_the_page() {
         track(&json!({ "preset": "browser", "settings": settings }).to_string())
     });
     let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-    packer.write_all(serde_json::to_string(&tracks).unwrap().as_bytes()).unwrap();
+    // Titles and places of the figures, until the program that is loading offers its own.
+    let recorded = json!({ "figures": choices().figures, "tracks": tracks });
+    packer.write_all(recorded.to_string().as_bytes()).unwrap();
     std::fs::write(recording(), packer.finish().unwrap()).unwrap();
 }
 

@@ -200,6 +200,10 @@ const cancels = page => page.evaluate(() => {
   });
 });
 
+/** The rows of a catalogue, as the command line lists them. */
+const catalogue = name => JSON.parse(execFileSync(given.sdarts, ['list', name, '--json']));
+const names = rows => rows.map(({ name }) => name);
+
 const seconds = all => all.filter(event => event.type === 'epoch_finished').reduce((sum, event) => sum + event.seconds, 0);
 
 const tests = {
@@ -217,6 +221,48 @@ const tests = {
   'ten steps on the CPU give the numbers of the native search': () => allEqualNative('cpu', TINY),
 
   'ten steps on WebGPU give the numbers of the native search': () => allEqualNative('wgpu', TINIER),
+
+  'the form offers the catalogues, and the comparisons are of them': async () => {
+    const page = await open(address('sdarts-adv', 'none', 'cpu', { 'search.space': 's3' }));
+    // What the link says is there at once, the rest when the program behind the page is.
+    for (const [name, value] of [['left', 'sdarts-adv'], ['right', 'none'], ['search.space', 's3'], ['device', 'cpu']]) {
+      assert.equal(await page.inputValue(`[name="${name}"]`), value);
+    }
+    await isLive(page);
+    const options = name => page.locator(`[name="${name}"] option`).evaluateAll(all => all.map(option => option.value));
+    const methods = names(catalogue('methods'));
+    assert.deepEqual(await options('left'), methods);
+    assert.deepEqual(await options('right'), [...methods, 'none']);
+    assert.deepEqual(await options('search.space'), names(catalogue('spaces')));
+    assert.equal(await page.inputValue('[name="search.space"]'), 's3');
+    const figures = lane(page).locator('.figure');
+    assert.deepEqual(await figures.evaluateAll(all => all.map(figure => figure.dataset.figure)),
+      ['mixture', 'perturbation', 'parameter-free', 'probabilities', 'steps', 'accuracy', 'epsilon', 'hessian', 'landscape', 'cell']);
+    for (const pair of ['collapse', 'random', 'adversarial']) {
+      await page.click(`[data-pair=${pair}]`);
+      await page.locator(`[data-pair=${pair}][aria-pressed=true]`).waitFor();
+      const chosen = [await page.inputValue('[name=left]'), await page.inputValue('[name=right]')];
+      assert.ok(chosen.every(name => [...methods, 'none'].includes(name)), `${pair}: ${chosen}`);
+    }
+    return page;
+  },
+
+  'every method of the catalogue can be named in a link and chosen': async () => {
+    await (await equalsNative('cpu', 'darts-es', { ...TINY, 'hessian.every': 1 }, 300_000)).context().close();
+    const page = await open(address('darts-hessian', 'none', 'cpu'));
+    await isLive(page);
+    await advances(page);
+    assert.equal(await lane(page).locator('h2').textContent(), 'DARTS-HESSIAN');
+    await page.click('summary:has-text("Settings")');
+    for (const { name } of catalogue('methods')) {
+      await page.selectOption('[name=left]', name);
+      await page.click('button:has-text("Search with these")');
+      await page.waitForURL(new RegExp(`left=${name}&`));
+      await lane(page).locator(`h2:text-is("${name.toUpperCase()}")`).waitFor();
+      await advances(page);
+    }
+    return page;
+  },
 
   'measuring on WebGPU gives the numbers of the native search': async () => {
     const settings = { ...TINIER, 'search.epochs': 1, 'data.train_images': 16 };
@@ -315,8 +361,8 @@ const tests = {
     await page.selectOption('#speed', 'parts');
     await page.locator('.lane').nth(1).locator('[data-figure=perturbation] .picture[data-shown="4"]').waitFor({ timeout: 60_000 });
     await page.selectOption('#speed', '0');
-    await lane(page).locator('[data-figure=cell] .as-table').click();
-    await lane(page).locator('[data-figure=cell] td').nth(20).waitFor();
+    await lane(page).locator('[data-figure=mixture] .as-table').click();
+    await lane(page).locator('[data-figure=mixture] td').nth(20).waitFor();
     await page.click('summary:has-text("Settings")');
     await page.fill('[name=seed]', '5');
     await page.click('button:has-text("Search with these")');
@@ -482,7 +528,7 @@ const tests = {
 
   'a broken link and a broken file are messages, and the page works': async () => {
     const page = await open('#left=dart&right=none');
-    await page.locator('#message:has-text("unknown method")').waitFor({ timeout: 60_000 });
+    await page.locator('#message:has-text("no search method `dart`; there are: darts,")').waitFor({ timeout: 60_000 });
     await isLive(page);
     const file = join(mkdtempSync(join(tmpdir(), 'broken-')), 'events.jsonl');
     writeFileSync(file, '{"type":"started"\nnonsense\n');

@@ -6,6 +6,7 @@ import { byClass } from './images.js';
 import { Lane } from './lane.js';
 import * as link from './link.js';
 import { play as playRecorded } from './recorded.js';
+import { NONE, PAIRS } from './pairs.js';
 import { keep, kept, forget } from './store.js';
 
 const find = id => document.getElementById(id);
@@ -49,8 +50,8 @@ class Page {
     on('copy', () => navigator.clipboard.writeText(location.href));
     find('speed').addEventListener('change', () => this.#try(() => this.#playing && this.play()));
     find('form').addEventListener('submit', event => { event.preventDefault(); this.#try(() => this.#apply()); });
-    for (const button of document.querySelectorAll('[data-preset]')) {
-      button.addEventListener('click', () => this.#try(() => this.preset(...button.dataset.preset.split(' '))));
+    for (const button of document.querySelectorAll('[data-pair]')) {
+      button.addEventListener('click', () => this.#try(() => this.compare(button.dataset.pair)));
     }
     addEventListener('keydown', event => this.#key(event));
     addEventListener('hashchange', () => this.#try(() => this.load()));
@@ -92,9 +93,9 @@ class Page {
   #buttons() {
     for (const button of controls) button.disabled = !this.live || this.viewing && button.id !== 'restart';
     find('play').textContent = this.#playing ? 'Pause' : 'Play';
-    const chosen = `${this.state.left} ${this.state.right}`;
-    for (const button of document.querySelectorAll('[data-preset]')) {
-      button.setAttribute('aria-pressed', String(button.dataset.preset === chosen));
+    const chosen = String([this.state.left, this.state.right]);
+    for (const button of document.querySelectorAll('[data-pair]')) {
+      button.setAttribute('aria-pressed', String(String(PAIRS[button.dataset.pair]) === chosen));
     }
   }
 
@@ -148,8 +149,10 @@ class Page {
     find('live').textContent = 'Stopped. Play goes on from the last snapshot.';
   }
 
-  preset(left, right, speed) {
+  /** Searches with the two methods of a pair. */
+  compare(pair, speed) {
     if (speed) find('speed').value = speed;
+    const [left, right] = PAIRS[pair];
     this.state = { ...this.state, left, right };
     return this.#try(() => this.open(true));
   }
@@ -178,12 +181,32 @@ class Page {
   /** Shows the settings of a search in the form. */
   #fill(config) {
     const form = find('form');
-    for (const name of ['left', 'right', 'device']) form.elements[name].value = this.state[name];
+    this.#hold();
     for (const input of form.elements) {
       const [section, key] = (input.name ?? '').split('.');
       const value = key ? config[section]?.[key] : config[section];
-      if (input.name && value !== undefined && !link.DEFAULTS[input.name]) input.value = value;
+      if (input.name && value !== undefined && !link.DEFAULTS[input.name]) set(input, value);
     }
+  }
+
+  /** Shows in the form what the link names, also before it is known what else there is. */
+  #hold() {
+    const { elements } = find('form');
+    for (const name of ['left', 'right', 'device']) set(elements[name], this.state[name]);
+    const space = this.state.settings['search.space'];
+    if (space !== undefined) set(elements['search.space'], space);
+  }
+
+  /** Takes over what the program behind the page offers. */
+  #offer({ methods, spaces, figures }) {
+    const { elements } = find('form');
+    const own = names => names.map(name => ({ name, help: '' }));
+    offer(elements.left, methods);
+    offer(elements.right, [...methods, ...own([NONE])]);
+    offer(elements['search.space'], spaces);
+    offer(elements.device, own(link.DEVICES));
+    this.#hold();
+    for (const lane of this.lanes) lane.figures = figures;
   }
 
   #failed(lane, message) {
@@ -196,6 +219,7 @@ class Page {
   async load() {
     try {
       this.state = link.read(location.hash);
+      this.#hold();
       if (this.state.settings['data.name'] === 'folder' && !this.images) {
         throw new Error('This link searches on a folder of images, which is not part of it: choose the folder below');
       }
@@ -218,13 +242,14 @@ class Page {
     const { left, right, device } = this.state;
     await Promise.all([left, right].map(async (method, index) => {
       const lane = this.lanes[index];
-      lane.visible = method !== 'none';
+      lane.visible = method !== NONE;
       lane.client.terminate();
-      if (method === 'none') return;
+      if (method === NONE) return;
       const request = link.request(this.state, method);
       const answer = await lane.client.open({ request, device, images: this.#folder }, saved?.[index]);
+      this.#offer(answer.choices);
       if (!saved) lane.clear();
-      lane.title = method;
+      lane.title = answer.choices.methods.find(({ name }) => name === method)?.title ?? method;
       const where = answer.kind === 'webgpu' ? 'live on WebGPU' : `live on the CPU (${answer.why})`;
       lane.badge = this.#folder ? `${where}, ${listed(this.#folder)} of yours` : where;
       lane.saves = ['genotype', 'events', 'checkpoint'];
@@ -275,6 +300,25 @@ class Page {
     lane.measures = false;
     this.tell('');
   }
+}
+
+/** Sets an input; a select that does not offer the value gets it. */
+function set(input, value) {
+  const known = input.options && [...input.options].some(option => option.value === String(value));
+  if (input.options && !known) input.add(new Option(value, value));
+  input.value = value;
+}
+
+/** Gives a select these options, in the place of those that it has; what is chosen stays chosen. */
+function offer(select, rows) {
+  const chosen = select.value;
+  if (String([...select.options].map(option => option.value)) === String(rows.map(({ name }) => name))) return;
+  select.replaceChildren(...rows.map(({ name, help }) => {
+    const option = new Option(name, name);
+    option.title = help;
+    return option;
+  }));
+  if (rows.some(({ name }) => name === chosen)) select.value = chosen;
 }
 
 const listed = ({ labelled, classes }) => `${labelled.length} images of ${classes.length} classes`;

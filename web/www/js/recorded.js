@@ -8,7 +8,9 @@ const FRAME = 250;
 /** Plays into the lanes until `until` says so. Under reduced motion only the last frame shows. */
 export async function play(lanes, until) {
   const text = new TextDecoder().decode(await bytes(new URL('../recorded.json.gz', import.meta.url), true));
-  const tracks = JSON.parse(text);
+  const { figures, tracks } = JSON.parse(text);
+  if (until()) return;
+  for (const lane of lanes) lane.figures = figures;
   const length = Math.max(...tracks.map(track => track.length));
   const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
   for (let frame = still ? length - 1 : 0; frame < length && !until(); frame++) {

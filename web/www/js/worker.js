@@ -1,7 +1,9 @@
 // A worker owns one search, so that the page never waits for it.
 //
 // In: {id, type, …} with one answer each, {id, value} or {id, error}. Types:
-//   open      {request, device, images?, snapshot?, events?}  a search from its start or a snapshot
+//   open      {request, device, images?, snapshot?, events?}  a search from its start or a snapshot;
+//                             answers {config, choices, kind, why}: its settings, what the program
+//                             offers, the kind of device and why that
 //   view      {text}          the events of a search that ran elsewhere
 //   play      {delay, parts}  go on: at most one step (part of a step) every `delay` ms
 //   pause     {}              after the step under way
