@@ -5,113 +5,16 @@ mod cells;
 mod course;
 mod landscape;
 mod measures;
+mod picture;
 
 pub use self::course::{
     STEP_POINTS, accuracy, epsilon, learning_rate, loss, parameter_free, steps,
 };
 pub use self::measures::{anytime, hessian, shape};
+pub use self::picture::{Picture, Pictures, Scene};
 
-use super::chart::{self, Chart, Unit};
-use super::csv;
+use super::chart::{Chart, Unit};
 use super::history::History;
-use super::landscape::View;
-use super::perturbation::Perturbed;
-use super::table::Table;
-use crate::event::{Architecture, Rows};
-
-/// Everything that a figure is drawn from. A reader fills in what it has.
-#[derive(Clone, Copy, Debug)]
-pub struct Scene<'a> {
-    /// What the search has said.
-    pub history: &'a History,
-    /// p now, of every architecture tensor; between the ends of epochs no event tells it.
-    pub live: Option<&'a [Rows]>,
-    /// The perturbation of the watched cell in a step that was watched.
-    pub perturbed: Option<Perturbed<'a>>,
-    /// The landscape around the architecture.
-    pub landscape: Option<View<'a>>,
-    /// Whether the figures stand beside those of other searches, so that equal colours have to mean
-    /// equal numbers in all of them.
-    pub beside_others: bool,
-}
-
-impl<'a> Scene<'a> {
-    /// A search of which only its events are known.
-    pub fn of(history: &'a History) -> Self {
-        Self { history, live: None, perturbed: None, landscape: None, beside_others: false }
-    }
-
-    /// Index of the cell that is watched, because it decides the fate of a search.
-    pub fn watched(&self) -> Option<usize> {
-        self.history.index("normal")
-    }
-
-    /// p of all architecture tensors: now, or after the last epoch.
-    pub fn probabilities(&self) -> Option<&'a [Rows]> {
-        let history = self.history;
-        self.live.or_else(|| Some(history.epochs.last()?.probabilities.as_slice()))
-    }
-
-    /// The watched cell and its p now, or after the last epoch.
-    fn mixture(&self) -> Option<(&'a Architecture, &'a Rows)> {
-        let index = self.watched()?;
-        Some((self.history.architecture().get(index)?, self.probabilities()?.get(index)?))
-    }
-}
-
-/// One picture of a figure. It is drawn when somebody asks for it.
-pub trait Picture {
-    /// Which of the pictures of its figure it is: the end of the names of its files. Empty where a
-    /// figure has only one.
-    fn part(&self) -> &str {
-        ""
-    }
-
-    /// As [`Picture::part`], of the file with its numbers: two pictures may share one.
-    fn numbers(&self) -> &str {
-        self.part()
-    }
-
-    /// What it shows of a run, in a few words: `normal cell`.
-    fn subject(&self) -> String {
-        self.part().to_owned()
-    }
-
-    /// What it shows, and how to read it.
-    fn caption(&self) -> String;
-
-    /// The picture.
-    fn svg(&self) -> String;
-
-    /// Its numbers.
-    fn csv(&self) -> String;
-
-    /// Its numbers for those who do not see it, unless they are only for programs.
-    fn table(&self) -> Option<Table> {
-        None
-    }
-}
-
-impl Picture for Chart {
-    fn caption(&self) -> String {
-        self.description.clone()
-    }
-
-    fn svg(&self) -> String {
-        chart::draw(self)
-    }
-
-    fn csv(&self) -> String {
-        csv::chart(self)
-    }
-
-    fn table(&self) -> Option<Table> {
-        Some(Table::of_chart(self))
-    }
-}
-
-/// The pictures of a figure, the most important first; none while there is nothing to see.
-pub type Pictures<'a> = Vec<Box<dyn Picture + 'a>>;
 
 /// A row of the catalogue.
 pub struct Figure {

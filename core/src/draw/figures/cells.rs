@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Picture, Pictures, Scene};
+use super::picture::{Picture, Pictures, Scene};
 use crate::draw::cell::{self, Kind};
 use crate::draw::heatmap::{self, Scale};
 use crate::draw::history::History;

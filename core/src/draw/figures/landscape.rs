@@ -1,6 +1,6 @@
 //! The landscape around the architecture, from above and from the side.
 
-use super::{Picture, Pictures, Scene};
+use super::picture::{Picture, Pictures, Scene};
 use crate::draw::csv;
 use crate::draw::landscape::{View, about, contour, surface};
 
