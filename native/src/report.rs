@@ -8,35 +8,20 @@ pub(crate) mod landscape;
 pub(crate) mod read;
 pub(crate) mod words;
 
+pub use self::read::ReportInput;
+
 use std::path::Path;
 
 use anyhow::Context as _;
 use askama::Template;
 use smoothdarts::draw::csv;
 use smoothdarts::draw::figures::{self, Scene, Section};
-use smoothdarts::draw::history::History;
 use smoothdarts::draw::table::Table;
 use smoothdarts::genotype::Derived;
-use smoothdarts::landscape::Landscape;
 
 use self::figure::{Html, data_uri};
 use self::words::{Tile, quoted};
 use crate::run_dir;
-
-/// Everything that a report is made of.
-#[derive(Clone, Debug, Default)]
-pub struct ReportInput {
-    /// What the search said.
-    pub history: History,
-    /// Every setting: `section.key`, value, origin of the value.
-    pub settings: Vec<(String, String, String)>,
-    /// What else made the result: versions, adapter, times.
-    pub facts: Vec<(String, String)>,
-    /// The validation landscape, where it was computed.
-    pub landscape: Option<Landscape>,
-    /// The run directory, as the user names it.
-    pub run: String,
-}
 
 /// Writes report.html of a run, also of one that still runs.
 ///

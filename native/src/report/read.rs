@@ -10,9 +10,23 @@ use smoothdarts::draw::csv;
 use smoothdarts::draw::history::History;
 use smoothdarts::landscape::Landscape;
 
-use super::ReportInput;
 use super::words::quoted;
 use crate::{events, output};
+
+/// Everything that a report is made of.
+#[derive(Clone, Debug, Default)]
+pub struct ReportInput {
+    /// What the search said.
+    pub history: History,
+    /// Every setting: `section.key`, value, origin of the value.
+    pub settings: Vec<(String, String, String)>,
+    /// What else made the result: versions, adapter, times.
+    pub facts: Vec<(String, String)>,
+    /// The validation landscape, where it was computed.
+    pub landscape: Option<Landscape>,
+    /// The run directory, as the user names it.
+    pub run: String,
+}
 
 /// Reads a run. Files that a young run does not have yet are no error.
 ///
