@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 use askama::Template;
 use serde::Serialize;
 use smoothdarts::draw::compare::{
-    self, Difference, Group, Lines, Run, RunFlatness, Spread, Summary,
+    self, Curves, Difference, Group, Run, RunFlatness, Spread, Summary,
 };
 use smoothdarts::draw::figures::{self, Compare, Figure, Picture};
 use smoothdarts::draw::history::History;
@@ -91,7 +91,7 @@ impl Comparison {
             ("summary.csv".to_owned(), compare::summaries_csv(&self.groups_summary)),
             ("settings.csv".to_owned(), compare::differences_csv(&self.differences, &self.runs)),
         ];
-        for Lines { figure, chart } in compare::charts(&self.groups, &self.runs) {
+        for Curves { figure, chart } in compare::charts(&self.groups, &self.runs) {
             files.push((format!("{}.svg", figure.name), chart.svg()));
             files.push((format!("{}.csv", figure.name), chart.csv()));
         }
@@ -118,7 +118,7 @@ impl Comparison {
         let out = words::quoted(&out.display().to_string());
         let command = format!("sdarts compare {names} --out {out}");
         let landscape = format!("sdarts landscape {names}");
-        let chart = |it: &Lines| Html::of(it.figure, None, &it.chart, &command);
+        let chart = |it: &Curves| Html::of(it.figure, None, &it.chart, &command);
         let html = |shown: Vec<Shown>| shown.iter().map(|it| it.html(&command)).collect();
         let page = Page {
             runs: self.runs.len(),

@@ -11,7 +11,7 @@ use serde::Serialize;
 pub use self::landscapes::{RunFlatness, comparable, flatness, flatness_csv, landscapes};
 pub use self::tables::{differences_csv, summaries_csv};
 use super::chart::{Axis, Chart, Series, Unit};
-use super::figures::{self, Compare, Figure, Measured, Scene};
+use super::figures::{self, Compare, Curve, Figure, Scene};
 use super::history::History;
 use crate::config::layers::settings;
 use crate::config::{Config, Order, Setting};
@@ -231,7 +231,7 @@ fn paper_name(config: &Config) -> &str {
 }
 
 /// What the runs measured of one figure, and its chart.
-pub struct Lines {
+pub struct Curves {
     /// The figure.
     pub figure: &'static Figure,
     /// The picture.
@@ -239,20 +239,20 @@ pub struct Lines {
 }
 
 /// One chart for each thing that the runs measured, a line for every group; by name.
-pub fn charts(groups: &[Group], runs: &[Run]) -> Vec<Lines> {
-    let lines = |figure: &'static Figure| {
-        let Some(Compare::Lines(measured)) = figure.compare else { return None };
-        let series: Vec<Series> = groups.iter().map(|group| band(group, runs, &measured)).collect();
+pub fn charts(groups: &[Group], runs: &[Run]) -> Vec<Curves> {
+    let curves = |figure: &'static Figure| {
+        let Some(Compare::Curve(curve)) = figure.compare else { return None };
+        let series: Vec<Series> = groups.iter().map(|group| band(group, runs, &curve)).collect();
         let is_measured = series.iter().any(|series| !series.points.is_empty());
-        is_measured.then(|| Lines { figure, chart: chart(&measured, series) })
+        is_measured.then(|| Curves { figure, chart: chart(&curve, series) })
     };
-    let mut charts: Vec<Lines> = figures::ALL.iter().filter_map(lines).collect();
-    charts.sort_by_key(|lines| lines.figure.name);
+    let mut charts: Vec<Curves> = figures::ALL.iter().filter_map(curves).collect();
+    charts.sort_by_key(|curves| curves.figure.name);
     charts
 }
 
-fn chart(measured: &Measured, series: Vec<Series>) -> Chart {
-    let Measured { title, label, unit, .. } = *measured;
+fn chart(curve: &Curve, series: Vec<Series>) -> Chart {
+    let Curve { title, label, unit, .. } = *curve;
     Chart {
         title: title.to_owned(),
         description: format!(
@@ -267,9 +267,9 @@ fn chart(measured: &Measured, series: Vec<Series>) -> Chart {
     }
 }
 
-fn band(group: &Group, runs: &[Run], measured: &Measured) -> Series {
+fn band(group: &Group, runs: &[Run], curve: &Curve) -> Series {
     let curves: Vec<Vec<(f64, f64)>> =
-        group.runs.iter().map(|&run| (measured.points)(&runs[run].history)).collect();
+        group.runs.iter().map(|&run| (curve.points)(&runs[run].history)).collect();
     let mut places: Vec<f64> = curves.iter().flatten().map(|point| point.0).collect();
     places.sort_by(f64::total_cmp);
     places.dedup();

@@ -60,7 +60,7 @@ pub struct OnPage {
 #[derive(Clone, Copy, Debug)]
 pub enum Compare {
     /// All in one chart, a line for every group of runs.
-    Lines(Measured),
+    Curve(Curve),
     /// The pictures of the best run of every group.
     Best,
     /// The pictures of every run, on one scale.
@@ -69,7 +69,7 @@ pub enum Compare {
 
 /// A number that runs measure in the course of a search.
 #[derive(Clone, Copy, Debug)]
-pub struct Measured {
+pub struct Curve {
     /// Title of the chart.
     pub title: &'static str,
     /// Its vertical axis.
@@ -116,7 +116,7 @@ pub static ALL: &[Figure] = &[
         pictures: |scene| some(anytime(scene.history)),
         report: Some(Section::Course),
         page: None,
-        compare: Some(Compare::Lines(Measured {
+        compare: Some(Compare::Curve(Curve {
             title: "Anytime test accuracy of the derived cell",
             label: "test accuracy",
             unit: Unit::Percent,
@@ -129,7 +129,7 @@ pub static ALL: &[Figure] = &[
         pictures: |scene| one(accuracy(scene.history)),
         report: Some(Section::Course),
         page: Some(OnPage { place: 6, open: false, empty: "" }),
-        compare: Some(Compare::Lines(Measured {
+        compare: Some(Compare::Curve(Curve {
             title: "Validation accuracy of the supernet",
             label: "accuracy",
             unit: Unit::Percent,
@@ -150,7 +150,7 @@ pub static ALL: &[Figure] = &[
         pictures: |scene| one(parameter_free(scene.history)),
         report: Some(Section::Course),
         page: Some(OnPage { place: 3, open: true, empty: "" }),
-        compare: Some(Compare::Lines(Measured {
+        compare: Some(Compare::Curve(Curve {
             title: "Parameter-free operations",
             label: "share",
             unit: Unit::Percent,
@@ -176,7 +176,7 @@ pub static ALL: &[Figure] = &[
             empty: "Not measured yet: “Measure the Hessian norm” does it once, the settings do it \
                     every so many epochs.",
         }),
-        compare: Some(Compare::Lines(Measured {
+        compare: Some(Compare::Curve(Curve {
             title: "Spectral norm of the Hessian",
             label: "max |λ|",
             unit: Unit::Number,
