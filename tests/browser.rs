@@ -13,9 +13,9 @@ use smoothdarts::data::embedded;
 use smoothdarts::draw::landscape::Range;
 use smoothdarts::event::Event;
 use smoothdarts::search::Part;
+use web::monitor::Monitor;
 use web::session::Session;
 use web::settings::{Request, choices};
-use web::story::Story;
 
 use crate::search::tiny;
 
@@ -85,8 +85,8 @@ fn the_slow_motion_shows_a_perturbation_inside_its_ball() {
     for row in perturbed.iter().flatten() {
         assert!((row.iter().sum::<f32>() - 1.0).abs() < 1e-5);
     }
-    let story = block_on(session.story()).unwrap();
-    assert!(story.draw("perturbation").unwrap().contains("data-stage=\"4\""));
+    let monitor = block_on(session.monitor()).unwrap();
+    assert!(monitor.draw("perturbation").unwrap().contains("data-stage=\"4\""));
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn a_session_goes_on_from_its_snapshot_with_its_events() {
     for _ in 5..7 {
         block_on(second.advance()).unwrap().unwrap();
     }
-    let status = |session: &mut Session| block_on(session.story()).unwrap().status();
+    let status = |session: &mut Session| block_on(session.monitor()).unwrap().status();
     assert_eq!(status(&mut first), status(&mut second));
     assert!(second.restore(b"no snapshot", &lines).is_err());
 }
@@ -119,15 +119,15 @@ fn every_figure_of_a_finished_search_has_a_picture_and_numbers() {
     let (events, _) = tiny::whole(&config);
     let line = |event| format!("{}\n", serde_json::to_string(event).unwrap());
     let text: String = events.iter().map(line).collect();
-    let story = Story::from_text(&text).unwrap();
+    let monitor = Monitor::from_text(&text).unwrap();
     let on_demand = ["perturbation", "landscape"];
     let names = choices().figures.into_iter().map(|figure| figure.name);
     for name in names.filter(|name| !on_demand.contains(name)) {
-        let picture = story.draw(name).unwrap();
+        let picture = monitor.draw(name).unwrap();
         assert!(picture.starts_with("<svg") && picture.contains("<title>"), "{name}");
-        assert!(story.table(name).unwrap().lines().count() > 1, "{name}");
+        assert!(monitor.table(name).unwrap().lines().count() > 1, "{name}");
     }
-    assert!(story.status().finished && story.genotype().is_some());
+    assert!(monitor.status().finished && monitor.genotype().is_some());
 }
 
 /// The noise operation of S4 would tell of a random stream that a measurement moved.
@@ -195,9 +195,9 @@ fn a_snapshot_counts_what_was_measured_on_demand() {
     let mut second = session(&tiny_request("darts"));
     second.restore(&snapshot, &lines).unwrap();
     assert_eq!((second.events(), last.epoch), (7, 0));
-    let story = block_on(second.story()).unwrap();
-    assert_eq!(story.status().hessian, Some(last.spectral_norm()));
-    let table = story.table("hessian").unwrap();
+    let monitor = block_on(second.monitor()).unwrap();
+    assert_eq!(monitor.status().hessian, Some(last.spectral_norm()));
+    let table = monitor.table("hessian").unwrap();
     assert_eq!(table.lines().count(), 1 + 2, "one measurement, in two measures");
 }
 
@@ -213,25 +213,25 @@ fn a_landscape_fills_in_on_a_scale_that_lanes_share() {
         assert!(block_on(session.measure_point()).unwrap());
         // The search goes on; the landscape stays where it was begun.
         block_on(session.advance()).unwrap();
-        let story = block_on(session.story()).unwrap();
-        let measured = story.status().landscape.unwrap();
+        let monitor = block_on(session.monitor()).unwrap();
+        let measured = monitor.status().landscape.unwrap();
         assert_eq!((measured.points, measured.of), (points, 9));
         assert!(measured.low <= measured.high);
         assert_eq!(measured.mean_drop.is_some(), points == 9);
-        let picture = story.draw("landscape").unwrap();
+        let picture = monitor.draw("landscape").unwrap();
         assert!(picture.contains(">100 %<") && picture.contains(">0 %<"), "the shared scale");
         assert!(picture.contains("architecture: 0 epochs, 0 steps<"));
         let progress = format!("{points} of 9 points measured");
         assert_eq!(picture.contains(&progress), points < 9, "{points}");
     }
     assert!(!block_on(session.measure_point()).unwrap(), "it is complete");
-    let story = block_on(session.story()).unwrap();
-    assert_eq!(story.table("landscape").unwrap().lines().count(), 1 + 9);
+    let monitor = block_on(session.monitor()).unwrap();
+    assert_eq!(monitor.table("landscape").unwrap().lines().count(), 1 + 9);
 }
 
 #[test]
 fn a_text_that_is_no_stream_of_events_is_refused_with_its_line() {
-    let error = |text: &str| Story::from_text(text).unwrap_err().to_string();
+    let error = |text: &str| Monitor::from_text(text).unwrap_err().to_string();
     assert!(error("{\"type\":\"step\"}\n").starts_with("line 1 is no event"));
     assert!(error("").contains("does not begin"));
 }
@@ -284,13 +284,13 @@ fn track(request: &str) -> Vec<Value> {
         if event.is_some() && events % 8 != 0 {
             continue;
         }
-        let story = block_on(session.story()).unwrap();
+        let monitor = block_on(session.monitor()).unwrap();
         let mut figures = json!({});
-        let status = story.status();
+        let status = monitor.status();
         // The heatmap is the largest picture by far.
         let heatmap = (status.finished || status.epoch % 4 == 3).then_some("probabilities");
         for name in ["mixture", "parameter-free"].into_iter().chain(heatmap) {
-            if let Some(picture) = story.draw(name)
+            if let Some(picture) = monitor.draw(name)
                 && sent[name] != picture.as_str()
             {
                 figures[name] = picture.clone().into();

@@ -9,14 +9,14 @@ use smoothdarts::event::Event;
 use smoothdarts::landscape::{LandscapeError, Scan, Settings, validation};
 use smoothdarts::search::{Part, Search, SearchError};
 
-use crate::story::{Story, StoryError};
+use crate::monitor::{EventsError, Monitor};
 
 /// A search and what it has said.
 pub struct Session {
     search: Search,
     loader: Loader,
     device: Device,
-    story: Story,
+    monitor: Monitor,
     /// The landscape that is being measured.
     scan: Option<Scan>,
 }
@@ -38,7 +38,7 @@ pub enum SessionError {
     Snapshot(#[from] CheckpointError),
     /// The events of the snapshot cannot be read.
     #[error(transparent)]
-    Events(#[from] StoryError),
+    Events(#[from] EventsError),
 }
 
 impl Session {
@@ -57,8 +57,8 @@ impl Session {
         let mut search = Search::new(config, loader.shape(), loader.steps_per_epoch(), device)?;
         search.set_device_label(label);
         search.set_clock(clock);
-        let (device, story) = (device.clone(), Story::default());
-        Ok(Self { search, loader, device, story, scan: None })
+        let (device, monitor) = (device.clone(), Monitor::default());
+        Ok(Self { search, loader, device, monitor, scan: None })
     }
 
     /// Does the next step, or what comes between steps. `None` when the search is over.
@@ -68,7 +68,7 @@ impl Session {
     pub async fn advance(&mut self) -> Result<Option<Event>, SessionError> {
         let event = self.search.advance(&mut self.loader).await?;
         if let Some(event) = &event {
-            self.story.push(event.clone());
+            self.monitor.push(event.clone());
         }
         Ok(event)
     }
@@ -80,8 +80,8 @@ impl Session {
     pub async fn advance_part(&mut self) -> Result<Option<Part>, SessionError> {
         let part = self.search.advance_part(&mut self.loader).await?;
         match &part {
-            Some(Part::Event { event }) => self.story.push(event.clone()),
-            Some(part @ Part::Perturb { .. }) => self.story.set_perturbed(part.clone()),
+            Some(Part::Event { event }) => self.monitor.push(event.clone()),
+            Some(part @ Part::Perturb { .. }) => self.monitor.set_perturbed(part.clone()),
             Some(Part::Alpha { .. }) | None => {}
         }
         Ok(part)
@@ -94,7 +94,7 @@ impl Session {
     /// What the search says.
     pub async fn measure_hessian(&mut self) -> Result<Event, SessionError> {
         let event = self.search.measure_hessian(&mut self.loader).await?;
-        self.story.push(event.clone());
+        self.monitor.push(event.clone());
         Ok(event)
     }
 
@@ -116,7 +116,7 @@ impl Session {
             (self.search.model(), self.search.point(true), self.search.alpha());
         let settings = Settings { grid, ..Settings::default() };
         let scan = Scan::new(model, at, alpha, examples, settings).await?;
-        self.story.set_landscape(scan.landscape(), format!("{epochs} epochs, {steps} steps"));
+        self.monitor.set_landscape(scan.landscape(), format!("{epochs} epochs, {steps} steps"));
         self.scan = Some(scan);
         Ok(())
     }
@@ -131,24 +131,24 @@ impl Session {
             self.scan = None;
             return Ok(false);
         }
-        self.story.extend_landscape(scan.landscape());
+        self.monitor.extend_landscape(scan.landscape());
         Ok(true)
     }
 
     /// Tells which accuracies the colours of the landscape have to hold besides its own, so that
     /// those of several searches compare.
     pub fn set_scale(&mut self, scale: Range) {
-        self.story.set_scale(scale);
+        self.monitor.set_scale(scale);
     }
 
-    /// The story with p as it is now.
+    /// What the search has said, with p as it is now.
     ///
     /// # Errors
     /// If the device failed.
-    pub async fn story(&mut self) -> Result<&Story, SessionError> {
+    pub async fn monitor(&mut self) -> Result<&Monitor, SessionError> {
         let probabilities = self.search.probabilities().await?;
-        self.story.set_live(probabilities);
-        Ok(&self.story)
+        self.monitor.set_live(probabilities);
+        Ok(&self.monitor)
     }
 
     /// Whether a snapshot can be taken: not between the parts of a step.
@@ -179,7 +179,8 @@ impl Session {
             .split_inclusive('\n')
             .take(usize::try_from(checkpoint.events()).unwrap_or(usize::MAX))
             .collect();
-        self.story = if kept.is_empty() { Story::default() } else { Story::from_text(&kept)? };
+        self.monitor =
+            if kept.is_empty() { Monitor::default() } else { Monitor::from_text(&kept)? };
         self.search.restore(&checkpoint)?;
         self.scan = None;
         Ok(())

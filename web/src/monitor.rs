@@ -15,7 +15,7 @@ use crate::settings::title;
 
 /// A search as far as it went.
 #[derive(Clone, Debug, Default)]
-pub struct Story {
+pub struct Monitor {
     history: History,
     /// Epoch that started last, and its ε.
     epoch: (usize, f64),
@@ -63,14 +63,14 @@ pub struct Status {
     /// Spectral norm of the Hessian that was measured last.
     pub hessian: Option<f64>,
     /// The landscape that was measured last.
-    pub landscape: Option<Measured>,
+    pub landscape: Option<LandscapeProgress>,
     /// Whether the search is over.
     pub finished: bool,
 }
 
 /// How far a landscape is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Measured {
+pub struct LandscapeProgress {
     /// Points so far.
     pub points: usize,
     /// Points in all.
@@ -85,7 +85,7 @@ pub struct Measured {
 
 /// Why a text is not a stream of events.
 #[derive(Debug, thiserror::Error)]
-pub enum StoryError {
+pub enum EventsError {
     /// A line is no event.
     #[error("line {line} is no event of a search ({reason}); drop the file events.jsonl of a run")]
     Line {
@@ -99,23 +99,23 @@ pub enum StoryError {
     NoStart,
 }
 
-impl Story {
+impl Monitor {
     /// Reads the text of events.jsonl. A last line without an end is what a running process has not
     /// finished, and is left out.
     ///
     /// # Errors
-    /// [`StoryError`].
-    pub fn from_text(text: &str) -> Result<Self, StoryError> {
+    /// [`EventsError`].
+    pub fn from_text(text: &str) -> Result<Self, EventsError> {
         let complete = text.rfind('\n').map_or("", |end| &text[..end]);
-        let mut story = Self::default();
+        let mut monitor = Self::default();
         for (index, line) in complete.lines().enumerate() {
             let event = serde_json::from_str(line)
-                .map_err(|reason| StoryError::Line { line: index + 1, reason })?;
-            story.push(event);
+                .map_err(|reason| EventsError::Line { line: index + 1, reason })?;
+            monitor.push(event);
         }
-        match story.history.started {
-            Some(_) => Ok(story),
-            None => Err(StoryError::NoStart),
+        match monitor.history.started {
+            Some(_) => Ok(monitor),
+            None => Err(EventsError::NoStart),
         }
     }
 
@@ -180,7 +180,7 @@ impl Story {
             valid_accuracy: self.history.epochs.last().map(|epoch| epoch.valid_accuracy),
             warning: self.collapse().map(str::to_owned),
             hessian: self.history.hessians.last().map(Hessian::spectral_norm),
-            landscape: self.measured(),
+            landscape: self.landscape_progress(),
             finished: self.history.finished.is_some(),
         }
     }
@@ -222,12 +222,12 @@ impl Story {
         Some(&warning.message)
     }
 
-    fn measured(&self) -> Option<Measured> {
+    fn landscape_progress(&self) -> Option<LandscapeProgress> {
         let (landscape, _) = self.landscape.as_ref()?;
         let Range(low, high) = Range::over([landscape], Quantity::Accuracy);
         let mean_drop = landscape.is_complete().then(|| landscape.flatness().mean_drop);
         let (points, of) = (landscape.samples.len(), landscape.settings.points());
-        Some(Measured { points, of, low, high, mean_drop })
+        Some(LandscapeProgress { points, of, low, high, mean_drop })
     }
 
     fn perturbation(&self) -> Option<Perturbed<'_>> {
