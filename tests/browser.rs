@@ -15,7 +15,7 @@ use smoothdarts::event::Event;
 use smoothdarts::search::Part;
 use web::monitor::Monitor;
 use web::session::Session;
-use web::settings::{Request, choices};
+use web::settings::{Request, catalogues};
 
 use crate::search::tiny;
 
@@ -121,7 +121,7 @@ fn every_figure_of_a_finished_search_has_a_picture_and_numbers() {
     let text: String = events.iter().map(line).collect();
     let monitor = Monitor::from_text(&text).unwrap();
     let on_demand = ["perturbation", "landscape"];
-    let names = choices().figures.into_iter().map(|figure| figure.name);
+    let names = catalogues().figures.into_iter().map(|figure| figure.name);
     for name in names.filter(|name| !on_demand.contains(name)) {
         let picture = monitor.draw(name).unwrap();
         assert!(picture.starts_with("<svg") && picture.contains("<title>"), "{name}");
@@ -243,7 +243,7 @@ fn the_recorded_run_is_small_and_complete() {
     let mut text = String::new();
     flate2::read::GzDecoder::new(packed.as_slice()).read_to_string(&mut text).unwrap();
     let recorded: Value = serde_json::from_str(&text).unwrap();
-    let offered = choices().figures;
+    let offered = catalogues().figures;
     let known = |name: &str| offered.iter().any(|figure| figure.name == name);
     let tracks: Vec<Vec<Value>> = serde_json::from_value(recorded["tracks"].clone()).unwrap();
     assert_eq!(tracks.len(), 2);
@@ -269,7 +269,7 @@ fn record_the_run_of_the_page() {
     });
     let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
     // Titles and places of the figures, until the program that is loading offers its own.
-    let recorded = json!({ "figures": choices().figures, "tracks": tracks });
+    let recorded = json!({ "figures": catalogues().figures, "tracks": tracks });
     packer.write_all(recorded.to_string().as_bytes()).unwrap();
     std::fs::write(recording(), packer.finish().unwrap()).unwrap();
 }

@@ -32,13 +32,13 @@ pub fn start() {
     std::panic::set_hook(Box::new(|info| panicked(&info.to_string())));
 }
 
-/// The names that the controls offer, as JSON ([`settings::Choices`]).
+/// The names that the controls offer, as JSON ([`settings::Catalogues`]).
 ///
 /// # Errors
 /// None in practice.
 #[wasm_bindgen]
-pub fn choices() -> Result<String, JsError> {
-    Ok(serde_json::to_string(&settings::choices())?)
+pub fn catalogues() -> Result<String, JsError> {
+    Ok(serde_json::to_string(&settings::catalogues())?)
 }
 
 /// The whole config that a request stands for, as JSON.

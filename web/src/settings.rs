@@ -56,7 +56,7 @@ impl Request {
 
 /// A name that a control offers, and what it means.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Choice {
+pub struct Row {
     /// The name.
     pub name: &'static str,
     /// The name as people write it.
@@ -80,25 +80,24 @@ pub struct Figure {
 
 /// Everything that the page offers.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Choices {
+pub struct Catalogues {
     /// Named settings.
-    pub presets: Vec<Choice>,
+    pub presets: Vec<Row>,
     /// Search spaces.
-    pub spaces: Vec<Choice>,
+    pub spaces: Vec<Row>,
     /// Search methods.
-    pub methods: Vec<Choice>,
+    pub methods: Vec<Row>,
     /// Figures.
     pub figures: Vec<Figure>,
 }
 
 /// The catalogues of core.
-pub fn choices() -> Choices {
-    let choice = |(name, help)| Choice { name, title: name.to_owned(), help };
-    let method =
-        |row: &methods::Method| Choice { title: title(row.name), ..choice((row.name, row.help)) };
-    Choices {
-        presets: presets::ALL.iter().map(|row| choice((row.name, row.help))).collect(),
-        spaces: space::ALL.iter().map(|row| choice((row.name, row.help))).collect(),
+pub fn catalogues() -> Catalogues {
+    let row = |name, help| Row { name, title: String::from(name), help };
+    let method = |it: &methods::Method| Row { title: title(it.name), ..row(it.name, it.help) };
+    Catalogues {
+        presets: presets::ALL.iter().map(|it| row(it.name, it.help)).collect(),
+        spaces: space::ALL.iter().map(|it| row(it.name, it.help)).collect(),
         methods: methods::ALL.iter().map(method).collect(),
         figures: on_page()
             .map(|(&figures::Figure { name, title, .. }, OnPage { open, empty, .. })| Figure {
@@ -153,12 +152,12 @@ mod tests {
 
     #[test]
     fn the_page_offers_every_method_and_its_figures_in_their_order() {
-        let found = choices();
+        let found = catalogues();
         assert_eq!(found.methods.len(), methods::ALL.len());
-        assert!(found.methods.iter().any(|choice| choice.title == "DARTS-ES"));
+        assert!(found.methods.iter().any(|row| row.title == "DARTS-ES"));
         let names: Vec<&str> = found.figures.iter().map(|figure| figure.name).collect();
         assert_eq!(names[..3], ["mixture", "perturbation", "parameter-free"]);
         assert_eq!(names.len(), 10);
-        assert!(found.presets.iter().any(|choice| choice.name == "quick"));
+        assert!(found.presets.iter().any(|row| row.name == "quick"));
     }
 }

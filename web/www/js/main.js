@@ -247,9 +247,9 @@ class Page {
       if (method === NONE) return;
       const request = link.request(this.state, method);
       const answer = await lane.client.open({ request, device, images: this.#folder }, saved?.[index]);
-      this.#offer(answer.choices);
+      this.#offer(answer.catalogues);
       if (!saved) lane.clear();
-      lane.title = answer.choices.methods.find(({ name }) => name === method)?.title ?? method;
+      lane.title = answer.catalogues.methods.find(({ name }) => name === method)?.title ?? method;
       const where = answer.kind === 'webgpu' ? 'live on WebGPU' : `live on the CPU (${answer.why})`;
       lane.badge = this.#folder ? `${where}, ${listed(this.#folder)} of yours` : where;
       lane.saves = ['genotype', 'events', 'checkpoint'];
