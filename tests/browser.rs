@@ -202,7 +202,7 @@ fn a_snapshot_counts_what_was_measured_on_demand() {
 }
 
 #[test]
-fn a_landscape_fills_in_on_a_scale_that_lanes_share() {
+fn a_landscape_fills_in_on_a_scale_that_searches_share() {
     let mut session = session(&tiny_request("darts"));
     block_on(session.advance()).unwrap();
     assert!(!block_on(session.measure_point()).unwrap(), "none was begun");

@@ -28,8 +28,8 @@ export const CARDS = [
   },
   {
     title: 'Sharp and flat',
-    text: 'A search keeps one operation of every edge in the end, far from the mixture that it trained. Where the validation loss bends sharply in α, the network does not survive that move. The Hessian norm is how much it bends at one place, the landscape what becomes of the accuracy around it. In the paper both say that perturbations keep the search flat. This toy is too small to show that: which lane is flatter varies with seed and epoch.',
-    figure: 'landscape', button: 'Measure all lanes now', act: page => page.measure().catch(error => page.report(error)),
+    text: 'A search keeps one operation of every edge in the end, far from the mixture that it trained. Where the validation loss bends sharply in α, the network does not survive that move. The Hessian norm is how much it bends at one place, the landscape what becomes of the accuracy around it. In the paper both say that perturbations keep the search flat. This toy is too small to show that: which search is flatter varies with seed and epoch.',
+    figure: 'landscape', button: 'Measure all searches now', act: page => page.measure().catch(error => page.report(error)),
   },
 ];
 

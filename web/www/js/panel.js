@@ -9,7 +9,7 @@ const LANDSCAPE = { grid: 11, images: 64 };
 /** Time between two stages of the slow motion, in ms. */
 const STAGE = 700;
 
-export class Lane {
+export class Panel {
   client = new Client();
   status = null;
   #figures = new Map();
@@ -20,7 +20,7 @@ export class Lane {
 
   constructor(parent, report) {
     this.report = report;
-    this.element = document.getElementById('lane').content.firstElementChild.cloneNode(true);
+    this.element = document.getElementById('panel').content.firstElementChild.cloneNode(true);
     parent.append(this.element);
     for (const button of this.element.querySelectorAll('[data-save]')) {
       button.addEventListener('click', () => this.#save(button.dataset.save).catch(report));
@@ -152,7 +152,7 @@ export class Lane {
     button.setAttribute('aria-busy', String(this.#measuring.has(what)));
   }
 
-  /** Colours of the landscape that compare with those of the other lane. */
+  /** Colours of the landscape that compare with those of the other panel. */
   scale(low, high) {
     if (String(this.#scale) === String([low, high])) return;
     this.#scale = [low, high];
