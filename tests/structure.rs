@@ -100,7 +100,10 @@ fn no_modules_of_native_import_each_other_in_a_circle() {
     for path in sources(&folder) {
         let inside = path.strip_prefix(&folder).unwrap().with_extension("");
         let name = inside.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("::");
-        texts.insert(name, code(&path).join("\n"));
+        let text = std::fs::read_to_string(&path).unwrap();
+        let before = text.split("\n#[cfg(test)]").next().unwrap_or_default();
+        let is_code = |line: &&str| !line.trim_start().starts_with("//");
+        texts.insert(name, before.lines().filter(is_code).collect::<Vec<_>>().join("\n"));
     }
     // They only name their modules.
     texts.retain(|name, _| !["lib", "main"].contains(&name.as_str()));
