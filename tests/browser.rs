@@ -17,6 +17,7 @@ use web::monitor::Monitor;
 use web::session::Session;
 use web::settings::{Request, catalogues};
 
+use crate::drawings::story;
 use crate::search::tiny;
 
 fn recording() -> PathBuf {
@@ -227,6 +228,17 @@ fn a_landscape_fills_in_on_a_scale_that_searches_share() {
     assert!(!block_on(session.measure_point()).unwrap(), "it is complete");
     let monitor = block_on(session.monitor()).unwrap();
     assert_eq!(monitor.table("landscape").unwrap().lines().count(), 1 + 9);
+}
+
+#[test]
+fn an_early_stop_is_no_alarm_of_a_collapse() {
+    let warning = |events: Vec<Event>| {
+        let line = |event| format!("{}\n", serde_json::to_string(event).unwrap());
+        let text: String = events.iter().map(line).collect();
+        Monitor::from_text(&text).unwrap().status().warning
+    };
+    assert_eq!(warning(story::measured(4)), None, "it stops early");
+    assert!(warning(story::measured(12)).unwrap().contains("skip connections take over"));
 }
 
 #[test]

@@ -152,6 +152,7 @@ fn landscapes_are_drawn_from_their_numbers_on_one_scale() {
     assert!(!folder.path().join("landscape-4-contour.svg").exists(), "it has none");
     assert_eq!(read("flatness.csv").lines().count(), 4);
     assert_eq!(read("landscape-3.csv").lines().count(), 26);
+    assert!(page.contains("download=\"landscape-3.csv\""), "the page saves it by its name");
 }
 
 #[test]

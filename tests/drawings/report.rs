@@ -166,6 +166,23 @@ fn a_report_says_that_a_search_collapsed_and_that_another_did_not() {
 }
 
 #[test]
+fn the_heatmap_of_nasbench201_counts_its_states_from_the_input_of_the_cell() {
+    let mut input = input(story::events(2));
+    let captions = |input: &ReportInput| {
+        let elements = xml::elements(&render(input).unwrap()).into_iter();
+        let captions = elements.filter(|element| element.name == "figcaption");
+        captions.map(|element| element.text).filter(|text| text.contains("node←source")).collect()
+    };
+    let found: Vec<String> = captions(&input);
+    assert!(found.len() == 2 && found.iter().all(|text| text.contains("0 and 1 are c_{k-2}")));
+    let started = input.history.started.as_mut().unwrap();
+    started.architecture.truncate(1);
+    started.architecture[0].name = "edges".to_owned();
+    let found: Vec<String> = captions(&input);
+    assert!(found.len() == 1 && found[0].contains("0 is the input of the cell"), "{found:?}");
+}
+
+#[test]
 fn a_report_says_that_a_search_has_hardly_decided_while_all_probabilities_are_even() {
     let mut input = input(story::events(1));
     let rows = &mut input.history.epochs[0].probabilities[0];
