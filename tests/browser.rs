@@ -13,10 +13,11 @@ use smoothdarts::draw::landscape::Range;
 use smoothdarts::event::Event;
 use smoothdarts::run::checkpoint::Checkpoint;
 use smoothdarts::run::search::Watched;
+use web::monitor::Monitor;
 use web::session::Session;
-use web::settings::Request;
-use web::story::{FIGURES, Story, figure};
+use web::settings::{Request, catalogues};
 
+use crate::drawings::story;
 use crate::search::tiny;
 
 fn recording() -> PathBuf {
@@ -86,8 +87,8 @@ fn the_slow_motion_shows_a_perturbation_inside_its_ball() {
     for row in perturbed.iter().flatten() {
         assert!((row.iter().sum::<f32>() - 1.0).abs() < 1e-5);
     }
-    let story = block_on(session.story()).unwrap();
-    assert!((figure("perturbation").unwrap().draw)(story).unwrap().contains("data-stage=\"4\""));
+    let monitor = block_on(session.monitor()).unwrap();
+    assert!(monitor.draw("perturbation").unwrap().contains("data-stage=\"4\""));
 }
 
 #[test]
@@ -108,7 +109,7 @@ fn a_session_goes_on_from_its_snapshot_with_its_events() {
     for _ in 5..7 {
         block_on(second.advance()).unwrap().unwrap();
     }
-    let status = |session: &mut Session| block_on(session.story()).unwrap().status();
+    let status = |session: &mut Session| block_on(session.monitor()).unwrap().status();
     assert_eq!(status(&mut first), status(&mut second));
     assert!(second.restore(b"no snapshot", &lines).is_err());
 }
@@ -126,15 +127,16 @@ fn every_figure(mut config: Config) {
     let (events, _) = tiny::whole(&config);
     let line = |event| format!("{}\n", serde_json::to_string(event).unwrap());
     let text: String = events.iter().map(line).collect();
-    let story = Story::from_text(&text).unwrap();
+    let monitor = Monitor::from_text(&text).unwrap();
     let on_demand = ["perturbation", "landscape"];
-    for figure in FIGURES.iter().filter(|figure| !on_demand.contains(&figure.name)) {
-        let picture = (figure.draw)(&story).unwrap();
-        assert!(picture.starts_with("<svg") && picture.contains("<title>"), "{}", figure.name);
-        assert!((figure.table)(&story).unwrap().lines().count() > 1, "{}", figure.name);
+    let names = catalogues().figures.into_iter().map(|figure| figure.name);
+    for name in names.filter(|name| !on_demand.contains(name)) {
+        let picture = monitor.draw(name).unwrap();
+        assert!(picture.starts_with("<svg") && picture.contains("<title>"), "{name}");
+        assert!(monitor.table(name).unwrap().lines().count() > 1, "{name}");
     }
-    let status = story.status();
-    assert!(status.finished && story.genotype().is_some());
+    let status = monitor.status();
+    assert!(status.finished && monitor.genotype().is_some());
     assert!(status.parameter_free.is_some() && status.skips.is_some());
 }
 
@@ -203,44 +205,54 @@ fn a_snapshot_counts_what_was_measured_on_demand() {
     let mut second = session(&tiny_request("darts"));
     second.restore(&snapshot, &lines).unwrap();
     assert_eq!((second.events(), last.epoch), (7, 0));
-    let story = block_on(second.story()).unwrap();
-    assert_eq!(story.status().hessian, Some(last.spectral_norm()));
-    let table = (figure("hessian").unwrap().table)(story).unwrap();
+    let monitor = block_on(second.monitor()).unwrap();
+    assert_eq!(monitor.status().hessian, Some(last.spectral_norm()));
+    let table = monitor.table("hessian").unwrap();
     assert_eq!(table.lines().count(), 1 + 2, "one measurement, in two measures");
 }
 
 #[test]
-fn a_landscape_fills_in_on_a_scale_that_lanes_share() {
+fn a_landscape_fills_in_on_a_scale_that_searches_share() {
     let mut session = session(&tiny_request("darts"));
     block_on(session.advance()).unwrap();
     assert!(!block_on(session.measure_point()).unwrap(), "none was begun");
     assert!(block_on(session.start_landscape(4, 8)).is_err(), "no middle");
     block_on(session.start_landscape(3, 8)).unwrap();
     session.set_scale(Range(0.0, 1.0));
-    let draw = figure("landscape").unwrap().draw;
     for points in 1..=9 {
         assert!(block_on(session.measure_point()).unwrap());
         // The search goes on; the landscape stays where it was begun.
         block_on(session.advance()).unwrap();
-        let story = block_on(session.story()).unwrap();
-        let measured = story.status().landscape.unwrap();
+        let monitor = block_on(session.monitor()).unwrap();
+        let measured = monitor.status().landscape.unwrap();
         assert_eq!((measured.points, measured.of), (points, 9));
         assert!(measured.low <= measured.high);
         assert_eq!(measured.mean_drop.is_some(), points == 9);
-        let picture = draw(story).unwrap();
+        let picture = monitor.draw("landscape").unwrap();
         assert!(picture.contains(">100 %<") && picture.contains(">0 %<"), "the shared scale");
         assert!(picture.contains("architecture: 0 epochs, 0 steps<"));
         let progress = format!("{points} of 9 points measured");
         assert_eq!(picture.contains(&progress), points < 9, "{points}");
     }
     assert!(!block_on(session.measure_point()).unwrap(), "it is complete");
-    let story = block_on(session.story()).unwrap();
-    assert_eq!((figure("landscape").unwrap().table)(story).unwrap().lines().count(), 1 + 9);
+    let monitor = block_on(session.monitor()).unwrap();
+    assert_eq!(monitor.table("landscape").unwrap().lines().count(), 1 + 9);
+}
+
+#[test]
+fn an_early_stop_is_no_alarm_of_a_collapse() {
+    let warning = |events: Vec<Event>| {
+        let line = |event| format!("{}\n", serde_json::to_string(event).unwrap());
+        let text: String = events.iter().map(line).collect();
+        Monitor::from_text(&text).unwrap().status().warning
+    };
+    assert_eq!(warning(story::measured(4)), None, "it stops early");
+    assert!(warning(story::measured(12)).unwrap().contains("skip connections take over"));
 }
 
 #[test]
 fn a_text_that_is_no_stream_of_events_is_refused_with_its_line() {
-    let error = |text: &str| Story::from_text(text).unwrap_err().to_string();
+    let error = |text: &str| Monitor::from_text(text).unwrap_err().to_string();
     assert!(error("{\"type\":\"step\"}\n").starts_with("line 1 is no event"));
     assert!(error("").contains("does not begin"));
 }
@@ -251,12 +263,21 @@ fn the_recorded_run_is_small_and_complete() {
     assert!(packed.len() < 100_000, "{} bytes", packed.len());
     let mut text = String::new();
     flate2::read::GzDecoder::new(packed.as_slice()).read_to_string(&mut text).unwrap();
-    let tracks: Vec<Vec<Value>> = serde_json::from_str(&text).unwrap();
+    let recorded: Value = serde_json::from_str(&text).unwrap();
+    let offered = catalogues().figures;
+    let known = |name: &str| offered.iter().any(|figure| figure.name == name);
+    let tracks: Vec<Vec<Value>> = serde_json::from_value(recorded["tracks"].clone()).unwrap();
     assert_eq!(tracks.len(), 2);
     for track in tracks {
         assert!(track.iter().all(|frame| frame["status"]["epochs"].is_u64()));
+        for frame in &track {
+            let mut names = frame["figures"].as_object().unwrap().keys();
+            assert!(names.all(|name| known(name)), "a figure that the page does not have");
+        }
         assert_eq!(track.last().unwrap()["status"]["finished"], true);
     }
+    let figures = recorded["figures"].as_array().unwrap();
+    assert!(figures.iter().all(|figure| known(figure["name"].as_str().unwrap())));
 }
 
 /// Writes the recorded run: two searches of the page, eight pictures of the cell an epoch.
@@ -268,7 +289,9 @@ fn record_the_run_of_the_page() {
         track(&json!({ "preset": "browser", "settings": settings }).to_string())
     });
     let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-    packer.write_all(serde_json::to_string(&tracks).unwrap().as_bytes()).unwrap();
+    // Titles and places of the figures, until the program that is loading offers its own.
+    let recorded = json!({ "figures": catalogues().figures, "tracks": tracks });
+    packer.write_all(recorded.to_string().as_bytes()).unwrap();
     std::fs::write(recording(), packer.finish().unwrap()).unwrap();
 }
 
@@ -282,13 +305,13 @@ fn track(request: &str) -> Vec<Value> {
         if event.is_some() && events % 8 != 0 {
             continue;
         }
-        let story = block_on(session.story()).unwrap();
+        let monitor = block_on(session.monitor()).unwrap();
         let mut figures = json!({});
-        let status = story.status();
+        let status = monitor.status();
         // The heatmap is the largest picture by far.
-        let heatmap = (status.finished || status.epoch % 4 == 3).then_some("heatmap");
-        for name in ["cell", "share"].into_iter().chain(heatmap) {
-            if let Some(picture) = (figure(name).unwrap().draw)(story)
+        let heatmap = (status.finished || status.epoch % 4 == 3).then_some("probabilities");
+        for name in ["mixture", "parameter-free"].into_iter().chain(heatmap) {
+            if let Some(picture) = monitor.draw(name)
                 && sent[name] != picture.as_str()
             {
                 figures[name] = picture.clone().into();

@@ -1,7 +1,7 @@
 //! The shape of the code: one direction of imports, no way to crash or print in the libraries, and
 //! documents that name what there is.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The floors of core, each with its modules, in the order of the tour in core/src/lib.rs. A module
@@ -130,6 +130,87 @@ fn a_file_of_more_than_400_lines_says_why() {
             assert!(lines <= 400 || reasoned, "{}: {lines} lines", path.display());
         }
     }
+}
+
+#[test]
+fn no_modules_of_native_import_each_other_in_a_circle() {
+    let folder = root().join("native/src");
+    let mut texts = BTreeMap::new();
+    for path in sources(&folder) {
+        let inside = path.strip_prefix(&folder).unwrap().with_extension("");
+        let name = inside.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("::");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let before = text.split("\n#[cfg(test)]").next().unwrap_or_default();
+        let is_code = |line: &&str| !line.trim_start().starts_with("//");
+        texts.insert(name, before.lines().filter(is_code).collect::<Vec<_>>().join("\n"));
+    }
+    // They only name their modules.
+    texts.retain(|name, _| !["lib", "main"].contains(&name.as_str()));
+    let names: BTreeSet<String> = texts.keys().cloned().collect();
+    let imports: BTreeMap<&str, BTreeSet<String>> =
+        texts.iter().map(|(own, text)| (own.as_str(), imports(own, text, &names))).collect();
+    assert!(imports["compare"].contains("report::figure"), "the test reads imports");
+    for own in texts.keys() {
+        let mut reached: BTreeSet<&str> = BTreeSet::new();
+        let mut next: Vec<&str> = vec![own];
+        while let Some(module) = next.pop() {
+            for import in &imports[module] {
+                assert_ne!(import, own, "{own} imports {module}, which leads back to it");
+                if reached.insert(import) {
+                    next.push(import);
+                }
+            }
+        }
+    }
+}
+
+/// The other modules that a module names in its paths, with `use` or without.
+fn imports(own: &str, text: &str, modules: &BTreeSet<String>) -> BTreeSet<String> {
+    let parent = own.rsplit_once("::").map_or("", |(parent, _)| parent);
+    let within = |base: &str, path: &str| format!("{base}::{path}").trim_matches(':').to_owned();
+    let absolute = |path: &str| match path.split_once("::") {
+        Some(("crate", rest)) => rest.to_owned(),
+        Some(("super", rest)) => within(parent, rest),
+        Some(("self", rest)) => within(own, rest),
+        // Of a child, or of another crate, which then is no module of ours.
+        _ => within(own, path),
+    };
+    let longest = |path: String| {
+        let mut path = path.as_str();
+        while !modules.contains(path) {
+            path = path.rsplit_once("::")?.0;
+        }
+        (path != own).then(|| path.to_owned())
+    };
+    paths(text).iter().filter_map(|path| longest(absolute(path))).collect()
+}
+
+/// All paths in a text; `a::{b, c::d}` are two.
+fn paths(text: &str) -> Vec<String> {
+    let (mut found, mut prefixes, mut path) = (Vec::new(), Vec::new(), String::new());
+    for character in text.chars() {
+        match character {
+            ':' | '_' | 'a'..='z' | 'A'..='Z' | '0'..='9' => path.push(character),
+            // A brace that is no list of a path opens a block, whose paths begin anew.
+            '{' => {
+                let outer = prefixes.last().cloned().unwrap_or_default();
+                let is_list = path.ends_with("::");
+                prefixes.push(if is_list { format!("{outer}{path}") } else { String::new() });
+                path.clear();
+            }
+            _ => {
+                let prefix = prefixes.last().map_or("", String::as_str);
+                if path.contains("::") || !prefix.is_empty() && !path.is_empty() {
+                    found.push(format!("{prefix}{path}"));
+                }
+                path.clear();
+                if character == '}' {
+                    prefixes.pop();
+                }
+            }
+        }
+    }
+    found
 }
 
 #[test]

@@ -5,7 +5,7 @@
 //! shows (`<title>`, `<desc>`), and scales with the page. All text from outside is escaped.
 //!
 //! - [`history`]: what the pictures need, collected from events; also of a search that still runs.
-//! - [`figures`]: the charts of a run, ready to draw.
+//! - [`figures`]: the catalogue of all figures; the charts of a run, ready to draw.
 //! - [`chart`]: lines, bands and marks over two axes.
 //! - [`heatmap`]: the probabilities of every edge over the epochs.
 //! - [`cell`]: a derived cell.
@@ -13,7 +13,7 @@
 //! - [`compare`]: several runs beside each other.
 //! - [`mixture`]: the cell while it is searched, with all candidates of every edge.
 //! - [`perturbation`]: one perturbation of the architecture, stage by stage.
-//! - [`csv`]: the numbers behind all of them.
+//! - [`csv`]: the numbers behind all of them, for programs; [`table`]: for people.
 //! - [`colour`]: which operation has which colour, everywhere.
 
 pub mod cell;
@@ -28,3 +28,4 @@ pub mod landscape;
 pub mod mixture;
 pub mod perturbation;
 mod svg;
+pub mod table;

@@ -168,10 +168,23 @@ pub struct Anytime {
 pub struct Warning {
     /// 0-based epoch.
     pub epoch: usize,
-    /// Which warning, for programs: `collapse`…
-    pub code: String,
+    /// Which warning, for programs.
+    pub code: WarningCode,
     /// What it means, for people.
     pub message: String,
+}
+
+/// The warnings that there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WarningCode {
+    /// Skip connections take over the cell.
+    Collapse,
+    /// The rule of DARTS-ES stops the search, or would.
+    EarlyStop,
+    /// One of another version of this program; its message says what it means.
+    #[serde(other)]
+    Other,
 }
 
 /// The search ended.
@@ -188,4 +201,26 @@ pub struct Finished {
     /// 0-based epoch whose cell is the result, where that is not the last one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub returned_to: Option<usize>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn warnings_read_as_they_were_written_and_those_of_other_versions_too()
+    -> Result<(), serde_json::Error> {
+        let line = |code: &str| {
+            format!(r#"{{"type":"warning","epoch":3,"code":"{code}","message":"look at it"}}"#)
+        };
+        let known = [("collapse", WarningCode::Collapse), ("early_stop", WarningCode::EarlyStop)];
+        for (name, code) in known {
+            let event = Event::Warning(Warning { epoch: 3, code, message: "look at it".into() });
+            assert_eq!(serde_json::to_string(&event)?, line(name));
+            assert_eq!(serde_json::from_str::<Event>(&line(name))?, event);
+        }
+        let event: Event = serde_json::from_str(&line("of_tomorrow"))?;
+        assert!(matches!(event, Event::Warning(Warning { code: WarningCode::Other, .. })));
+        Ok(())
+    }
 }

@@ -5,15 +5,15 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use askama::Template;
 use serde::Serialize;
-use smoothdarts::cell::{self, Genotype};
-use smoothdarts::draw;
-use smoothdarts::draw::compare::{self, Difference, Group, Run, RunFlatness, Spread, Summary};
+use smoothdarts::draw::compare::{
+    self, Curves, Difference, Group, Run, RunFlatness, Spread, Summary,
+};
+use smoothdarts::draw::figures::{self, Compare, Figure, Picture};
 use smoothdarts::draw::history::History;
-use smoothdarts::draw::{chart, csv};
+use smoothdarts::draw::table::Table;
 
-use crate::report::figure::{self, Figure, Table, data_uri};
-use crate::report::landscape;
-use crate::report::{cell_caption, words};
+use crate::report::figure::{Html, data_uri};
+use crate::report::{landscape, read, words};
 use crate::{events, run_dir};
 
 /// Runs, and what their comparison says.
@@ -53,7 +53,7 @@ impl Comparison {
             if history.started.is_none() {
                 bail!("{name} has said nothing yet: wait for its first epoch, or leave it out");
             }
-            runs.push(Run { name, history, landscape: landscape::read(path)? });
+            runs.push(Run { name, history, landscape: read::landscape(path)? });
         }
         Ok(Self::of(runs))
     }
@@ -91,28 +91,18 @@ impl Comparison {
             ("summary.csv".to_owned(), compare::summaries_csv(&self.groups_summary)),
             ("settings.csv".to_owned(), compare::differences_csv(&self.differences, &self.runs)),
         ];
-        for figure in compare::charts(&self.groups, &self.runs) {
-            files.push((format!("{}.svg", figure.name), chart::draw(&figure.chart)));
-            files.push((format!("{}.csv", figure.name), csv::chart(&figure.chart)));
+        for Curves { figure, chart } in compare::charts(&self.groups, &self.runs) {
+            files.push((format!("{}.svg", figure.name), chart.svg()));
+            files.push((format!("{}.csv", figure.name), chart.csv()));
         }
-        for cell in self.cells() {
-            files.push((format!("{}.svg", cell.file), cell.svg));
-            files.push((format!("{}.csv", cell.file), cell.csv));
+        for Shown { figure, number, picture, .. } in
+            self.of_best().into_iter().chain(self.of_every())
+        {
+            let name = |part| figure.stem(Some(number), part);
+            files.push((format!("{}.svg", name(picture.part())), picture.svg()));
+            files.push((format!("{}.csv", name(picture.numbers())), picture.csv()));
         }
-        files.extend(self.landscape_files());
-        files
-    }
-
-    /// Both pictures and the numbers of every landscape, numbered by run, and how flat they are.
-    fn landscape_files(&self) -> Vec<(String, String)> {
-        let mut files = Vec::new();
-        for (run, view) in compare::landscapes(&self.runs) {
-            let name = format!("landscape-{}", run + 1);
-            let pictures = landscape::pictures(view).into_iter();
-            files.extend(pictures.map(|(end, picture)| (format!("{name}-{end}.svg"), picture)));
-            files.push((format!("{name}.csv"), csv::landscape(view.landscape)));
-        }
-        if !files.is_empty() {
+        if !self.flatness.is_empty() {
             files.push(("flatness.csv".to_owned(), compare::flatness_csv(&self.flatness)));
         }
         files
@@ -128,17 +118,15 @@ impl Comparison {
         let out = words::quoted(&out.display().to_string());
         let command = format!("sdarts compare {names} --out {out}");
         let landscape = format!("sdarts landscape {names}");
-        let chart = |it: &compare::Figure| Figure::chart(it.name, &it.chart, &command);
+        let chart = |it: &Curves| Html::of(it.figure, None, &it.chart, &command);
+        let html = |shown: Vec<Shown>| shown.iter().map(|it| it.html(&command)).collect();
         let page = Page {
             runs: self.runs.len(),
             summary: self.summary(),
             summary_csv: data_uri("text/csv", &compare::summaries_csv(&self.groups_summary)),
             charts: compare::charts(&self.groups, &self.runs).iter().map(chart).collect(),
-            cells: self.cells().into_iter().map(|cell| cell.figure(&command)).collect(),
-            landscapes: compare::landscapes(&self.runs)
-                .into_iter()
-                .flat_map(|(_, view)| landscape::figures(view, &command))
-                .collect(),
+            cells: html(self.of_best()),
+            landscapes: html(self.of_every()),
             flatness: self.flatness(),
             flatness_csv: data_uri("text/csv", &compare::flatness_csv(&self.flatness)),
             comparable: compare::comparable(&self.flatness),
@@ -199,49 +187,57 @@ impl Comparison {
         }
     }
 
-    /// Both cells of the best run of every group: a row of the page for each group.
-    fn cells(&self) -> Vec<Cell> {
-        let cells = |(index, group): (usize, &Group)| {
-            let best = compare::best(group, &self.runs).and_then(|best| self.runs.get(best));
-            let found = best.and_then(|run| Some((run, run.history.genotype()?)));
-            let of = |(run, genotype): (&Run, &Genotype)| -> Vec<Cell> {
-                let cell = |(place, cell): (usize, &cell::Cell)| {
-                    let (name, p) = (&cell.name, run.history.latest(place));
-                    let (words, meaning) = (cell.words(), cell_caption(cell));
-                    Cell {
-                        svg: draw::cell::draw(cell, p),
-                        csv: csv::cell(cell),
-                        table: figure::cell_table(cell, p),
-                        file: format!("cell-{}-{name}", index + 1),
-                        caption: format!("{}: {words} of {}. {meaning}", group.name, run.name),
-                    }
-                };
-                genotype.cells.iter().enumerate().map(cell).collect()
-            };
-            found.map_or(Vec::new(), of)
-        };
-        self.groups.iter().enumerate().flat_map(cells).collect()
+    /// The pictures of the best run of every group: a row of the page for each group.
+    fn of_best(&self) -> Vec<Shown<'_>> {
+        let scenes = compare::scenes(&self.runs);
+        let mut shown = Vec::new();
+        for figure in figures::ALL.iter().filter(|it| matches!(it.compare, Some(Compare::Best))) {
+            for (index, group) in self.groups.iter().enumerate() {
+                let Some(run) = compare::best(group, &self.runs) else { continue };
+                let name = &self.runs[run].name;
+                shown.extend((figure.pictures)(scenes[run]).into_iter().map(|picture| Shown {
+                    figure,
+                    number: index + 1,
+                    before: format!("{}: {} of {name}. ", group.name, picture.subject()),
+                    picture,
+                }));
+            }
+        }
+        shown
+    }
+
+    /// The pictures of every run.
+    fn of_every(&self) -> Vec<Shown<'_>> {
+        let scenes = compare::scenes(&self.runs);
+        let mut shown = Vec::new();
+        for figure in figures::ALL.iter().filter(|it| matches!(it.compare, Some(Compare::Every))) {
+            for (index, (run, scene)) in self.runs.iter().zip(&scenes).enumerate() {
+                shown.extend((figure.pictures)(*scene).into_iter().map(|picture| Shown {
+                    figure,
+                    number: index + 1,
+                    before: format!("{}: ", run.name),
+                    picture,
+                }));
+            }
+        }
+        shown
     }
 }
 
-struct Cell {
-    svg: String,
-    csv: String,
-    table: Table,
-    file: String,
-    caption: String,
+/// A picture of one of the runs.
+struct Shown<'a> {
+    figure: &'static Figure,
+    /// Of the group or of the run, in the names of its files.
+    number: usize,
+    /// What stands before its caption.
+    before: String,
+    picture: Box<dyn Picture + 'a>,
 }
 
-impl Cell {
-    fn figure(self, command: &str) -> Figure {
-        Figure {
-            picture: self.svg,
-            caption: self.caption,
-            file: format!("{}.csv", self.file),
-            data: data_uri("text/csv", &self.csv),
-            table: Some(self.table),
-            command: command.to_owned(),
-        }
+impl Shown<'_> {
+    fn html(&self, command: &str) -> Html {
+        let html = Html::of(self.figure, Some(self.number), self.picture.as_ref(), command);
+        Html { caption: format!("{}{}", self.before, html.caption), ..html }
     }
 }
 
@@ -251,9 +247,9 @@ struct Page<'a> {
     runs: usize,
     summary: Table,
     summary_csv: String,
-    charts: Vec<Figure>,
-    cells: Vec<Figure>,
-    landscapes: Vec<Figure>,
+    charts: Vec<Html>,
+    cells: Vec<Html>,
+    landscapes: Vec<Html>,
     flatness: Table,
     flatness_csv: String,
     comparable: bool,

@@ -14,10 +14,8 @@ use crate::output;
 pub mod folder;
 pub mod prefetch;
 
+pub use folder::FOLDER;
 pub use prefetch::Prefetch;
-
-/// `data.name` of a folder of images by class; see [`folder`].
-pub const FOLDER: &str = "folder";
 
 /// `data.name` of the images that come with the program.
 const EMBEDDED: &str = "fashion-mnist";

@@ -4,27 +4,23 @@
 //! once its length and its SHA-256 are right. The catalogue knows the checksum of an archive and
 //! not of the files in it: those are listed in ARCHIVE.sha256, which `sha256sum --check` reads too.
 
-use std::ffi::OsString;
-use std::fs::{self, File};
-use std::io::{self, Read as _};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::Path;
 
-use anyhow::{Context as _, anyhow, bail};
-use sha2::{Digest as _, Sha256};
+use anyhow::{Context as _, bail};
 use smoothdarts::data::{self, RemoteFile};
 
+use self::disk::{last_part, partial, rename, sha256, with_suffix};
 use crate::run_dir::replace;
 use crate::{datasets, output};
 
+mod disk;
 mod download;
 mod progress;
 mod unpack;
 
 pub use download::download;
 pub use unpack::unpack;
-
-/// Bytes that are read at once.
-const BUFFER: usize = 1 << 16;
 
 /// Brings the files of a data set into the folder of its name in `dir`. Files that are there and
 /// right are left alone. `url_base` takes the place of all but the last part of each address.
@@ -130,52 +126,4 @@ fn address(url: &str, base: Option<&str>) -> String {
         || url.to_owned(),
         |base| format!("{}/{}", base.trim_end_matches('/'), last_part(url)),
     )
-}
-
-fn last_part(url: &str) -> &str {
-    url.rsplit('/').next().unwrap_or(url)
-}
-
-/// The name of a file that is not complete.
-fn partial(path: &Path) -> PathBuf {
-    with_suffix(path, ".part")
-}
-
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = OsString::from(path);
-    name.push(suffix);
-    name.into()
-}
-
-fn rename(from: &Path, to: &Path) -> anyhow::Result<()> {
-    fs::rename(from, to)
-        .with_context(|| format!("cannot rename {} to {}", from.display(), to.display()))
-}
-
-/// SHA-256 of a file in hexadecimal.
-///
-/// # Errors
-/// What reading says.
-pub fn sha256(path: &Path) -> anyhow::Result<String> {
-    let named = || format!("cannot read {}", path.display());
-    let mut file = File::open(path).with_context(named)?;
-    let (mut hash, mut buffer) = (Sha256::new(), vec![0; BUFFER]);
-    loop {
-        match file.read(&mut buffer).with_context(named)? {
-            0 => break,
-            count => hash.update(&buffer[..count]),
-        }
-    }
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
-/// What a failed write means and what to do.
-fn cannot_write(path: &Path, error: io::Error) -> anyhow::Error {
-    let full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
-    let remedy = if full {
-        "the disk is full: free some space and run the same command again, it goes on from here"
-    } else {
-        "check its permissions and the disk, then run the same command again"
-    };
-    anyhow!(error).context(format!("cannot write {}; {remedy}", path.display()))
 }

@@ -5,56 +5,24 @@
 
 pub(crate) mod figure;
 pub(crate) mod landscape;
-mod read;
+pub(crate) mod read;
 pub(crate) mod words;
+
+pub use self::read::ReportInput;
 
 use std::path::Path;
 
 use anyhow::Context as _;
 use askama::Template;
-use smoothdarts::cell::{Cell, Choice, Genotype, Output};
-use smoothdarts::draw::cell;
-use smoothdarts::draw::chart::Chart;
-use smoothdarts::draw::heatmap::{self, Scale};
-use smoothdarts::draw::history::History;
-use smoothdarts::draw::{csv, figures};
-use smoothdarts::measure::landscape::Landscape;
+use smoothdarts::cell::Genotype;
+use smoothdarts::draw::csv;
+use smoothdarts::draw::figures::{self, Scene, Section};
+use smoothdarts::draw::table::Table;
 
-use self::figure::{Figure, Table, data_uri};
+use self::figure::{Html, data_uri};
 use self::words::{Tile, quoted};
 use crate::commands::derive;
 use crate::run_dir;
-
-/// Everything that a report is made of.
-#[derive(Clone, Debug, Default)]
-pub struct ReportInput {
-    /// What the search said.
-    pub history: History,
-    /// Every setting: `section.key`, value, origin of the value.
-    pub settings: Vec<(String, String, String)>,
-    /// What else made the result: versions, adapter, times.
-    pub facts: Vec<(String, String)>,
-    /// The validation landscape, where it was computed.
-    pub landscape: Option<Landscape>,
-    /// The run directory, as the user names it.
-    pub run: String,
-}
-
-/// What the picture of a cell means.
-pub(crate) fn cell_caption(cell: &Cell) -> String {
-    let inputs = match cell.inputs.as_slice() {
-        [input] => format!("The {input} is the output of the block before"),
-        inputs => format!("{} are the outputs of the cells before", inputs.join(" and ")),
-    };
-    let output = match cell.output {
-        Output::Concatenation(_) => "",
-        Output::Last => "The last node is the output. ",
-    };
-    format!(
-        "{inputs}; every node adds what its edges bring. {output}Thicker: more probable. Dashed: \
-         without weights."
-    )
-}
 
 /// Writes report.html of a run, also of one that still runs.
 ///
@@ -73,7 +41,11 @@ pub fn render(run: &ReportInput) -> anyhow::Result<String> {
     let history = &run.history;
     let config = history.started.as_ref().map(|started| &started.config);
     let landscape = run.landscape.as_ref();
-    let report = format!("sdarts report {}", quoted(&run.run));
+    let scene = Scene { landscape: landscape.map(landscape::alone), ..Scene::of(history) };
+    let (report, measure) = (
+        format!("sdarts report {}", quoted(&run.run)),
+        format!("sdarts landscape {}", quoted(&run.run)),
+    );
     let page = Page {
         title: words::title(history),
         lead: words::lead(history),
@@ -83,14 +55,11 @@ pub fn render(run: &ReportInput) -> anyhow::Result<String> {
         alarm: words::needs_a_second_look(history),
         mode: config.map(|config| words::mode(config.mode)),
         warnings: words::warnings(history),
-        cells: cells(history, &report),
-        curves: charts(history, &report),
-        landscape: landscape.map_or_else(Vec::new, |it| {
-            let command = format!("sdarts landscape {}", quoted(&run.run));
-            landscape::figures(landscape::alone(it), &command)
-        }),
+        cells: section(Section::Cells, scene, &report),
+        curves: section(Section::Course, scene, &report),
+        landscape: section(Section::Landscape, scene, &measure),
         flatness: landscape.map(landscape::flatness_table),
-        heatmaps: heatmaps(history, &report),
+        heatmaps: section(Section::Edges, scene, &report),
         texts: texts(history.genotype())?,
         curves_csv: data_uri("text/csv", &csv::curves(history)),
         settings: &run.settings,
@@ -114,11 +83,11 @@ struct Page<'a> {
     alarm: bool,
     mode: Option<&'static str>,
     warnings: Vec<String>,
-    cells: Vec<Figure>,
-    curves: Vec<Figure>,
-    landscape: Vec<Figure>,
+    cells: Vec<Html>,
+    curves: Vec<Html>,
+    landscape: Vec<Html>,
     flatness: Option<Table>,
-    heatmaps: Vec<Figure>,
+    heatmaps: Vec<Html>,
     texts: Vec<CopyBox>,
     curves_csv: String,
     settings: &'a [(String, String, String)],
@@ -135,63 +104,14 @@ struct CopyBox {
     text: String,
 }
 
-fn cells(history: &History, command: &str) -> Vec<Figure> {
-    let Some(genotype) = history.genotype() else { return Vec::new() };
-    let figure = |(index, cell): (usize, &Cell)| {
-        let p = history.latest(index);
-        Figure {
-            picture: cell::draw(cell, p),
-            caption: cell_caption(cell),
-            file: format!("{}.csv", cell_file(cell)),
-            data: data_uri("text/csv", &csv::cell(cell)),
-            table: Some(figure::cell_table(cell, p)),
-            command: command.to_owned(),
-        }
-    };
-    genotype.cells.iter().enumerate().map(figure).collect()
-}
-
-/// Name of the file of a cell: `cell-normal`, or `cell` where there is only one.
-fn cell_file(cell: &Cell) -> String {
-    if cell.name == "cell" { cell.name.clone() } else { format!("cell-{}", cell.name) }
-}
-
-fn charts(history: &History, command: &str) -> Vec<Figure> {
-    let charts = [
-        ("anytime", figures::anytime(history)),
-        ("accuracy", Some(figures::accuracy(history))),
-        ("loss", Some(figures::loss(history))),
-        ("parameter-free", Some(figures::parameter_free(history))),
-        ("cell-statistics", figures::shape(history)),
-        ("hessian", figures::hessian(history)),
-        ("steps", Some(figures::steps(history))),
-        ("epsilon", Some(figures::epsilon(history))),
-        ("learning-rate", Some(figures::learning_rate(history))),
-    ];
-    let figure = |(name, chart): (&str, Option<Chart>)| Some(Figure::chart(name, &chart?, command));
-    charts.into_iter().filter_map(figure).collect()
-}
-
-fn heatmaps(history: &History, command: &str) -> Vec<Figure> {
-    let choices = history.choices();
-    let figure = |(index, choice): (usize, &Choice)| {
-        let (name, last) = (&choice.name, history.latest(index));
-        Some(Figure {
-            picture: heatmap::draw(history, name, Scale::Fitted)?,
-            caption: format!(
-                "Softmax of α on every edge, epoch by epoch, before any perturbation. Names are \
-                 node←source, counted as states: {}. The colours go from the smallest p of {} to \
-                 the largest.",
-                history.cell(index).numbering(),
-                if choices.len() == 1 { "the cell" } else { "both cells" },
-            ),
-            file: format!("probabilities-{name}.csv"),
-            data: data_uri("text/csv", &csv::probabilities(history, name)?),
-            table: last.map(|(choice, rows)| figure::last_probabilities(choice, rows)),
-            command: command.to_owned(),
-        })
-    };
-    choices.iter().enumerate().filter_map(figure).collect()
+/// The figures of a section of the page.
+fn section(section: Section, scene: Scene, command: &str) -> Vec<Html> {
+    let here = figures::ALL.iter().filter(|figure| figure.report == Some(section));
+    let pictures = here.flat_map(|figure| {
+        let pictures = (figure.pictures)(scene).into_iter();
+        pictures.map(move |picture| Html::of(figure, None, picture.as_ref(), command))
+    });
+    pictures.collect()
 }
 
 fn texts(genotype: Option<&Genotype>) -> anyhow::Result<Vec<CopyBox>> {

@@ -60,7 +60,7 @@ fn groups_of_one_method_are_named_by_what_differs() {
 fn bands_are_mean_and_sample_standard_deviation_over_seeds() {
     let runs = runs();
     let charts = compare::charts(&compare::groups(&runs), &runs);
-    let names: Vec<&str> = charts.iter().map(|figure| figure.name).collect();
+    let names: Vec<&str> = charts.iter().map(|curves| curves.figure.name).collect();
     assert_eq!(names, ["accuracy", "anytime", "hessian", "parameter-free"]);
     let series = &charts[0].chart.series[0];
     let (one, other) = (&runs[0].history.epochs[2], &runs[2].history.epochs[2]);
@@ -152,6 +152,7 @@ fn landscapes_are_drawn_from_their_numbers_on_one_scale() {
     assert!(!folder.path().join("landscape-4-contour.svg").exists(), "it has none");
     assert_eq!(read("flatness.csv").lines().count(), 4);
     assert_eq!(read("landscape-3.csv").lines().count(), 26);
+    assert!(page.contains("download=\"landscape-3.csv\""), "the page saves it by its name");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use smoothdarts::cell::{Cell, Choice, ChoiceKind, Genotype, Row, Rows};
 use smoothdarts::config::Config;
 use smoothdarts::event::{
     Anytime, EpochFinished, EpochStarted, Event, Finished, Hessian, Started, Step, Warning,
+    WarningCode,
 };
 
 const OPERATIONS: [&str; 7] = [
@@ -92,7 +93,7 @@ pub fn measured(epochs: usize) -> Vec<Event> {
         if epoch + 2 == epochs {
             measured.push(Event::Warning(Warning {
                 epoch,
-                code: "early_stop".to_owned(),
+                code: WarningCode::EarlyStop,
                 message: "the largest eigenvalue has grown by more than 1.3".to_owned(),
             }));
         }
@@ -148,7 +149,7 @@ fn epoch_events(events: &mut Vec<Event>, epoch: usize, epochs: usize, choices: &
     if epochs > 5 && 3 * epoch >= 2 * epochs {
         events.push(Event::Warning(Warning {
             epoch,
-            code: "collapse".to_owned(),
+            code: WarningCode::Collapse,
             message: "skip connections take over: 5 of 8 operations of the normal cell".to_owned(),
         }));
     }

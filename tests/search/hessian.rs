@@ -7,7 +7,7 @@ use rand_pcg::Pcg64;
 use smoothdarts::cell::Genotype;
 use smoothdarts::cell::codec::darts;
 use smoothdarts::config::EarlyStop;
-use smoothdarts::event::{Event, Hessian as Measurement};
+use smoothdarts::event::{Event, Hessian as Measurement, WarningCode};
 use smoothdarts::measure::early_stop::{Measured, Verdict, Watch};
 use smoothdarts::measure::hessian::{Hessian, eigenvalues};
 use smoothdarts::rng::normal;
@@ -247,7 +247,6 @@ fn a_simulated_stop_is_said_once_and_the_search_goes_on() {
 }
 
 fn warnings(events: &[Event]) -> usize {
-    let is_stop =
-        |event: &&Event| matches!(event, Event::Warning(warning) if warning.code == "early_stop");
+    let is_stop = |event: &&Event| matches!(event, Event::Warning(warning) if warning.code == WarningCode::EarlyStop);
     events.iter().filter(is_stop).count()
 }

@@ -4,7 +4,7 @@
 //!
 //! - `settings`: from a preset and the controls of the page to a config;
 //! - `data`: the images, from files that the worker fetched or the user dropped;
-//! - `story`: what a search has said, and the pictures of it;
+//! - `monitor`: what a search has said, and the pictures of it;
 //! - `session`: a search on its device, one step or one part of a step at a time;
 //! - `page`: the same for JavaScript.
 //!
@@ -13,11 +13,11 @@
 
 #[cfg(any(target_family = "wasm", feature = "native"))]
 pub mod data;
+#[cfg(any(target_family = "wasm", feature = "native"))]
+pub mod monitor;
 #[cfg(target_family = "wasm")]
 pub mod page;
 #[cfg(any(target_family = "wasm", feature = "native"))]
 pub mod session;
 #[cfg(any(target_family = "wasm", feature = "native"))]
 pub mod settings;
-#[cfg(any(target_family = "wasm", feature = "native"))]
-pub mod story;

@@ -8,9 +8,9 @@ use smoothdarts::draw::landscape::Range;
 use wasm_bindgen::prelude::{JsError, wasm_bindgen};
 
 use crate::data;
+use crate::monitor::Monitor;
 use crate::session::Session;
 use crate::settings::{self, Request};
-use crate::story::{Story, figure};
 
 #[wasm_bindgen]
 extern "C" {
@@ -32,13 +32,13 @@ pub fn start() {
     std::panic::set_hook(Box::new(|info| panicked(&info.to_string())));
 }
 
-/// The names that the controls offer, as JSON ([`settings::Choices`]).
+/// The names that the controls offer, as JSON ([`settings::Catalogues`]).
 ///
 /// # Errors
 /// None in practice.
 #[wasm_bindgen]
-pub fn choices() -> Result<String, JsError> {
-    Ok(serde_json::to_string(&settings::choices())?)
+pub fn catalogues() -> Result<String, JsError> {
+    Ok(serde_json::to_string(&settings::catalogues())?)
 }
 
 /// The whole config that a request stands for, as JSON.
@@ -191,8 +191,8 @@ impl Search {
     /// # Errors
     /// If the device failed.
     pub async fn frame(&mut self, wanted: Vec<String>) -> Result<String, JsError> {
-        let story = self.session.story().await?;
-        frame(story, &wanted, &mut self.sent)
+        let monitor = self.session.monitor().await?;
+        frame(monitor, &wanted, &mut self.sent)
     }
 
     /// The numbers of a figure as CSV.
@@ -200,7 +200,7 @@ impl Search {
     /// # Errors
     /// If the device failed.
     pub async fn table(&mut self, name: &str) -> Result<Option<String>, JsError> {
-        Ok(table(self.session.story().await?, name))
+        Ok(self.session.monitor().await?.table(name))
     }
 
     /// The genotype as the file genotype.json holds it; `undefined` before the first epoch ends.
@@ -208,7 +208,7 @@ impl Search {
     /// # Errors
     /// If the device failed.
     pub async fn genotype(&mut self) -> Result<Option<String>, JsError> {
-        Ok(self.session.story().await?.genotype())
+        Ok(self.session.monitor().await?.genotype())
     }
 
     /// Whether a snapshot can be taken now.
@@ -244,7 +244,7 @@ impl Search {
 /// A search that ran elsewhere: its file events.jsonl.
 #[wasm_bindgen]
 pub struct Viewer {
-    story: Story,
+    monitor: Monitor,
     sent: Vec<(String, String)>,
 }
 
@@ -255,7 +255,7 @@ impl Viewer {
     /// # Errors
     /// The first line that is no event.
     pub fn open(text: &str) -> Result<Self, JsError> {
-        Ok(Self { story: Story::from_text(text)?, sent: Vec::new() })
+        Ok(Self { monitor: Monitor::from_text(text)?, sent: Vec::new() })
     }
 
     /// As [`Search::frame`].
@@ -263,28 +263,28 @@ impl Viewer {
     /// # Errors
     /// None in practice.
     pub fn frame(&mut self, wanted: Vec<String>) -> Result<String, JsError> {
-        frame(&self.story, &wanted, &mut self.sent)
+        frame(&self.monitor, &wanted, &mut self.sent)
     }
 
     /// As [`Search::table`].
     pub fn table(&self, name: &str) -> Option<String> {
-        table(&self.story, name)
+        self.monitor.table(name)
     }
 
     /// As [`Search::genotype`].
     pub fn genotype(&self) -> Option<String> {
-        self.story.genotype()
+        self.monitor.genotype()
     }
 }
 
 fn frame(
-    story: &Story,
+    monitor: &Monitor,
     wanted: &[String],
     sent: &mut Vec<(String, String)>,
 ) -> Result<String, JsError> {
     let mut figures = serde_json::Map::new();
     for name in wanted {
-        let Some(picture) = figure(name).and_then(|figure| (figure.draw)(story)) else { continue };
+        let Some(picture) = monitor.draw(name) else { continue };
         let place = sent.iter().position(|(other, _)| other == name);
         if place.is_some_and(|place| sent[place].1 == picture) {
             continue;
@@ -295,10 +295,6 @@ fn frame(
         }
         figures.insert(name.clone(), picture.into());
     }
-    let status = serde_json::to_value(story.status())?;
+    let status = serde_json::to_value(monitor.status())?;
     Ok(serde_json::json!({ "status": status, "figures": figures }).to_string())
-}
-
-fn table(story: &Story, name: &str) -> Option<String> {
-    figure(name).and_then(|figure| (figure.table)(story))
 }

@@ -10,14 +10,14 @@ use smoothdarts::run::checkpoint::{Checkpoint, CheckpointError};
 use smoothdarts::run::search::Watched;
 use smoothdarts::run::{ImageSearch, RunError};
 
-use crate::story::{Story, StoryError};
+use crate::monitor::{EventsError, Monitor};
 
 /// A search and what it has said.
 pub struct Session {
     search: ImageSearch,
     loader: Loader,
     device: Device,
-    story: Story,
+    monitor: Monitor,
     /// The landscape that is being measured.
     scan: Option<Scan>,
 }
@@ -39,7 +39,7 @@ pub enum SessionError {
     Snapshot(#[from] CheckpointError),
     /// The events of the snapshot cannot be read.
     #[error(transparent)]
-    Events(#[from] StoryError),
+    Events(#[from] EventsError),
 }
 
 impl Session {
@@ -59,8 +59,8 @@ impl Session {
             ImageSearch::new(config, loader.shape(), loader.steps_per_epoch(), device)?;
         search.set_device_label(label);
         search.set_clock(clock);
-        let (device, story) = (device.clone(), Story::default());
-        Ok(Self { search, loader, device, story, scan: None })
+        let (device, monitor) = (device.clone(), Monitor::default());
+        Ok(Self { search, loader, device, monitor, scan: None })
     }
 
     /// Does the next step, or what comes between steps. `None` when the search is over.
@@ -70,7 +70,7 @@ impl Session {
     pub async fn advance(&mut self) -> Result<Option<Event>, SessionError> {
         let event = self.search.advance(&mut self.loader).await?;
         if let Some(event) = &event {
-            self.story.push(event.clone());
+            self.monitor.push(event.clone());
         }
         Ok(event)
     }
@@ -82,8 +82,8 @@ impl Session {
     pub async fn advance_part(&mut self) -> Result<Option<Watched>, SessionError> {
         let part = self.search.watch(&mut self.loader).await?;
         match &part {
-            Some(Watched::Event { event }) => self.story.push(event.clone()),
-            Some(part @ Watched::Perturb { .. }) => self.story.set_perturbed(part.clone()),
+            Some(Watched::Event { event }) => self.monitor.push(event.clone()),
+            Some(part @ Watched::Perturb { .. }) => self.monitor.set_perturbed(part.clone()),
             Some(Watched::Alpha { .. }) | None => {}
         }
         Ok(part)
@@ -96,7 +96,7 @@ impl Session {
     /// What the search says.
     pub async fn measure_hessian(&mut self) -> Result<Event, SessionError> {
         let event = self.search.measure_hessian(&mut self.loader).await?;
-        self.story.push(event.clone());
+        self.monitor.push(event.clone());
         Ok(event)
     }
 
@@ -118,7 +118,7 @@ impl Session {
         let settings = Settings { grid, ..Settings::default() };
         let scan =
             Scan::new(job.model(), job.point(true), job.policy(), examples, settings).await?;
-        self.story.set_landscape(scan.landscape(), format!("{epochs} epochs, {steps} steps"));
+        self.monitor.set_landscape(scan.landscape(), format!("{epochs} epochs, {steps} steps"));
         self.scan = Some(scan);
         Ok(())
     }
@@ -134,24 +134,24 @@ impl Session {
             self.scan = None;
             return Ok(false);
         }
-        self.story.extend_landscape(scan.landscape());
+        self.monitor.extend_landscape(scan.landscape());
         Ok(true)
     }
 
     /// Tells which accuracies the colours of the landscape have to hold besides its own, so that
     /// those of several searches compare.
     pub fn set_scale(&mut self, scale: Range) {
-        self.story.set_scale(scale);
+        self.monitor.set_scale(scale);
     }
 
-    /// The story with p as it is now.
+    /// What the search has said, with p as it is now.
     ///
     /// # Errors
     /// If the device failed.
-    pub async fn story(&mut self) -> Result<&Story, SessionError> {
+    pub async fn monitor(&mut self) -> Result<&Monitor, SessionError> {
         let probabilities = self.search.probabilities().await?;
-        self.story.set_live(probabilities);
-        Ok(&self.story)
+        self.monitor.set_live(probabilities);
+        Ok(&self.monitor)
     }
 
     /// Whether a snapshot can be taken: not between the parts of a step.
@@ -182,7 +182,8 @@ impl Session {
             .split_inclusive('\n')
             .take(usize::try_from(checkpoint.events()).unwrap_or(usize::MAX))
             .collect();
-        self.story = if kept.is_empty() { Story::default() } else { Story::from_text(&kept)? };
+        self.monitor =
+            if kept.is_empty() { Monitor::default() } else { Monitor::from_text(&kept)? };
         self.search.restore(&checkpoint)?;
         self.scan = None;
         Ok(())

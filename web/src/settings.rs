@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use smoothdarts::config::layers::{LayerError, Origin, Resolver};
 use smoothdarts::config::{Config, presets};
+use smoothdarts::draw::figures::{self, OnPage, on_page};
 use smoothdarts::{method, space};
 
 /// What the page asks for. `settings` is a table like the file config.toml, e.g.
@@ -54,33 +55,66 @@ impl Request {
 }
 
 /// A name that a control offers, and what it means.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Choice {
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Row {
     /// The name.
     pub name: &'static str,
+    /// The name as people write it.
+    pub title: String,
     /// What it means.
     pub help: &'static str,
 }
 
-/// Everything that the controls of the page offer.
+/// A figure, in the order of the page.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Figure {
+    /// Its name in messages.
+    pub name: &'static str,
+    /// What it shows.
+    pub title: &'static str,
+    /// Whether it is open at the start.
+    pub open: bool,
+    /// What to say while there is nothing to see.
+    pub empty: &'static str,
+}
+
+/// Everything that the page offers.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Choices {
+pub struct Catalogues {
     /// Named settings.
-    pub presets: Vec<Choice>,
+    pub presets: Vec<Row>,
     /// Search spaces.
-    pub spaces: Vec<Choice>,
+    pub spaces: Vec<Row>,
     /// Search methods.
-    pub methods: Vec<Choice>,
+    pub methods: Vec<Row>,
+    /// Figures.
+    pub figures: Vec<Figure>,
 }
 
 /// The catalogues of core.
-pub fn choices() -> Choices {
-    let choice = |(name, help)| Choice { name, help };
-    Choices {
-        presets: presets::ALL.iter().map(|row| choice((row.name, row.help))).collect(),
-        spaces: space::ALL.iter().map(|row| choice((row.name, row.help))).collect(),
-        methods: method::ALL.iter().map(|row| choice((row.name, row.help))).collect(),
+pub fn catalogues() -> Catalogues {
+    let row = |name, help| Row { name, title: String::from(name), help };
+    let method = |it: &&method::Method| Row { title: it.title.to_owned(), ..row(it.name, it.help) };
+    Catalogues {
+        presets: presets::ALL.iter().map(|it| row(it.name, it.help)).collect(),
+        spaces: space::ALL.iter().map(|it| row(it.name, it.help)).collect(),
+        methods: method::ALL.iter().map(method).collect(),
+        figures: on_page()
+            .map(|(&figures::Figure { name, title, .. }, OnPage { open, empty, .. })| Figure {
+                name,
+                title,
+                open,
+                empty,
+            })
+            .collect(),
     }
+}
+
+/// The name of a method as papers write it: SDARTS-RS. One that has no row of its own is a row with
+/// the perturbation that its end names.
+pub fn title(name: &str) -> String {
+    let row = method::ALL.iter().find(|row| row.name == name);
+    row.map_or_else(|| name.to_uppercase(), |row| row.title.to_owned())
 }
 
 #[cfg(test)]
@@ -119,9 +153,13 @@ mod tests {
     }
 
     #[test]
-    fn the_controls_offer_every_method() {
-        let found = choices();
+    fn the_page_offers_every_method_and_its_figures_in_their_order() {
+        let found = catalogues();
         assert_eq!(found.methods.len(), method::ALL.len());
-        assert!(found.presets.iter().any(|choice| choice.name == "quick"));
+        assert!(found.methods.iter().any(|row| row.title == "DARTS-ES"));
+        let names: Vec<&str> = found.figures.iter().map(|figure| figure.name).collect();
+        assert_eq!(names[..3], ["mixture", "perturbation", "parameter-free"]);
+        assert_eq!(names.len(), 10);
+        assert!(found.presets.iter().any(|row| row.name == "quick"));
     }
 }

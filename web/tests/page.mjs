@@ -70,11 +70,11 @@ async function open(hash = '', options = {}) {
 /** The address of a search that outlasts every test, with the most epochs that the form takes, unless `settings` give its end. */
 const address = (left, right, device, settings = {}) =>
   `#${new URLSearchParams({ preset: 'browser', left, right, device, 'search.epochs': 200, ...settings })}`;
-const lane = (page, index = 0) => page.locator('.lane').nth(index);
+const panel = (page, index = 0) => page.locator('.panel').nth(index);
 const isLive = page => page.locator('#play:enabled').waitFor({ timeout: 60_000 });
-const status = (page, index = 0) => lane(page, index).locator('.status').textContent();
+const status = (page, index = 0) => panel(page, index).locator('.status').textContent();
 const says = (page, pattern, timeout = 60_000) =>
-  page.waitForFunction(source => new RegExp(source).test(document.querySelector('.lane .status').textContent), pattern.source, { timeout });
+  page.waitForFunction(source => new RegExp(source).test(document.querySelector('.panel .status').textContent), pattern.source, { timeout });
 const steps = async page => {
   const found = (await status(page)).match(/epoch (\d+) of \d+, step (\d+) of (\d+)/);
   return found ? (found[1] - 1) * found[3] + Number(found[2]) : 0;
@@ -83,21 +83,21 @@ const steps = async page => {
 async function advances(page, timeout = 60_000) {
   const before = await steps(page);
   await page.waitForFunction(from => {
-    const found = document.querySelector('.lane .status').textContent.match(/epoch (\d+) of \d+, step (\d+) of (\d+)/);
+    const found = document.querySelector('.panel .status').textContent.match(/epoch (\d+) of \d+, step (\d+) of (\d+)/);
     return found && (found[1] - 1) * found[3] + Number(found[2]) > from;
   }, before, { timeout });
 }
 /** Presses Play; the first step that the new worker shows, which is that of the snapshot. */
 async function continues(page, timeout = 60_000) {
   await page.evaluate(() => {
-    document.querySelector('.lane .status').textContent = '';
+    document.querySelector('.panel .status').textContent = '';
     document.getElementById('play').click();
   });
   await says(page, /step/, timeout);
   return steps(page);
 }
 async function saved(page, name) {
-  const [download] = await Promise.all([page.waitForEvent('download'), lane(page).locator(`[data-save=${name}]`).click()]);
+  const [download] = await Promise.all([page.waitForEvent('download'), panel(page).locator(`[data-save=${name}]`).click()]);
   return download.path();
 }
 const events = file => readFileSync(file, 'utf8').trim().split('\n').map(line => JSON.parse(line));
@@ -130,7 +130,7 @@ async function equalsNative(device, method, settings, timeout) {
   const reference = native(method, settings);
   const page = await open(address(method, 'none', device, settings));
   await isLive(page);
-  const badge = await lane(page).locator('.badge').textContent();
+  const badge = await panel(page).locator('.badge').textContent();
   assert.match(badge, device === 'cpu' ? /CPU/ : /WebGPU/);
   await says(page, /finished/, timeout);
   const found = events(await saved(page, 'events'));
@@ -181,8 +181,8 @@ function sharpness(found, reference) {
   const norm = Math.max(...wanted.map(Math.abs));
   return Math.max(...ours.map((value, index) => Math.abs(value - wanted[index]))) / norm;
 }
-const measure = (page, what, index = 0) => lane(page, index).locator(`[data-measure=${what}]`);
-const figure = (page, what, index = 0) => lane(page, index).locator(`[data-figure=${what}]`);
+const measure = (page, what, index = 0) => panel(page, index).locator(`[data-measure=${what}]`);
+const figure = (page, what, index = 0) => panel(page, index).locator(`[data-figure=${what}]`);
 /** How many points of a landscape the button tells of. */
 const points = async page => Number((await measure(page, 'landscape').textContent()).match(/\((\d+) of/)?.[1] ?? 0);
 const fills = (page, least, timeout = 60_000) => page.waitForFunction(from => {
@@ -199,6 +199,10 @@ const cancels = page => page.evaluate(() => {
     look();
   });
 });
+
+/** The rows of a catalogue, as the command line lists them. */
+const catalogue = name => JSON.parse(execFileSync(given.sdarts, ['list', name, '--json']));
+const names = rows => rows.map(({ name }) => name);
 
 const seconds = all => all.filter(event => event.type === 'epoch_finished').reduce((sum, event) => sum + event.seconds, 0);
 
@@ -217,6 +221,48 @@ const tests = {
   'ten steps on the CPU give the numbers of the native search': () => allEqualNative('cpu', TINY),
 
   'ten steps on WebGPU give the numbers of the native search': () => allEqualNative('wgpu', TINIER),
+
+  'the form offers the catalogues, and the comparisons are of them': async () => {
+    const page = await open(address('sdarts-adv', 'none', 'cpu', { 'search.space': 's3' }));
+    // What the link says is there at once, the rest when the program behind the page is.
+    for (const [name, value] of [['left', 'sdarts-adv'], ['right', 'none'], ['search.space', 's3'], ['device', 'cpu']]) {
+      assert.equal(await page.inputValue(`[name="${name}"]`), value);
+    }
+    await isLive(page);
+    const options = name => page.locator(`[name="${name}"] option`).evaluateAll(all => all.map(option => option.value));
+    const methods = names(catalogue('methods'));
+    assert.deepEqual(await options('left'), methods);
+    assert.deepEqual(await options('right'), [...methods, 'none']);
+    assert.deepEqual(await options('search.space'), names(catalogue('spaces')));
+    assert.equal(await page.inputValue('[name="search.space"]'), 's3');
+    const figures = panel(page).locator('.figure');
+    assert.deepEqual(await figures.evaluateAll(all => all.map(figure => figure.dataset.figure)),
+      ['mixture', 'perturbation', 'parameter-free', 'probabilities', 'steps', 'accuracy', 'epsilon', 'hessian', 'landscape', 'cell']);
+    for (const pair of ['collapse', 'random', 'adversarial']) {
+      await page.click(`[data-pair=${pair}]`);
+      await page.locator(`[data-pair=${pair}][aria-pressed=true]`).waitFor();
+      const chosen = [await page.inputValue('[name=left]'), await page.inputValue('[name=right]')];
+      assert.ok(chosen.every(name => [...methods, 'none'].includes(name)), `${pair}: ${chosen}`);
+    }
+    return page;
+  },
+
+  'every method of the catalogue can be named in a link and chosen': async () => {
+    await (await equalsNative('cpu', 'darts-es', { ...TINY, 'hessian.every': 1 }, 300_000)).context().close();
+    const page = await open(address('darts-hessian', 'none', 'cpu'));
+    await isLive(page);
+    await advances(page);
+    assert.equal(await panel(page).locator('h2').textContent(), 'DARTS-HESSIAN');
+    await page.click('summary:has-text("Settings")');
+    for (const { name } of catalogue('methods')) {
+      await page.selectOption('[name=left]', name);
+      await page.click('button:has-text("Search with these")');
+      await page.waitForURL(new RegExp(`left=${name}&`));
+      await panel(page).locator(`h2:text-is("${name.toUpperCase()}")`).waitFor();
+      await advances(page);
+    }
+    return page;
+  },
 
   'measuring on WebGPU gives the numbers of the native search': async () => {
     const settings = { ...TINIER, 'search.epochs': 1, 'data.train_images': 16 };
@@ -311,12 +357,12 @@ const tests = {
     assert.ok(await steps(page) > paused);
     await page.getByRole('button', { name: 'Adversarial', exact: true }).click();
     await advances(page);
-    assert.equal(await lane(page, 1).locator('h2').textContent(), 'SDARTS-ADV');
+    assert.equal(await panel(page, 1).locator('h2').textContent(), 'SDARTS-ADV');
     await page.selectOption('#speed', 'parts');
-    await page.locator('.lane').nth(1).locator('[data-figure=perturbation] .picture[data-shown="4"]').waitFor({ timeout: 60_000 });
+    await page.locator('.panel').nth(1).locator('[data-figure=perturbation] .picture[data-shown="4"]').waitFor({ timeout: 60_000 });
     await page.selectOption('#speed', '0');
-    await lane(page).locator('[data-figure=cell] .as-table').click();
-    await lane(page).locator('[data-figure=cell] td').nth(20).waitFor();
+    await panel(page).locator('[data-figure=mixture] .as-table').click();
+    await panel(page).locator('[data-figure=mixture] td').nth(20).waitFor();
     await page.click('summary:has-text("Settings")');
     await page.fill('[name=seed]', '5');
     await page.click('button:has-text("Search with these")');
@@ -345,7 +391,7 @@ const tests = {
     await page.keyboard.press('3');
     assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Run into it');
     await page.keyboard.press('Enter');
-    await lane(page, 1).waitFor({ state: 'hidden' });
+    await panel(page, 1).waitFor({ state: 'hidden' });
     await advances(page);
     await page.keyboard.press('Escape');
     await page.locator('#play:has-text("Play")').waitFor();
@@ -366,7 +412,7 @@ const tests = {
       await advances(page);
       await page.click('#play');
       await page.click('summary:has-text("Settings")');
-      await page.getByRole('button', { name: /Measure all lanes now/ }).click();
+      await page.getByRole('button', { name: /Measure all searches now/ }).click();
       await page.waitForFunction(() => document.querySelectorAll('[data-figure=landscape] svg').length === 2);
       await page.waitForTimeout(300);
       // The page's own policy forbids axe as a script element; evaluate is outside of it.
@@ -383,7 +429,7 @@ const tests = {
     const page = await open(address('darts', 'sdarts-rs', 'cpu'));
     await isLive(page);
     await advances(page);
-    await page.getByRole('button', { name: /Measure all lanes now/ }).click();
+    await page.getByRole('button', { name: /Measure all searches now/ }).click();
     await browser.startTracing(page, { categories: ['toplevel'] });
     await page.waitForTimeout(8000);
     const { traceEvents } = JSON.parse(String(await browser.stopTracing()));
@@ -447,7 +493,7 @@ const tests = {
     const at = await continues(page, 300_000);
     assert.ok(at > 0, 'it did not start again');
     await advances(page, 300_000);
-    assert.match(await lane(page).locator('.badge').textContent(), /WebGPU/);
+    assert.match(await panel(page).locator('.badge').textContent(), /WebGPU/);
     console.log(`   a new device went on from step ${at} to ${await steps(page)}`);
     await page.click('summary:has-text("Settings")');
     await page.selectOption('[name=device]', 'cpu');
@@ -482,7 +528,7 @@ const tests = {
 
   'a broken link and a broken file are messages, and the page works': async () => {
     const page = await open('#left=dart&right=none');
-    await page.locator('#message:has-text("unknown method")').waitFor({ timeout: 60_000 });
+    await page.locator('#message:has-text("no search method `dart`; there are: darts,")').waitFor({ timeout: 60_000 });
     await isLive(page);
     const file = join(mkdtempSync(join(tmpdir(), 'broken-')), 'events.jsonl');
     writeFileSync(file, '{"type":"started"\nnonsense\n');
@@ -508,7 +554,7 @@ const tests = {
     const page = await open(address('darts', 'none', 'cpu'));
     await isLive(page);
     await page.setInputFiles('#open-folder', folder);
-    await lane(page).locator('.badge:has-text("80 images of 2 classes of yours")').waitFor();
+    await panel(page).locator('.badge:has-text("80 images of 2 classes of yours")').waitFor();
     await advances(page);
     await page.evaluate(hash => { location.hash = hash; }, address('darts', 'none', 'cpu', { seed: 1 }));
     await page.locator('.badge:has-text("live on the CPU (as set)"):not(:has-text("yours"))').first().waitFor();
@@ -526,7 +572,7 @@ const tests = {
     await isLive(page);
     await page.setInputFiles('#open-events', out);
     await says(page, /finished/);
-    assert.match(await lane(page).locator('.badge').textContent(), /events.jsonl/);
+    assert.match(await panel(page).locator('.badge').textContent(), /events.jsonl/);
     await page.click('#restart');
     await advances(page);
     return page;
@@ -538,7 +584,7 @@ const tests = {
     for (const [name, options] of [['light', {}], ['dark', { colorScheme: 'dark' }], ['phone', { viewport: { width: 390, height: 844 } }]]) {
       const page = await open(address('darts', 'sdarts-rs', 'cpu', { 'search.epochs': 10 }), options);
       await isLive(page);
-      await page.locator('#lanes .status:has-text("epoch 5")').first().waitFor({ timeout: 120_000 });
+      await page.locator('#panels .status:has-text("epoch 5")').first().waitFor({ timeout: 120_000 });
       await page.click('#play');
       await page.screenshot({ path: join(given.screenshots, `${name}.png`) });
       await page.context().close();

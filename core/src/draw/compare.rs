@@ -11,6 +11,7 @@ use serde::Serialize;
 pub use self::landscapes::{RunFlatness, comparable, flatness, flatness_csv, landscapes};
 pub use self::tables::{differences_csv, summaries_csv};
 use super::chart::{Axis, Chart, Series, Unit};
+use super::figures::{self, Compare, Curve, Figure, Scene};
 use super::history::History;
 use crate::config::layers::settings;
 use crate::config::{Config, Order, Setting};
@@ -170,6 +171,16 @@ pub fn best(group: &Group, runs: &[Run]) -> Option<usize> {
     known.max_by(|one, other| one.1.total_cmp(&other.1)).map(|(run, _)| run)
 }
 
+/// What there is to draw of every run; the landscapes have one frame.
+pub fn scenes(runs: &[Run]) -> Vec<Scene<'_>> {
+    let mut scenes: Vec<Scene> = runs.iter().map(|run| Scene::of(&run.history)).collect();
+    scenes.iter_mut().for_each(|scene| scene.beside_others = true);
+    for (run, view) in landscapes(runs) {
+        scenes[run].landscape = Some(view);
+    }
+    scenes
+}
+
 /// The last numbers of every group.
 pub fn summaries(groups: &[Group], runs: &[Run]) -> Vec<Summary> {
     groups.iter().map(|group| summary(group, runs)).collect()
@@ -219,33 +230,29 @@ fn paper_name(config: &Config) -> &str {
     }
 }
 
-/// A chart of [`charts`] and the name of its files.
-#[derive(Clone, Debug)]
-pub struct Figure {
-    /// E.g. `accuracy`.
-    pub name: &'static str,
+/// What the runs measured of one figure, and its chart.
+pub struct Curves {
+    /// The figure.
+    pub figure: &'static Figure,
     /// The picture.
     pub chart: Chart,
 }
 
-/// One chart for each thing that the runs measured, a line for every group.
-pub fn charts(groups: &[Group], runs: &[Run]) -> Vec<Figure> {
-    let all = [
-        ("accuracy", "Validation accuracy of the supernet", "accuracy", Unit::Percent),
-        ("anytime", "Anytime test accuracy of the derived cell", "test accuracy", Unit::Percent),
-        ("hessian", "Spectral norm of the Hessian", "max |λ|", Unit::Number),
-        ("parameter-free", "Parameter-free operations", "share", Unit::Percent),
-    ];
-    let figure = |(name, title, label, unit)| {
-        let line = |group: &Group| band(group, runs, name);
-        let series: Vec<Series> = groups.iter().map(line).collect();
-        let measured = series.iter().any(|series| !series.points.is_empty());
-        measured.then(|| Figure { name, chart: chart(title, Axis::new(label, unit), series) })
+/// One chart for each thing that the runs measured, a line for every group; by name.
+pub fn charts(groups: &[Group], runs: &[Run]) -> Vec<Curves> {
+    let curves = |figure: &'static Figure| {
+        let Some(Compare::Curve(curve)) = figure.compare else { return None };
+        let series: Vec<Series> = groups.iter().map(|group| band(group, runs, &curve)).collect();
+        let is_measured = series.iter().any(|series| !series.points.is_empty());
+        is_measured.then(|| Curves { figure, chart: chart(&curve, series) })
     };
-    all.into_iter().filter_map(figure).collect()
+    let mut charts: Vec<Curves> = figures::ALL.iter().filter_map(curves).collect();
+    charts.sort_by_key(|curves| curves.figure.name);
+    charts
 }
 
-fn chart(title: &str, y: Axis, series: Vec<Series>) -> Chart {
+fn chart(curve: &Curve, series: Vec<Series>) -> Chart {
+    let Curve { title, label, unit, .. } = *curve;
     Chart {
         title: title.to_owned(),
         description: format!(
@@ -254,31 +261,15 @@ fn chart(title: &str, y: Axis, series: Vec<Series>) -> Chart {
              ended earlier, the mean is over those that go on."
         ),
         x: Axis::new("epochs trained", Unit::Count),
-        y,
+        y: Axis::new(label, unit),
         series,
         marks: Vec::new(),
     }
 }
 
-/// What a run measured: (epochs trained, value).
-fn measured(history: &History, figure: &str) -> Vec<(f64, f64)> {
-    let at = |epoch: usize, value: f64| (epoch as f64 + 1.0, value);
-    let epochs = history.epochs.iter();
-    match figure {
-        "accuracy" => epochs.map(|it| at(it.epoch, it.valid_accuracy)).collect(),
-        "anytime" => {
-            history.anytime.iter().map(|it| at(it.epoch, it.test_accuracy / 100.0)).collect()
-        }
-        "hessian" => history.hessians.iter().map(|it| at(it.epoch, it.spectral_norm())).collect(),
-        _ => epochs
-            .filter_map(|it| Some(at(it.epoch, f64::from(*it.parameter_free.first()?))))
-            .collect(),
-    }
-}
-
-fn band(group: &Group, runs: &[Run], figure: &str) -> Series {
+fn band(group: &Group, runs: &[Run], curve: &Curve) -> Series {
     let curves: Vec<Vec<(f64, f64)>> =
-        group.runs.iter().map(|&run| measured(&runs[run].history, figure)).collect();
+        group.runs.iter().map(|&run| (curve.points)(&runs[run].history)).collect();
     let mut places: Vec<f64> = curves.iter().flatten().map(|point| point.0).collect();
     places.sort_by(f64::total_cmp);
     places.dedup();

@@ -1,145 +1,261 @@
-//! The charts of a run: which numbers of its history belong together.
+//! The catalogue of figures: what there is to see of a search. The report, the comparison and the
+//! page go through it; a figure that gets a row here is in all of them.
 
+mod cells;
+mod course;
+mod landscape;
 mod measures;
+mod picture;
 
+pub use self::course::{
+    STEP_POINTS, accuracy, epsilon, learning_rate, loss, parameter_free, steps,
+};
 pub use self::measures::{anytime, hessian, shape};
+pub use self::picture::{Picture, Pictures, Scene};
 
-use super::chart::{Axis, Chart, Mark, Series, Unit};
+use super::chart::{Chart, Unit};
 use super::history::History;
-use crate::event::EpochFinished;
 
-/// Most points of [`steps`]: more cannot be told apart at the width of a page.
-pub const STEP_POINTS: usize = 300;
-
-/// Accuracy of the supernet on both halves of the training set, epoch by epoch.
-pub fn accuracy(history: &History) -> Chart {
-    let lines = [
-        ("training", value(|epoch| epoch.train_accuracy)),
-        ("validation", value(|epoch| epoch.valid_accuracy)),
-    ];
-    let about = "Share of right answers of the supernet in every epoch: on the training batches, \
-                 where the architecture is perturbed, and on the validation half, where it is not.";
-    chart(history, "Accuracy of the supernet", about, Axis::new("accuracy", Unit::Percent), lines)
+/// A row of the catalogue.
+pub struct Figure {
+    /// Its name in messages and the stem of its files.
+    pub name: &'static str,
+    /// What it shows, in a few words.
+    pub title: &'static str,
+    /// What there is to see of a search.
+    pub pictures: for<'a> fn(Scene<'a>) -> Pictures<'a>,
+    /// Where it stands in a report, in the order of the catalogue.
+    pub report: Option<Section>,
+    /// How the page shows its first picture.
+    pub page: Option<OnPage>,
+    /// How it compares several runs.
+    pub compare: Option<Compare>,
 }
 
-/// Loss of the supernet on both halves of the training set, epoch by epoch.
-pub fn loss(history: &History) -> Chart {
-    let lines = [
-        ("training", value(|epoch| epoch.train_loss)),
-        ("validation", value(|epoch| epoch.valid_loss)),
-    ];
-    let about = "Cross-entropy of the supernet in every epoch: on the training batches, where the \
-                 architecture is perturbed, and on the validation half, where it is not.";
-    chart(history, "Loss of the supernet", about, Axis::new("loss", Unit::Number), lines)
+/// A section of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Section {
+    /// What was found.
+    Cells,
+    /// The course of the search.
+    Course,
+    /// The landscape around the architecture.
+    Landscape,
+    /// The architecture, edge by edge.
+    Edges,
 }
 
-/// Losses of the single steps; there is something to see before the first epoch has ended.
-pub fn steps(history: &History) -> Chart {
-    let means = history.step_means(STEP_POINTS);
-    let line = |name: &str, value: fn(&super::history::StepMean) -> f64| Series {
-        name: name.to_owned(),
-        points: means.iter().map(|mean| (mean.epoch, value(mean))).collect(),
-        band: Vec::new(),
-    };
-    let series = vec![
-        line("training batch", |mean| mean.train_loss),
-        line("validation batch", |mean| mean.valid_loss),
-    ];
-    let about = format!(
-        "Cross-entropy of the supernet on the batches of every step, from {} steps as {} means.",
-        history.steps.len(),
-        means.len()
-    );
-    Chart {
-        title: "Loss of every step".to_owned(),
-        description: about,
-        x: Axis::new("epochs trained", Unit::Number),
-        y: Axis::new("loss", Unit::Number),
-        series,
-        marks: Vec::new(),
-    }
+/// A figure on the page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OnPage {
+    /// Its place among the figures of the page.
+    pub place: u8,
+    /// Whether it is open at the start.
+    pub open: bool,
+    /// What the page says while there is nothing to see.
+    pub empty: &'static str,
 }
 
-/// Radius ε of the perturbation, epoch by epoch.
-pub fn epsilon(history: &History) -> Chart {
-    let about = "Radius of the ball that the perturbation of the architecture stays in.";
-    let lines = [("ε", value(|epoch| epoch.epsilon))];
-    chart(history, "Radius ε of the perturbation", about, Axis::new("ε", Unit::Number), lines)
+/// How a figure compares several runs.
+#[derive(Clone, Copy, Debug)]
+pub enum Compare {
+    /// All in one chart, a line for every group of runs.
+    Curve(Curve),
+    /// The pictures of the best run of every group.
+    Best,
+    /// The pictures of every run, on one scale.
+    Every,
 }
 
-/// Learning rate of the weights, epoch by epoch.
-pub fn learning_rate(history: &History) -> Chart {
-    let about = "Learning rate of the weights of the supernet in every epoch.";
-    let lines = [("learning rate", value(|epoch| epoch.learning_rate))];
-    let axis = Axis::new("learning rate", Unit::Number);
-    chart(history, "Learning rate of the weights", about, axis, lines)
+/// A number that runs measure in the course of a search.
+#[derive(Clone, Copy, Debug)]
+pub struct Curve {
+    /// Title of the chart.
+    pub title: &'static str,
+    /// Its vertical axis.
+    pub label: &'static str,
+    /// Unit of that axis.
+    pub unit: Unit,
+    /// (epochs trained, value).
+    pub points: fn(&History) -> Vec<(f64, f64)>,
 }
 
-/// Share of parameter-free operations in the cells that would be derived, epoch by epoch, with the
-/// warnings of a collapse marked.
-pub fn parameter_free(history: &History) -> Chart {
-    let lines = (0..history.choices().len()).map(|index| Series {
-        name: history.cell(index).words(),
-        points: points(history, |epoch| {
-            epoch.parameter_free.get(index).map_or(f64::NAN, |&share| f64::from(share))
+/// All figures.
+pub static ALL: &[Figure] = &[
+    Figure {
+        name: "mixture",
+        title: "The cell, live",
+        pictures: |scene| cells::mixture(scene),
+        report: None,
+        page: Some(OnPage { place: 1, open: true, empty: "" }),
+        compare: None,
+    },
+    Figure {
+        name: "perturbation",
+        title: "The perturbation, in slow motion",
+        pictures: |scene| cells::perturbation(scene),
+        report: None,
+        page: Some(OnPage {
+            place: 2,
+            open: false,
+            empty: "Nothing yet: “Next part” goes through a step in its parts.",
         }),
-        band: Vec::new(),
-    });
-    let marks = history.warnings.iter().filter(|warning| warning.code == "collapse");
-    Chart {
-        title: "Parameter-free operations".to_owned(),
-        description:
-            "Share of operations without weights (skip connections, pooling, noise) among \
-                      those of the cells that would be derived after every epoch. Red marks: the \
-                      search warned that skip connections take over."
-                .to_owned(),
-        x: Axis::new("epochs trained", Unit::Count),
-        y: Axis { range: Some((0.0, 1.0)), ..Axis::new("share", Unit::Percent) },
-        series: lines.collect(),
-        marks: marks
-            .map(|warning| Mark {
-                x: trained(warning.epoch),
-                message: format!("epoch {}: {}", warning.epoch + 1, warning.message),
-            })
-            .collect(),
+        compare: None,
+    },
+    Figure {
+        name: "cell",
+        title: "The cell that would be derived",
+        pictures: |scene| cells::derived(scene),
+        report: Some(Section::Cells),
+        page: Some(OnPage { place: 10, open: false, empty: "" }),
+        compare: Some(Compare::Best),
+    },
+    Figure {
+        name: "anytime",
+        title: "Anytime test accuracy",
+        pictures: |scene| some(anytime(scene.history)),
+        report: Some(Section::Course),
+        page: None,
+        compare: Some(Compare::Curve(Curve {
+            title: "Anytime test accuracy of the derived cell",
+            label: "test accuracy",
+            unit: Unit::Percent,
+            points: measures::test_accuracies,
+        })),
+    },
+    Figure {
+        name: "accuracy",
+        title: "Accuracy",
+        pictures: |scene| one(accuracy(scene.history)),
+        report: Some(Section::Course),
+        page: Some(OnPage { place: 6, open: false, empty: "" }),
+        compare: Some(Compare::Curve(Curve {
+            title: "Validation accuracy of the supernet",
+            label: "accuracy",
+            unit: Unit::Percent,
+            points: course::valid_accuracies,
+        })),
+    },
+    Figure {
+        name: "loss",
+        title: "Loss of every epoch",
+        pictures: |scene| one(loss(scene.history)),
+        report: Some(Section::Course),
+        page: None,
+        compare: None,
+    },
+    Figure {
+        name: "parameter-free",
+        title: "Parameter-free operations",
+        pictures: |scene| one(parameter_free(scene.history)),
+        report: Some(Section::Course),
+        page: Some(OnPage { place: 3, open: true, empty: "" }),
+        compare: Some(Compare::Curve(Curve {
+            title: "Parameter-free operations",
+            label: "share",
+            unit: Unit::Percent,
+            points: course::parameter_free_shares,
+        })),
+    },
+    Figure {
+        name: "cell-statistics",
+        title: "Width and depth",
+        pictures: |scene| some(shape(scene.history)),
+        report: Some(Section::Course),
+        page: None,
+        compare: None,
+    },
+    Figure {
+        name: "hessian",
+        title: "Hessian norm",
+        pictures: |scene| some(hessian(scene.history)),
+        report: Some(Section::Course),
+        page: Some(OnPage {
+            place: 8,
+            open: false,
+            empty: "Not measured yet: “Measure the Hessian norm” does it once, the settings do it \
+                    every so many epochs.",
+        }),
+        compare: Some(Compare::Curve(Curve {
+            title: "Spectral norm of the Hessian",
+            label: "max |λ|",
+            unit: Unit::Number,
+            points: measures::spectral_norms,
+        })),
+    },
+    Figure {
+        name: "steps",
+        title: "Loss",
+        pictures: |scene| one(steps(scene.history)),
+        report: Some(Section::Course),
+        page: Some(OnPage { place: 5, open: false, empty: "" }),
+        compare: None,
+    },
+    Figure {
+        name: "epsilon",
+        title: "Radius ε",
+        pictures: |scene| one(epsilon(scene.history)),
+        report: Some(Section::Course),
+        page: Some(OnPage { place: 7, open: false, empty: "" }),
+        compare: None,
+    },
+    Figure {
+        name: "learning-rate",
+        title: "Learning rate",
+        pictures: |scene| one(learning_rate(scene.history)),
+        report: Some(Section::Course),
+        page: None,
+        compare: None,
+    },
+    Figure {
+        name: "landscape",
+        title: "Landscape around the architecture",
+        pictures: |scene| landscape::pictures(scene),
+        report: Some(Section::Landscape),
+        page: Some(OnPage {
+            place: 9,
+            open: false,
+            empty: "Not measured yet: “Measure the landscape” does it.",
+        }),
+        compare: Some(Compare::Every),
+    },
+    Figure {
+        name: "probabilities",
+        title: "Every edge over the epochs",
+        pictures: |scene| cells::probabilities(scene),
+        report: Some(Section::Edges),
+        page: Some(OnPage { place: 4, open: true, empty: "" }),
+        compare: None,
+    },
+];
+
+/// The figure of this name.
+pub fn find(name: &str) -> Option<&'static Figure> {
+    ALL.iter().find(|figure| figure.name == name)
+}
+
+/// The figures of the page, in their order.
+pub fn on_page() -> impl Iterator<Item = (&'static Figure, OnPage)> {
+    let mut figures: Vec<_> = ALL.iter().filter_map(|it| Some((it, it.page?))).collect();
+    figures.sort_by_key(|(_, page)| page.place);
+    figures.into_iter()
+}
+
+impl Figure {
+    /// The stem of a file of one of its pictures, or of their numbers: `cell-2-normal`. `number`
+    /// tells several searches apart.
+    pub fn stem(&self, number: Option<usize>, part: &str) -> String {
+        let number = number.map(|number| number.to_string());
+        let parts = [Some(self.name), number.as_deref(), Some(part)];
+        let parts: Vec<&str> = parts.into_iter().flatten().filter(|it| !it.is_empty()).collect();
+        parts.join("-")
     }
 }
 
-type Value = fn(&EpochFinished) -> f64;
-
-/// Gives a closure the one type that an array of lines needs.
-const fn value(value: Value) -> Value {
-    value
+fn one<'a>(chart: Chart) -> Pictures<'a> {
+    vec![Box::new(chart)]
 }
 
-/// A chart of numbers that every epoch has one of.
-fn chart<const N: usize>(
-    history: &History,
-    title: &str,
-    about: &str,
-    y: Axis,
-    lines: [(&str, Value); N],
-) -> Chart {
-    let series = lines.map(|(name, value)| Series {
-        name: name.to_owned(),
-        points: points(history, value),
-        band: Vec::new(),
-    });
-    Chart {
-        title: title.to_owned(),
-        description: about.to_owned(),
-        x: Axis::new("epochs trained", Unit::Count),
-        y,
-        series: series.into(),
-        marks: Vec::new(),
-    }
-}
-
-fn points(history: &History, value: impl Fn(&EpochFinished) -> f64) -> Vec<(f64, f64)> {
-    history.epochs.iter().map(|epoch| (trained(epoch.epoch), value(epoch))).collect()
-}
-
-/// Epochs trained when epoch `epoch` (from 0) has ended.
-fn trained(epoch: usize) -> f64 {
-    epoch as f64 + 1.0
+fn some<'a>(chart: Option<Chart>) -> Pictures<'a> {
+    chart.into_iter().flat_map(one).collect()
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{Entry, MeasureError, Observed, Observer, Subject};
 use crate::arrays::Later;
 use crate::cell::{Cell, Choice, Rows};
-use crate::event::{Event, Warning};
+use crate::event::{Event, Warning, WarningCode};
 
 /// Its row of the catalogue.
 pub static ENTRY: Entry = Entry {
@@ -68,7 +68,7 @@ impl Observer for Alarm {
             self.announced =
                 watched.is_some_and(has_happened) && (self.announced || news.is_some());
             let epoch = subject.epoch();
-            let warning = |message| Warning { epoch, code: "collapse".to_owned(), message };
+            let warning = |message| Warning { epoch, code: WarningCode::Collapse, message };
             Ok(news.map(|message| Event::Warning(warning(message))).into())
         })
     }

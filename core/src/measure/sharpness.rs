@@ -7,7 +7,7 @@ use super::early_stop::{Measured, Verdict, Watch};
 use super::{Entry, MeasureError, Observed, Observer, Setup, Stop, Subject};
 use crate::arrays::Later;
 use crate::config::EarlyStop;
-use crate::event::{self, Event, Warning};
+use crate::event::{self, Event, Warning, WarningCode};
 use crate::method::Extra;
 
 /// Its row of the catalogue.
@@ -105,5 +105,5 @@ fn warning(verdict: &Verdict, simulate: bool) -> Event {
     };
     let message =
         format!("the largest eigenvalue of the Hessian has grown by {growth:.2}: {outcome}");
-    Event::Warning(Warning { epoch: stopped_after, code: "early_stop".to_owned(), message })
+    Event::Warning(Warning { epoch: stopped_after, code: WarningCode::EarlyStop, message })
 }

@@ -1,12 +1,12 @@
 //! `sdarts compare RUN RUN…`.
 
 use serde_json::json;
+use smoothdarts::draw::table::Table;
 
 use crate::cli::CompareArgs;
 use crate::compare::Comparison;
 use crate::exit::Exit;
 use crate::output;
-use crate::report::figure::Table;
 
 /// Writes compare.html with its figures and prints the summary.
 ///

@@ -17,6 +17,9 @@ use image::{DynamicImage, GrayImage, ImageReader, RgbImage};
 use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 use smoothdarts::data::{DataError, Dataset, Images};
 
+/// `data.name` of a folder of images by class; see [`folder`].
+pub const FOLDER: &str = "folder";
+
 /// Ends of file names that mean an image, in lower case.
 const EXTENSIONS: [&str; 4] = ["png", "jpg", "jpeg", "webp"];
 
@@ -69,7 +72,7 @@ pub fn open(dir: &Path, image_size: usize) -> Result<Folder, DataError> {
     }
     let mut train = images(&files, image_size)?;
     let test = split_off(&mut train, train_count);
-    let name = dir.file_name().map_or(super::FOLDER.into(), |name| name.to_string_lossy());
+    let name = dir.file_name().map_or(FOLDER.into(), |name| name.to_string_lossy());
     let dataset = Dataset::measured(name.into_owned(), train, test, classes)?;
     Ok(Folder { dataset, skipped: (skipped.count > 0).then_some(skipped) })
 }

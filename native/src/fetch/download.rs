@@ -10,8 +10,8 @@ use smoothdarts::data::{DataError, RemoteFile};
 use ureq::http::{Response, StatusCode};
 use ureq::{Agent, Body};
 
+use super::disk::{BUFFER, cannot_write, sha256};
 use super::progress::Progress;
-use super::{BUFFER, cannot_write, sha256};
 
 /// Longest wait for a connection, an answer, or the next bytes.
 const PATIENCE: Duration = Duration::from_secs(60);

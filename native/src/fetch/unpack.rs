@@ -12,7 +12,7 @@ use flate2::read::GzDecoder;
 use smoothdarts::data::{DataError, RemoteFile};
 use tar::Archive;
 
-use super::{cannot_write, partial, rename};
+use super::disk::{cannot_write, partial, rename};
 
 /// Unpacks the members that the catalogue names into `folder`, and skips all others. The files get
 /// their names after the whole archive was read.

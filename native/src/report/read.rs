@@ -6,10 +6,27 @@ use std::path::Path;
 use anyhow::Context as _;
 use serde_json::Value;
 use smoothdarts::config::layers::settings;
+use smoothdarts::draw::csv;
 use smoothdarts::draw::history::History;
+use smoothdarts::measure::landscape::Landscape;
 
-use super::{ReportInput, landscape};
-use crate::events;
+use super::words::quoted;
+use crate::{events, output};
+
+/// Everything that a report is made of.
+#[derive(Clone, Debug, Default)]
+pub struct ReportInput {
+    /// What the search said.
+    pub history: History,
+    /// Every setting: `section.key`, value, origin of the value.
+    pub settings: Vec<(String, String, String)>,
+    /// What else made the result: versions, adapter, times.
+    pub facts: Vec<(String, String)>,
+    /// The validation landscape, where it was computed.
+    pub landscape: Option<Landscape>,
+    /// The run directory, as the user names it.
+    pub run: String,
+}
 
 /// Reads a run. Files that a young run does not have yet are no error.
 ///
@@ -25,17 +42,36 @@ pub(super) fn input(run: &Path) -> anyhow::Result<ReportInput> {
         settings,
         history,
         facts: facts(&run.join("manifest.json"))?,
-        landscape: landscape::read(run)?,
+        landscape: landscape(run)?,
         run: run.display().to_string(),
     })
 }
 
-pub(super) fn text(path: &Path) -> anyhow::Result<Option<String>> {
+fn text(path: &Path) -> anyhow::Result<Option<String>> {
     if !path.exists() {
         return Ok(None);
     }
     let text = std::fs::read_to_string(path);
     text.map(Some).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// Reads landscape.csv of a run; `None` where there is none. One that cannot be understood is left
+/// out with a warning: it can be measured again, and no report should fail for it.
+///
+/// # Errors
+/// If the file is there and cannot be read.
+pub(crate) fn landscape(run: &Path) -> anyhow::Result<Option<Landscape>> {
+    let file = run.join("landscape.csv");
+    let Some(text) = text(&file)? else { return Ok(None) };
+    let landscape = csv::read_landscape(&text);
+    if let Err(error) = &landscape {
+        output::note(&format!(
+            "warning: {} is left out, {error}; measure it again: sdarts landscape {}",
+            file.display(),
+            quoted(&run.display().to_string()),
+        ));
+    }
+    Ok(landscape.ok())
 }
 
 /// Every setting of the search, in the order of config.toml.

@@ -2,6 +2,7 @@
 
 use smoothdarts::config::Mode;
 use smoothdarts::draw::history::History;
+use smoothdarts::event::WarningCode;
 
 /// Share of parameter-free operations above which a normal cell needs a second look.
 const HALF: f32 = 0.5;
@@ -170,10 +171,11 @@ pub(super) fn warnings(history: &History) -> Vec<String> {
     let mut warnings: Vec<String> = history
         .warnings
         .iter()
-        .filter(|warning| warning.code != "collapse")
+        .filter(|warning| warning.code != WarningCode::Collapse)
         .map(|warning| format!("epoch {}: {}", warning.epoch + 1, warning.message))
         .collect();
-    let latest = history.warnings.iter().rev().find(|warning| warning.code == "collapse");
+    let latest =
+        history.warnings.iter().rev().find(|warning| warning.code == WarningCode::Collapse);
     warnings.extend(latest.map(|warning| {
         let message = &warning.message;
         format!("epoch {} ({alarms} such warnings): {message}", warning.epoch + 1)
@@ -183,7 +185,7 @@ pub(super) fn warnings(history: &History) -> Vec<String> {
 
 /// Epochs with a warning of a collapse.
 fn alarms(history: &History) -> Vec<usize> {
-    let collapse = history.warnings.iter().filter(|warning| warning.code == "collapse");
+    let collapse = history.warnings.iter().filter(|warning| warning.code == WarningCode::Collapse);
     collapse.map(|warning| warning.epoch).collect()
 }
 

@@ -1,11 +1,12 @@
-// The page: two lanes, one set of controls, and the address that repeats the run.
+// The page: two panels, one set of controls, and the address that repeats the run.
 
 import { show as showCards, CARDS } from './cards.js';
 import { Client, ignoreStopped } from './client.js';
 import { byClass } from './images.js';
-import { Lane } from './lane.js';
+import { Panel } from './panel.js';
 import * as link from './link.js';
 import { play as playRecorded } from './recorded.js';
+import { NONE, PAIRS } from './pairs.js';
 import { keep, kept, forget } from './store.js';
 
 const find = id => document.getElementById(id);
@@ -20,37 +21,37 @@ class Page {
 
   constructor() {
     const report = error => this.report(error);
-    this.lanes = [0, 1].map(() => new Lane(find('lanes'), report));
-    this.lanes.forEach(lane => {
-      lane.client.addEventListener('failed', ({ detail }) => this.#failed(lane, detail.message));
-      lane.client.addEventListener('finished', () => this.#buttons());
+    this.panels = [0, 1].map(() => new Panel(find('panels'), report));
+    this.panels.forEach(panel => {
+      panel.client.addEventListener('failed', ({ detail }) => this.#failed(panel, detail.message));
+      panel.client.addEventListener('finished', () => this.#buttons());
     });
-    find('lanes').addEventListener('epoch', () => {
-      find('live').textContent = this.#shown().map(lane => lane.summary).join(' ');
+    find('panels').addEventListener('epoch', () => {
+      find('live').textContent = this.#shown().map(panel => panel.summary).join(' ');
     });
-    find('lanes').addEventListener('measured', ({ detail }) => { find('live').textContent = detail; });
-    find('lanes').addEventListener('scale', () => this.#rescale());
+    find('panels').addEventListener('measured', ({ detail }) => { find('live').textContent = detail; });
+    find('panels').addEventListener('scale', () => this.#rescale());
     this.#bind();
     showCards(find('cards'), this);
   }
 
-  #shown() { return this.lanes.filter(lane => lane.visible); }
+  #shown() { return this.panels.filter(panel => panel.visible); }
   /** The chosen folder, if these searches are on it. */
   get #folder() { return this.state.settings['data.name'] === 'folder' ? this.images : null; }
-  get #playing() { return this.#shown().some(lane => lane.client.playing); }
+  get #playing() { return this.#shown().some(panel => panel.client.playing); }
 
   #bind() {
     const on = (id, act) => find(id).addEventListener('click', () => this.#try(act));
     on('play', () => this.toggle());
-    on('step', () => this.#each(lane => lane.client.step(false)));
+    on('step', () => this.#each(panel => panel.client.step(false)));
     on('part', () => this.part());
     on('stop', () => this.stop());
     on('restart', () => this.open(true));
     on('copy', () => navigator.clipboard.writeText(location.href));
     find('speed').addEventListener('change', () => this.#try(() => this.#playing && this.play()));
     find('form').addEventListener('submit', event => { event.preventDefault(); this.#try(() => this.#apply()); });
-    for (const button of document.querySelectorAll('[data-preset]')) {
-      button.addEventListener('click', () => this.#try(() => this.preset(...button.dataset.preset.split(' '))));
+    for (const button of document.querySelectorAll('[data-pair]')) {
+      button.addEventListener('click', () => this.#try(() => this.compare(button.dataset.pair)));
     }
     addEventListener('keydown', event => this.#key(event));
     addEventListener('hashchange', () => this.#try(() => this.load()));
@@ -92,9 +93,9 @@ class Page {
   #buttons() {
     for (const button of controls) button.disabled = !this.live || this.viewing && button.id !== 'restart';
     find('play').textContent = this.#playing ? 'Pause' : 'Play';
-    const chosen = `${this.state.left} ${this.state.right}`;
-    for (const button of document.querySelectorAll('[data-preset]')) {
-      button.setAttribute('aria-pressed', String(button.dataset.preset === chosen));
+    const chosen = String([this.state.left, this.state.right]);
+    for (const button of document.querySelectorAll('[data-pair]')) {
+      button.setAttribute('aria-pressed', String(String(PAIRS[button.dataset.pair]) === chosen));
     }
   }
 
@@ -119,44 +120,46 @@ class Page {
   }
 
   async play() {
-    await this.#each(lane => lane.status?.finished || lane.client.play(this.#how));
+    await this.#each(panel => panel.status?.finished || panel.client.play(this.#how));
   }
 
-  toggle() { return this.#playing ? this.#each(lane => lane.client.pause()) : this.play(); }
-  part() { return this.#try(() => this.#each(lane => lane.client.step(true))); }
+  toggle() { return this.#playing ? this.#each(panel => panel.client.pause()) : this.play(); }
+  part() { return this.#try(() => this.#each(panel => panel.client.step(true))); }
 
-  /** Measures all lanes, where they stand. */
+  /** Measures all panels, where they stand. */
   async measure() {
-    await this.#each(async lane => {
-      await lane.measure('hessian');
-      await lane.measure('landscape');
+    await this.#each(async panel => {
+      await panel.measure('hessian');
+      await panel.measure('landscape');
     });
   }
 
-  /** One scale of colours for the landscapes of all lanes. */
+  /** One scale of colours for the landscapes of all panels. */
   #rescale() {
-    const ranges = this.#shown().map(lane => lane.status?.landscape).filter(measured => measured?.points);
+    const ranges = this.#shown().map(panel => panel.status?.landscape).filter(measured => measured?.points);
     if (!ranges.length) return;
     const low = Math.min(...ranges.map(range => range.low));
     const high = Math.max(...ranges.map(range => range.high));
-    for (const lane of this.#shown()) lane.scale(low, high);
+    for (const panel of this.#shown()) panel.scale(low, high);
   }
 
   /** Ends the workers at once; Play goes on from their last snapshots. */
   stop() {
-    this.lanes.forEach(lane => lane.client.terminate());
+    this.panels.forEach(panel => panel.client.terminate());
     find('live').textContent = 'Stopped. Play goes on from the last snapshot.';
   }
 
-  preset(left, right, speed) {
+  /** Searches with the two methods of a pair. */
+  compare(pair, speed) {
     if (speed) find('speed').value = speed;
+    const [left, right] = PAIRS[pair];
     this.state = { ...this.state, left, right };
     return this.#try(() => this.open(true));
   }
 
-  /** Marks a figure in the last visible lane. */
+  /** Marks a figure in the last visible panel. */
   light(name) {
-    this.#shown().forEach(lane => lane.light(name));
+    this.#shown().forEach(panel => panel.light(name));
     const calm = matchMedia('(prefers-reduced-motion: reduce)').matches;
     this.#shown().at(-1).light(name).scrollIntoView({ block: 'center', behavior: calm ? 'auto' : 'smooth' });
   }
@@ -178,16 +181,36 @@ class Page {
   /** Shows the settings of a search in the form. */
   #fill(config) {
     const form = find('form');
-    for (const name of ['left', 'right', 'device']) form.elements[name].value = this.state[name];
+    this.#hold();
     for (const input of form.elements) {
       const [section, key] = (input.name ?? '').split('.');
       const value = key ? config[section]?.[key] : config[section];
-      if (input.name && value !== undefined && !link.DEFAULTS[input.name]) input.value = value;
+      if (input.name && value !== undefined && !link.DEFAULTS[input.name]) set(input, value);
     }
   }
 
-  #failed(lane, message) {
-    const at = lane.client.snapshot ? 'goes on from the last snapshot' : 'starts again';
+  /** Shows in the form what the link names, also before it is known what else there is. */
+  #hold() {
+    const { elements } = find('form');
+    for (const name of ['left', 'right', 'device']) set(elements[name], this.state[name]);
+    const space = this.state.settings['search.space'];
+    if (space !== undefined) set(elements['search.space'], space);
+  }
+
+  /** Takes over what the program behind the page offers. */
+  #offer({ methods, spaces, figures }) {
+    const { elements } = find('form');
+    const own = names => names.map(name => ({ name, help: '' }));
+    offer(elements.left, methods);
+    offer(elements.right, [...methods, ...own([NONE])]);
+    offer(elements['search.space'], spaces);
+    offer(elements.device, own(link.DEVICES));
+    this.#hold();
+    for (const panel of this.panels) panel.figures = figures;
+  }
+
+  #failed(panel, message) {
+    const at = panel.client.snapshot ? 'goes on from the last snapshot' : 'starts again';
     this.tell(`${message}. Play ${at}.`);
     this.#buttons();
   }
@@ -196,11 +219,12 @@ class Page {
   async load() {
     try {
       this.state = link.read(location.hash);
+      this.#hold();
       if (this.state.settings['data.name'] === 'folder' && !this.images) {
         throw new Error('This link searches on a folder of images, which is not part of it: choose the folder below');
       }
       const record = await kept().catch(() => null);
-      await this.open(false, record?.address === link.write(this.state) ? record.lanes : null);
+      await this.open(false, record?.address === link.write(this.state) ? record.searches ?? record.lanes : null); // lanes: of an earlier version
     } catch (problem) {
       this.state = { ...link.DEFAULTS, settings: {} };
       await this.open(false);
@@ -217,18 +241,19 @@ class Page {
     this.tell('');
     const { left, right, device } = this.state;
     await Promise.all([left, right].map(async (method, index) => {
-      const lane = this.lanes[index];
-      lane.visible = method !== 'none';
-      lane.client.terminate();
-      if (method === 'none') return;
+      const panel = this.panels[index];
+      panel.visible = method !== NONE;
+      panel.client.terminate();
+      if (method === NONE) return;
       const request = link.request(this.state, method);
-      const answer = await lane.client.open({ request, device, images: this.#folder }, saved?.[index]);
-      if (!saved) lane.clear();
-      lane.title = method;
+      const answer = await panel.client.open({ request, device, images: this.#folder }, saved?.[index]);
+      this.#offer(answer.catalogues);
+      if (!saved) panel.clear();
+      panel.title = answer.catalogues.methods.find(({ name }) => name === method)?.title ?? method;
       const where = answer.kind === 'webgpu' ? 'live on WebGPU' : `live on the CPU (${answer.why})`;
-      lane.badge = this.#folder ? `${where}, ${listed(this.#folder)} of yours` : where;
-      lane.saves = ['genotype', 'events', 'checkpoint'];
-      lane.measures = true;
+      panel.badge = this.#folder ? `${where}, ${listed(this.#folder)} of yours` : where;
+      panel.saves = ['genotype', 'events', 'checkpoint'];
+      panel.measures = true;
       if (index === 0) this.#fill(answer.config);
     }));
     this.live = true;
@@ -238,9 +263,9 @@ class Page {
   }
 
   #keep() {
-    if (!this.live || this.viewing || this.#folder || !this.lanes[0].client.snapshot) return;
-    const lanes = this.lanes.map(({ client }) => ({ snapshot: client.snapshot, lines: client.lines }));
-    keep({ address: link.write(this.state), lanes }).catch(() => {});
+    if (!this.live || this.viewing || this.#folder || !this.panels[0].client.snapshot) return;
+    const searches = this.panels.map(({ client }) => ({ snapshot: client.snapshot, lines: client.lines }));
+    keep({ address: link.write(this.state), searches }).catch(() => {});
   }
 
   /** Files from a drop or a dialog: events of a run, or a folder of images. */
@@ -254,7 +279,7 @@ class Page {
   }
 
   async #view(file) {
-    const [lane, other] = this.lanes;
+    const [panel, other] = this.panels;
     const text = await (file.file ?? file).text();
     // A file that cannot be read must not cost the searches that run.
     const probe = new Client();
@@ -265,16 +290,35 @@ class Page {
     } finally {
       probe.terminate();
     }
-    this.lanes.forEach(({ client }) => client.terminate());
-    lane.clear();
-    await lane.client.view(text);
+    this.panels.forEach(({ client }) => client.terminate());
+    panel.clear();
+    await panel.client.view(text);
     this.viewing = true;
     other.visible = false;
-    lane.badge = `recorded: ${file.name}`;
-    lane.saves = ['genotype', 'events'];
-    lane.measures = false;
+    panel.badge = `recorded: ${file.name}`;
+    panel.saves = ['genotype', 'events'];
+    panel.measures = false;
     this.tell('');
   }
+}
+
+/** Sets an input; a select that does not offer the value gets it. */
+function set(input, value) {
+  const known = input.options && [...input.options].some(option => option.value === String(value));
+  if (input.options && !known) input.add(new Option(value, value));
+  input.value = value;
+}
+
+/** Gives a select these options, in the place of those that it has; what is chosen stays chosen. */
+function offer(select, rows) {
+  const chosen = select.value;
+  if (String([...select.options].map(option => option.value)) === String(rows.map(({ name }) => name))) return;
+  select.replaceChildren(...rows.map(({ name, help }) => {
+    const option = new Option(name, name);
+    option.title = help;
+    return option;
+  }));
+  if (rows.some(({ name }) => name === chosen)) select.value = chosen;
 }
 
 const listed = ({ labelled, classes }) => `${labelled.length} images of ${classes.length} classes`;
@@ -295,8 +339,8 @@ async function walk(entry) {
 }
 
 const page = new Page();
-page.lanes.forEach(lane => { lane.badge = 'recorded run; the search is loading'; });
-playRecorded(page.lanes, () => page.live).catch(() => {});
+page.panels.forEach(panel => { panel.badge = 'recorded run; the search is loading'; });
+playRecorded(page.panels, () => page.live).catch(() => {});
 page.load().catch(error => {
   page.tell(`The search cannot run in this browser: ${error.message ?? error}. Below is a recorded run.`);
 });

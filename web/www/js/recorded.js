@@ -5,16 +5,18 @@ import { bytes } from './fetch.js';
 /** Time between two frames, in ms. */
 const FRAME = 250;
 
-/** Plays into the lanes until `until` says so. Under reduced motion only the last frame shows. */
-export async function play(lanes, until) {
+/** Plays into the panels until `until` says so. Under reduced motion only the last frame shows. */
+export async function play(panels, until) {
   const text = new TextDecoder().decode(await bytes(new URL('../recorded.json.gz', import.meta.url), true));
-  const tracks = JSON.parse(text);
+  const { figures, tracks } = JSON.parse(text);
+  if (until()) return;
+  for (const panel of panels) panel.figures = figures;
   const length = Math.max(...tracks.map(track => track.length));
   const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
   for (let frame = still ? length - 1 : 0; frame < length && !until(); frame++) {
-    lanes.forEach((lane, index) => {
+    panels.forEach((panel, index) => {
       const track = tracks[index];
-      if (lane.visible && track?.[frame]) lane.show(track[frame]);
+      if (panel.visible && track?.[frame]) panel.show(track[frame]);
     });
     await new Promise(done => setTimeout(done, FRAME));
   }

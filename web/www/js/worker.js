@@ -1,7 +1,9 @@
 // A worker owns one search, so that the page never waits for it.
 //
 // In: {id, type, …} with one answer each, {id, value} or {id, error}. Types:
-//   open      {request, device, images?, snapshot?, events?}  a search from its start or a snapshot
+//   open      {request, device, images?, snapshot?, events?}  a search from its start or a snapshot;
+//                             answers {config, catalogues, kind, why}: its settings, what the program
+//                             offers, the kind of device and why that
 //   view      {text}          the events of a search that ran elsewhere
 //   play      {delay, parts}  go on: at most one step (part of a step) every `delay` ms
 //   pause     {}              after the step under way
@@ -17,7 +19,7 @@
 // Out, unasked: {note: 'event', line} {note: 'part', part} {note: 'frame', frame}
 //   {note: 'snapshot', bytes, events} {note: 'finished'} {note: 'failed', message}
 
-import init, { Compute, Images, Search, Viewer, choices, resolve } from '../pkg/smoothdarts.js';
+import init, { Compute, Images, Search, Viewer, catalogues, resolve } from '../pkg/smoothdarts.js';
 import { bytes } from './fetch.js';
 import { decode } from './images.js';
 
@@ -89,7 +91,7 @@ async function open({ request, device, images, snapshot, events }) {
   search = Search.create(request, data, found.compute);
   if (snapshot) search.restore(new Uint8Array(snapshot), events);
   await frame();
-  return { config, choices: JSON.parse(choices()), kind: found.kind, why: found.why };
+  return { config, catalogues: JSON.parse(catalogues()), kind: found.kind, why: found.why };
 }
 
 async function own(files, size) {

@@ -1,14 +1,11 @@
 //! The charts of what is measured beside the search: the shape of the cell, sharpness, and a table
 //! of trained networks.
 
-use super::trained;
+use super::course::trained;
 use crate::cell::CellStatistics;
 use crate::draw::chart::{Axis, Chart, Mark, Series, Unit};
 use crate::draw::history::History;
-use crate::event::{Anytime, EpochFinished, Hessian, Warning};
-
-/// Code of the warning that marks where an early stop rule stopped, or would have.
-const EARLY_STOP: &str = "early_stop";
+use crate::event::{Anytime, EpochFinished, Hessian, Warning, WarningCode};
 
 /// Width and depth of the normal cell that would be derived after every epoch (§7.4 of the paper);
 /// `None` of a search whose cells have neither, as those of NAS-Bench-201.
@@ -51,7 +48,7 @@ pub fn hessian(history: &History) -> Option<Chart> {
         points: history.hessians.iter().map(|it| (trained(it.epoch), value(it))).collect(),
         band: Vec::new(),
     };
-    let stops = history.warnings.iter().filter(|warning| warning.code == EARLY_STOP);
+    let stops = history.warnings.iter().filter(|warning| warning.code == WarningCode::EarlyStop);
     (!history.hessians.is_empty()).then(|| Chart {
         title: "Sharpness of the validation loss".to_owned(),
         description: "Hessian of the validation loss with respect to α. Spectral norm: max |λ|, \
@@ -100,4 +97,14 @@ pub fn anytime(history: &History) -> Option<Chart> {
         ],
         marks: Vec::new(),
     })
+}
+
+/// The spectral norm of every Hessian: (epochs trained, max |λ|).
+pub(super) fn spectral_norms(history: &History) -> Vec<(f64, f64)> {
+    history.hessians.iter().map(|it| (trained(it.epoch), it.spectral_norm())).collect()
+}
+
+/// True test accuracy of the derived cell: (epochs trained, share).
+pub(super) fn test_accuracies(history: &History) -> Vec<(f64, f64)> {
+    history.anytime.iter().map(|it| (trained(it.epoch), it.test_accuracy / 100.0)).collect()
 }

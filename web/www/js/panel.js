@@ -3,29 +3,13 @@
 import { Client, ignoreStopped } from './client.js';
 import { draw, erase, tabulate } from './figures.js';
 
-const TITLES = { darts: 'DARTS', 'sdarts-rs': 'SDARTS-RS', 'sdarts-adv': 'SDARTS-ADV' };
-
-/** The figures in their order; those that are open at the start; what to say while they are empty. */
-const FIGURES = [
-  ['cell', 'The cell, live', true],
-  ['perturbation', 'The perturbation, in slow motion', false, 'Nothing yet: “Next part” goes through a step in its parts.'],
-  ['share', 'Parameter-free operations', true],
-  ['heatmap', 'Every edge over the epochs', true],
-  ['loss', 'Loss', false],
-  ['accuracy', 'Accuracy', false],
-  ['epsilon', 'Radius ε', false],
-  ['hessian', 'Hessian norm', false, 'Not measured yet: “Measure the Hessian norm” does it once, the settings do it every so many epochs.'],
-  ['landscape', 'Landscape around the architecture', false, 'Not measured yet: “Measure the landscape” does it.'],
-  ['derived', 'The cell that would be derived', false],
-];
-
 /** The landscape that a click measures: points a side, and validation images. On one core some 20 ms a point. */
 const LANDSCAPE = { grid: 11, images: 64 };
 
 /** Time between two stages of the slow motion, in ms. */
 const STAGE = 700;
 
-export class Lane {
+export class Panel {
   client = new Client();
   status = null;
   #figures = new Map();
@@ -36,9 +20,8 @@ export class Lane {
 
   constructor(parent, report) {
     this.report = report;
-    this.element = document.getElementById('lane').content.firstElementChild.cloneNode(true);
+    this.element = document.getElementById('panel').content.firstElementChild.cloneNode(true);
     parent.append(this.element);
-    this.#makeFigures();
     for (const button of this.element.querySelectorAll('[data-save]')) {
       button.addEventListener('click', () => this.#save(button.dataset.save).catch(report));
     }
@@ -52,24 +35,31 @@ export class Lane {
 
   #find(selector) { return this.element.querySelector(selector); }
 
-  #makeFigures() {
-    for (const [name, title, open, empty = ''] of FIGURES) {
-      const figure = document.getElementById('figure').content.firstElementChild.cloneNode(true);
-      figure.dataset.figure = name;
-      figure.open = open;
-      figure.querySelector('summary').textContent = title;
-      figure.querySelector('.picture').dataset.empty = empty;
-      const table = figure.querySelector('.table');
-      table.setAttribute('aria-label', title);
-      table.setAttribute('role', 'region');
-      figure.addEventListener('toggle', () => this.#want());
-      const button = figure.querySelector('.as-table');
-      button.setAttribute('aria-label', `${title} as a table`);
-      button.addEventListener('click', () => this.#toggleTable(name).catch(this.report));
-      this.#find('.figures').append(figure);
-      this.#figures.set(name, { element: figure, title, table, button, picture: figure.querySelector('.picture') });
-    }
+  /** The figures in their order: {name, title, open, empty} each. Those that are there stay as they are. */
+  set figures(list) {
+    const parent = this.#find('.figures');
+    const before = this.#figures;
+    if (String([...before.keys()]) === String(list.map(({ name }) => name))) return; // keeps the focus
+    this.#figures = new Map(list.map(row => [row.name, before.get(row.name) ?? this.#makeFigure(row)]));
+    parent.replaceChildren(...[...this.#figures.values()].map(({ element }) => element));
     this.#want();
+  }
+
+  #makeFigure({ name, title, open, empty }) {
+    const element = document.getElementById('figure').content.firstElementChild.cloneNode(true);
+    element.dataset.figure = name;
+    element.open = open;
+    element.querySelector('summary').textContent = title;
+    const picture = element.querySelector('.picture');
+    picture.dataset.empty = empty;
+    const table = element.querySelector('.table');
+    table.setAttribute('aria-label', title);
+    table.setAttribute('role', 'region');
+    element.addEventListener('toggle', () => this.#want());
+    const button = element.querySelector('.as-table');
+    button.setAttribute('aria-label', `${title} as a table`);
+    button.addEventListener('click', () => this.#toggleTable(name).catch(this.report));
+    return { element, title, table, button, picture };
   }
 
   #want() {
@@ -91,14 +81,15 @@ export class Lane {
 
   /** Opens the figure of this name and marks it for a while. */
   light(name) {
-    const { element } = this.#figures.get(name);
+    const { element } = this.#figures.get(name) ?? {};
+    if (!element) return this.element; // nothing is known of the figures yet
     element.open = true;
     element.classList.add('lit');
     setTimeout(() => element.classList.remove('lit'), 4000);
     return element;
   }
 
-  set title(method) { this.#find('h2').textContent = TITLES[method] ?? method; }
+  set title(text) { this.#find('h2').textContent = text; }
   set badge(text) { this.#find('.badge').textContent = text; }
   set visible(on) { this.element.hidden = !on; }
   get visible() { return !this.element.hidden; }
@@ -161,7 +152,7 @@ export class Lane {
     button.setAttribute('aria-busy', String(this.#measuring.has(what)));
   }
 
-  /** Colours of the landscape that compare with those of the other lane. */
+  /** Colours of the landscape that compare with those of the other panel. */
   scale(low, high) {
     if (String(this.#scale) === String([low, high])) return;
     this.#scale = [low, high];
@@ -169,7 +160,7 @@ export class Lane {
   }
 
   #say(text) {
-    const line = `${TITLES[this.status.method] ?? this.status.method}: ${text}.`;
+    const line = `${this.status.title}: ${text}.`;
     this.element.dispatchEvent(new CustomEvent('measured', { bubbles: true, detail: line }));
   }
 
@@ -202,7 +193,7 @@ export class Lane {
     if (!status.method) return;
     const before = this.status;
     this.status = status;
-    this.title = status.method;
+    this.title = status.title;
     const percent = value => `${Math.round(100 * value)} %`;
     const at = status.finished ? 'finished' :
       `epoch ${status.epoch + 1} of ${status.epochs}, step ${status.step} of ${status.steps_per_epoch}`;
@@ -212,7 +203,7 @@ export class Lane {
     this.#find('.status').textContent =
       `${at}${accuracy}${hessian}, ε ${status.epsilon.toFixed(3)}, space ${status.space}, ${status.parameters.toLocaleString('en')} weights`;
     this.#find('progress').value = status.parameter_free ?? 0;
-    this.#find('progress').setAttribute('aria-label', `${status.method}: share of parameter-free operations`);
+    this.#find('progress').setAttribute('aria-label', `${status.title}: share of parameter-free operations`);
     this.#find('.share-value').textContent = status.parameter_free === null ? '–' : percent(status.parameter_free);
     if (this.#measuring.has('landscape')) this.#name('landscape');
     if (status.landscape?.points !== before?.landscape?.points) {
@@ -223,7 +214,7 @@ export class Lane {
     this.element.classList.toggle('collapsed', collapsed);
     const alarm = this.#find('.alarm');
     alarm.hidden = !collapsed;
-    if (collapsed) alarm.textContent = `Collapse: ${skips} of ${genes} operations of the cell are skip connections. ${explain(status.method)}`;
+    if (collapsed) alarm.textContent = `Collapse: ${skips} of ${genes} operations of the cell are skip connections. ${explain(status.epsilon)}`;
     if (before && (status.epoch > before.epoch || status.finished && !before.finished)) {
       this.element.dispatchEvent(new CustomEvent('epoch', { bubbles: true }));
     }
@@ -232,15 +223,17 @@ export class Lane {
   /** One line for those who listen. */
   get summary() {
     if (!this.status?.method) return '';
-    const { method, epoch, epochs, parameter_free: free, valid_accuracy: accuracy, finished } = this.status;
+    const { title, epoch, epochs, parameter_free: free, valid_accuracy: accuracy, finished } = this.status;
     const percent = value => value === null ? 'unknown' : `${Math.round(100 * value)} %`;
-    return `${TITLES[method]}: ${finished ? 'finished' : `epoch ${epoch + 1} of ${epochs}`}, parameter-free ${percent(free)}, accuracy ${percent(accuracy)}.`;
+    return `${title}: ${finished ? 'finished' : `epoch ${epoch + 1} of ${epochs}`}, parameter-free ${percent(free)}, accuracy ${percent(accuracy)}.`;
   }
 
   /** Reveals the stages of a perturbation one after another. */
   async #part(part) {
     if (part.part !== 'perturb') return;
-    const { picture } = this.light('perturbation') && this.#figures.get('perturbation');
+    this.light('perturbation');
+    const picture = this.#figures.get('perturbation')?.picture;
+    if (!picture) return;
     const run = ++this.#stages;
     if (matchMedia('(prefers-reduced-motion: reduce)').matches) return;
     for (const stage of ['1', '2', '3', '4']) {
@@ -264,8 +257,8 @@ export class Lane {
   }
 }
 
-function explain(method) {
-  return method === 'darts'
+function explain(epsilon) {
+  return epsilon === 0
     ? 'Skip connections crowd out everything that has weights, and the derived network will be poor.'
     : 'Even the perturbation does not hold at this ε: a larger one may.';
 }

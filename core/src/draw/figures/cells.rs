@@ -1,0 +1,184 @@
+//! The figures of cells: while they are searched, perturbed, and as they would be derived.
+
+use std::fmt::Write as _;
+
+use super::picture::{Picture, Pictures, Scene};
+use crate::cell::{Cell, Choice, Output, Rows};
+use crate::draw::cell;
+use crate::draw::heatmap::{self, Scale};
+use crate::draw::history::History;
+use crate::draw::perturbation::{self, Perturbed};
+use crate::draw::table::Table;
+use crate::draw::{csv, mixture};
+
+/// The watched cell with all of its candidate operations.
+pub(super) fn mixture(scene: Scene) -> Pictures {
+    scene.mixture().into_iter().map(|it| Box::new(it) as Box<dyn Picture>).collect()
+}
+
+/// A choice with its p, and what would be derived of it.
+pub(super) struct Mixture<'a> {
+    pub choice: &'a Choice,
+    pub p: &'a Rows,
+    pub derived: Cell,
+}
+
+impl Picture for Mixture<'_> {
+    fn caption(&self) -> String {
+        "Every edge is a bundle of its candidate operations, as wide as their probabilities. Edges \
+         that would be kept are strong, the others pale."
+            .to_owned()
+    }
+
+    fn svg(&self) -> String {
+        mixture::draw(self.choice, self.p, &self.derived)
+    }
+
+    fn csv(&self) -> String {
+        let mut table = String::from("node,source,operation,p\n");
+        for (edge, row) in self.choice.rows.iter().zip(self.p) {
+            for (operation, p) in edge.options.iter().zip(row) {
+                let _ = writeln!(table, "{},{},{operation},{p}", edge.node, edge.source);
+            }
+        }
+        table
+    }
+}
+
+/// The perturbation of the watched cell.
+pub(super) fn perturbation(scene: Scene) -> Pictures {
+    let perturbed = scene.perturbed.filter(|it| !it.p.is_empty());
+    perturbed.into_iter().map(|it| Box::new(it) as Box<dyn Picture>).collect()
+}
+
+impl Picture for Perturbed<'_> {
+    fn caption(&self) -> String {
+        "The edge that the perturbation moved most: p, p + δ, and p̂ with its rows clipped to \
+         probability vectors."
+            .to_owned()
+    }
+
+    fn svg(&self) -> String {
+        perturbation::draw(self).unwrap_or_default()
+    }
+
+    fn csv(&self) -> String {
+        let mut table = String::from("node,source,operation,p,displaced,perturbed\n");
+        let rows = self.p.iter().zip(self.displaced).zip(self.perturbed);
+        for (edge, ((p, displaced), perturbed)) in self.choice.rows.iter().zip(rows) {
+            let values = p.iter().zip(displaced).zip(perturbed);
+            for (operation, ((p, displaced), perturbed)) in edge.options.iter().zip(values) {
+                let (node, source) = (edge.node, edge.source);
+                let _ = writeln!(table, "{node},{source},{operation},{p},{displaced},{perturbed}");
+            }
+        }
+        table
+    }
+}
+
+/// The cells that would be derived now, or that were.
+pub(super) fn derived(scene: Scene) -> Pictures {
+    let Some(genotype) = scene.history.genotype() else { return Vec::new() };
+    let picture = |(index, cell)| {
+        Box::new(Derived { cell, p: scene.history.latest(index) }) as Box<dyn Picture>
+    };
+    genotype.cells.iter().enumerate().map(picture).collect()
+}
+
+struct Derived<'a> {
+    cell: &'a Cell,
+    p: Option<(&'a Choice, &'a Rows)>,
+}
+
+impl Picture for Derived<'_> {
+    fn part(&self) -> &str {
+        // Where a space has one cell, the figure is called like it.
+        if self.cell.name == "cell" { "" } else { &self.cell.name }
+    }
+
+    fn subject(&self) -> String {
+        self.cell.words()
+    }
+
+    fn caption(&self) -> String {
+        let inputs = match self.cell.inputs.as_slice() {
+            [input] => format!("The {input} is the output of the block before"),
+            inputs => format!("{} are the outputs of the cells before", inputs.join(" and ")),
+        };
+        let output = match self.cell.output {
+            Output::Concatenation(_) => "",
+            Output::Last => "The last node is the output. ",
+        };
+        format!(
+            "{inputs}; every node adds what its edges bring. {output}Thicker: more probable. \
+             Dashed: without weights."
+        )
+    }
+
+    fn svg(&self) -> String {
+        cell::draw(self.cell, self.p)
+    }
+
+    fn csv(&self) -> String {
+        csv::cell(self.cell)
+    }
+
+    fn table(&self) -> Option<Table> {
+        Some(Table::of_cell(self.cell, self.p))
+    }
+}
+
+/// The probabilities of every edge over the epochs, for every architecture tensor.
+pub(super) fn probabilities(scene: Scene) -> Pictures {
+    let scale = if scene.beside_others { Scale::One } else { Scale::Fitted };
+    let history = scene.history;
+    let picture = |(index, choice)| {
+        Box::new(Probabilities { history, index, choice, scale }) as Box<dyn Picture>
+    };
+    history.choices().iter().enumerate().map(picture).collect()
+}
+
+struct Probabilities<'a> {
+    history: &'a History,
+    index: usize,
+    choice: &'a Choice,
+    scale: Scale,
+}
+
+impl Picture for Probabilities<'_> {
+    fn part(&self) -> &str {
+        &self.choice.name
+    }
+
+    fn subject(&self) -> String {
+        self.history.cell(self.index).words()
+    }
+
+    fn caption(&self) -> String {
+        let colours = match (self.scale, self.history.choices().len()) {
+            (Scale::One, _) => "0 to 1",
+            (Scale::Fitted, 1) => "the smallest p to the largest",
+            (Scale::Fitted, _) => "the smallest p of both cells to the largest",
+        };
+        format!(
+            "Softmax of α on every edge, epoch by epoch, before any perturbation. Names are \
+             node←source, counted as states: {}. The colours go from {colours}.",
+            self.history.cell(self.index).numbering(),
+        )
+    }
+
+    fn svg(&self) -> String {
+        heatmap::draw(self.history, &self.choice.name, self.scale).unwrap_or_default()
+    }
+
+    fn csv(&self) -> String {
+        csv::probabilities(self.history, &self.choice.name).unwrap_or_default()
+    }
+
+    /// The probabilities after the last epoch. All epochs together are for programs: 50 epochs of
+    /// 98 numbers.
+    fn table(&self) -> Option<Table> {
+        let (choice, rows) = self.history.latest(self.index)?;
+        Some(Table::of_probabilities(choice, rows))
+    }
+}

@@ -1,0 +1,154 @@
+//! The charts of the course of a search: what every epoch or every step has a number of.
+
+use crate::draw::chart::{Axis, Chart, Mark, Series, Unit};
+use crate::draw::history::History;
+use crate::event::{EpochFinished, WarningCode};
+
+/// Most points of [`steps`]: more cannot be told apart at the width of a page.
+pub const STEP_POINTS: usize = 300;
+
+/// Accuracy of the supernet on both halves of the training set, epoch by epoch.
+pub fn accuracy(history: &History) -> Chart {
+    let lines = [
+        ("training", value(|epoch| epoch.train_accuracy)),
+        ("validation", value(|epoch| epoch.valid_accuracy)),
+    ];
+    let about = "Share of right answers of the supernet in every epoch: on the training batches, \
+                 where the architecture is perturbed, and on the validation half, where it is not.";
+    chart(history, "Accuracy of the supernet", about, Axis::new("accuracy", Unit::Percent), lines)
+}
+
+/// Loss of the supernet on both halves of the training set, epoch by epoch.
+pub fn loss(history: &History) -> Chart {
+    let lines = [
+        ("training", value(|epoch| epoch.train_loss)),
+        ("validation", value(|epoch| epoch.valid_loss)),
+    ];
+    let about = "Cross-entropy of the supernet in every epoch: on the training batches, where the \
+                 architecture is perturbed, and on the validation half, where it is not.";
+    chart(history, "Loss of the supernet", about, Axis::new("loss", Unit::Number), lines)
+}
+
+/// Losses of the single steps; there is something to see before the first epoch has ended.
+pub fn steps(history: &History) -> Chart {
+    let means = history.step_means(STEP_POINTS);
+    let line = |name: &str, value: fn(&crate::draw::history::StepMean) -> f64| Series {
+        name: name.to_owned(),
+        points: means.iter().map(|mean| (mean.epoch, value(mean))).collect(),
+        band: Vec::new(),
+    };
+    let series = vec![
+        line("training batch", |mean| mean.train_loss),
+        line("validation batch", |mean| mean.valid_loss),
+    ];
+    let about = format!(
+        "Cross-entropy of the supernet on the batches of every step, from {} steps as {} means.",
+        history.steps.len(),
+        means.len()
+    );
+    Chart {
+        title: "Loss of every step".to_owned(),
+        description: about,
+        x: Axis::new("epochs trained", Unit::Number),
+        y: Axis::new("loss", Unit::Number),
+        series,
+        marks: Vec::new(),
+    }
+}
+
+/// Radius ε of the perturbation, epoch by epoch.
+pub fn epsilon(history: &History) -> Chart {
+    let about = "Radius of the ball that the perturbation of the architecture stays in.";
+    let lines = [("ε", value(|epoch| epoch.epsilon))];
+    chart(history, "Radius ε of the perturbation", about, Axis::new("ε", Unit::Number), lines)
+}
+
+/// Learning rate of the weights, epoch by epoch.
+pub fn learning_rate(history: &History) -> Chart {
+    let about = "Learning rate of the weights of the supernet in every epoch.";
+    let lines = [("learning rate", value(|epoch| epoch.learning_rate))];
+    let axis = Axis::new("learning rate", Unit::Number);
+    chart(history, "Learning rate of the weights", about, axis, lines)
+}
+
+/// Share of parameter-free operations in the cells that would be derived, epoch by epoch, with the
+/// warnings of a collapse marked.
+pub fn parameter_free(history: &History) -> Chart {
+    let lines = (0..history.choices().len()).map(|index| Series {
+        name: history.cell(index).words(),
+        points: points(history, |epoch| {
+            epoch.parameter_free.get(index).map_or(f64::NAN, |&share| f64::from(share))
+        }),
+        band: Vec::new(),
+    });
+    let marks = history.warnings.iter().filter(|warning| warning.code == WarningCode::Collapse);
+    Chart {
+        title: "Parameter-free operations".to_owned(),
+        description:
+            "Share of operations without weights (skip connections, pooling, noise) among \
+                      those of the cells that would be derived after every epoch. Red marks: the \
+                      search warned that skip connections take over."
+                .to_owned(),
+        x: Axis::new("epochs trained", Unit::Count),
+        y: Axis { range: Some((0.0, 1.0)), ..Axis::new("share", Unit::Percent) },
+        series: lines.collect(),
+        marks: marks
+            .map(|warning| Mark {
+                x: trained(warning.epoch),
+                message: format!("epoch {}: {}", warning.epoch + 1, warning.message),
+            })
+            .collect(),
+    }
+}
+
+type Value = fn(&EpochFinished) -> f64;
+
+/// Gives a closure the one type that an array of lines needs.
+const fn value(value: Value) -> Value {
+    value
+}
+
+/// A chart of numbers that every epoch has one of.
+fn chart<const N: usize>(
+    history: &History,
+    title: &str,
+    about: &str,
+    y: Axis,
+    lines: [(&str, Value); N],
+) -> Chart {
+    let series = lines.map(|(name, value)| Series {
+        name: name.to_owned(),
+        points: points(history, value),
+        band: Vec::new(),
+    });
+    Chart {
+        title: title.to_owned(),
+        description: about.to_owned(),
+        x: Axis::new("epochs trained", Unit::Count),
+        y,
+        series: series.into(),
+        marks: Vec::new(),
+    }
+}
+
+fn points(history: &History, value: impl Fn(&EpochFinished) -> f64) -> Vec<(f64, f64)> {
+    history.epochs.iter().map(|epoch| (trained(epoch.epoch), value(epoch))).collect()
+}
+
+/// Epochs trained when epoch `epoch` (from 0) has ended.
+pub(super) fn trained(epoch: usize) -> f64 {
+    epoch as f64 + 1.0
+}
+
+/// Validation accuracy of the supernet: (epochs trained, share).
+pub(super) fn valid_accuracies(history: &History) -> Vec<(f64, f64)> {
+    points(history, |epoch| epoch.valid_accuracy)
+}
+
+/// Share of parameter-free operations in the first cell: (epochs trained, share).
+pub(super) fn parameter_free_shares(history: &History) -> Vec<(f64, f64)> {
+    let share = |epoch: &EpochFinished| {
+        Some((trained(epoch.epoch), f64::from(*epoch.parameter_free.first()?)))
+    };
+    history.epochs.iter().filter_map(share).collect()
+}

@@ -1,0 +1,89 @@
+//! The numbers of a picture as a table for people.
+
+use super::chart::{Chart, Unit};
+use crate::cell::{Cell, Choice, Edge, Rows};
+
+/// Rows of texts under a header.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Table {
+    /// Names of the columns.
+    pub header: Vec<String>,
+    /// As many texts in every row.
+    pub rows: Vec<Vec<String>>,
+}
+
+/// Most rows of the table of a chart; the file has all.
+const ROWS: usize = 60;
+
+impl Table {
+    /// A row for every x, or for every k-th and the last one where there are many; a column for every line, and for its standard deviation where it has bands.
+    pub fn of_chart(chart: &Chart) -> Self {
+        let mut header = vec![chart.x.label.clone()];
+        let mut places: Vec<f64> = Vec::new();
+        for series in &chart.series {
+            header.push(series.name.clone());
+            if !series.band.is_empty() {
+                header.push("±".to_owned());
+            }
+            places.extend(series.points.iter().map(|point| point.0));
+        }
+        places.sort_by(f64::total_cmp);
+        places.dedup();
+        let row = |&x: &f64| {
+            let mut row = vec![rounded(x, chart.x.unit)];
+            for series in &chart.series {
+                let y = series.points.iter().find(|point| point.0 == x).map(|point| point.1);
+                row.push(y.map_or(String::new(), |y| rounded(y, chart.y.unit)));
+                if !series.band.is_empty() {
+                    let band = series.band.iter().find(|band| band.0 == x);
+                    let half = band.map(|(_, low, high)| (high - low) / 2.0);
+                    row.push(half.map_or(String::new(), |half| rounded(half, chart.y.unit)));
+                }
+            }
+            row
+        };
+        let stride = places.len().div_ceil(ROWS).max(1);
+        if stride > 1 {
+            header[0].push_str(&format!(" (1 of {stride} rows)"));
+        }
+        let mut rows: Vec<_> = places.iter().rev().step_by(stride).map(row).collect();
+        rows.reverse();
+        Self { header, rows }
+    }
+
+    /// The edges of a cell; with probabilities those too.
+    pub fn of_cell(cell: &Cell, p: Option<(&Choice, &Rows)>) -> Self {
+        let header = ["node", "reads", "operation", "p"].map(str::to_owned).to_vec();
+        let row = |(node, edge): (usize, &Edge)| {
+            let p = p.and_then(|(choice, rows)| choice.value(rows, node, edge));
+            let p = p.map_or(String::new(), |p| format!("{p:.3}"));
+            let operation = edge.operation.clone().unwrap_or_default();
+            vec![cell.label(node), cell.label(edge.source), operation, p]
+        };
+        Self { header, rows: cell.edges().map(row).collect() }
+    }
+
+    /// The probabilities after the last epoch, a row for every operation on every edge.
+    pub fn of_probabilities(choice: &Choice, rows: &Rows) -> Self {
+        let header = ["edge", "operation", "p after the last epoch"].map(str::to_owned).to_vec();
+        let edges = choice.rows.iter().zip(rows);
+        let cells = edges.flat_map(|(edge, row)| {
+            edge.options.iter().zip(row).map(move |(operation, p)| {
+                let name = format!("{}←{}", edge.node, edge.source);
+                vec![name, operation.clone(), format!("{p:.3}")]
+            })
+        });
+        Self { header, rows: cells.collect() }
+    }
+}
+
+fn rounded(value: f64, unit: Unit) -> String {
+    match unit {
+        Unit::Percent => format!("{:.2} %", 100.0 * value),
+        Unit::Count => format!("{value:.0}"),
+        Unit::Number if value != 0.0 && !(1e-3..1e5).contains(&value.abs()) => {
+            format!("{value:.3e}")
+        }
+        Unit::Number => format!("{value:.4}"),
+    }
+}

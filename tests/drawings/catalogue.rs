@@ -1,0 +1,70 @@
+//! The catalogue of figures: laws that hold for every row.
+
+use std::collections::BTreeSet;
+
+use smoothdarts::draw::figures::{ALL, Compare, Scene, find, on_page};
+use smoothdarts::draw::history::History;
+use smoothdarts::draw::landscape::{Frame, Quantity, View};
+use smoothdarts::draw::perturbation::Perturbed;
+
+use super::{landscapes, sound, story};
+
+#[test]
+fn every_figure_has_a_name_of_its_own_and_a_place() {
+    let names: BTreeSet<&str> = ALL.iter().map(|figure| figure.name).collect();
+    assert_eq!(names.len(), ALL.len());
+    for figure in ALL {
+        assert!(std::ptr::eq(find(figure.name).unwrap(), figure));
+        assert!(figure.report.is_some() || figure.page.is_some(), "{} is nowhere", figure.name);
+    }
+    let places: Vec<u8> = on_page().map(|(_, page)| page.place).collect();
+    assert!(places.windows(2).all(|pair| pair[0] < pair[1]), "one figure a place: {places:?}");
+}
+
+#[test]
+fn every_figure_of_a_whole_scene_has_pictures_words_and_numbers() {
+    let history = History::from_events(story::measured(6));
+    let hill = landscapes::hill(5);
+    let (frame, quantity) = (Frame::over([&hill], Quantity::Accuracy), Quantity::Accuracy);
+    let p = &history.epochs[5].probabilities[0];
+    let (choice, cell) = (&history.choices()[0], history.cell(0));
+    let scene = Scene {
+        perturbed: Some(Perturbed {
+            choice,
+            cell: &cell,
+            p,
+            displaced: p,
+            perturbed: &history.epochs[2].probabilities[0],
+            epsilon: 0.1,
+            losses: (1.0, 1.5),
+        }),
+        landscape: Some(View { landscape: &hill, name: "hill", quantity, frame }),
+        ..Scene::of(&history)
+    };
+    for figure in ALL {
+        let pictures = (figure.pictures)(scene);
+        assert!(!pictures.is_empty(), "{}", figure.name);
+        let files = pictures.iter().map(|picture| figure.stem(None, picture.part()));
+        assert_eq!(files.collect::<BTreeSet<_>>().len(), pictures.len(), "{}", figure.name);
+        for picture in pictures {
+            sound(&picture.svg());
+            assert!(picture.csv().lines().count() > 1, "{}", figure.name);
+            assert!(picture.caption().ends_with('.'), "{}: a sentence", figure.name);
+        }
+        if let Some(Compare::Curve(curve)) = figure.compare {
+            assert_eq!((curve.points)(&history).len(), 6, "{}", figure.name);
+        }
+    }
+}
+
+#[test]
+fn a_figure_without_anything_to_see_has_no_picture_or_one_that_says_so() {
+    let events = story::measured(2);
+    for end in 0..=events.len() {
+        let history = History::from_events(events[..end].iter().cloned());
+        for figure in ALL {
+            let pictures = (figure.pictures)(Scene::of(&history));
+            pictures.iter().for_each(|picture| drop(sound(&picture.svg())));
+        }
+    }
+}
