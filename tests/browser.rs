@@ -92,6 +92,19 @@ fn the_slow_motion_shows_a_perturbation_inside_its_ball() {
 }
 
 #[test]
+fn the_slow_motion_shows_a_perturbation_of_a_space_with_one_kind_of_cell() {
+    let mut config = tiny::config("nasbench201", "sdarts-adv");
+    config.search.cells = 5;
+    let mut session = session(&request(&config));
+    while !matches!(block_on(session.advance_part()).unwrap().unwrap(), Watched::Perturb { .. }) {}
+    let monitor = block_on(session.monitor()).unwrap();
+    let picture = monitor.draw("perturbation").unwrap();
+    assert!(picture.contains("data-stage=\"4\"") && picture.contains(" → node "), "{picture}");
+    assert!(!picture.contains("k−"), "it has no c(k−2)");
+    assert_eq!(monitor.table("perturbation").unwrap().lines().count(), 1 + 6 * 5);
+}
+
+#[test]
 fn a_session_goes_on_from_its_snapshot_with_its_events() {
     let mut first = session(&tiny_request("sdarts-rs"));
     let mut lines = String::new();

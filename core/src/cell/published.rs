@@ -10,7 +10,7 @@ pub struct Published {
     pub name: &'static str,
     /// The method, the space and the data that it was searched with.
     pub help: &'static str,
-    /// Genes of the normal cell, node by node: a code of [`CODES`] and the state that is read.
+    /// Genes of the normal cell, node by node: a code of `CODES` and the state that is read.
     pub normal: &'static str,
     /// Genes of the reduction cell.
     pub reduce: &'static str,
