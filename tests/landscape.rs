@@ -7,7 +7,7 @@ use smoothdarts::config::AlphaOptimiser;
 use smoothdarts::data::Part;
 use smoothdarts::event::Event;
 use smoothdarts::measure::landscape::{
-    Landscape, LandscapeError, Sample, Scan, Settings, Space, validation,
+    Coordinates, Landscape, LandscapeError, Sample, Scan, Settings, validation,
 };
 use smoothdarts::policy::softmax::Softmax;
 use smoothdarts::run::ImageSearch;
@@ -17,7 +17,7 @@ use crate::command::{Outcome, TINY, sdarts};
 use crate::devices;
 use crate::search::tiny;
 
-const SPACES: [Space; 2] = [Space::Logits, Space::Probabilities];
+const SPACES: [Coordinates; 2] = [Coordinates::Logits, Coordinates::Probabilities];
 
 /// A search of two epochs, its validation images, and what it said of them in the end.
 struct Searched {

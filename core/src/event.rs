@@ -24,7 +24,7 @@ pub enum Event {
     /// An epoch ended.
     EpochFinished(EpochFinished),
     /// How sharp the validation loss is around α: after an epoch, or within one on demand.
-    Hessian(Hessian),
+    Hessian(Eigenvalues),
     /// What a table of trained networks says of the cell that would be derived now.
     Anytime(Anytime),
     /// Something that the user should know, and that did not stop the search.
@@ -122,7 +122,7 @@ pub struct EpochFinished {
 
 /// Extreme eigenvalues of the Hessian of the validation loss with respect to raw α (spec §5).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Hessian {
+pub struct Eigenvalues {
     /// 0-based epoch of the last step before it.
     pub epoch: usize,
     /// Smallest eigenvalue.
@@ -133,7 +133,7 @@ pub struct Hessian {
     pub gradients: usize,
 }
 
-impl Hessian {
+impl Eigenvalues {
     /// The paper's measure: the spectral norm, max |λ|.
     pub fn spectral_norm(&self) -> f64 {
         self.smallest.abs().max(self.largest.abs())

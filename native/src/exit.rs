@@ -37,7 +37,7 @@ pub enum Exit {
 }
 
 /// One row of the table.
-pub struct Row {
+pub struct Code {
     /// The end.
     pub exit: Exit,
     /// Its code.
@@ -47,16 +47,16 @@ pub struct Row {
 }
 
 /// The table. 128 + signal number is what shells report for a signal.
-pub const TABLE: &[Row] = &[
-    Row { exit: Exit::Done, code: 0, help: "done" },
-    Row { exit: Exit::Failure, code: 1, help: "input/output or internal error" },
-    Row { exit: Exit::Usage, code: 2, help: "wrong flag, config or name" },
-    Row { exit: Exit::Data, code: 3, help: "data missing or corrupt" },
-    Row { exit: Exit::Device, code: 4, help: "device unavailable" },
-    Row { exit: Exit::Diverged, code: 5, help: "the search diverged (NaN or infinite loss)" },
-    Row { exit: Exit::Busy, code: 6, help: "another process uses the run directory" },
-    Row { exit: Exit::Interrupted, code: 130, help: "interrupted (SIGINT), checkpoint written" },
-    Row { exit: Exit::Terminated, code: 143, help: "terminated (SIGTERM), checkpoint written" },
+pub const TABLE: &[Code] = &[
+    Code { exit: Exit::Done, code: 0, help: "done" },
+    Code { exit: Exit::Failure, code: 1, help: "input/output or internal error" },
+    Code { exit: Exit::Usage, code: 2, help: "wrong flag, config or name" },
+    Code { exit: Exit::Data, code: 3, help: "data missing or corrupt" },
+    Code { exit: Exit::Device, code: 4, help: "device unavailable" },
+    Code { exit: Exit::Diverged, code: 5, help: "the search diverged (NaN or infinite loss)" },
+    Code { exit: Exit::Busy, code: 6, help: "another process uses the run directory" },
+    Code { exit: Exit::Interrupted, code: 130, help: "interrupted (SIGINT), checkpoint written" },
+    Code { exit: Exit::Terminated, code: 143, help: "terminated (SIGTERM), checkpoint written" },
 ];
 
 impl Exit {
@@ -94,7 +94,7 @@ impl From<Exit> for ExitCode {
 
 /// The table as the last paragraph of `--help`.
 pub fn help() -> String {
-    let row = |row: &Row| format!("\n  {:>3}  {}", row.code, row.help);
+    let row = |row: &Code| format!("\n  {:>3}  {}", row.code, row.help);
     format!("Exit codes:{}", TABLE.iter().map(row).collect::<String>())
 }
 

@@ -2,7 +2,7 @@
 
 use smoothdarts::draw::csv;
 use smoothdarts::draw::landscape::{Frame, Quantity, Range, View, contour, surface};
-use smoothdarts::measure::landscape::{Landscape, Sample, Settings, Space};
+use smoothdarts::measure::landscape::{Coordinates, Landscape, Sample, Settings};
 
 use super::{HOSTILE, sound};
 
@@ -123,7 +123,7 @@ fn a_landscape_of_half_the_range_takes_half_of_the_common_axes() {
 #[test]
 fn a_landscape_reads_back_from_its_file_to_the_last_bit() {
     let mut told = hill(5);
-    told.settings = Settings { space: Space::Probabilities, seed: 7, ..told.settings };
+    told.settings = Settings { space: Coordinates::Probabilities, seed: 7, ..told.settings };
     (told.samples[3].accuracy, told.samples[4].loss) = (f64::NAN, f64::INFINITY);
     let text = csv::landscape(&told);
     let read = csv::read_landscape(&text).unwrap();

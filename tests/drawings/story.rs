@@ -4,7 +4,7 @@ use smoothdarts::cell::codec::darts;
 use smoothdarts::cell::{Cell, Choice, ChoiceKind, Genotype, Row, Rows};
 use smoothdarts::config::Config;
 use smoothdarts::event::{
-    Anytime, EpochFinished, EpochStarted, Event, Finished, Hessian, Started, Step, Warning,
+    Anytime, Eigenvalues, EpochFinished, EpochStarted, Event, Finished, Started, Step, Warning,
     WarningCode,
 };
 
@@ -75,7 +75,7 @@ pub fn measured(epochs: usize) -> Vec<Event> {
         let Some(epoch) = ended else { continue };
         let at = epoch as f64 / epochs as f64;
         let largest = 0.1 + 0.6 * at * at;
-        measured.push(Event::Hessian(Hessian {
+        measured.push(Event::Hessian(Eigenvalues {
             epoch,
             smallest: -1.2 * largest,
             largest,

@@ -7,8 +7,8 @@ use rand_pcg::Pcg64;
 use smoothdarts::cell::Genotype;
 use smoothdarts::cell::codec::darts;
 use smoothdarts::config::EarlyStop;
-use smoothdarts::event::{Event, Hessian as Measurement, WarningCode};
-use smoothdarts::measure::early_stop::{Measured, Verdict, Watch};
+use smoothdarts::event::{Eigenvalues, Event, WarningCode};
+use smoothdarts::measure::early_stop::{Look, Verdict, Watch};
 use smoothdarts::measure::hessian::{Hessian, eigenvalues};
 use smoothdarts::rng::normal;
 
@@ -128,7 +128,7 @@ fn a_gradient_that_is_no_number_is_an_error_and_not_a_loop() {
 
 #[test]
 fn the_measures_of_the_paper_and_of_the_code_differ_by_sign_and_weight_decay() {
-    let measured = Measurement { epoch: 0, smallest: -0.5, largest: 0.2, gradients: 30 };
+    let measured = Eigenvalues { epoch: 0, smallest: -0.5, largest: 0.2, gradients: 30 };
     assert_eq!(measured.spectral_norm(), 0.5);
     assert_eq!(measured.code_measure(), 0.201);
 }
@@ -184,7 +184,7 @@ fn genotype(epoch: usize) -> Genotype {
 fn stop(eigenvalue: impl Fn(usize) -> f64) -> Option<Verdict> {
     let mut watch = Watch::default();
     (0..50).step_by(2).find_map(|epoch| {
-        let measured = Measured { epoch, eigenvalue: eigenvalue(epoch), genotype: genotype(epoch) };
+        let measured = Look { epoch, eigenvalue: eigenvalue(epoch), genotype: genotype(epoch) };
         watch.add(measured, &EarlyStop::default()).cloned()
     })
 }

@@ -7,7 +7,7 @@ use smoothdarts::draw::figures::{self, Picture, Scene};
 use smoothdarts::draw::history::History;
 use smoothdarts::draw::landscape::{Frame, Quantity, Range, View};
 use smoothdarts::draw::perturbation::Perturbed;
-use smoothdarts::event::{Event, Hessian, WarningCode};
+use smoothdarts::event::{Eigenvalues, Event, WarningCode};
 use smoothdarts::measure::landscape::Landscape;
 use smoothdarts::run::search::Watched;
 
@@ -179,7 +179,7 @@ impl Monitor {
             skips,
             valid_accuracy: self.history.epochs.last().map(|epoch| epoch.valid_accuracy),
             warning: self.collapse().map(str::to_owned),
-            hessian: self.history.hessians.last().map(Hessian::spectral_norm),
+            hessian: self.history.hessians.last().map(Eigenvalues::spectral_norm),
             landscape: self.landscape_progress(),
             finished: self.history.finished.is_some(),
         }

@@ -15,7 +15,7 @@ use super::figures::{self, Compare, Curve, Figure, Scene};
 use super::history::History;
 use crate::config::layers::settings;
 use crate::config::{Config, Order, Setting};
-use crate::event::Hessian;
+use crate::event::Eigenvalues;
 use crate::measure::landscape::Landscape;
 use crate::paper;
 
@@ -208,7 +208,7 @@ fn summary(group: &Group, runs: &[Run]) -> Summary {
         parameter_free: Spread::of(&last(|it| {
             it.epochs.last()?.parameter_free.first().map(|&share| f64::from(share))
         })),
-        spectral_norm: Spread::of(&last(|it| it.hessians.last().map(Hessian::spectral_norm))),
+        spectral_norm: Spread::of(&last(|it| it.hessians.last().map(Eigenvalues::spectral_norm))),
         mean_drop: Spread::of(&drops).filter(|_| comparable(&flatness)),
         published: published.and_then(|it| it.0),
         published_parameter_free: published.and_then(|it| it.1),

@@ -1,7 +1,7 @@
 //! What pictures need of a search, collected from its events.
 
 use crate::cell::{Cell, Choice, Genotype, Output, Rows};
-use crate::event::{Anytime, EpochFinished, Event, Finished, Hessian, Started, Step, Warning};
+use crate::event::{Anytime, Eigenvalues, EpochFinished, Event, Finished, Started, Step, Warning};
 use crate::space::{self, Space};
 
 /// A search as its events tell it, up to where they end.
@@ -14,7 +14,7 @@ pub struct History {
     /// Every step, in order.
     pub steps: Vec<Step>,
     /// The last measured Hessian of every epoch that has one, in order.
-    pub hessians: Vec<Hessian>,
+    pub hessians: Vec<Eigenvalues>,
     /// Every look into a table of trained networks, in order.
     pub anytime: Vec<Anytime>,
     /// Every warning, in order.

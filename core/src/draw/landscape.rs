@@ -14,7 +14,7 @@ use super::chart::axis::Scale;
 use super::chart::{Axis, Unit};
 use super::colour;
 use super::svg::{Anchor, Rect, Svg};
-use crate::measure::landscape::{Landscape, Sample, Space};
+use crate::measure::landscape::{Coordinates, Landscape, Sample};
 
 /// Bands of colour, at most.
 const BANDS: usize = 12;
@@ -184,8 +184,8 @@ impl<'a> Field<'a> {
 
     fn moved(&self) -> &'static str {
         match self.view.landscape.settings.space {
-            Space::Logits => "alpha",
-            Space::Probabilities => "p = softmax(alpha)",
+            Coordinates::Logits => "alpha",
+            Coordinates::Probabilities => "p = softmax(alpha)",
         }
     }
 

@@ -12,11 +12,11 @@ use crate::config::EarlyStop;
 
 /// One look at a search.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Measured {
+pub struct Look {
     /// 0-based epoch after which it was taken.
     pub epoch: usize,
     /// Largest eigenvalue, as the authors' code measures it
-    /// ([`crate::event::Hessian::code_measure`]).
+    /// ([`crate::event::Eigenvalues::code_measure`]).
     pub eigenvalue: f64,
     /// The cells that would have been derived.
     pub genotype: Genotype,
@@ -38,13 +38,13 @@ pub struct Verdict {
 /// All looks at a search, and what came of them. Part of its checkpoint.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Watch {
-    measured: Vec<Measured>,
+    measured: Vec<Look>,
     verdict: Option<Verdict>,
 }
 
 impl Watch {
     /// Adds a look, and says if the search should stop now; it says so only once.
-    pub fn add(&mut self, measured: Measured, config: &EarlyStop) -> Option<&Verdict> {
+    pub fn add(&mut self, measured: Look, config: &EarlyStop) -> Option<&Verdict> {
         self.measured.push(measured);
         if self.verdict.is_some() {
             return None;

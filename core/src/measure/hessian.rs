@@ -68,9 +68,9 @@ impl Spectrum {
     }
 
     /// What a search says of it.
-    pub fn event(&self, epoch: usize) -> event::Hessian {
+    pub fn event(&self, epoch: usize) -> event::Eigenvalues {
         let (smallest, largest) = (self.smallest(), self.largest());
-        event::Hessian { epoch, smallest, largest, gradients: self.gradients }
+        event::Eigenvalues { epoch, smallest, largest, gradients: self.gradients }
     }
 }
 

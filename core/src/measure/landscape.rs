@@ -30,7 +30,7 @@ use directions::directions;
 /// Where the architecture moves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Space {
+pub enum Coordinates {
     /// Raw α, before the softmax.
     #[default]
     Logits,
@@ -38,7 +38,7 @@ pub enum Space {
     Probabilities,
 }
 
-impl Space {
+impl Coordinates {
     /// Both.
     pub const ALL: [Self; 2] = [Self::Logits, Self::Probabilities];
 
@@ -55,7 +55,7 @@ impl Space {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Settings {
     /// Where the architecture moves.
-    pub space: Space,
+    pub space: Coordinates,
     /// Largest |x| and |y|.
     pub range: f64,
     /// Points along each axis: odd, so that the middle one is the architecture itself.
@@ -66,7 +66,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { space: Space::Logits, range: 1.0, grid: 21, seed: 0 }
+        Self { space: Coordinates::Logits, range: 1.0, grid: 21, seed: 0 }
     }
 }
 
@@ -250,8 +250,8 @@ impl Scan {
         }
         let at = Point { eval: true, ..at };
         let centre = match settings.space {
-            Space::Logits => policy.leaves().to_vec(),
-            Space::Probabilities => policy.mean(),
+            Coordinates::Logits => policy.leaves().to_vec(),
+            Coordinates::Probabilities => policy.mean(),
         };
         let gradient = gradient(model, at, (&centre, policy), &inputs, settings.space);
         let inputs = merged(&inputs);
@@ -308,8 +308,8 @@ impl Scan {
             })
             .collect();
         match self.settings.space {
-            Space::Logits => policy.relax(&moved, Draw::Mean),
-            Space::Probabilities => moved.into_iter().map(row_clip).collect(),
+            Coordinates::Logits => policy.relax(&moved, Draw::Mean),
+            Coordinates::Probabilities => moved.into_iter().map(row_clip).collect(),
         }
     }
 
@@ -367,14 +367,18 @@ fn gradient(
     at: Point,
     (centre, policy): (&[Tensor<2>], &dyn Policy),
     inputs: &[ImageBatch],
-    space: Space,
+    space: Coordinates,
 ) -> Vec<Tensor<2>> {
     let relax = |leaves: &[_]| policy.relax(leaves, Draw::Mean);
     let mut sum: Vec<Tensor<2>> = centre.iter().map(Tensor::zeros_like).collect();
     for (index, input) in inputs.iter().enumerate() {
         let (gradient, _) = match space {
-            Space::Logits => model.architecture_gradient(at, centre, &relax, input, noise(index)),
-            Space::Probabilities => model.probability_gradient(at, centre, input, noise(index)),
+            Coordinates::Logits => {
+                model.architecture_gradient(at, centre, &relax, input, noise(index))
+            }
+            Coordinates::Probabilities => {
+                model.probability_gradient(at, centre, input, noise(index))
+            }
         };
         for (sum, gradient) in sum.iter_mut().zip(gradient) {
             *sum = sum.clone() + gradient.mul_scalar(input.count() as f64);

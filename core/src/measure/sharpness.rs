@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::early_stop::{Measured, Verdict, Watch};
+use super::early_stop::{Look, Verdict, Watch};
 use super::{Entry, MeasureError, Observed, Observer, Setup, Stop, Subject};
 use crate::arrays::Later;
 use crate::config::EarlyStop;
@@ -50,7 +50,7 @@ impl Sharpness {
     /// Adds a measurement to those that DARTS-ES watches, and says what it decides.
     async fn judge(
         &mut self,
-        found: &event::Hessian,
+        found: &event::Eigenvalues,
         subject: &dyn Subject,
     ) -> Result<Option<&Verdict>, MeasureError> {
         let Some(config) = self.early_stop.as_ref().filter(|_| !subject.is_last()) else {
@@ -58,7 +58,7 @@ impl Sharpness {
         };
         let genotype = subject.derive(&subject.probabilities().await?);
         let eigenvalue = found.code_measure();
-        Ok(self.watch.add(Measured { epoch: found.epoch, eigenvalue, genotype }, config))
+        Ok(self.watch.add(Look { epoch: found.epoch, eigenvalue, genotype }, config))
     }
 }
 

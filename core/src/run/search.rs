@@ -34,7 +34,7 @@ use crate::policy::{Draw, Policy};
 use crate::rng::{Stream, Streams};
 use crate::space::Space;
 use crate::task::{Classify, LossOfP, Model, Point, Task};
-use state::{Carries, State};
+use state::{Carries, Weights};
 use step::{Noise, Step, TrainingLoss};
 
 pub use arithmetic::StepArithmetic;
@@ -50,7 +50,7 @@ pub struct Search<T: Task> {
     method: Method,
     model: Model<T>,
     policy: Box<dyn Policy>,
-    state: State,
+    state: Weights,
     carries: Carries<T>,
     /// The step under way.
     step: Option<Step<T>>,

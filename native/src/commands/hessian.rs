@@ -21,7 +21,7 @@ pub fn run(args: &HessianArgs) -> anyhow::Result<Exit> {
     let OpenRun { search, mut loader } = OpenRun::new(&checkpoint, &selected.device)?;
     let began = Instant::now();
     let found = pollster::block_on(search.hessian(&mut loader, args.dense))?;
-    let measured = Measured {
+    let measured = Answer {
         found: found.event(checkpoint.epoch()),
         position: search.position(),
         dense: args.dense,
@@ -36,8 +36,8 @@ pub fn run(args: &HessianArgs) -> anyhow::Result<Exit> {
 }
 
 /// What was measured, and how.
-struct Measured {
-    found: event::Hessian,
+struct Answer {
+    found: event::Eigenvalues,
     /// Finished epochs, and steps of the one that is not finished.
     position: (usize, usize),
     dense: bool,
@@ -45,7 +45,7 @@ struct Measured {
     seconds: f64,
 }
 
-impl Measured {
+impl Answer {
     fn human(&self) -> String {
         let Self { found, position: (epochs, steps), device, seconds, .. } = self;
         format!(

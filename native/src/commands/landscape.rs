@@ -13,7 +13,7 @@ use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 use smoothdarts::draw::csv;
 use smoothdarts::draw::landscape::{Frame, Quantity, View, contour, surface};
-use smoothdarts::measure::landscape::{Landscape, Scan, Settings, Space, validation};
+use smoothdarts::measure::landscape::{Coordinates, Landscape, Scan, Settings, validation};
 
 use crate::cli::{LandscapeArgs, LandscapeSpace};
 use crate::device::Selected;
@@ -43,10 +43,10 @@ pub fn run(args: &LandscapeArgs) -> anyhow::Result<Exit> {
         run.write(frame)?;
     }
     let text = if args.json {
-        let all: Vec<Value> = measured.iter().map(Measured::machine).collect();
+        let all: Vec<Value> = measured.iter().map(RunLandscape::machine).collect();
         serde_json::to_string(&all)?
     } else {
-        measured.iter().map(Measured::human).collect::<Vec<_>>().join("\n\n")
+        measured.iter().map(RunLandscape::human).collect::<Vec<_>>().join("\n\n")
     };
     output::line(&text)?;
     Ok(Exit::Done)
@@ -54,8 +54,8 @@ pub fn run(args: &LandscapeArgs) -> anyhow::Result<Exit> {
 
 fn settings(args: &LandscapeArgs) -> Settings {
     let space = match args.space {
-        LandscapeSpace::Logits => Space::Logits,
-        LandscapeSpace::Probabilities => Space::Probabilities,
+        LandscapeSpace::Logits => Coordinates::Logits,
+        LandscapeSpace::Probabilities => Coordinates::Probabilities,
     };
     Settings { space, range: args.range, grid: args.grid, seed: args.seed }
 }
@@ -66,7 +66,7 @@ fn measure(
     args: &LandscapeArgs,
     settings: Settings,
     selected: &mut Option<Selected>,
-) -> anyhow::Result<Measured> {
+) -> anyhow::Result<RunLandscape> {
     let checkpoint = open_run::checkpoint(run)?;
     let selected = match selected {
         Some(selected) => selected,
@@ -87,7 +87,7 @@ fn measure(
         watch.bar.finish_and_clear();
         anyhow::Ok(scan.landscape())
     });
-    Ok(Measured {
+    Ok(RunLandscape {
         run: run.to_owned(),
         landscape: landscape.with_context(|| run.display().to_string())?,
         position: search.position(),
@@ -132,7 +132,7 @@ impl Watch {
 }
 
 /// The landscape of one run, and what it cost.
-struct Measured {
+struct RunLandscape {
     run: PathBuf,
     landscape: Landscape,
     /// Finished epochs, and steps of the one that is not finished.
@@ -141,7 +141,7 @@ struct Measured {
     device: String,
 }
 
-impl Measured {
+impl RunLandscape {
     fn write(&self, frame: Frame) -> anyhow::Result<()> {
         let name = self.run.file_name().unwrap_or(self.run.as_os_str()).to_string_lossy();
         let view =
@@ -162,8 +162,8 @@ impl Measured {
         let flatness = self.landscape.flatness();
         let (epochs, steps) = self.position;
         let space = match settings.space {
-            Space::Logits => "logit",
-            Space::Probabilities => "probability",
+            Coordinates::Logits => "logit",
+            Coordinates::Probabilities => "probability",
         };
         format!(
             "{}: {space} space, after {epochs} epochs and {steps} steps\n\

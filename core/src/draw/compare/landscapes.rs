@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::Run;
 use crate::draw::csv;
 use crate::draw::landscape::{Frame, Quantity, View};
-use crate::measure::landscape::{Flatness, Space};
+use crate::measure::landscape::{Coordinates, Flatness};
 
 /// How flat the landscape of a run is, and how it was measured.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -13,7 +13,7 @@ pub struct RunFlatness {
     /// Name of the run.
     pub run: String,
     /// What moves.
-    pub space: Space,
+    pub space: Coordinates,
     /// Largest distance along an axis.
     pub range: f64,
     /// Points along an axis.

@@ -2,7 +2,7 @@
 //! one file is all that a picture needs.
 
 use super::table;
-use crate::measure::landscape::{Landscape, Sample, Settings, Space};
+use crate::measure::landscape::{Coordinates, Landscape, Sample, Settings};
 
 const COLUMNS: [&str; 7] = ["x", "y", "accuracy", "loss", "space", "images", "seed"];
 
@@ -78,7 +78,7 @@ pub fn read_landscape(text: &str) -> Result<Landscape, LandscapeCsvError> {
 }
 
 /// What moves, the images, and the seed.
-type Told = (Space, usize, u64);
+type Told = (Coordinates, usize, u64);
 
 fn record(line: usize, text: &str) -> Result<(Sample, Told), LandscapeCsvError> {
     let refused = |problem: String| LandscapeCsvError::Record { line, problem };
@@ -93,7 +93,7 @@ fn record(line: usize, text: &str) -> Result<(Sample, Told), LandscapeCsvError> 
     let number = |field| parse::<f64>(field).map_err(refused);
     let sample =
         Sample { x: number(x)?, y: number(y)?, accuracy: number(accuracy)?, loss: number(loss)? };
-    let space = Space::ALL.into_iter().find(|known| known.name() == space);
+    let space = Coordinates::ALL.into_iter().find(|known| known.name() == space);
     let space = space.ok_or_else(|| refused("no such space".to_owned()))?;
     Ok((sample, (space, parse(images).map_err(refused)?, parse(seed).map_err(refused)?)))
 }

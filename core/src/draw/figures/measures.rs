@@ -5,7 +5,7 @@ use super::course::trained;
 use crate::cell::CellStatistics;
 use crate::draw::chart::{Axis, Chart, Mark, Series, Unit};
 use crate::draw::history::History;
-use crate::event::{Anytime, EpochFinished, Hessian, Warning, WarningCode};
+use crate::event::{Anytime, Eigenvalues, EpochFinished, Warning, WarningCode};
 
 /// Width and depth of the normal cell that would be derived after every epoch (§7.4 of the paper);
 /// `None` of a search whose cells have neither, as those of NAS-Bench-201.
@@ -43,7 +43,7 @@ pub fn shape(history: &History) -> Option<Chart> {
 /// How sharp the validation loss is around α, in both measures of the field; `None` where no
 /// Hessian was taken. The point of an early stop is marked.
 pub fn hessian(history: &History) -> Option<Chart> {
-    let line = |name: &str, value: fn(&Hessian) -> f64| Series {
+    let line = |name: &str, value: fn(&Eigenvalues) -> f64| Series {
         name: name.to_owned(),
         points: history.hessians.iter().map(|it| (trained(it.epoch), value(it))).collect(),
         band: Vec::new(),
@@ -59,8 +59,8 @@ pub fn hessian(history: &History) -> Option<Chart> {
         x: Axis::new("epochs trained", Unit::Count),
         y: Axis::new("λ", Unit::Number),
         series: vec![
-            line("spectral norm max |λ| (paper)", Hessian::spectral_norm),
-            line("|λ_max + 1e-3| (code)", Hessian::code_measure),
+            line("spectral norm max |λ| (paper)", Eigenvalues::spectral_norm),
+            line("|λ_max + 1e-3| (code)", Eigenvalues::code_measure),
         ],
         marks: stops.map(mark).collect(),
     })

@@ -2,7 +2,7 @@
 
 use burn::tensor::Device;
 
-use super::state::{Carries, State};
+use super::state::{Carries, Weights};
 use super::{ImageSearch, Search};
 use crate::config::{self, Config};
 use crate::data::ImageShape;
@@ -62,7 +62,7 @@ impl<T: Task> Search<T> {
             space,
             method,
             policy: (method.policy.new)(&setup),
-            state: State::initial(network.layout(), &streams, device),
+            state: Weights::initial(network.layout(), &streams, device),
             carries: Carries::default(),
             model: Model { task, network, kernels: kernels(config) },
             step: None,

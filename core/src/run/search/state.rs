@@ -13,7 +13,7 @@ use crate::run::RunError;
 use crate::task::{Carry as _, Point, Task};
 
 /// Weights and what belongs to them.
-pub(super) struct State {
+pub(super) struct Weights {
     /// All weights, flat.
     pub weights: Tensor<1>,
     /// Momentum buffer of SGD, flat.
@@ -34,7 +34,7 @@ impl<T: Task> Default for Carries<T> {
     }
 }
 
-impl State {
+impl Weights {
     pub fn initial(layout: &Layout, streams: &Streams, device: &Device) -> Self {
         Self {
             weights: vector(layout.initial_weights(streams), device),
@@ -53,7 +53,7 @@ impl<T: Task> Search<T> {
     /// The whole state. Its weights and statistics stand in the order of the slots of the
     /// [`Layout`]: where they lie in memory may change, a checkpoint must stay readable.
     pub(super) async fn save(&self) -> Result<Arrays, RunError> {
-        let State { weights, momentum, statistics } = &self.state;
+        let Weights { weights, momentum, statistics } = &self.state;
         let (layout, mut arrays) = (self.model.network.layout(), BTreeMap::new());
         for (name, flat) in [("weights", weights), ("momentum", momentum)] {
             let Array { shape, values } = Array::of(flat).await?;
@@ -83,7 +83,7 @@ impl<T: Task> Search<T> {
         };
         let shape = [2, layout.norm_channels()];
         let statistics = &find(arrays, "statistics", &shape)?.values;
-        let state = State {
+        let state = Weights {
             weights: flat("weights")?,
             momentum: flat("momentum")?,
             statistics: pair(layout.placed_statistics(statistics), device),
