@@ -87,6 +87,16 @@ fn a_module_of_core_imports_only_modules_before_it() {
     assert!(imports > 50, "the test reads imports");
 }
 
+#[test]
+fn the_readme_of_core_names_the_floors_with_their_modules() {
+    let readme = std::fs::read_to_string(root().join("core/README.md")).unwrap();
+    for (floor, modules) in FLOORS {
+        let modules: Vec<String> = modules.iter().map(|module| format!("`{module}`")).collect();
+        let row = format!("| {floor} | {} |", modules.join(", "));
+        assert!(readme.contains(&row), "core/README.md lacks: {row}");
+    }
+}
+
 /// Which floors the parts of a search stand on is what keeps them apart: a task knows no policy, a
 /// measure no run.
 #[test]

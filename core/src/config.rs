@@ -322,7 +322,7 @@ section! {
         device: Device = Device::Auto,
         /// CPU threads; 0 uses all cores.
         threads: usize = 0,
-        /// Kernels: fused, or composed to settle a doubt with plain burn operations.
+        /// Kernels: fused, or composed to settle a doubt: edge by edge with plain burn operations.
         kernels: Kernels = Kernels::Fused,
         /// Seconds between checkpoints inside an epoch; 0 writes one after every step.
         checkpoint_seconds: u64 = 20,
