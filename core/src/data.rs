@@ -13,6 +13,7 @@ use std::fmt::Display;
 
 mod augment;
 mod cifar;
+mod files;
 mod idx;
 mod input;
 mod loader;
@@ -21,8 +22,9 @@ mod resize;
 mod source;
 mod svhn;
 
+pub use files::Read;
 pub use loader::Loader;
-pub use source::{ALL, Read, RemoteFile, Source, embedded, find};
+pub use source::{ALL, RemoteFile, Source, embedded, find};
 
 /// Images as the files hold them: u8, `[count, height, width, channels]`, row-major (NHWC).
 #[derive(Clone, Debug, PartialEq, Eq)]
