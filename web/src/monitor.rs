@@ -9,6 +9,7 @@ use smoothdarts::draw::landscape::{Frame, Quantity, Range, View};
 use smoothdarts::draw::perturbation::Perturbed;
 use smoothdarts::event::{Eigenvalues, Event, WarningCode};
 use smoothdarts::measure::landscape::Landscape;
+use smoothdarts::method;
 use smoothdarts::run::search::Watched;
 
 use crate::settings::title;
@@ -165,8 +166,8 @@ impl Monitor {
         let (epoch, epsilon) = self.epoch;
         let last = self.history.steps.last().filter(|step| step.epoch == epoch);
         Status {
-            method: started.config.search.method.clone(),
-            title: title(&started.config.search.method),
+            title: title(&method::name(&started.config)),
+            method: method::name(&started.config),
             space: started.config.search.space.clone(),
             device: started.device.clone(),
             epoch,
