@@ -36,8 +36,8 @@ pub const NORM_MOMENTUM: f64 = 0.1;
 /// Mean cross-entropy.
 ///
 /// # Shapes
-/// - `logits`: [batch, classes]; `labels`: [batch]
-/// - output: [1]
+/// - `logits`: [batch, classes]; `labels`: `[batch]`
+/// - output: `[1]`
 pub fn cross_entropy(logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
     let [batch, _] = logits.dims();
     let labels = if logits.is_autodiff() { labels.autodiff() } else { labels };
@@ -45,7 +45,7 @@ pub fn cross_entropy(logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
     picked.mean().neg()
 }
 
-/// Number of right answers, as a float tensor of shape [1].
+/// Number of right answers, as a float tensor of shape `[1]`.
 pub fn correct(logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
     let [batch, _] = logits.dims();
     logits.argmax(1).reshape([batch]).equal(labels).float().sum()

@@ -218,7 +218,7 @@ impl Session {
     }
 }
 
-/// runs/<preset or config>-<seed>. A config.toml is called like the run that it lies in, so that
+/// `runs/<preset or config>-<seed>`. A config.toml is called like the run that it lies in, so that
 /// `--config runs/quick-2/config.toml` finds that run.
 fn default_out(args: &SearchArgs, config: &Config) -> PathBuf {
     let of_file = args.settings.config.as_deref().map(|path| {

@@ -17,7 +17,7 @@ use image::{DynamicImage, GrayImage, ImageReader, RgbImage};
 use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 use smoothdarts::data::{DataError, Dataset, Images};
 
-/// `data.name` of a folder of images by class; see [`folder`].
+/// `data.name` of a folder of images by class; see `[`folder`]`.
 pub const FOLDER: &str = "folder";
 
 /// Ends of file names that mean an image, in lower case.
