@@ -252,13 +252,13 @@ const tests = {
     const page = await open(address('darts-hessian', 'none', 'cpu'));
     await isLive(page);
     await advances(page);
-    assert.equal(await panel(page).locator('h2').textContent(), 'DARTS-HESSIAN');
+    assert.equal(await panel(page).locator('h2').textContent(), 'DARTS-Hessian');
     await page.click('summary:has-text("Settings")');
-    for (const { name } of catalogue('methods')) {
+    for (const { name, title } of catalogue('methods')) {
       await page.selectOption('[name=left]', name);
       await page.click('button:has-text("Search with these")');
       await page.waitForURL(new RegExp(`left=${name}&`));
-      await panel(page).locator(`h2:text-is("${name.toUpperCase()}")`).waitFor();
+      await panel(page).locator(`h2:text-is("${title}")`).waitFor();
       await advances(page);
     }
     return page;
