@@ -6,7 +6,9 @@
 //! damaged or foreign file ends in an error with its name, never in a panic and never in a large
 //! allocation. [`embedded`] needs no file at all.
 //!
-//! [`Loader`] turns a [`Dataset`] into batches. A batch is a pure function of the config, the
+//! [`Loader`] turns a [`Dataset`] into batches. Where the images are too many for the memory, what
+//! makes batches of them needs two things from here: an [`Order`] says which images a batch has, and
+//! [`photo::Photographs`] makes the input of each. In both ways a batch is a pure function of the config, the
 //! epoch and the step, so there is nothing in here that a checkpoint would have to hold.
 
 use std::fmt::Display;
@@ -18,12 +20,16 @@ mod idx;
 mod input;
 mod loader;
 mod mat;
+mod order;
+pub mod photo;
 mod resize;
 mod source;
 mod svhn;
 
+pub use augment::Draw;
 pub use files::Read;
 pub use loader::Loader;
+pub use order::{Order, Picks};
 pub use source::{ALL, RemoteFile, Source, embedded, find};
 
 /// Images as the files hold them: u8, `[count, height, width, channels]`, row-major (NHWC).
@@ -292,6 +298,17 @@ pub enum DataError {
         found: String,
         /// What to do.
         remedy: &'static str,
+    },
+    /// A file that should be an image and is none.
+    #[error(
+        "{file} is no image that can be read ({reason}); replace or remove it, or leave such files \
+         out with data.skip_damaged"
+    )]
+    Damaged {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        reason: String,
     },
     /// The images are sound, but no search can run on them with this config.
     #[error("{problem}; {remedy}")]

@@ -2,7 +2,7 @@
 //! bytes mean is the business of [`smoothdarts::data`].
 
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
@@ -11,11 +11,20 @@ use smoothdarts::data::{self, DataError, Dataset};
 
 use crate::output;
 
+mod archive;
+mod decode;
 pub mod folder;
+pub mod imagenet;
+pub mod listing;
+mod names;
 pub mod prefetch;
+pub mod stream;
+mod supply;
 
 pub use folder::FOLDER;
+pub use imagenet::IMAGENET;
 pub use prefetch::Prefetch;
+pub use supply::{Supply, supply, supply_with};
 
 /// `data.name` of the images that come with the program.
 const EMBEDDED: &str = "fashion-mnist";
@@ -32,15 +41,43 @@ pub fn open(config: &Config) -> anyhow::Result<Dataset> {
     if !dir.is_dir() {
         return Err(no_such_folder(name, dir).into());
     }
-    if name == FOLDER { open_folder(dir, config.data.image_size) } else { open_files(name, dir) }
+    match name {
+        FOLDER => {
+            let listed = folder::list(dir, config.data.skip_damaged);
+            open_folder(listed.with_context(|| cannot_open(FOLDER, dir))?, config)
+        }
+        IMAGENET => Err(DataError::Unusable {
+            problem: "imagenet does not fit into memory".to_owned(),
+            remedy: "search or train on it: both read it from the disk".to_owned(),
+        }
+        .into()),
+        _ => open_files(name, dir),
+    }
 }
 
-fn open_folder(dir: &Path, image_size: usize) -> anyhow::Result<Dataset> {
-    let folder = folder::open(dir, image_size).with_context(|| cannot_open(FOLDER, dir))?;
+fn open_folder(listed: folder::Listed, config: &Config) -> anyhow::Result<Dataset> {
+    let dir = Path::new(&config.data.dir);
+    note_unused(&listed);
+    let folder = folder::read(listed, config.data.image_size);
+    let folder = folder.with_context(|| cannot_open(FOLDER, dir))?;
     if let Some(skipped) = &folder.skipped {
-        output::note(&format!("{}: skipped {skipped}", dir.display()));
+        note_skipped(dir, skipped);
     }
     Ok(folder.dataset)
+}
+
+fn note_skipped(dir: &Path, skipped: &folder::Skipped) {
+    let warning = if skipped.damaged.is_empty() { "" } else { "warning: " };
+    output::note(&format!("{warning}{}: skipped {skipped}", dir.display()));
+}
+
+fn note_unused(listed: &folder::Listed) {
+    if let Some(unused) = &listed.unused {
+        output::note(&format!(
+            "{} is not used: the test images are those of test",
+            unused.display()
+        ));
+    }
 }
 
 fn open_files(name: &str, dir: &Path) -> anyhow::Result<Dataset> {
@@ -81,6 +118,8 @@ fn without_folder(name: &str) -> anyhow::Result<Dataset> {
         "say where the images are: `--data folder --data-dir DIR`, with DIR/CLASS/*.png or \
          DIR/train/CLASS/*.png"
             .to_owned()
+    } else if name == IMAGENET {
+        imagenet::HOW.to_owned()
     } else {
         data::find(name)?;
         format!(
@@ -96,6 +135,8 @@ fn no_such_folder(name: &str, dir: &Path) -> DataError {
     let shown = dir.display();
     let remedy = if name == FOLDER {
         "set --data-dir to the folder of the images".to_owned()
+    } else if name == IMAGENET {
+        imagenet::HOW.to_owned()
     } else {
         format!(
             "set --data-dir to the folder of its files, or get them with \
@@ -115,4 +156,12 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, String> {
         }
         Err(error) => Err(error.to_string()),
     }
+}
+
+fn unusable(problem: String, remedy: impl Into<String>) -> DataError {
+    DataError::Unusable { problem, remedy: remedy.into() }
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> DataError {
+    DataError::Unreadable { file: path.display().to_string(), reason: error.to_string() }
 }

@@ -33,6 +33,9 @@ pub fn run(name: &str, dir: &Path, url_base: Option<&str>) -> anyhow::Result<()>
             "your own images cannot be fetched; search on them with `--data {name} --data-dir DIR`"
         );
     }
+    if name == datasets::IMAGENET {
+        bail!("imagenet cannot be fetched; {}", datasets::imagenet::HOW);
+    }
     if let Some(base) = url_base.filter(|base| !base.contains("://")) {
         bail!("--url-base {base}: an address starts with its scheme, e.g. https://{base}");
     }

@@ -176,7 +176,7 @@ fn known_names(resolved: &Resolved) -> anyhow::Result<()> {
     if kind != method::BY_METHOD {
         check("perturbation.kind", perturb::find(kind).map(drop).map_err(Into::into))?;
     }
-    if config.data.name == datasets::FOLDER {
+    if [datasets::FOLDER, datasets::IMAGENET].contains(&config.data.name.as_str()) {
         return Ok(());
     }
     check("data.name", data::find(&config.data.name).map(drop).map_err(Into::into))

@@ -8,7 +8,6 @@ use anyhow::{Context as _, anyhow};
 use smoothdarts::cell::Genotype;
 use smoothdarts::config::Config;
 use smoothdarts::config::layers::{Resolved, differences};
-use smoothdarts::data::Loader;
 use smoothdarts::draw::csv;
 use smoothdarts::draw::history::History;
 use smoothdarts::event::Event;
@@ -43,7 +42,7 @@ pub fn run(args: &SearchArgs) -> anyhow::Result<Exit> {
         refuse(&out, args.resume, config)?;
     }
     device::set_threads(config.run.threads)?;
-    let loader = Loader::new(datasets::open(config)?, config)?;
+    let loader = datasets::supply(config)?;
     let selected = device::select(config.run.device)?;
     let mut search =
         ImageSearch::new(config, loader.shape(), loader.steps_per_epoch(), &selected.device)?;

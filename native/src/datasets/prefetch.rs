@@ -8,14 +8,16 @@ use std::any::Any;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
-use smoothdarts::data::{Batches, DataError, Loader, Part, StepBatches};
+use smoothdarts::data::{Batches, DataError, Part, StepBatches};
+
+use super::Supply;
 
 /// Batches that wait at most. Making one takes far less time than searching on it, so a few hide
 /// the jitter; at 64 images of 32×32 RGB a step waits in 1.6 MB.
 const DEPTH: usize = 4;
 
 /// A supply of batches that runs ahead.
-pub struct Prefetch<B: Batches = Loader> {
+pub struct Prefetch<B: Batches = Supply> {
     batches: B,
     ahead: Option<Ahead<B::Batch>>,
 }
