@@ -7,6 +7,7 @@ mod cells;
 mod cli;
 mod command;
 mod config;
+mod damage;
 mod datasets;
 mod devices;
 mod drawings;

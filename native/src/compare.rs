@@ -47,9 +47,7 @@ impl Comparison {
         for path in paths {
             run_dir::must_be_run(path)?;
             let name = path.display().to_string();
-            let file = path.join("events.jsonl");
-            let events = if file.exists() { events::read(&file)? } else { Vec::new() };
-            let history = History::from_events(events);
+            let history = History::from_events(events::of_run(path)?);
             if history.started.is_none() {
                 bail!("{name} has said nothing yet: wait for its first epoch, or leave it out");
             }

@@ -12,6 +12,7 @@ use smoothdarts::{data, method, perturb, space};
 use crate::cli::{BenchArgs, SearchArgs, SettingsArgs};
 use crate::datasets;
 use crate::exit::Exit;
+use crate::run_dir;
 
 /// The config that the flags of a search ask for.
 ///
@@ -126,7 +127,8 @@ fn toml_value(value: &Value) -> anyhow::Result<String> {
 
 fn file(layers: &mut Resolver, path: &Path) -> anyhow::Result<()> {
     let name = path.display();
-    let text = std::fs::read_to_string(path)
+    let text = run_dir::text(path)
+        .and_then(|text| text.context("no such file"))
         .with_context(|| format!("cannot read the config file {name}"))
         .context(Exit::Usage)?;
     let table: Value = toml::from_str(&text)

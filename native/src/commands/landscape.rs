@@ -152,7 +152,7 @@ impl RunLandscape {
             ("landscape-surface.svg", surface(view)),
         ];
         for (file, text) in files {
-            run_dir::replace(&self.run.join(file), text.as_bytes())?;
+            run_dir::write(&self.run.join(file), text.as_bytes())?;
         }
         Ok(())
     }

@@ -63,7 +63,7 @@ fn cells(genotype: &Genotype) -> Option<impl Iterator<Item = Value>> {
 /// A row for each epoch of a run.
 fn epochs(run: &Path) -> anyhow::Result<Table> {
     run_dir::must_be_run(run)?;
-    let history = History::from_events(events::read(&run.join("events.jsonl"))?);
+    let history = History::from_events(events::of_run(run)?);
     let row = |epoch: &EpochFinished| {
         let cells = cells(&epoch.genotype)?;
         Some(std::iter::once(json!(epoch.epoch + 1)).chain(cells).collect())
