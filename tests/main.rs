@@ -14,6 +14,7 @@ mod drawings;
 mod fetch;
 mod folders;
 mod golden;
+mod hard_inputs;
 mod kernels;
 mod landscape;
 mod nasbench201;

@@ -73,6 +73,11 @@ impl RunDir {
         self.file("config.toml").exists()
     }
 
+    /// Whether there is a checkpoint.
+    pub fn has_checkpoint(&self) -> bool {
+        checkpoint_paths(&self.path).iter().any(|path| path.exists())
+    }
+
     /// Replaces one of its files.
     ///
     /// # Errors
@@ -168,7 +173,7 @@ fn temporary(path: &Path, bytes: &[u8]) -> anyhow::Result<tempfile::NamedTempFil
         file.as_file().sync_all()?;
         Ok::<_, std::io::Error>(file)
     };
-    write().with_context(|| format!("cannot write {} (is the disk full?)", path.display()))
+    write().with_context(|| format!("cannot write {}", path.display()))
 }
 
 fn persist(file: tempfile::NamedTempFile, path: &Path) -> anyhow::Result<()> {
@@ -236,6 +241,18 @@ fn remove_leftovers(folder: &Path, age: Duration) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Refuses to write a file where there is no folder for it: before the work, not after it.
+///
+/// # Errors
+/// Exit code 2.
+pub fn must_have_folder(path: &Path) -> anyhow::Result<()> {
+    if directory(path).is_dir() {
+        return Ok(());
+    }
+    let (file, folder) = (path.display(), directory(path).display());
+    Err(anyhow!("cannot write {file}: there is no folder {folder}").context(Exit::Usage))
 }
 
 /// Refuses a path that is no run directory.

@@ -32,6 +32,7 @@ const NEWS: Duration = Duration::from_secs(10);
 /// system says.
 pub fn run(args: &LandscapeArgs) -> anyhow::Result<Exit> {
     let settings = settings(args);
+    settings.check()?;
     let mut selected = None;
     let mut measured = Vec::new();
     for run in &args.runs {

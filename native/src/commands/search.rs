@@ -12,8 +12,8 @@ use smoothdarts::data::Loader;
 use smoothdarts::draw::csv;
 use smoothdarts::draw::history::History;
 use smoothdarts::event::Event;
-use smoothdarts::run::ImageSearch;
 use smoothdarts::run::checkpoint::Checkpoint;
+use smoothdarts::run::{ImageSearch, RunError};
 
 use super::{derive, dry_run};
 use crate::cli::{Resume, SearchArgs};
@@ -22,10 +22,11 @@ use crate::device::{self, Selected};
 use crate::events::{self, EventLog};
 use crate::exit::Exit;
 use crate::manifest::Manifest;
+use crate::output::{self, OutputClosed};
 use crate::progress::Progress;
 use crate::run_dir::{self, Resumed, RunDir};
 use crate::signals::Stop;
-use crate::{output, report, settings, table};
+use crate::{report, settings, table};
 
 /// Searches, or does what the flags ask for instead.
 ///
@@ -50,7 +51,7 @@ pub fn run(args: &SearchArgs) -> anyhow::Result<Exit> {
     search.set_device_label(selected.label.clone());
     search.set_clock(seconds);
     if let Some(table) = table::open(config)? {
-        search.set_table(&table).with_context(|| config.table.path.clone()).context(Exit::Data)?;
+        search.set_table(&table).with_context(|| config.table.path.clone())?;
     }
     let batches = Prefetch::new(loader);
     if args.dry_run {
@@ -150,7 +151,7 @@ impl Session {
     /// The loop. The science is in [`Run::advance`](smoothdarts::run::Run::advance); this writes, saves and stops.
     fn run(mut self) -> anyhow::Result<Exit> {
         self.write_manifest()?;
-        while let Some(event) = pollster::block_on(self.search.advance(&mut self.batches))? {
+        while let Some(event) = self.advance()? {
             self.tell(&event)?;
             let stop = self.stop.requested();
             if stop.is_some() || self.checkpoint_is_due(&event) {
@@ -168,11 +169,28 @@ impl Session {
         self.finish()
     }
 
+    fn advance(&mut self) -> anyhow::Result<Option<Event>> {
+        let advanced = pollster::block_on(self.search.advance(&mut self.batches));
+        let diverged = matches!(advanced, Err(RunError::Diverged { .. }));
+        if diverged && self.directory.has_checkpoint() {
+            self.progress.alarm("the last checkpoint holds a state before the search diverged");
+        }
+        Ok(advanced?)
+    }
+
     fn tell(&mut self, event: &Event) -> anyhow::Result<()> {
         self.worked = true;
         let line = self.log.write(event)?;
         self.progress.show(event);
-        if self.json { output::line(&line) } else { Ok(()) }
+        match if self.json { output::line(&line) } else { Ok(()) } {
+            // `--json | head -1` ends the printing and not the search.
+            Err(error) if error.is::<OutputClosed>() => {
+                self.json = false;
+                self.progress.say("nobody reads the events any more; the search goes on");
+                Ok(())
+            }
+            result => result,
+        }
     }
 
     fn checkpoint_is_due(&self, event: &Event) -> bool {
