@@ -15,7 +15,7 @@ use crate::space::SpaceError;
 pub enum RunError {
     /// A loss is not a number any more.
     #[error(
-        "the search diverged in epoch {epoch}, step {step}: {what} is {value}; start again with a lower weights.learning_rate or alpha.learning_rate (the last checkpoint holds the state before it)"
+        "the search diverged in epoch {}, step {}: {what} is {value}; start again with a lower weights.learning_rate or alpha.learning_rate", .epoch + 1, .step + 1
     )]
     Diverged {
         /// 0-based epoch.
