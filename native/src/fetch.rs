@@ -7,7 +7,7 @@
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, bail};
 use smoothdarts::data::{self, RemoteFile};
 
 use self::disk::{last_part, partial, rename, sha256, with_suffix};
