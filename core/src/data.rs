@@ -201,6 +201,28 @@ impl Batch {
     }
 }
 
+impl Batch {
+    /// Its images in their order, in as few parts as have at most `largest` images each and differ
+    /// by at most one; 0 makes one part of all.
+    pub fn parts(self, largest: usize) -> Vec<Self> {
+        let [images, height, width, channels] = self.shape;
+        let count = if largest == 0 { 1 } else { images.div_ceil(largest) };
+        if count <= 1 {
+            return vec![self];
+        }
+        let length = height * width * channels;
+        let part = |index: usize| {
+            let range = index * images / count..(index + 1) * images / count;
+            Self {
+                images: self.images[range.start * length..range.end * length].to_vec(),
+                labels: self.labels[range.clone()].to_vec(),
+                shape: [range.len(), height, width, channels],
+            }
+        };
+        (0..count).map(part).collect()
+    }
+}
+
 /// A part of a data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
@@ -208,7 +230,7 @@ pub enum Part {
     Train,
     /// Trains the architecture, and tells how good it is.
     Valid,
-    /// What no search touches.
+    /// What no search touches, and what a training is tested on after every epoch.
     Test,
 }
 
@@ -217,7 +239,8 @@ pub enum Part {
 pub struct StepBatches<B = Batch> {
     /// For the weights w, from the training half.
     pub train: B,
-    /// For the architecture α, from the validation half.
+    /// For the architecture α, from the validation half; without images in a training, which has
+    /// no α.
     pub valid: B,
 }
 

@@ -70,6 +70,37 @@ impl Loader {
         })
     }
 
+    /// Prepares the images of a data set for a training: all of the images that [`Self::new`] would
+    /// split train the weights, or the share `train.portion` of them; then the rest is for
+    /// validation, and is never augmented. A step has no batch for the architecture.
+    ///
+    /// # Errors
+    /// As for [`Self::new`]; also no images to evaluate on, or an epoch whose last batch would be a
+    /// single image, of which batch norm can make no variance.
+    pub fn for_training(dataset: Dataset, config: &Config) -> Result<Self, DataError> {
+        dataset.check()?;
+        let Dataset { mut train, test, class_names, mean, std, .. } = dataset;
+        limit(&mut train, config.data.train_images);
+        let size = image_size(&train, config.data.image_size)?;
+        check_padding(config.data.crop_padding, size)?;
+        let streams = Streams::new(config.seed);
+        let (trained, valid) = training_split(train.len(), test.len(), config, streams)?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                images: resize(train, size),
+                test: resize(test, size),
+                classes: class_names.len(),
+                train: trained,
+                valid,
+                batch_size: config.train.batch_size,
+                alpha_batches: AlphaBatches::Pass,
+                augment_validation: false,
+                augment: Augment::new(&config.data, size, &mean, &std),
+                streams,
+            }),
+        })
+    }
+
     /// What a network has to know about the images.
     pub fn shape(&self) -> ImageShape {
         let Inner { images, classes, .. } = &*self.inner;
@@ -271,4 +302,39 @@ fn split(
         ),
         format!("set search.batch_size to 1 to {smaller}, or use more images (data.train_images)"),
     ))
+}
+
+/// Indices of the images that a training trains on, and of those that it is validated on instead of
+/// the test images.
+fn training_split(
+    images: usize,
+    test: usize,
+    config: &Config,
+    streams: Streams,
+) -> Result<(Vec<usize>, Vec<usize>), DataError> {
+    let mut order = match config.quirks.split {
+        Split::Contiguous => (0..images).collect(),
+        Split::Shuffled => permutation(&mut streams.at(Stream::Split, 0), images),
+    };
+    let (portion, batch) = (config.train.portion, config.train.batch_size);
+    let valid = order.split_off(((portion * images as f64) as usize).min(images));
+    let evaluated = if portion < 1.0 { valid.len() } else { test };
+    if evaluated == 0 {
+        return Err(DataError::unusable(
+            "there are no images to evaluate the network on",
+            "add a folder of test images, or set train.portion below 1 to keep some back",
+        ));
+    }
+    let last = order.len() % batch.max(1);
+    if order.len() < 2 || batch < 2 || last == 1 {
+        return Err(DataError::unusable(
+            format!(
+                "{} training images in batches of {batch} leave a batch of a single image, which \
+                 batch norm cannot normalise",
+                order.len()
+            ),
+            "set train.batch_size or data.train_images to another number",
+        ));
+    }
+    Ok((order, valid))
 }
