@@ -23,5 +23,6 @@ mod prefetch;
 mod run_directory;
 mod search;
 mod statistics;
+mod streams;
 mod structure;
 mod tensorboard;

@@ -81,6 +81,16 @@ pub static ALL: &[Published] = &[
     row("GDAS_V1", "GDAS on CIFAR-10", "sk0 sk1 / sk0 s52 / s33 sk0 / s54 s33", "s50 s31 / s52 s51 / d52 s31 / s50 s51"),
 ];
 
+/// The genotype of this name, in whatever case its letters are.
+pub fn find(name: &str) -> Option<&'static Published> {
+    ALL.iter().find(|row| row.name.eq_ignore_ascii_case(name))
+}
+
+/// The published genotype that equals this one.
+pub fn of(genotype: &Genotype) -> Option<&'static Published> {
+    ALL.iter().find(|row| row.genotype() == *genotype)
+}
+
 impl Published {
     /// The genotype; all published ones concatenate their four nodes.
     pub fn genotype(&self) -> Genotype {

@@ -1,0 +1,58 @@
+//! A genotype that the user names: in a file, as text, or by the name of a published one.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use smoothdarts::cell::codec::{darts, nb201};
+use smoothdarts::cell::{Genotype, published};
+
+use crate::exit::Exit;
+
+/// Reads it: the file that `source` names, else `source` itself. The text is the JSON of
+/// genotype.json, the tuple of the Python code bases, or the string of NAS-Bench-201.
+///
+/// # Errors
+/// If it is none of them, with what is wrong; exit code 2.
+pub fn read(source: &str) -> anyhow::Result<Genotype> {
+    let read = || {
+        if let Some(row) = published::find(source) {
+            return Ok(row.genotype());
+        }
+        if !Path::new(source).is_file() {
+            return parse(source)?.with_context(|| {
+                format!(
+                    "{source:?} is no run directory, no file, no published genotype (`sdarts list \
+                     genotypes`) and no text of one"
+                )
+            });
+        }
+        let text =
+            std::fs::read_to_string(source).with_context(|| format!("cannot read {source}"))?;
+        let genotype = parse(&text).with_context(|| source.to_owned())?;
+        genotype.with_context(|| {
+            format!(
+                "{source} holds no genotype: neither the JSON of a genotype.json, nor a \
+                 `Genotype(…)` of Python, nor a string of NAS-Bench-201 like |nor_conv_3x3~0|+|…"
+            )
+        })
+    };
+    read().context(Exit::Usage)
+}
+
+/// The genotype of a text; `None` if it is in none of the forms.
+fn parse(text: &str) -> anyhow::Result<Option<Genotype>> {
+    let text = text.trim();
+    if text.contains("Genotype(") {
+        return Ok(Some(darts::from_python(text)?));
+    }
+    if text.starts_with('{') {
+        return Ok(Some(darts::from_json(text)?));
+    }
+    let string = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
+    if !string.starts_with('|') {
+        return Ok(None);
+    }
+    let genotype = nb201::decode(string)?;
+    genotype.validate()?;
+    Ok(Some(genotype))
+}
