@@ -25,5 +25,6 @@ mod prefetch;
 mod run_directory;
 mod search;
 mod statistics;
+mod streams;
 mod structure;
 mod tensorboard;

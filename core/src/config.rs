@@ -1,4 +1,4 @@
-//! Every setting of a search, once. The struct below is what the file config.toml holds, what
+//! Every setting of a run, once. The struct below is what the file config.toml holds, what
 //! `--set section.key=value` changes and what the documentation lists ([`SETTINGS`]).
 //!
 //! The defaults are the *faithful* mode with the paper's hyper-parameters for CIFAR-10 (spec §2.4
@@ -42,7 +42,7 @@ macro_rules! section {
             }
         }
 
-        const $rows: &[Setting] = &[
+        pub(super) const $rows: &[Setting] = &[
             $(Setting {
                 section: $section,
                 key: stringify!($field),
@@ -64,10 +64,12 @@ macro_rules! choice {
     };
 }
 
-// Below the macro that it uses.
+// Below the macros that they use.
 mod images;
+mod train;
 
 pub use images::{AlphaBatches, Keep, Split, Transform};
+pub use train::{LAST_EPOCHS, Schedule, Stem, Train};
 
 choice! {
     /// Which of two accounts of the method a result follows.
@@ -325,7 +327,7 @@ section! {
 }
 
 section! {
-    /// Every setting of a search.
+    /// Every setting of a run: a search, or the training of what one found.
     TOP = "", Config {
         /// Account that the result follows: faithful (the authors' code) or paper (the text).
         mode: Mode = Mode::Faithful,
@@ -345,6 +347,8 @@ section! {
         early_stop: EarlyStop = EarlyStop::default(),
         /// See [`Penalty`].
         penalty: Penalty = Penalty::default(),
+        /// See [`Train`].
+        train: Train = Train::default(),
         /// See [`Data`].
         data: Data = Data::default(),
         /// See [`Table`].
@@ -366,6 +370,7 @@ pub const SETTINGS: &[&[Setting]] = &[
     HESSIAN,
     EARLY_STOP,
     PENALTY,
+    train::TRAIN,
     DATA,
     TABLE,
     QUIRKS,
@@ -380,5 +385,9 @@ impl Config {
         self.quirks.projection = if paper { Projection::Exact } else { Projection::RowClip };
         self.quirks.epsilon_reaches_max = paper;
         &["quirks.projection", "quirks.epsilon_reaches_max"]
+    }
+    /// Whether they are those of a training: they have a genotype to train.
+    pub fn trains(&self) -> bool {
+        !self.train.genotype.is_empty()
     }
 }

@@ -209,6 +209,28 @@ impl Batch {
     }
 }
 
+impl Batch {
+    /// Its images in their order, in as few parts as have at most `largest` images each and differ
+    /// by at most one; 0 makes one part of all.
+    pub fn parts(self, largest: usize) -> Vec<Self> {
+        let [images, height, width, channels] = self.shape;
+        let count = if largest == 0 { 1 } else { images.div_ceil(largest) };
+        if count <= 1 {
+            return vec![self];
+        }
+        let length = height * width * channels;
+        let part = |index: usize| {
+            let range = index * images / count..(index + 1) * images / count;
+            Self {
+                images: self.images[range.start * length..range.end * length].to_vec(),
+                labels: self.labels[range.clone()].to_vec(),
+                shape: [range.len(), height, width, channels],
+            }
+        };
+        (0..count).map(part).collect()
+    }
+}
+
 /// A part of a data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
@@ -216,7 +238,7 @@ pub enum Part {
     Train,
     /// Trains the architecture, and tells how good it is.
     Valid,
-    /// What no search touches.
+    /// What no search touches, and what a training is tested on after every epoch.
     Test,
 }
 
@@ -225,7 +247,8 @@ pub enum Part {
 pub struct StepBatches<B = Batch> {
     /// For the weights w, from the training half.
     pub train: B,
-    /// For the architecture α, from the validation half.
+    /// For the architecture α, from the validation half; without images in a training, which has
+    /// no α.
     pub valid: B,
 }
 
@@ -256,6 +279,12 @@ pub trait Batches {
 
     /// Steps of an epoch.
     fn steps(&self, epoch: usize) -> usize;
+
+    /// About how many bytes the batches of a step take, so that no more of them are made ahead than
+    /// memory has room for; 0 where they are small.
+    fn step_bytes(&self) -> usize {
+        0
+    }
 }
 
 /// Why there are no images.

@@ -1,4 +1,4 @@
-//! What a search says while it runs. This is the only way out of the loop: the progress line, the
+//! What a run says while it runs: a search, or a training. This is the only way out of the loop: the progress line, the
 //! file events.jsonl, the report and the web page are readers of one stream.
 
 pub mod line;
@@ -10,14 +10,17 @@ use crate::config::Config;
 
 /// Version of the event schema; the first event of a stream carries it. Readers accept every
 /// version up to their own.
-pub const SCHEMA: u32 = 1;
+///
+/// - 1: searches.
+/// - 2: trainings too: [`TrainStep`], [`TrainEpoch`], [`Trained`], and [`EpochStarted::drop_path`].
+pub const SCHEMA: u32 = 2;
 
 /// One thing that happened, in the order in which it happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[expect(clippy::large_enum_variant, reason = "events live one at a time")]
 pub enum Event {
-    /// The search starts; everything that a reader needs to interpret the rest.
+    /// The run starts; everything that a reader needs to interpret the rest.
     Started(Started),
     /// An epoch starts.
     EpochStarted(EpochStarted),
@@ -33,9 +36,15 @@ pub enum Event {
     Warning(Warning),
     /// The search ended.
     Finished(Finished),
+    /// One step of a training ended.
+    TrainStep(TrainStep),
+    /// An epoch of a training ended.
+    TrainEpoch(TrainEpoch),
+    /// The training ended.
+    Trained(Trained),
 }
 
-/// The search starts.
+/// The run starts. What it is, its settings say ([`Config::trains`]).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Started {
     /// [`SCHEMA`] of the writer.
@@ -44,9 +53,9 @@ pub struct Started {
     pub config: Config,
     /// The device in words, e.g. `cpu (2 threads)`.
     pub device: String,
-    /// Number of weights of the supernet.
+    /// Number of weights of the supernet; of a trained network without its auxiliary head.
     pub parameters: usize,
-    /// What it chooses from, one architecture tensor each.
+    /// What it chooses from, one architecture tensor each; nothing in a training.
     #[serde(rename = "architecture")]
     pub choices: Vec<Choice>,
     /// Steps in one epoch.
@@ -62,6 +71,9 @@ pub struct EpochStarted {
     pub learning_rate: f64,
     /// Radius of the perturbation in this epoch; 0 without one.
     pub epsilon: f64,
+    /// Probability of drop-path in this epoch of a training.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drop_path: Option<f64>,
 }
 
 /// One step of the search ended.
@@ -205,6 +217,88 @@ pub struct Finished {
     /// 0-based epoch whose cell is the result, where that is not the last one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub returned_to: Option<usize>,
+}
+
+/// One step of a training ended: one batch, one step of SGD.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrainStep {
+    /// 0-based epoch.
+    pub epoch: usize,
+    /// 0-based step in the epoch.
+    pub step: usize,
+    /// Loss on the batch, with that of the auxiliary head.
+    pub loss: f32,
+    /// Share of right answers on the batch.
+    pub accuracy: f32,
+}
+
+/// An epoch of a training ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrainEpoch {
+    /// 0-based.
+    pub epoch: usize,
+    /// Learning rate.
+    pub learning_rate: f64,
+    /// Probability of drop-path.
+    pub drop_path: f64,
+    /// Mean loss over the steps, with that of the auxiliary head.
+    pub train_loss: f64,
+    /// Share of right answers over the steps.
+    pub train_accuracy: f64,
+    /// Which images the network is evaluated on.
+    pub evaluated_on: EvaluatedOn,
+    /// Loss on them, eval mode, without auxiliary head and label smoothing.
+    pub loss: f64,
+    /// Share of right answers on them.
+    pub accuracy: f64,
+    /// Loss and share of right answers of the moving average of the weights, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ema: Option<[f64; 2]>,
+    /// Whether these are the best weights so far.
+    pub best: bool,
+    /// Seconds spent on this epoch. The only field that differs between repeated runs.
+    pub seconds: f64,
+}
+
+/// What a training is evaluated on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EvaluatedOn {
+    /// The test images.
+    Test,
+    /// The training images that it does not train on (`train.portion` below 1).
+    Valid,
+}
+
+impl EvaluatedOn {
+    /// Its name in texts.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Test => "test",
+            Self::Valid => "validation",
+        }
+    }
+}
+
+/// A training ended. What the paper reports is the accuracy of the last epoch; that of the best
+/// one was chosen by the images that it is measured on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Trained {
+    /// What was trained.
+    pub genotype: Genotype,
+    /// Epochs in all.
+    pub epochs: usize,
+    /// Which images the network was evaluated on.
+    pub evaluated_on: EvaluatedOn,
+    /// Share of right answers after the last epoch.
+    pub accuracy: f64,
+    /// The largest share of right answers after any epoch.
+    pub best_accuracy: f64,
+    /// 0-based epoch after which it was reached first.
+    pub best_epoch: usize,
+    /// Share of right answers of the moving average of the weights, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ema_accuracy: Option<f64>,
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
-//! The supernet: every edge of every cell computes all its candidates, weighted by p (spec §1.2
-//! and §1.3).
+//! Networks: the supernet, in which every edge of every cell computes all its candidates, weighted by p
+//! (spec §1.2 and §1.3), and the network that is trained from a genotype ([`derived()`], spec §9).
 
 mod bench201;
 mod cell;
 mod dag;
+mod derived;
 mod edge;
 mod evaluation;
 mod plan;
@@ -17,6 +18,7 @@ use crate::ops::{Operation, State, stem};
 pub use bench201::Bench201Net;
 use cell::Cell;
 pub use dag::Dag;
+pub use derived::{Classifier, DerivedError, DerivedShape, Logits, derived};
 pub use evaluation::{Evaluation, Stem};
 use topology::{CellShape, Start};
 
@@ -92,10 +94,11 @@ pub struct CellNet {
     architecture: Vec<Choice>,
     stem: Sequence,
     cells: Vec<Cell>,
-    classifier: Classifier,
+    classifier: LinearClassifier,
 }
 
-struct Classifier {
+/// Global average, then a linear layer.
+struct LinearClassifier {
     weight: WeightId,
     bias: WeightId,
     inputs: usize,
@@ -124,7 +127,8 @@ impl CellNet {
         };
         let cells = shapes.iter().enumerate().map(cell).collect();
         let outputs = topology::outputs(start, &shapes);
-        let classifier = Classifier::new(&mut builder.child("classifier"), outputs, shape.classes);
+        let classifier =
+            LinearClassifier::new(&mut builder.child("classifier"), outputs, shape.classes);
         Self { layout, architecture: choices, stem, cells, classifier }
     }
 }
@@ -167,7 +171,7 @@ impl Supernet for CellNet {
     }
 }
 
-impl Classifier {
+impl LinearClassifier {
     fn new(builder: &mut Builder, inputs: usize, classes: usize) -> Self {
         let init = Init::FanIn(inputs);
         let weight = builder.weight("weight", &[classes, inputs], init);

@@ -45,6 +45,25 @@ pub fn cross_entropy(logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
     picked.mean().neg()
 }
 
+/// Mean cross-entropy against targets of which a share ε goes to all classes alike: (1 − ε)·CE +
+/// ε·mean over the classes of −log p (label smoothing, spec §9.2).
+///
+/// # Shapes
+/// - `logits`: [batch, classes]; `labels`: `[batch]`
+/// - output: `[1]`
+pub fn smoothed_cross_entropy(
+    logits: Tensor<2>,
+    labels: Tensor<1, Int>,
+    smoothing: f64,
+) -> Tensor<1> {
+    let hard = cross_entropy(logits.clone(), labels);
+    if smoothing == 0.0 {
+        return hard;
+    }
+    let even = activation::log_softmax(logits, 1).mean().neg();
+    hard.mul_scalar(1.0 - smoothing) + even.mul_scalar(smoothing)
+}
+
 /// Number of right answers, as a float tensor of shape `[1]`.
 pub fn correct(logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
     let [batch, _] = logits.dims();

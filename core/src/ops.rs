@@ -176,6 +176,11 @@ impl Candidate {
         self.operation.name == NONE
     }
 
+    /// Whether it hands its input on as it is.
+    pub fn is_identity(&self) -> bool {
+        self.layers.0.is_empty() && !self.is_none()
+    }
+
     /// Multiply-adds for one image, from a state of the cell.
     pub fn multiply_adds(&self, mut state: ActivationInfo) -> u64 {
         self.layers.multiply_adds(&mut state)

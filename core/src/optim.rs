@@ -2,13 +2,51 @@
 
 use burn::tensor::Tensor;
 
-use crate::config::{AlphaOptimiser, WeightsOptimiser};
+use crate::config::{AlphaOptimiser, LAST_EPOCHS, Schedule, Train, WeightsOptimiser};
 
 /// Learning rate of the weights in an epoch: η_min + (η₀ − η_min)(1 + cos(π·e/E))/2.
 pub fn cosine(config: &WeightsOptimiser, epoch: usize, epochs: usize) -> f64 {
     let WeightsOptimiser { learning_rate: start, learning_rate_min: end, .. } = *config;
     let progress = epoch as f64 / epochs as f64;
     end + (start - end) * (1.0 + (std::f64::consts::PI * progress).cos()) / 2.0
+}
+
+/// Learning rate of a training in an epoch (spec §9.1 and §9.2): lr·(1 + cos(π·e/E))/2, or linear
+/// as the authors train on ImageNet, lr·(E − 5 − e)/(E − 5) and in the last five epochs
+/// lr·(E − e)/(5·(E − 5)). In the first `warmup_epochs` W it is lr·(e + 1)/W instead.
+pub fn training_rate(config: &Train, epoch: usize) -> f64 {
+    let (start, epochs) = (config.learning_rate, config.epochs);
+    if epoch < config.warmup_epochs {
+        return start * (epoch + 1) as f64 / config.warmup_epochs as f64;
+    }
+    let left = epochs.saturating_sub(epoch);
+    match config.schedule {
+        Schedule::Cosine => {
+            let config = WeightsOptimiser {
+                learning_rate: start,
+                learning_rate_min: 0.0,
+                ..WeightsOptimiser::default()
+            };
+            cosine(&config, epoch, epochs)
+        }
+        Schedule::Linear => {
+            let falling = epochs.saturating_sub(LAST_EPOCHS).max(1) as f64;
+            if left > LAST_EPOCHS {
+                start * (left - LAST_EPOCHS) as f64 / falling
+            } else {
+                start * left as f64 / (falling * LAST_EPOCHS as f64)
+            }
+        }
+    }
+}
+
+/// Moves a moving average towards `value`: average·decay + value·(1 − decay).
+pub fn moving_average<const D: usize>(
+    average: Tensor<D>,
+    value: Tensor<D>,
+    decay: f64,
+) -> Tensor<D> {
+    average.mul_scalar(decay) + value.mul_scalar(1.0 - decay)
 }
 
 /// Scales a gradient to a 2-norm of at most `limit` (0: no limit), as

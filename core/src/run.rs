@@ -2,27 +2,30 @@
 //!
 //! A [`Run`] owns what all kinds of runs have in common: what comes next, the position, the events,
 //! the observers, checkpoint and restore. A [`Job`] says what a step and an epoch do: [`Search`] is
-//! Algorithm 1 of the paper. The caller owns the loop: it writes events, takes checkpoints and stops
-//! when it wants to.
+//! Algorithm 1 of the paper, [`Train`] trains the network of what one found. The caller owns the
+//! loop: it writes events, takes checkpoints and stops when it wants to.
 
 pub mod checkpoint;
 mod error;
+mod noise;
 mod position;
 pub mod search;
+mod state;
+pub mod train;
 
-use crate::arrays::{ArrayError, Arrays};
+use crate::arrays::Arrays;
 use crate::cell::Genotype;
 use crate::config::{Config, layers};
 use crate::data::Batches;
-use crate::event::{Event, Finished, Started};
-use crate::measure::{self, Observer, Subject};
-use crate::space::Space;
-use crate::space::table::{Table, TableError};
+use crate::event::{Event, Started};
+use crate::measure::{self, Observed, Observer};
 use checkpoint::{Checkpoint, CheckpointError};
+use serde_json::Value;
 
 pub use error::RunError;
 pub use position::{Phase, Position, Progress, Tally};
 pub use search::{ImageSearch, Search};
+pub use train::{ImageTraining, Train};
 
 /// Where the batches of a job come from.
 type Supply<'a, J> = &'a mut dyn Batches<Batch = <J as Job>::Batch>;
@@ -32,12 +35,20 @@ type Supply<'a, J> = &'a mut dyn Batches<Batch = <J as Job>::Batch>;
 pub trait Job {
     /// A batch on the host.
     type Batch;
+    /// What an evaluation gives.
+    type Evaluated;
 
     /// All settings.
     fn config(&self) -> &Config;
 
-    /// The space whose cells it is about.
-    fn space(&self) -> &'static Space;
+    /// How many epochs it has.
+    fn epochs(&self) -> usize;
+
+    /// What looks at it after every epoch, in the places of [`measure::ALL`].
+    ///
+    /// # Errors
+    /// If the settings name no method.
+    fn observers(&self) -> Result<Vec<Option<Box<dyn Observer>>>, RunError>;
 
     /// What is about to run.
     fn started(&self) -> Started;
@@ -56,15 +67,18 @@ pub trait Job {
         at: Position,
     ) -> Result<Option<(Event, Tally)>, RunError>;
 
-    /// Evaluates after the last step of an epoch: validation loss and accuracy.
+    /// Evaluates after the last step of an epoch.
     ///
     /// # Errors
     /// What the data or the device say.
     async fn evaluate(
-        &self,
+        &mut self,
         batches: Supply<'_, Self>,
         at: Position,
-    ) -> Result<(f64, f64), RunError>;
+    ) -> Result<Self::Evaluated, RunError>;
+
+    /// The accuracy that an evaluation gives.
+    fn accuracy(evaluated: &Self::Evaluated) -> f64;
 
     /// What an ended epoch says.
     ///
@@ -73,17 +87,31 @@ pub trait Job {
     async fn epoch_finished(
         &self,
         progress: &Progress,
-        valid: (f64, f64),
+        evaluated: Self::Evaluated,
     ) -> Result<Event, RunError>;
 
-    /// What would be derived now.
+    /// Lets an observer look, after an epoch.
+    ///
+    /// # Errors
+    /// What the data or the device say.
+    async fn observe(
+        &self,
+        observer: &mut dyn Observer,
+        batches: Supply<'_, Self>,
+        at: Position,
+    ) -> Result<Observed, RunError>;
+
+    /// What an ended run says.
+    ///
+    /// # Errors
+    /// If the device failed.
+    async fn finished(&self, progress: &Progress) -> Result<Event, RunError>;
+
+    /// What would be derived now, or what is trained.
     ///
     /// # Errors
     /// If the device failed.
     async fn genotype(&self) -> Result<Genotype, RunError>;
-
-    /// What observers may ask.
-    fn subject<'a>(&'a self, batches: Supply<'a, Self>, at: Position) -> impl Subject + 'a;
 
     /// Whether a step was begun and not ended.
     fn in_step(&self) -> bool;
@@ -94,12 +122,20 @@ pub trait Job {
     /// If the device failed.
     async fn saved(&self) -> Result<Arrays, RunError>;
 
-    /// Takes what [`Self::saved`] gave.
+    /// What it remembers besides; null where that is nothing.
+    fn notes(&self) -> Value {
+        Value::Null
+    }
+
+    /// Takes what [`Self::saved`] and [`Self::notes`] gave.
     ///
     /// # Errors
-    /// If an array is missing.
-    fn restore(&mut self, arrays: &Arrays) -> Result<(), ArrayError>;
+    /// If an array is missing, or the notes are something else.
+    fn restore(&mut self, arrays: &Arrays, notes: &Value) -> Result<(), CheckpointError>;
 }
+
+/// What a job notes stands beside what the observers remember, under this name.
+const NOTES: &str = "job";
 
 /// A job on its way.
 pub struct Run<J> {
@@ -117,7 +153,7 @@ impl<J: Job> Run<J> {
     /// # Errors
     /// If the settings name no method.
     pub fn from_start(job: J) -> Result<Self, RunError> {
-        let observers = observers(job.config(), None)?;
+        let observers = job.observers()?;
         let (progress, device_label) = (Progress::default(), String::new());
         Ok(Self { job, observers, progress, device_label, clock: || 0.0 })
     }
@@ -130,20 +166,6 @@ impl<J: Job> Run<J> {
     /// Gives the run a clock, in seconds; without one every epoch takes 0.
     pub fn set_clock(&mut self, clock: fn() -> f64) {
         self.clock = clock;
-    }
-
-    /// Gives the run a table of trained networks, before it starts or goes on: after every epoch an
-    /// [`crate::event::Anytime`] event says what it knows of the cell that would be derived.
-    ///
-    /// # Errors
-    /// If it is not a table of all cells of this space.
-    pub fn set_table(&mut self, table: &Table) -> Result<(), TableError> {
-        table.covers(self.job.space())?;
-        // Whoever made this job found its method.
-        if let Ok(observers) = observers(self.job.config(), Some(table)) {
-            self.observers = observers;
-        }
-        Ok(())
     }
 
     /// Does the next piece of work and returns what it says: the parts of a step, one after the
@@ -194,16 +216,16 @@ impl<J: Job> Run<J> {
                 Some(event)
             }
             Phase::EpochEnd => {
-                let valid = self.job.evaluate(batches, at).await?;
-                self.progress.valid_accuracy = valid.1;
+                let evaluated = self.job.evaluate(batches, at).await?;
+                self.progress.valid_accuracy = J::accuracy(&evaluated);
                 self.progress.tally.seconds += (self.clock)() - began;
-                Some(self.job.epoch_finished(&self.progress, valid).await?)
+                Some(self.job.epoch_finished(&self.progress, evaluated).await?)
             }
             Phase::Observe(index) => self.observe(index, batches).await?,
-            Phase::Finish => Some(self.finished().await?),
+            Phase::Finish => Some(self.job.finished(&self.progress).await?),
             Phase::Done => None,
         };
-        self.progress.follow(self.observers.len(), self.job.config().search.epochs);
+        self.progress.follow(self.observers.len(), self.job.epochs());
         Ok(said)
     }
 
@@ -214,22 +236,11 @@ impl<J: Job> Run<J> {
         batches: Supply<'_, J>,
     ) -> Result<Option<Event>, RunError> {
         let Some(Some(observer)) = self.observers.get_mut(index) else { return Ok(None) };
-        let mut subject = self.job.subject(batches, self.progress.position);
-        let observed = observer.after_epoch(&mut subject).await?;
+        let at = self.progress.position;
+        let observed = self.job.observe(observer.as_mut(), batches, at).await?;
         self.progress.stop = self.progress.stop.take().or(observed.stop);
         self.progress.unsaid.extend(observed.events);
         Ok(self.progress.unsaid.pop_front())
-    }
-
-    async fn finished(&self) -> Result<Event, RunError> {
-        let stop = self.progress.stop.as_ref();
-        Ok(Event::Finished(Finished {
-            genotype: self.genotype().await?,
-            epochs: self.progress.position.epoch,
-            valid_accuracy: self.progress.valid_accuracy,
-            reason: if stop.is_some() { "early_stopped" } else { "completed" }.to_owned(),
-            returned_to: stop.map(|stop| stop.epoch),
-        }))
     }
 
     /// What runs: settings, network, choices.
@@ -282,11 +293,15 @@ impl<J: Job> Run<J> {
         self.check_finite(&arrays)?;
         let names = measure::ALL.iter().map(|entry| entry.name.to_owned());
         let saved = names.zip(&self.observers);
+        let notes = Some((NOTES.to_owned(), self.job.notes())).filter(|(_, it)| !it.is_null());
         Ok(Checkpoint {
             config: self.job.config().clone(),
             architecture: self.job.started().choices,
             progress: self.progress.clone(),
-            observers: saved.filter_map(|(name, it)| Some((name, it.as_ref()?.saved()))).collect(),
+            observers: saved
+                .filter_map(|(name, it)| Some((name, it.as_ref()?.saved())))
+                .chain(notes)
+                .collect(),
             arrays,
         })
     }
@@ -315,7 +330,8 @@ impl<J: Job> Run<J> {
         if !differences.is_empty() {
             return Err(RunError::OtherConfig { differences });
         }
-        self.job.restore(&checkpoint.arrays)?;
+        let notes = checkpoint.observers.get(NOTES).unwrap_or(&Value::Null);
+        self.job.restore(&checkpoint.arrays, notes)?;
         for (entry, observer) in measure::ALL.iter().zip(&mut self.observers) {
             if let (Some(observer), Some(saved)) = (observer, checkpoint.observers.get(entry.name))
             {
@@ -344,14 +360,6 @@ pub enum Advanced {
     Said(Event),
     /// Nothing: the run is over.
     Over,
-}
-
-fn observers(
-    config: &Config,
-    table: Option<&Table>,
-) -> Result<Vec<Option<Box<dyn Observer>>>, RunError> {
-    let method = crate::method::of(config)?;
-    Ok(measure::observers(&measure::Setup { config, method: &method, table }))
 }
 
 /// One line for every setting that differs and could change a result.

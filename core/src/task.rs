@@ -3,11 +3,13 @@
 //! A [`Task`] is one of the three axes that are free of each other in the paper (the others are the
 //! space and the policy). It says what a batch is, how it comes to the device, and which loss the
 //! network has on it; [`Model`] makes losses and gradients of that, and everything after it is the
-//! same for all tasks. [`Classify`]: images and their classes.
+//! same for all tasks. [`Classify`]: images and their classes. [`Training`]: the same for a network without
+//! choices, with the losses that a final training has.
 
 mod classify;
 mod model;
 mod tally;
+mod training;
 
 use burn::tensor::{Device, Tensor};
 
@@ -16,6 +18,7 @@ use crate::nn::{GradientTarget, Pass};
 pub use classify::{Classify, ImageBatch};
 pub use model::{LossOfP, Model, Outcome, Point, Relax};
 pub use tally::Tally;
+pub use training::Training;
 
 /// A kind of learning. The concrete task is a type, so that a step calls it without dispatch.
 pub trait Task {

@@ -147,6 +147,8 @@ fn classify_search(error: &RunError) -> Option<Exit> {
         RunError::Config(_)
         | RunError::Space(_)
         | RunError::Method(_)
+        | RunError::Genotype(_)
+        | RunError::Derived(_)
         | RunError::ImageSize { .. }
         | RunError::OtherConfig { .. } => Some(Exit::Usage),
         RunError::Data(error) => classify_data(error),

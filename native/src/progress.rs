@@ -95,6 +95,7 @@ impl Progress {
             )),
             Event::Anytime(anytime) => self.anytime(anytime),
             Event::Started(_) | Event::Finished(_) => {}
+            Event::TrainStep(_) | Event::TrainEpoch(_) | Event::Trained(_) => {}
         }
     }
 

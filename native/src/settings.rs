@@ -40,7 +40,9 @@ pub fn resolve(args: &SearchArgs) -> anyhow::Result<Resolved> {
 /// # Errors
 /// Like [`resolve`].
 pub fn resolve_bench(args: &BenchArgs) -> anyhow::Result<Resolved> {
-    layers(&args.settings, first_layer(&args.settings, presets::BENCH), [])
+    let dir = args.data_dir.as_ref().map(|path| path.to_string_lossy().into_owned());
+    let named = [("data.name", args.data.clone()), ("data.dir", dir)];
+    layers(&args.settings, first_layer(&args.settings, presets::BENCH), named)
 }
 
 /// The preset that a search starts from: the first one, where nothing is asked for.

@@ -1,6 +1,6 @@
 """Writes photographs.json: what Pillow and torchvision make of one small image.
 
-Made with Pillow 13.0.0 and torchvision 0.29.2 (PyTorch 2.15.0): python3 photographs.py
+Made with Pillow 11.3.0 and torchvision 0.29.2 (PyTorch 2.15.0): python3 photographs.py
 """
 
 import json
@@ -47,7 +47,7 @@ def cases(pixels):
 
 if __name__ == "__main__":
     golden = {
-        "origin": "tests/data/photographs.py; Pillow 13.0.0, torchvision 0.29.2",
+        "origin": "tests/data/photographs.py; Pillow 11.3.0, torchvision 0.29.2",
         "width": WIDTH,
         "height": HEIGHT,
         "images": [cases(PIXELS), cases(SMOOTH)],

@@ -1,7 +1,8 @@
 //! The transforms of photographs against Pillow and torchvision, and their laws.
 //!
 //! The golden numbers are in tests/data/photographs.json, made by photographs.py beside it. Resizing
-//! and all four changes of colour are equal to the bit.
+//! and all four changes of colour are equal to the bit. (Pillow 13 goes along the columns first where
+//! it takes that for cheaper, which rounds some pixels differently by 1; Pillow 11 never does.)
 
 use serde_json::Value;
 use smoothdarts::config::{Config, Transform};
@@ -205,8 +206,8 @@ fn images_in_memory_take_the_same_transforms() {
 }
 
 #[test]
-fn a_training_takes_every_image_once_an_epoch_and_has_no_validation_half() {
-    let order = Order::training(10, 3, 4, 1).unwrap();
+fn a_pass_takes_every_image_once_and_has_no_validation_half() {
+    let order = Order::pass(10, 3, 4, 1).unwrap();
     assert_eq!((order.steps(), order.evaluation_batches(Part::Valid)), (3, 0));
     for epoch in 0..3 {
         let steps: Vec<_> = (0..3).map(|step| order.step(epoch, step)).collect();
@@ -217,5 +218,5 @@ fn a_training_takes_every_image_once_an_epoch_and_has_no_validation_half() {
     }
     assert_ne!(order.step(0, 0), order.step(1, 0));
     assert_eq!(order.evaluation(Part::Test, 5, 0).indices, [0, 1, 2]);
-    assert!(Order::training(0, 3, 4, 1).is_err());
+    assert!(Order::pass(0, 3, 4, 1).is_err());
 }

@@ -14,7 +14,7 @@ pub mod nb201;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Genotype, GenotypeError};
+use super::{Genotype, GenotypeError, published};
 
 /// One row of the catalogue of codecs.
 pub struct Codec {
@@ -34,6 +34,35 @@ pub static ALL: &[&Codec] = &[&darts::CODEC, &nb201::CODEC];
 /// The first codec that can write this genotype.
 pub fn of(genotype: &Genotype) -> Option<&'static Codec> {
     ALL.iter().find(|codec| (codec.encode)(genotype).is_some()).copied()
+}
+
+/// Reads a genotype in any of its forms: the name of a published one, JSON, or the text of a codec.
+///
+/// # Errors
+/// Why it is none.
+pub fn read(text: &str) -> Result<Genotype, GenotypeError> {
+    let text = text.trim();
+    if let Some(row) = published::find(text) {
+        return Ok(row.genotype());
+    }
+    if text.contains("Genotype(") {
+        return darts::from_python(text);
+    }
+    if text.starts_with('{') || text.starts_with('"') {
+        let genotype: Genotype = serde_json::from_str(text)
+            .map_err(|error| GenotypeError::Text { what: error.to_string() })?;
+        genotype.validate()?;
+        return Ok(genotype);
+    }
+    if text.starts_with('|') {
+        return nb201::decode(text);
+    }
+    Err(GenotypeError::Text {
+        what: format!(
+            "{text:?} is neither the name of a published one, nor JSON, nor a tuple of Python, nor \
+             a string of NAS-Bench-201"
+        ),
+    })
 }
 
 /// A genotype as JSON.

@@ -86,6 +86,11 @@ pub fn find(name: &str) -> Option<&'static Published> {
     ALL.iter().find(|row| row.name.eq_ignore_ascii_case(name))
 }
 
+/// The published genotype that equals this one.
+pub fn of(genotype: &Genotype) -> Option<&'static Published> {
+    ALL.iter().find(|row| row.genotype() == *genotype)
+}
+
 impl Published {
     /// The genotype; all published ones concatenate their four nodes.
     pub fn genotype(&self) -> Genotype {

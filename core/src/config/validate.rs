@@ -1,6 +1,6 @@
 //! The ranges of the settings.
 
-use super::Config;
+use super::{Config, LAST_EPOCHS, Schedule};
 
 /// A setting that no search can run with.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -61,12 +61,46 @@ impl Config {
             (0.0..=0.5).contains(&data.hue_jitter),
             "must lie in [0, 0.5]",
         )?;
+        self.validate_training()?;
         let portion = data.train_portion;
         rule(
             "data.train_portion",
             portion,
             portion > 0.0 && portion < 1.0,
             "must lie between 0 and 1, exclusive",
+        )
+    }
+
+    fn validate_training(&self) -> Result<(), ConfigError> {
+        let train = &self.train;
+        at_least_one("train.cells", train.cells)?;
+        rule(
+            "train.channels",
+            train.channels,
+            train.channels >= 2 && train.channels.is_multiple_of(2),
+            "must be even and at least 2",
+        )?;
+        non_negative("train.auxiliary_weight", train.auxiliary_weight)?;
+        fraction("train.drop_path", train.drop_path)?;
+        fraction("train.label_smoothing", train.label_smoothing)?;
+        at_least_one("train.epochs", train.epochs)?;
+        at_least_one("train.batch_size", train.batch_size)?;
+        non_negative("train.learning_rate", train.learning_rate)?;
+        rule(
+            "train.schedule",
+            "linear",
+            train.schedule == Schedule::Cosine || train.epochs > LAST_EPOCHS,
+            "needs more than 5 epochs (train.epochs): the last 5 have a slope of their own",
+        )?;
+        fraction("train.momentum", train.momentum)?;
+        non_negative("train.weight_decay", train.weight_decay)?;
+        non_negative("train.clip", train.clip)?;
+        fraction("train.ema", train.ema)?;
+        rule(
+            "train.portion",
+            train.portion,
+            train.portion > 0.0 && train.portion <= 1.0,
+            "must lie between 0, exclusive, and 1",
         )
     }
 }

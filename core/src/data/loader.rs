@@ -67,6 +67,17 @@ impl Loader {
         })
     }
 
+    /// Prepares the images of a data set for a training: all of the images that [`Self::new`] would
+    /// split train the weights, or the share `train.portion` of them; then the rest is for
+    /// validation, and is never augmented. A step has no batch for the architecture.
+    ///
+    /// # Errors
+    /// As for [`Self::new`]; also no images to evaluate on, or an epoch whose last batch would be a
+    /// single image, of which batch norm can make no variance.
+    pub fn for_training(dataset: Dataset, config: &Config) -> Result<Self, DataError> {
+        Self::with_order(dataset, config, |images, test| Order::training(images, test, config))
+    }
+
     /// What a network has to know about the images.
     pub fn shape(&self) -> ImageShape {
         let Inner { images, classes, .. } = &*self.inner;

@@ -28,7 +28,8 @@ pub struct Order {
     valid: Vec<usize>,
     test: usize,
     batch_size: usize,
-    alpha_batches: AlphaBatches,
+    /// Where the batches of the architecture come from; a training has none.
+    architecture: Option<AlphaBatches>,
     augment_validation: bool,
     streams: Streams,
     /// The permutations of the current epoch. Every step takes one part of them, and with a million
@@ -51,19 +52,40 @@ impl Order {
             valid,
             test,
             batch_size: config.search.batch_size,
-            alpha_batches: config.quirks.alpha_batches,
+            architecture: Some(config.quirks.alpha_batches),
             augment_validation: config.quirks.augment_validation,
             streams,
             shuffles: Mutex::default(),
         })
     }
 
-    /// The order of a training on all training images (spec §9): there is no validation half, and
-    /// the validation batch of a step is empty.
+    /// The order of a training: all training images train the weights, or the share `train.portion`
+    /// of them; then the rest is for validation, and is never augmented. The validation batch of a
+    /// step is empty.
+    ///
+    /// # Errors
+    /// No images to evaluate on, or an epoch whose last batch would be a single image, of which batch
+    /// norm can make no variance.
+    pub fn training(images: usize, test: usize, config: &Config) -> Result<Self, DataError> {
+        let streams = Streams::new(config.seed);
+        let (train, valid) = training_split(images, test, config, streams)?;
+        Ok(Self {
+            train,
+            valid,
+            test,
+            batch_size: config.train.batch_size,
+            architecture: None,
+            augment_validation: false,
+            streams,
+            shuffles: Mutex::default(),
+        })
+    }
+
+    /// Each training image once in an epoch, shuffled, and the test images: what is timed.
     ///
     /// # Errors
     /// No images, or a batch size of 0.
-    pub fn training(
+    pub fn pass(
         images: usize,
         test: usize,
         batch_size: usize,
@@ -80,7 +102,7 @@ impl Order {
             valid: Vec::new(),
             test,
             batch_size,
-            alpha_batches: AlphaBatches::Fresh,
+            architecture: None,
             augment_validation: false,
             streams: Streams::new(seed),
             shuffles: Mutex::default(),
@@ -148,11 +170,11 @@ impl Order {
 
     /// The images of the α-step at a global step (spec §2.4).
     fn valid_indices(&self, position: usize) -> Vec<usize> {
-        let batches = self.valid.len().div_ceil(self.batch_size);
-        match self.alpha_batches {
-            _ if batches == 0 => Vec::new(),
-            AlphaBatches::Fresh => self.fresh_indices(position),
-            AlphaBatches::Pass => {
+        match self.architecture {
+            None => Vec::new(),
+            Some(AlphaBatches::Fresh) => self.fresh_indices(position),
+            Some(AlphaBatches::Pass) => {
+                let batches = self.valid.len().div_ceil(self.batch_size);
                 let (pass, batch) = (position / batches, position % batches);
                 self.shuffled_chunk(&self.valid, (Stream::ValidOrder, pass), batch)
             }
@@ -230,4 +252,39 @@ fn split(
             ),
         },
     ))
+}
+
+/// Indices of the images that a training trains on, and of those that it is validated on instead of
+/// the test images.
+fn training_split(
+    images: usize,
+    test: usize,
+    config: &Config,
+    streams: Streams,
+) -> Result<(Vec<usize>, Vec<usize>), DataError> {
+    let mut order = match config.quirks.split {
+        Split::Contiguous => (0..images).collect(),
+        Split::Shuffled => permutation(&mut streams.at(Stream::Split, 0), images),
+    };
+    let (portion, batch) = (config.train.portion, config.train.batch_size);
+    let valid = order.split_off(((portion * images as f64) as usize).min(images));
+    let evaluated = if portion < 1.0 { valid.len() } else { test };
+    if evaluated == 0 {
+        return Err(DataError::unusable(
+            "there are no images to evaluate the network on",
+            "add a folder of test images, or set train.portion below 1 to keep some back",
+        ));
+    }
+    let last = order.len() % batch.max(1);
+    if order.len() < 2 || batch < 2 || last == 1 {
+        return Err(DataError::unusable(
+            format!(
+                "{} training images in batches of {batch} leave a batch of a single image, which \
+                 batch norm cannot normalise",
+                order.len()
+            ),
+            "set train.batch_size or data.train_images to another number",
+        ));
+    }
+    Ok((order, valid))
 }

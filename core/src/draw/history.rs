@@ -1,7 +1,10 @@
 //! What pictures need of a search, collected from its events.
 
-use crate::cell::{Cell, Choice, Genotype, Output, Rows};
-use crate::event::{Anytime, Eigenvalues, EpochFinished, Event, Finished, Started, Step, Warning};
+use crate::cell::{Cell, Choice, Genotype, Output, Rows, codec};
+use crate::event::{
+    Anytime, Eigenvalues, EpochFinished, Event, Finished, Started, Step, TrainEpoch, TrainStep,
+    Trained, Warning,
+};
 use crate::space::{self, Space};
 
 /// A search as its events tell it, up to where they end.
@@ -21,6 +24,12 @@ pub struct History {
     pub warnings: Vec<Warning>,
     /// How it ended; `None` while it runs.
     pub finished: Option<Finished>,
+    /// Every finished epoch of a training, in order.
+    pub train_epochs: Vec<TrainEpoch>,
+    /// Every step of a training, in order.
+    pub train_steps: Vec<TrainStep>,
+    /// How a training ended; `None` while it runs.
+    pub trained: Option<Trained>,
 }
 
 /// A mean over consecutive steps.
@@ -69,6 +78,20 @@ impl History {
             Event::Anytime(anytime) => self.anytime.push(anytime),
             Event::Warning(warning) => self.warnings.push(warning),
             Event::Finished(finished) => self.finished = Some(finished),
+            Event::TrainStep(step) => {
+                let at = (step.epoch, step.step);
+                if self.train_steps.last().is_some_and(|last| (last.epoch, last.step) >= at) {
+                    self.rewind(at);
+                }
+                self.train_steps.push(step);
+            }
+            Event::TrainEpoch(epoch) => {
+                if self.train_epochs.last().is_some_and(|last| last.epoch >= epoch.epoch) {
+                    self.rewind((epoch.epoch, usize::MAX));
+                }
+                self.train_epochs.push(epoch);
+            }
+            Event::Trained(trained) => self.trained = Some(trained),
         }
     }
 
@@ -80,12 +103,26 @@ impl History {
         self.anytime.retain(|anytime| anytime.epoch < at.0);
         self.warnings.retain(|warning| warning.epoch < at.0);
         self.finished = None;
+        self.train_steps.retain(|step| (step.epoch, step.step) < at);
+        self.train_epochs.retain(|epoch| epoch.epoch < at.0);
+        self.trained = None;
     }
 
     /// The result, or while the search runs what would be derived now.
     pub fn genotype(&self) -> Option<&Genotype> {
         let latest = self.epochs.last().map(|epoch| &epoch.genotype);
         self.finished.as_ref().map(|finished| &finished.genotype).or(latest)
+    }
+
+    /// Whether it is a training.
+    pub fn trains(&self) -> bool {
+        self.started.as_ref().is_some_and(|started| started.config.trains())
+    }
+
+    /// The genotype that a training trains.
+    pub fn trained_genotype(&self) -> Option<Genotype> {
+        let text = &self.started.as_ref()?.config.train.genotype;
+        if text.is_empty() { None } else { codec::read(text).ok() }
     }
 
     /// The space that is searched; `None` if this program does not know it.

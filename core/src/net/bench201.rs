@@ -1,4 +1,4 @@
-//! The supernet of NAS-Bench-201 (spec §3.6): three stages of one searched cell, a residual block
+//! The network of NAS-Bench-201 (spec §3.6), as a supernet and as what is trained: three stages of one searched cell, a residual block
 //! that halves the image and doubles the channels between them. A cell has one input and three
 //! nodes, each the sum of edges from all states before it; the last node is its output.
 
@@ -6,29 +6,40 @@ use burn::tensor::Tensor;
 
 use super::dag::Dag;
 use super::topology::reduces;
-use super::{Classifier, EdgeTable, NetShape, Supernet, flat};
+use super::{EdgeTable, LinearClassifier, NetShape, Supernet, flat};
 use crate::cell::Choice;
 use crate::nn::{
     ActivationInfo, Builder, GradientTarget, Layer, Layout, NormOptions, Pass, Sequence,
 };
 use crate::ops::{Site, State, relu_square_norm, stem};
 
-/// The supernet: stem, blocks, batch norm, ReLU, global average, classifier.
+/// The supernet: the skeleton around a mixed cell.
 pub struct Bench201Net {
     layout: Layout,
     architecture: Vec<Choice>,
-    stem: Sequence,
-    blocks: Vec<Block>,
-    last: Sequence,
-    classifier: Classifier,
+    skeleton: Skeleton<Dag>,
 }
 
-enum Block {
-    /// A searched cell.
-    Cell(Dag),
+/// Stem, blocks, batch norm, ReLU, global average, classifier, around cells of any kind: those of the
+/// supernet, or of the network that is trained from a genotype.
+pub(super) struct Skeleton<C> {
+    stem: Sequence,
+    blocks: Vec<Block<C>>,
+    last: Sequence,
+    classifier: LinearClassifier,
+}
+
+enum Block<C> {
+    /// A cell.
+    Cell(C),
     /// Two convolutions of which the first has stride 2, beside 2×2 averaging and a 1×1
     /// convolution.
-    Residual { convolutions: [Sequence; 2], shortcut: Sequence },
+    Residual(Residual),
+}
+
+struct Residual {
+    convolutions: [Sequence; 2],
+    shortcut: Sequence,
 }
 
 impl Bench201Net {
@@ -37,23 +48,13 @@ impl Bench201Net {
     /// 1/3 and 2/3 are the residual ones.
     pub fn new(choices: Vec<Choice>, table: &[EdgeTable], shape: NetShape) -> Self {
         let mut layout = Layout::default();
-        let mut builder = Builder::new(&mut layout);
-        let mut channels = shape.channels;
-        let stem = stem(&mut builder, shape.image_channels, channels);
-        let mut blocks = Vec::with_capacity(shape.cells);
-        for index in 0..shape.cells {
-            let mut builder = builder.child(format!("cells.{index}"));
-            blocks.push(if reduces(index, shape.cells) {
-                channels *= 2;
-                Block::residual(&mut builder, channels)
-            } else {
-                Block::cell(&mut builder, table, channels)
-            });
-        }
-        let norm = Layer::norm(&mut builder.child("lastact.0"), channels, NormOptions::new(true));
-        let last = Sequence(vec![norm, Layer::Relu]);
-        let classifier = Classifier::new(&mut builder.child("classifier"), channels, shape.classes);
-        Self { layout, architecture: choices, stem, blocks, last, classifier }
+        let skeleton = Skeleton::new(&mut Builder::new(&mut layout), shape, |builder, channels| {
+            let site =
+                Site { channels, stride: 1, norm: NormOptions::new(false), pool_norm: false };
+            let path = |_, edge: &EdgeTable| format!("edges.{}<-{}", edge.node, edge.source);
+            Dag::new(builder, table, 1, site, path)
+        });
+        Self { layout, architecture: choices, skeleton }
     }
 }
 
@@ -67,10 +68,11 @@ impl Supernet for Bench201Net {
     }
 
     fn multiply_adds(&self, image_size: usize, target: GradientTarget) -> u64 {
-        let mut info = ActivationInfo::images(image_size, target);
-        let stem = self.stem.multiply_adds(&mut info);
-        let blocks: u64 = self.blocks.iter().map(|block| block.multiply_adds(&mut info)).sum();
-        stem + blocks + self.classifier.multiply_adds(info)
+        self.skeleton.multiply_adds(image_size, target, |searched, info| {
+            // By its p in an architecture pass, by the weights before it in a weight pass.
+            let node = ActivationInfo { tracked: target != GradientTarget::Nothing, ..info };
+            (searched.multiply_adds(|source| if source == 0 { info } else { node }), node)
+        })
     }
 
     fn forward(
@@ -80,64 +82,107 @@ impl Supernet for Bench201Net {
         pass: &mut Pass,
     ) -> Tensor<2> {
         let p: Vec<Tensor<1>> = probabilities.iter().map(flat).collect();
+        self.skeleton.forward(images, pass, |searched, x, pass| {
+            let nodes = searched.forward(vec![x.clone()], &p[0], pass);
+            nodes.into_iter().last().map_or(x, State::new)
+        })
+    }
+}
+
+impl<C> Skeleton<C> {
+    /// Builds the network with the cells that `cell` makes for so many channels.
+    pub fn new(
+        builder: &mut Builder,
+        shape: NetShape,
+        mut cell: impl FnMut(&mut Builder, usize) -> C,
+    ) -> Self {
+        let mut channels = shape.channels;
+        let stem = stem(builder, shape.image_channels, channels);
+        let mut blocks = Vec::with_capacity(shape.cells);
+        for index in 0..shape.cells {
+            let mut builder = builder.child(format!("cells.{index}"));
+            blocks.push(if reduces(index, shape.cells) {
+                channels *= 2;
+                Block::Residual(Residual::new(&mut builder, channels))
+            } else {
+                Block::Cell(cell(&mut builder, channels))
+            });
+        }
+        let norm = Layer::norm(&mut builder.child("lastact.0"), channels, NormOptions::new(true));
+        let last = Sequence(vec![norm, Layer::Relu]);
+        let classifier =
+            LinearClassifier::new(&mut builder.child("classifier"), channels, shape.classes);
+        Self { stem, blocks, last, classifier }
+    }
+
+    /// Multiply-adds for one image; see [`Layer::multiply_adds`]. `cell` gives those of a cell, and what
+    /// is known of its output.
+    pub fn multiply_adds(
+        &self,
+        image_size: usize,
+        target: GradientTarget,
+        cell: impl Fn(&C, ActivationInfo) -> (u64, ActivationInfo),
+    ) -> u64 {
+        let mut info = ActivationInfo::images(image_size, target);
+        let mut total = self.stem.multiply_adds(&mut info);
+        for block in &self.blocks {
+            total += match block {
+                Block::Cell(of_block) => {
+                    let (count, output) = cell(of_block, info);
+                    info = output;
+                    count
+                }
+                Block::Residual(residual) => residual.multiply_adds(&mut info),
+            };
+        }
+        total + self.classifier.multiply_adds(info)
+    }
+
+    /// Logits; `cell` computes a cell.
+    ///
+    /// # Shapes
+    /// - `images`: [batch, height, width, channels]
+    /// - output: [batch, classes]
+    pub fn forward(
+        &self,
+        images: Tensor<4>,
+        pass: &mut Pass,
+        cell: impl Fn(&C, State, &mut Pass) -> State,
+    ) -> Tensor<2> {
         let stem = State::images(images).after(&self.stem, pass);
-        let output = self.blocks.iter().fold(stem, |x, block| block.forward(x, &p[0], pass));
+        let output = self.blocks.iter().fold(stem, |x, block| match block {
+            Block::Cell(of_block) => cell(of_block, x, pass),
+            Block::Residual(residual) => residual.forward(x, pass),
+        });
         self.classifier.forward(output.after(&self.last, pass).value, pass)
     }
 }
 
-impl Block {
-    fn cell(builder: &mut Builder, table: &[EdgeTable], channels: usize) -> Self {
-        let site = Site { channels, stride: 1, norm: NormOptions::new(false), pool_norm: false };
-        let path = |_, edge: &EdgeTable| format!("edges.{}<-{}", edge.node, edge.source);
-        Self::Cell(Dag::new(builder, table, 1, site, path))
-    }
-
-    fn residual(builder: &mut Builder, channels: usize) -> Self {
+impl Residual {
+    fn new(builder: &mut Builder, channels: usize) -> Self {
         let (before, norm) = (channels / 2, NormOptions::new(true));
         let first = relu_square_norm(&mut builder.child("conv_a"), [before, channels], 3, 2, norm);
         let second =
             relu_square_norm(&mut builder.child("conv_b"), [channels, channels], 3, 1, norm);
         let shortcut = Layer::convolution(builder, "downsample.1", [channels, before, 1, 1], 1);
-        let shortcut = Sequence(vec![shortcut]);
-        Self::Residual { convolutions: [first, second], shortcut }
+        Self { convolutions: [first, second], shortcut: Sequence(vec![shortcut]) }
     }
 
     /// Multiply-adds for one image; see [`Layer::multiply_adds`].
     fn multiply_adds(&self, info: &mut ActivationInfo) -> u64 {
-        match self {
-            Self::Cell(searched) => {
-                // By its p in an architecture pass, by the weights before it in a weight pass.
-                let node =
-                    ActivationInfo { tracked: info.target != GradientTarget::Nothing, ..*info };
-                let from = |source| if source == 0 { *info } else { node };
-                let count = searched.multiply_adds(from);
-                *info = node;
-                count
-            }
-            Self::Residual { convolutions: [first, second], shortcut } => {
-                let mut averaged = ActivationInfo { size: info.size.map(|side| side / 2), ..*info };
-                let shortcut = shortcut.multiply_adds(&mut averaged);
-                shortcut + first.multiply_adds(info) + second.multiply_adds(info)
-            }
-        }
+        let mut averaged = ActivationInfo { size: info.size.map(|side| side / 2), ..*info };
+        let shortcut = self.shortcut.multiply_adds(&mut averaged);
+        let [first, second] = &self.convolutions;
+        shortcut + first.multiply_adds(info) + second.multiply_adds(info)
     }
 
     /// # Shapes
-    /// - `p`: [edges · operations]
-    /// - output: as `x`, or with half the height and width and twice the channels
-    fn forward(&self, x: State, p: &Tensor<1>, pass: &mut Pass) -> State {
-        match self {
-            Self::Cell(searched) => {
-                let nodes = searched.forward(vec![x.clone()], p, pass);
-                nodes.into_iter().last().map_or(x, State::new)
-            }
-            Self::Residual { convolutions: [first, second], shortcut } => {
-                let shortcut = State::new(halved(x.value.clone())).after(shortcut, pass);
-                let x = x.after(first, pass).after(second, pass);
-                State::new(x.value + shortcut.value)
-            }
-        }
+    /// - output: half the height and width of `x` and twice its channels
+    fn forward(&self, x: State, pass: &mut Pass) -> State {
+        let shortcut = State::new(halved(x.value.clone())).after(&self.shortcut, pass);
+        let [first, second] = &self.convolutions;
+        let x = x.after(first, pass).after(second, pass);
+        State::new(x.value + shortcut.value)
     }
 }
 

@@ -128,7 +128,7 @@ impl Dag {
 }
 
 /// A node that nothing comes to.
-fn zeros(input: &Tensor<4>, stride: usize) -> Tensor<4> {
+pub(super) fn zeros(input: &Tensor<4>, stride: usize) -> Tensor<4> {
     let [batch, height, width, channels] = input.dims();
     let shape = [batch, height.div_ceil(stride), width.div_ceil(stride), channels];
     let zeros = Tensor::zeros(shape, &input.device().inner());

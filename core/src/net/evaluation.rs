@@ -1,10 +1,7 @@
-//! The network that is trained from a genotype, as far as its size (spec appendix A).
+//! The networks that the paper trained, and their sizes (spec appendix A).
 
-use super::Classifier;
-use super::topology::{self, Start};
+use super::{DerivedShape, derived};
 use crate::cell::Genotype;
-use crate::nn::{Builder, Layout, NormOptions};
-use crate::ops::{self, Site, stem};
 
 /// What a network starts with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,48 +33,18 @@ impl Evaluation {
         Self { stem: Stem::ImageNet, cells: 14, channels: 48, classes: 1000 };
 
     /// Weights of this network with the cells of `genotype`, on RGB images and without the auxiliary
-    /// head. `None` if an operation is not in the catalogue, or if there are not the two cells of a
-    /// DARTS space.
+    /// head. `None` if there is no such network, or if there are not the two cells of a DARTS space.
     ///
-    /// They are counted by laying the weights out, so the count cannot differ from the layers.
+    /// They are counted by laying the network out, so the count cannot differ from it.
     pub fn parameters(&self, genotype: &Genotype) -> Option<usize> {
-        let mut layout = Layout::default();
-        let mut builder = Builder::new(&mut layout);
-        let norm = NormOptions::new(true);
-        let [normal, reduce] = genotype.cells.as_slice() else { return None };
-        let nodes = [normal, reduce].map(|cell| cell.outputs().len());
-        let start = self.start(&mut builder);
-        let cells = topology::cells(start, self.channels, self.cells, nodes);
-        for cell in &cells {
-            cell.preprocess(&mut builder, norm);
-            let derived = if cell.reduction { reduce } else { normal };
-            for (_, edge) in derived.edges() {
-                let stride = if edge.source < derived.inputs.len() { cell.stride() } else { 1 };
-                let site = Site { channels: cell.channels, stride, norm, pool_norm: false };
-                ops::find(edge.operation.as_deref()?)?.build(&mut builder, site);
-            }
-        }
-        Classifier::new(&mut builder, topology::outputs(start, &cells), self.classes);
-        Some(layout.weight_count())
+        let [_, _] = genotype.cells.as_slice() else { return None };
+        let network = derived(genotype, self.shape(false)).ok()?;
+        Some(network.layout().weight_count())
     }
 
-    /// Lays out the stem.
-    fn start(&self, builder: &mut Builder) -> Start {
-        let mut conv = |inputs: usize, outputs: usize| {
-            stem(builder, inputs, outputs);
-        };
-        let channels = self.channels;
-        match self.stem {
-            Stem::Small => {
-                conv(3, 3 * channels);
-                Start { channels: 3 * channels, halved: false }
-            }
-            Stem::ImageNet => {
-                conv(3, channels / 2);
-                conv(channels / 2, channels);
-                conv(channels, channels);
-                Start { channels, halved: true }
-            }
-        }
+    /// The shape of this network for RGB images.
+    pub fn shape(&self, auxiliary: bool) -> DerivedShape {
+        let Self { stem, cells, channels, classes } = *self;
+        DerivedShape { image_channels: 3, classes, cells, channels, stem, auxiliary }
     }
 }

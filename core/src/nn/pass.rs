@@ -74,6 +74,8 @@ pub struct Pass {
     norms: Vec<(Range<usize>, NormOptions)>,
     running: Option<Tensor<2>>,
     observed: Observations,
+    /// Masks of drop-path to come, 1 for an image that stays.
+    given_masks: std::vec::IntoIter<f32>,
 }
 
 impl Pass {
@@ -114,7 +116,15 @@ impl Pass {
             norms: layout.norms().iter().map(|slot| (slot.range.clone(), slot.options)).collect(),
             running,
             observed: Observations::default(),
+            given_masks: Vec::new().into_iter(),
         }
+    }
+
+    /// The pass with the masks of drop-path given, 0 or 1 for every image in the order in which they
+    /// are asked for; when they are used up it draws.
+    pub fn with_masks(mut self, masks: Vec<f32>) -> Self {
+        self.given_masks = masks.into_iter();
+        self
     }
 
     /// The pass with what earlier ones shared, to which it adds. It observes no statistics.
@@ -223,8 +233,10 @@ impl Pass {
     pub fn path_masks(&mut self, images: usize, like: &Tensor<4>) -> Tensor<4> {
         let Randomness { rng, drop_path } = &mut self.randomness;
         let keep = (1.0 - *drop_path) as f32;
-        let draws = uniform(rng, images, 0.0, 1.0).into_iter();
-        let mask: Vec<f32> = draws.map(|draw| if draw < keep { 1.0 / keep } else { 0.0 }).collect();
+        let mut mask: Vec<f32> =
+            self.given_masks.by_ref().take(images).map(|stays| stays / keep).collect();
+        let draws = uniform(rng, images - mask.len(), 0.0, 1.0).into_iter();
+        mask.extend(draws.map(|draw| if draw < keep { 1.0 / keep } else { 0.0 }));
         let mask = TensorData::new(mask, [images, 1, 1, 1]);
         let mask = Tensor::from_data(mask, &like.device().inner());
         if like.is_autodiff() { mask.autodiff() } else { mask }

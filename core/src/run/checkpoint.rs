@@ -12,8 +12,7 @@ use serde_json::Value;
 
 use super::Progress;
 use crate::arrays::{self, Array, ArrayError, Arrays};
-use crate::cell::Choice;
-use crate::cell::Genotype;
+use crate::cell::{Choice, Genotype, codec};
 use crate::config::Config;
 use crate::method;
 use crate::space;
@@ -37,7 +36,7 @@ pub struct Checkpoint {
     pub architecture: Vec<Choice>,
     /// Where it stands.
     pub progress: Progress,
-    /// What its observers remember, by their names.
+    /// What its observers remember, by their names, and what its job notes.
     pub observers: BTreeMap<String, Value>,
     /// Its tensors by name.
     pub arrays: Arrays,
@@ -167,6 +166,9 @@ impl Checkpoint {
     pub fn genotype(&self) -> Result<Genotype, CheckpointError> {
         if let Some(stop) = &self.progress.stop {
             return Ok(stop.genotype.clone());
+        }
+        if self.config.trains() {
+            return codec::read(&self.config.train.genotype).map_err(malformed);
         }
         let space = space::find(&self.config.search.space).map_err(malformed)?;
         let method = method::of(&self.config).map_err(malformed)?;

@@ -2,11 +2,13 @@
 
 use super::checkpoint::CheckpointError;
 use crate::arrays::ArrayError;
+use crate::cell::GenotypeError;
 use crate::config::ConfigError;
 use crate::data::DataError;
 use crate::measure::MeasureError;
 use crate::measure::hessian::HessianError;
 use crate::method::MethodError;
+use crate::net::DerivedError;
 use crate::nn::ReadError;
 use crate::space::SpaceError;
 
@@ -15,7 +17,7 @@ use crate::space::SpaceError;
 pub enum RunError {
     /// A loss is not a number any more.
     #[error(
-        "the search diverged in epoch {}, step {}: {what} is {value}; start again with a lower weights.learning_rate or alpha.learning_rate", .epoch + 1, .step + 1
+        "the run diverged in epoch {}, step {}: {what} is {value}; start again with a lower learning rate: train.learning_rate of a training, weights.learning_rate or alpha.learning_rate of a search", .epoch + 1, .step + 1
     )]
     Diverged {
         /// 0-based epoch.
@@ -44,6 +46,12 @@ pub enum RunError {
         /// Height and width.
         size: usize,
     },
+    /// What is to be trained is no genotype.
+    #[error("train.genotype: {0}")]
+    Genotype(#[from] GenotypeError),
+    /// There is no such network.
+    #[error(transparent)]
+    Derived(#[from] DerivedError),
     /// A batch could not be had.
     #[error(transparent)]
     Data(#[from] DataError),

@@ -23,21 +23,24 @@ mod watch;
 
 use burn::tensor::{Device, Tensor};
 
+use super::noise::{Noise, Purpose};
+use super::state::Weights;
 use super::{Position, Run};
-use crate::config::{Config, Order};
+use crate::config::{self, Config, Order};
 use crate::method::Method;
 use crate::method::architect::{Unrolling, first_order, second_order};
-use crate::nn::{Randomness, ReadError};
+use crate::nn::{Randomness, ReadError, drop_path};
 use crate::optim::{clip, cosine, sgd};
 use crate::perturb::{Ball, Request};
 use crate::policy::{Draw, Policy};
 use crate::rng::{Stream, Streams};
 use crate::space::Space;
 use crate::task::{Classify, LossOfP, Model, Point, Task};
-use state::{Carries, Weights};
-use step::{Noise, Step, TrainingLoss};
+use state::Carries;
+use step::{Step, TrainingLoss};
 
 pub use arithmetic::StepArithmetic;
+pub(super) use build::kernels;
 pub use watch::Watched;
 
 /// A search of images.
@@ -168,8 +171,9 @@ impl<T: Task> Search<T> {
         self.state.point(eval)
     }
 
-    fn noise(&self, at: Position, purpose: step::Purpose) -> Noise {
-        Noise::new(&self.config, self.streams, at, purpose)
+    fn noise(&self, at: Position, purpose: Purpose) -> Noise {
+        let config::Search { drop_path: largest, epochs, .. } = self.config.search;
+        Noise::new(self.streams, at, purpose, drop_path(largest, at.epoch, epochs))
     }
 
     /// A batch on the device of the search.

@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 use smoothdarts::data::DataError;
 use tar::EntryType;
 
+use super::common::unreadable;
 use super::listing::{NO_FILE, is_image};
 use super::names::{Names, spread};
-use super::unreadable;
 
 /// Bytes of a block of a tar; two empty ones are the end of an archive.
 const BLOCK: u64 = 512;

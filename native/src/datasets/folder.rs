@@ -10,9 +10,10 @@ use image::{DynamicImage, GrayImage, RgbImage};
 use rayon::iter::{IndexedParallelIterator as _, IntoParallelIterator as _, ParallelIterator as _};
 use smoothdarts::data::{DataError, Dataset, Images, Part};
 
+use super::common::unusable;
+use super::decode;
 pub use super::listing::Skipped;
 use super::listing::{Lister, Listing};
-use super::{decode, unusable};
 
 /// `data.name` of a folder of images by class; see [`folder`](self).
 pub const FOLDER: &str = "folder";

@@ -7,8 +7,9 @@ use std::path::Path;
 use smoothdarts::data::DataError;
 
 use super::archive::Archive;
+use super::common::{home, unreadable, unusable};
+use super::folder;
 use super::stream::{Files, Parts};
-use super::{folder, home, unreadable, unusable};
 
 /// `data.name` of ImageNet.
 pub const IMAGENET: &str = "imagenet";

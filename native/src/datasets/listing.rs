@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 
 use smoothdarts::data::DataError;
 
+use super::common::{unreadable, unusable};
 use super::names::{Names, spread};
-use super::{unreadable, unusable};
 
 /// Ends of file names that mean an image, in lower case.
 const EXTENSIONS: [&str; 4] = ["png", "jpg", "jpeg", "webp"];

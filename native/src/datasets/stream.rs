@@ -19,9 +19,10 @@ use smoothdarts::data::{
 };
 
 use super::archive::Archive;
+use super::common::unusable;
+use super::decode;
 use super::folder::Listed;
 use super::listing::{Listing, Skipped};
-use super::{decode, unusable};
 use crate::output;
 
 /// Damaged files that are named; the others are counted.
@@ -208,6 +209,12 @@ impl Batches for Streamed {
 
     fn steps(&self, _: usize) -> usize {
         self.steps_per_epoch()
+    }
+
+    fn step_bytes(&self) -> usize {
+        let Inner { order, shape: ImageShape { size, channels, .. }, .. } = &*self.inner;
+        let batches = if order.evaluation_batches(Part::Valid) > 0 { 2 } else { 1 };
+        batches * order.batch_size() * size * size * channels * size_of::<f32>()
     }
 }
 

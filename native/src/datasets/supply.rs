@@ -6,8 +6,10 @@ use anyhow::Context as _;
 use smoothdarts::config::{Config, Keep, Transform};
 use smoothdarts::data::{Batch, Batches, DataError, ImageShape, Loader, Order, Part, StepBatches};
 
+use super::folder::{self, FOLDER};
+use super::imagenet::{self, IMAGENET};
+use super::open::{cannot_open, no_such_folder, note_skipped, open, open_folder};
 use super::stream::{Parts, Streamed};
-use super::{FOLDER, IMAGENET, cannot_open, folder, imagenet, no_such_folder, open_folder};
 use crate::output;
 
 /// Most bytes of pixels that `data.keep = "auto"` holds in memory.
@@ -25,22 +27,31 @@ pub enum Supply {
 /// The batches of a search: its training images are split in two halves.
 ///
 /// # Errors
-/// As for [`super::open`], and halves smaller than a batch.
+/// As for [`open`], and halves smaller than a batch.
 pub fn supply(config: &Config) -> anyhow::Result<Supply> {
     supply_with(config, |images, test| Order::search(images, test, config))
+}
+
+/// The batches of a training: all training images train the weights, and the test images are
+/// there; with `train.portion` a part is kept for validation.
+///
+/// # Errors
+/// As for [`open`], and those of [`Order::training`].
+pub fn supply_training(config: &Config) -> anyhow::Result<Supply> {
+    supply_with(config, |images, test| Order::training(images, test, config))
 }
 
 /// The same in another order, which `order` makes of the numbers of training and test images.
 ///
 /// # Errors
-/// As for [`super::open`], and what `order` says.
+/// As for [`open`], and what `order` says.
 pub fn supply_with(
     config: &Config,
     order: impl FnOnce(usize, usize) -> Result<Order, DataError>,
 ) -> anyhow::Result<Supply> {
     let (name, dir) = (config.data.name.as_str(), Path::new(&config.data.dir));
     if dir.as_os_str().is_empty() || ![FOLDER, IMAGENET].contains(&name) {
-        return Ok(Supply::Memory(Loader::with_order(super::open(config)?, config, order)?));
+        return Ok(Supply::Memory(Loader::with_order(open(config)?, config, order)?));
     }
     if !dir.is_dir() {
         return Err(no_such_folder(name, dir).into());
@@ -63,7 +74,7 @@ pub fn supply_with(
     };
     parts.notes.iter().for_each(|note| output::note(note));
     if !parts.skipped.is_empty() {
-        super::note_skipped(dir, &parts.skipped);
+        note_skipped(dir, &parts.skipped);
     }
     Ok(Supply::Disk(Streamed::new(parts, &sized, order).with_context(context)?))
 }
@@ -126,5 +137,12 @@ impl Batches for Supply {
 
     fn steps(&self, _: usize) -> usize {
         self.steps_per_epoch()
+    }
+
+    fn step_bytes(&self) -> usize {
+        match self {
+            Self::Memory(loader) => loader.step_bytes(),
+            Self::Disk(streamed) => streamed.step_bytes(),
+        }
     }
 }

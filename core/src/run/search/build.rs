@@ -2,15 +2,18 @@
 
 use burn::tensor::Device;
 
-use super::state::{Carries, Weights};
+use super::state::Carries;
 use super::{ImageSearch, Search};
 use crate::config::{self, Config};
 use crate::data::ImageShape;
+use crate::measure::{self, Observer};
 use crate::method;
 use crate::net::{NetShape, Network as _};
 use crate::policy;
 use crate::rng::Streams;
+use crate::run::state::Weights;
 use crate::run::{Run, RunError};
+use crate::space::table::{Table, TableError};
 use crate::space::{self, Space};
 use crate::task::{Classify, Model, Task};
 
@@ -74,7 +77,27 @@ impl<T: Task> Search<T> {
     }
 }
 
-fn kernels(config: &Config) -> shaders::Kernels {
+impl<T: Task> Run<Search<T>> {
+    /// Gives the run a table of trained networks, before it starts or goes on: after every epoch an
+    /// [`crate::event::Anytime`] event says what it knows of the cell that would be derived.
+    ///
+    /// # Errors
+    /// If it is not a table of all cells of this space.
+    pub fn set_table(&mut self, table: &Table) -> Result<(), TableError> {
+        table.covers(self.job.space)?;
+        self.observers = self.job.observers_with(Some(table));
+        Ok(())
+    }
+}
+
+impl<T: Task> Search<T> {
+    pub(super) fn observers_with(&self, table: Option<&Table>) -> Vec<Option<Box<dyn Observer>>> {
+        let (config, method) = (&self.config, &self.method);
+        measure::observers(&measure::Setup { config, method, table })
+    }
+}
+
+pub(in crate::run) fn kernels(config: &Config) -> shaders::Kernels {
     match config.run.kernels {
         config::Kernels::Composed => shaders::Kernels::Composed,
         config::Kernels::Fused => shaders::Kernels::Fused,

@@ -1,29 +1,37 @@
 //! A search as a job of a run: its steps part by part, and the end of an epoch.
 
-use super::step::{Purpose, Report, Step};
+use serde_json::Value;
+
+use super::step::{Report, Step};
 use super::{Search, sharpness};
-use crate::arrays::{ArrayError, Arrays, to_rows};
+use crate::arrays::{Arrays, to_rows};
 use crate::cell::{Cell, Genotype};
 use crate::config::Config;
 use crate::data::{Batches, Part, StepBatches};
-use crate::event::{EpochFinished, EpochStarted, Event, Started};
-use crate::measure::Subject;
+use crate::event::{EpochFinished, EpochStarted, Event, Finished, Started};
+use crate::measure::{Observed, Observer};
 use crate::net::Network as _;
+use crate::run::checkpoint::CheckpointError;
+use crate::run::noise::Purpose;
 use crate::run::{Job, Position, Progress, RunError, Tally};
-use crate::space::Space;
 use crate::task::{self, Task};
 
 type Supply<'a, T> = &'a mut dyn Batches<Batch = <T as Task>::Batch>;
 
 impl<T: Task> Job for Search<T> {
     type Batch = T::Batch;
+    type Evaluated = (f64, f64);
 
     fn config(&self) -> &Config {
         &self.config
     }
 
-    fn space(&self) -> &'static Space {
-        self.space
+    fn epochs(&self) -> usize {
+        self.config.search.epochs
+    }
+
+    fn observers(&self) -> Result<Vec<Option<Box<dyn Observer>>>, RunError> {
+        Ok(self.observers_with(None))
     }
 
     fn started(&self) -> Started {
@@ -39,7 +47,8 @@ impl<T: Task> Job for Search<T> {
 
     fn begin_epoch(&self, at: Position) -> Event {
         let (learning_rate, epsilon) = (self.learning_rate(at.epoch), self.epsilon(at.epoch));
-        Event::EpochStarted(EpochStarted { epoch: at.epoch, learning_rate, epsilon })
+        let epoch = at.epoch;
+        Event::EpochStarted(EpochStarted { epoch, learning_rate, epsilon, drop_path: None })
     }
 
     async fn part(
@@ -69,7 +78,11 @@ impl<T: Task> Job for Search<T> {
         Ok(None)
     }
 
-    async fn evaluate(&self, batches: Supply<'_, T>, at: Position) -> Result<(f64, f64), RunError> {
+    async fn evaluate(
+        &mut self,
+        batches: Supply<'_, T>,
+        at: Position,
+    ) -> Result<(f64, f64), RunError> {
         let (p, mut noise) = (self.policy.mean(), self.noise(at, Purpose::Evaluation));
         let (mut tally, mut carry) = (task::Tally::new(&self.device), T::Carry::default());
         for index in 0..batches.evaluation_batches(Part::Valid) {
@@ -80,6 +93,10 @@ impl<T: Task> Job for Search<T> {
             tally.add(outcome, self.model.task.count(&input));
         }
         Ok(tally.means().await?)
+    }
+
+    fn accuracy((_, accuracy): &(f64, f64)) -> f64 {
+        *accuracy
     }
 
     async fn epoch_finished(
@@ -111,8 +128,28 @@ impl<T: Task> Job for Search<T> {
         Ok(self.space.derive(&to_rows(&self.policy.mean()).await?))
     }
 
-    fn subject<'a>(&'a self, batches: Supply<'a, T>, at: Position) -> impl Subject + 'a {
-        sharpness::Between { search: self, batches, at }
+    async fn observe(
+        &self,
+        observer: &mut dyn Observer,
+        batches: Supply<'_, T>,
+        at: Position,
+    ) -> Result<Observed, RunError> {
+        Ok(observer.after_epoch(&mut sharpness::Between { search: self, batches, at }).await?)
+    }
+
+    async fn finished(&self, progress: &Progress) -> Result<Event, RunError> {
+        let stop = progress.stop.as_ref();
+        let genotype = match stop {
+            Some(stop) => stop.genotype.clone(),
+            None => self.genotype().await?,
+        };
+        Ok(Event::Finished(Finished {
+            genotype,
+            epochs: progress.position.epoch,
+            valid_accuracy: progress.valid_accuracy,
+            reason: if stop.is_some() { "early_stopped" } else { "completed" }.to_owned(),
+            returned_to: stop.map(|stop| stop.epoch),
+        }))
     }
 
     fn in_step(&self) -> bool {
@@ -123,7 +160,7 @@ impl<T: Task> Job for Search<T> {
         self.save().await
     }
 
-    fn restore(&mut self, arrays: &Arrays) -> Result<(), ArrayError> {
+    fn restore(&mut self, arrays: &Arrays, _: &Value) -> Result<(), CheckpointError> {
         self.load(arrays)?;
         self.step = None;
         Ok(())

@@ -3,7 +3,6 @@
 use burn::tensor::Tensor;
 
 use super::Search;
-use super::step::NOISE_PASSES;
 use crate::arrays::{Later, to_rows, vector};
 use crate::cell::Genotype;
 use crate::cell::{Choice, Rows};
@@ -18,6 +17,7 @@ use crate::net::Network as _;
 use crate::nn::Randomness;
 use crate::policy::Draw;
 use crate::rng::{Stream, normal};
+use crate::run::noise::NOISE_PASSES;
 use crate::run::{Position, Run, RunError};
 use crate::task::{Relax, Task};
 

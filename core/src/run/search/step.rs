@@ -3,16 +3,12 @@
 
 use burn::tensor::Tensor;
 
-use crate::config::Config;
 use crate::event::{Attack, Event, Step as StepEvent};
-use crate::nn::{Randomness, ReadError, drop_path, read};
+use crate::nn::{ReadError, read};
 use crate::perturb::{Objective, Perturbed};
-use crate::rng::{Stream, Streams};
+use crate::run::noise::Noise;
 use crate::run::{Position, RunError, Tally};
 use crate::task::{LossOfP, Task};
-
-/// Room for the forward passes of one step in the noise stream.
-pub(super) const NOISE_PASSES: u64 = 1 << 20;
 
 /// A step under way.
 pub(super) struct Step<T: Task> {
@@ -24,38 +20,6 @@ pub(super) struct Step<T: Task> {
     pub valid_loss: Option<Tensor<1>>,
     /// Known after the perturbation.
     pub perturbed: Option<Perturbed>,
-}
-
-/// What passes are for: those of an evaluation draw from places of their own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Purpose {
-    Step,
-    Evaluation,
-}
-
-/// Generators for the noise operation and drop-path, one for each pass, one after the other.
-pub(super) struct Noise {
-    streams: Streams,
-    position: u64,
-    drop_path: f64,
-}
-
-impl Noise {
-    pub fn new(config: &Config, streams: Streams, at: Position, purpose: Purpose) -> Self {
-        let evaluation = u64::from(purpose == Purpose::Evaluation);
-        Self {
-            streams,
-            position: (2 * at.total_steps + evaluation) * NOISE_PASSES,
-            drop_path: drop_path(config.search.drop_path, at.epoch, config.search.epochs),
-        }
-    }
-
-    /// That of the next pass.
-    pub fn next(&mut self) -> Randomness {
-        self.position += 1;
-        let rng = self.streams.at(Stream::Noise, self.position);
-        Randomness { rng, drop_path: self.drop_path }
-    }
 }
 
 /// The training loss as a function of p, for an attack.

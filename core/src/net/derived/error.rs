@@ -1,0 +1,97 @@
+//! Why there is no network of a genotype.
+
+use crate::cell::{Cell, GenotypeError};
+use crate::ops;
+
+/// Why there is no network of a genotype.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DerivedError {
+    /// It is no sound graph.
+    #[error(transparent)]
+    Genotype(#[from] GenotypeError),
+    /// It is of another space.
+    #[error(
+        "no network is known for {found}; networks are made of the two cells of a DARTS space \
+         (normal and reduce), or of the one cell of NAS-Bench-201"
+    )]
+    Foreign {
+        /// What it has.
+        found: String,
+    },
+    /// An operation is not in the catalogue.
+    #[error(
+        "the {cell}: an edge into state {node} has the operation `{operation}`, which there is not; \
+         there are: {known}"
+    )]
+    UnknownOperation {
+        /// The cell, in words.
+        cell: String,
+        /// State that the edge ends in.
+        node: usize,
+        /// The name; empty where there is none.
+        operation: String,
+        /// All names.
+        known: String,
+    },
+    /// The output of a cell would be of two sizes.
+    #[error("the {cell} concatenates state {state}, which is its input; it may concatenate nodes")]
+    InputInOutput {
+        /// The cell, in words.
+        cell: String,
+        /// The state.
+        state: usize,
+    },
+    /// A count of the shape is zero.
+    #[error("a network of 0 {what} does not exist; ask for at least one")]
+    Nothing {
+        /// What there is none of.
+        what: &'static str,
+    },
+    /// A factorised reduction makes the channels in two halves.
+    #[error("a network cannot have {channels} channels: the number must be even")]
+    OddChannels {
+        /// Channels of the first cell.
+        channels: usize,
+    },
+    /// NAS-Bench-201 has three stages of equally many cells.
+    #[error(
+        "a network of NAS-Bench-201 cannot have {cells} cells: it has 3N + 2, N in each of three \
+         stages and a residual block after the first two, e.g. 5 (N = 1) or 17 (N = 5)"
+    )]
+    Stages {
+        /// The cells that were asked for.
+        cells: usize,
+    },
+    /// Some networks are made in one way only.
+    #[error("a network of NAS-Bench-201 has no {what}; leave that out")]
+    NotOfBench201 {
+        /// What was asked for.
+        what: &'static str,
+    },
+}
+
+impl DerivedError {
+    pub(super) fn foreign(cells: &[Cell]) -> Self {
+        let words = |cell: &Cell| {
+            let on_nodes = cell.nodes.iter().any(|node| node.operation.is_some());
+            let on = if on_nodes { "nodes" } else { "edges" };
+            let (inputs, nodes) = (cell.inputs.len(), cell.nodes.len());
+            format!("{} with {inputs} inputs, {nodes} nodes and operations on {on}", cell.words())
+        };
+        let found = match cells {
+            [] => "a genotype without cells".to_owned(),
+            cells => format!("a {}", cells.iter().map(words).collect::<Vec<_>>().join(" and a ")),
+        };
+        Self::Foreign { found }
+    }
+
+    pub(super) fn operation(cell: &Cell, node: usize, operation: &str) -> Self {
+        let known: Vec<&str> = ops::ALL.iter().map(|operation| operation.name).collect();
+        Self::UnknownOperation {
+            cell: cell.words(),
+            node,
+            operation: operation.to_owned(),
+            known: known.join(", "),
+        }
+    }
+}

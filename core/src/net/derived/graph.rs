@@ -1,0 +1,85 @@
+//! The graph of a derived cell: every edge computes one operation, every node sums its edges.
+
+use burn::tensor::Tensor;
+
+use super::Derived;
+use crate::net::edge::add;
+use crate::nn::{ActivationInfo, Builder, Pass};
+use crate::ops::{Candidate, Site, State};
+
+/// The edges of a cell, node by node.
+pub(super) struct Graph {
+    inputs: usize,
+    states: usize,
+    edges: Vec<Edge>,
+    stride: usize,
+}
+
+struct Edge {
+    source: usize,
+    node: usize,
+    operation: Candidate,
+}
+
+impl Graph {
+    /// Builds the edges in the order of the genotype, edge i at `path` with i in its place; those that
+    /// read an input are built for `site`, others for stride 1.
+    pub fn new(builder: &mut Builder, derived: &Derived, site: Site, path: &str) -> Self {
+        let inputs = derived.cell.inputs.len();
+        let edge = |(index, &(source, node, operation)): (usize, &_)| {
+            let operation: &'static crate::ops::Operation = operation;
+            let stride = if source < inputs { site.stride } else { 1 };
+            let mut builder = builder.child(format!("{path}.{index}"));
+            Edge { source, node, operation: operation.build(&mut builder, Site { stride, ..site }) }
+        };
+        let edges = derived.edges.iter().enumerate().map(edge).collect();
+        Self { inputs, states: derived.cell.states(), edges, stride: site.stride }
+    }
+
+    /// Multiply-adds of all operations for one image; `info` tells that of a state.
+    pub fn multiply_adds(&self, info: impl Fn(usize) -> ActivationInfo) -> u64 {
+        self.edges.iter().map(|edge| edge.operation.multiply_adds(info(edge.source))).sum()
+    }
+
+    /// All states: the inputs, then the nodes.
+    ///
+    /// In train mode drop-path takes images out of what each operation gives, but not out of the
+    /// identity (spec §9.1). Every other operation draws a mask, `none` among them, in the order of the
+    /// genotype.
+    ///
+    /// # Shapes
+    /// - `inputs`: [batch, height, width, channels]
+    /// - each node: [batch, ⌈height / stride⌉, ⌈width / stride⌉, channels]
+    pub fn forward(&self, inputs: Vec<State>, pass: &mut Pass) -> Vec<State> {
+        let mut states = inputs;
+        let Some(first) = states.first().map(|state| state.value.clone()) else { return states };
+        for node in self.inputs..self.states {
+            let mut sum = None;
+            for edge in self.edges.iter().filter(|edge| edge.node == node) {
+                if let Some(output) = edge.forward(&states, pass) {
+                    add(&mut sum, output);
+                }
+            }
+            let zeros = || crate::net::dag::zeros(&first, self.stride);
+            states.push(State::new(sum.unwrap_or_else(zeros)));
+        }
+        states
+    }
+}
+
+impl Edge {
+    /// What it adds to its node; nothing where its operation is `none`.
+    fn forward(&self, states: &[State], pass: &mut Pass) -> Option<Tensor<4>> {
+        let state = states.get(self.source)?;
+        let drops = pass.is_training() && pass.drops_paths() && !self.operation.is_identity();
+        if self.operation.is_none() {
+            if drops {
+                pass.path_masks(state.value.dims()[0], &state.value);
+            }
+            return None;
+        }
+        let output = self.operation.forward(state, pass);
+        let output = pass.apply(output);
+        Some(if drops { pass.drop_path(output) } else { output })
+    }
+}
