@@ -25,3 +25,4 @@ mod search;
 mod statistics;
 mod structure;
 mod tensorboard;
+mod training;

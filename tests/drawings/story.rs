@@ -107,7 +107,12 @@ fn epoch_events(events: &mut Vec<Event>, epoch: usize, epochs: usize, choices: &
     let learning_rate =
         0.001 + 0.012 * (1.0 + (std::f64::consts::PI * (done - 1.0 / epochs as f64)).cos());
     let epsilon = 0.03 + 0.27 * epoch as f64 / epochs as f64;
-    events.push(Event::EpochStarted(EpochStarted { epoch, learning_rate, epsilon }));
+    events.push(Event::EpochStarted(EpochStarted {
+        epoch,
+        learning_rate,
+        epsilon,
+        drop_path: None,
+    }));
     for step in 0..STEPS {
         let at = (epoch as f64 + step as f64 / STEPS as f64) / epochs as f64;
         let noise = ((epoch * STEPS + step) as f64 * 2.4).sin();

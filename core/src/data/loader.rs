@@ -32,7 +32,8 @@ struct Inner {
     /// Indices of the validation half, which trains α.
     valid: Vec<usize>,
     batch_size: usize,
-    alpha_batches: AlphaBatches,
+    /// `None` in a training, which has no α.
+    alpha_batches: Option<AlphaBatches>,
     augment_validation: bool,
     augment: Augment,
     streams: Streams,
@@ -62,7 +63,7 @@ impl Loader {
                 train: train_half,
                 valid: valid_half,
                 batch_size: config.search.batch_size,
-                alpha_batches: config.quirks.alpha_batches,
+                alpha_batches: Some(config.quirks.alpha_batches),
                 augment_validation: config.quirks.augment_validation,
                 augment: Augment::new(&config.data, size, &mean, &std),
                 streams,
@@ -93,7 +94,7 @@ impl Loader {
                 train: trained,
                 valid,
                 batch_size: config.train.batch_size,
-                alpha_batches: AlphaBatches::Pass,
+                alpha_batches: None,
                 augment_validation: false,
                 augment: Augment::new(&config.data, size, &mean, &std),
                 streams,
@@ -190,8 +191,9 @@ impl Inner {
     /// The images of the α-step at a global step (spec §2.4).
     fn valid_indices(&self, position: usize) -> Vec<usize> {
         match self.alpha_batches {
-            AlphaBatches::Fresh => self.fresh_indices(position),
-            AlphaBatches::Pass => {
+            None => Vec::new(),
+            Some(AlphaBatches::Fresh) => self.fresh_indices(position),
+            Some(AlphaBatches::Pass) => {
                 let batches = self.valid.len().div_ceil(self.batch_size);
                 let (pass, batch) = (position / batches, position % batches);
                 self.shuffled_chunk(&self.valid, (Stream::ValidOrder, pass), batch)
