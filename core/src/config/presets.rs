@@ -228,11 +228,11 @@ pub static ALL: &[Preset] = &[
         help: "a small network of a genotype, trained on the images that come with the program: \
                about a minute on two CPU cores",
         settings: &[
-            ("train.cells", "5"),
+            ("train.cells", "8"),
             ("train.channels", "8"),
             ("train.auxiliary", "false"),
             ("train.drop_path", "0.1"),
-            ("train.epochs", "8"),
+            ("train.epochs", "20"),
             ("train.batch_size", "32"),
             ("data.name", "fashion-mnist"),
             ("data.image_size", "16"),
