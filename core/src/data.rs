@@ -322,6 +322,14 @@ pub enum DataError {
         /// What to do.
         remedy: String,
     },
+    /// A setting does not fit the images.
+    #[error("{problem}; {remedy}")]
+    Setting {
+        /// What does not fit.
+        problem: String,
+        /// What to set.
+        remedy: String,
+    },
     /// A supply that runs ahead has ended before the search did.
     #[error("no more batches: {0}; start the search again, it goes on from its checkpoint")]
     Stopped(String),
@@ -338,6 +346,10 @@ impl DataError {
             found: found.to_string(),
             remedy: FETCH_AGAIN,
         }
+    }
+
+    fn setting(problem: impl Display, remedy: impl Display) -> Self {
+        Self::Setting { problem: problem.to_string(), remedy: remedy.to_string() }
     }
 
     fn unusable(problem: impl Display, remedy: impl Display) -> Self {

@@ -11,7 +11,7 @@ use smoothdarts::data::Batch;
 use smoothdarts::draw::history::History;
 use smoothdarts::event::Event;
 use smoothdarts::run::checkpoint::Checkpoint;
-use smoothdarts::run::{Job, Run};
+use smoothdarts::run::{Job, Run, RunError};
 
 use crate::cli::Resume;
 use crate::datasets::Prefetch;
@@ -19,10 +19,11 @@ use crate::device::Selected;
 use crate::events::{self, EventLog};
 use crate::exit::Exit;
 use crate::manifest::Manifest;
+use crate::output::{self, OutputClosed};
 use crate::progress::Progress;
-use crate::run_dir::RunDir;
+use crate::run_dir::{self, Resumed, RunDir};
 use crate::signals::Stop;
-use crate::{output, report, settings};
+use crate::{report, settings};
 
 /// What a run leaves when it is over.
 pub trait Work: Job<Batch = Batch> + Sized {
@@ -33,7 +34,10 @@ pub trait Work: Job<Batch = Batch> + Sized {
     ///
     /// # Errors
     /// If the device failed, or what the file system says.
-    fn write(run: &Run<Self>, directory: &RunDir, history: &History) -> anyhow::Result<()>;
+    fn write(run: &Run<Self>, directory: &RunDir) -> anyhow::Result<()>;
+
+    /// The text of its curves.csv.
+    fn curves(history: &History) -> String;
 
     /// The result in words for stdout, and what else there is to say.
     ///
@@ -79,6 +83,8 @@ pub struct Session<J: Work> {
     last_checkpoint: Instant,
     /// Whether this process had anything left to do.
     worked: bool,
+    /// Whether events of this run are lost.
+    events_lost: bool,
 }
 
 impl<J: Work> Session<J> {
@@ -90,23 +96,29 @@ impl<J: Work> Session<J> {
         place: Place,
         resolved: &Resolved,
         selected: &Selected,
-        run: Run<J>,
+        mut run: Run<J>,
         batches: Prefetch,
     ) -> anyhow::Result<Self> {
         let Place { out, json, quiet, stop, began } = place;
         let directory = RunDir::open(out)?;
+        let Resumed { checkpoint, log, mut warnings, events_lost } =
+            run_dir::resume(&directory, || run.started())?;
+        if let Some(checkpoint) = &checkpoint {
+            run.restore(checkpoint)?;
+        }
+        if let Err(fault) = run_dir::read(&directory.file("config.toml")) {
+            warnings.push(format!("{fault:#}; {}", directory.set_aside("config.toml")?));
+        }
         if !directory.has_run() {
             directory.write("config.toml", settings::to_toml(resolved)?.as_bytes())?;
         }
-        let checkpoint = directory.resume()?;
-        let events = checkpoint.as_ref().map_or(0, |(checkpoint, _)| checkpoint.events());
         let manifest = Manifest::new(&directory.file("manifest.json"), &resolved.config, selected);
         let progress = Progress::new(&run.started(), quiet);
         let place = if checkpoint.is_some() { "continues in" } else { "runs in" };
         progress.say(&format!("the {} {place} {} on {}", J::NOUN, out.display(), selected.label));
         let mut session = Self {
             stop: stop.map_or_else(|| Stop::listen(progress.teller()), Ok)?,
-            log: EventLog::open(&directory.file("events.jsonl"), events)?,
+            log,
             seconds_before: manifest.wall_seconds,
             began,
             directory,
@@ -118,18 +130,19 @@ impl<J: Work> Session<J> {
             checkpoint_every: Duration::from_secs(resolved.config.run.checkpoint_seconds),
             last_checkpoint: Instant::now(),
             worked: false,
+            events_lost,
         };
-        if let Some((checkpoint, warning)) = checkpoint {
-            session.restore(&checkpoint, warning)?;
+        for warning in warnings {
+            session.progress.alarm(&format!("warning: {warning}"));
+        }
+        if let Some(checkpoint) = checkpoint {
+            session.go_on_from(&checkpoint)?;
         }
         Ok(session)
     }
 
-    fn restore(&mut self, checkpoint: &Checkpoint, warning: Option<String>) -> anyhow::Result<()> {
-        if let Some(warning) = warning {
-            self.progress.alarm(&format!("warning: {warning}"));
-        }
-        self.run.restore(checkpoint)?;
+    /// Brings batches and progress to where the run was restored.
+    fn go_on_from(&mut self, checkpoint: &Checkpoint) -> anyhow::Result<()> {
         self.batches.seek(checkpoint.epoch(), checkpoint.step());
         self.progress.resume(checkpoint.epoch(), checkpoint.step());
         if self.json {
@@ -146,7 +159,7 @@ impl<J: Work> Session<J> {
     /// What the run says, or the file system.
     pub fn run(mut self) -> anyhow::Result<Exit> {
         self.write_manifest()?;
-        while let Some(event) = pollster::block_on(self.run.advance(&mut self.batches))? {
+        while let Some(event) = self.advance()? {
             self.tell(&event)?;
             let stop = self.stop.requested();
             if stop.is_some() || self.checkpoint_is_due(&event) {
@@ -165,15 +178,38 @@ impl<J: Work> Session<J> {
         self.finish()
     }
 
+    fn advance(&mut self) -> anyhow::Result<Option<Event>> {
+        let advanced = pollster::block_on(self.run.advance(&mut self.batches));
+        let diverged = matches!(advanced, Err(RunError::Diverged { .. }));
+        if diverged && self.directory.has_checkpoint() {
+            let what = J::NOUN;
+            self.progress
+                .alarm(&format!("the last checkpoint holds a state before the {what} diverged"));
+        }
+        Ok(advanced?)
+    }
+
     fn tell(&mut self, event: &Event) -> anyhow::Result<()> {
         self.worked = true;
-        self.log.write(event)?;
+        let line = self.log.write(event)?;
         self.progress.show(event);
-        if self.json { output::line(&serde_json::to_string(event)?) } else { Ok(()) }
+        match if self.json { output::line(&line) } else { Ok(()) } {
+            // `--json | head -1` ends the printing and not the run.
+            Err(error) if error.is::<OutputClosed>() => {
+                self.json = false;
+                let what = J::NOUN;
+                self.progress.say(&format!("nobody reads the events any more; the {what} goes on"));
+                Ok(())
+            }
+            result => result,
+        }
     }
 
     fn checkpoint_is_due(&self, event: &Event) -> bool {
-        let milestone = matches!(event, Event::EpochFinished(_) | Event::Finished(_));
+        let milestone = matches!(
+            event,
+            Event::EpochFinished(_) | Event::Finished(_) | Event::TrainEpoch(_) | Event::Trained(_)
+        );
         milestone || self.last_checkpoint.elapsed() >= self.checkpoint_every
     }
 
@@ -193,11 +229,14 @@ impl<J: Work> Session<J> {
     /// Writes the results. A run that was finished before gets the same files again.
     fn finish(mut self) -> anyhow::Result<Exit> {
         self.progress.finish();
-        let events = events::read(&self.directory.file("events.jsonl"))?;
-        let history = History::from_events(events);
-        J::write(&self.run, &self.directory, &history)?;
+        J::write(&self.run, &self.directory)?;
+        // What is made of the events comes last: whatever is wrong with them, the result is there.
+        let history = History::from_events(events::of_run(self.directory.path())?);
         self.write_manifest()?;
-        report::write(self.directory.path())?;
+        if self.worked || !self.events_lost {
+            self.directory.write("curves.csv", J::curves(&history).as_bytes())?;
+            report::write(self.directory.path())?;
+        }
         let (result, more) = J::summary(&self.run, &history)?;
         if !self.json {
             output::line(&result)?;
@@ -235,7 +274,14 @@ pub fn refuse(path: &Path, resume: Resume, config: &Config) -> anyhow::Result<()
         (false, _) => return Ok(()),
         (true, _) => {}
     }
-    let saved = settings::read(&file)?;
+    let saved = match run_dir::read(&file) {
+        Ok(_) => settings::read(&file)?,
+        // The checkpoint has the settings, too.
+        Err(_) => match run_dir::newest_checkpoint(path) {
+            Ok(Some(checkpoint)) => checkpoint.config,
+            _ => return Ok(()),
+        },
+    };
     let different: Vec<String> = differences(&saved, config)
         .iter()
         .map(|(setting, then, now)| format!("\n  {}: {then} there, {now} now", setting.name()))

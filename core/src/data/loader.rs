@@ -261,7 +261,7 @@ fn image_size(images: &Images, wanted: usize) -> Result<usize, DataError> {
     if (1..=MAX_SIZE).contains(&size) {
         return Ok(size);
     }
-    Err(DataError::unusable(
+    Err(DataError::setting(
         format!("images of {size}×{size} pixels are outside of 1 to {MAX_SIZE}"),
         "set data.image_size",
     ))
@@ -272,7 +272,7 @@ fn check_padding(padding: usize, size: usize) -> Result<(), DataError> {
     if padding < size {
         return Ok(());
     }
-    Err(DataError::unusable(
+    Err(DataError::setting(
         format!("data.crop_padding = {padding} could crop images of {size}×{size} to nothing"),
         format!("set it to less than {size}"),
     ))
@@ -296,13 +296,19 @@ fn split(
     if batch > 0 && batch <= smaller {
         return Ok((order, valid));
     }
-    Err(DataError::unusable(
+    Err(DataError::setting(
         format!(
             "{images} images split at data.train_portion = {portion} make halves of {} and {}, but a batch has {batch}",
             order.len(),
             valid.len()
         ),
-        format!("set search.batch_size to 1 to {smaller}, or use more images (data.train_images)"),
+        match smaller {
+            0 => "use more images (data.train_images), or another data.train_portion".to_owned(),
+            1 => "set search.batch_size to 1, or use more images (data.train_images)".to_owned(),
+            _ => format!(
+                "set search.batch_size to 1 to {smaller}, or use more images (data.train_images)"
+            ),
+        },
     ))
 }
 

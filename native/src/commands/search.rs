@@ -42,7 +42,7 @@ pub fn run(args: &SearchArgs) -> anyhow::Result<Exit> {
     search.set_device_label(selected.label.clone());
     search.set_clock(seconds);
     if let Some(table) = table::open(config)? {
-        search.set_table(&table).with_context(|| config.table.path.clone()).context(Exit::Data)?;
+        search.set_table(&table).with_context(|| config.table.path.clone())?;
     }
     let batches = Prefetch::new(loader);
     if args.dry_run {
@@ -55,14 +55,17 @@ pub fn run(args: &SearchArgs) -> anyhow::Result<Exit> {
 impl Work for Search<Classify> {
     const NOUN: &'static str = "search";
 
-    fn write(run: &ImageSearch, directory: &RunDir, history: &History) -> anyhow::Result<()> {
+    fn write(run: &ImageSearch, directory: &RunDir) -> anyhow::Result<()> {
         let genotype = pollster::block_on(run.genotype())?;
         let weights = pollster::block_on(run.job().weights())?;
         let json = serde_json::to_string_pretty(&genotype)? + "\n";
         directory.write("genotype.json", json.as_bytes())?;
         directory.write("genotype.py.txt", (derive::text(&genotype) + "\n").as_bytes())?;
-        directory.write("weights.safetensors", &weights)?;
-        directory.write("curves.csv", csv::curves(history).as_bytes())
+        directory.write("weights.safetensors", &weights)
+    }
+
+    fn curves(history: &History) -> String {
+        csv::curves(history)
     }
 
     fn summary(run: &ImageSearch, history: &History) -> anyhow::Result<(String, String)> {

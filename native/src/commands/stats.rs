@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use serde_json::{Map, Value, json};
-use smoothdarts::cell::{CellStatistics, Genotype, published};
+use smoothdarts::cell::{Cell, CellStatistics, Genotype, published};
 use smoothdarts::draw::history::History;
 use smoothdarts::event::EpochFinished;
 use smoothdarts::net::Evaluation;
@@ -62,7 +62,7 @@ fn cells(genotype: &Genotype) -> Option<impl Iterator<Item = Value>> {
 /// A row for each epoch of a run.
 fn epochs(run: &Path) -> anyhow::Result<Table> {
     run_dir::must_be_run(run)?;
-    let history = History::from_events(events::read(&run.join("events.jsonl"))?);
+    let history = History::from_events(events::of_run(run)?);
     let row = |epoch: &EpochFinished| {
         let cells = cells(&epoch.genotype)?;
         Some(std::iter::once(json!(epoch.epoch + 1)).chain(cells).collect())
@@ -78,12 +78,22 @@ fn epochs(run: &Path) -> anyhow::Result<Table> {
 /// One row, with the sizes of the networks that would be trained.
 fn single(source: &str) -> anyhow::Result<Table> {
     let genotype = genotype::read(source)?;
+    let Some(cells) = cells(&genotype) else { return Ok(shares(&genotype)) };
     let sizes = [Evaluation::CIFAR10, Evaluation::IMAGENET]
         .map(|network| network.parameters(&genotype).map_or(Value::Null, Value::from));
     Ok(Table {
         columns: CELLS.into_iter().chain(["cifar10_parameters", "imagenet_parameters"]).collect(),
-        rows: vec![cells(&genotype).into_iter().flatten().chain(sizes).collect()],
+        rows: vec![cells.chain(sizes).collect()],
     })
+}
+
+/// One row for each cell that has neither width nor depth, such as that of NAS-Bench-201.
+fn shares(genotype: &Genotype) -> Table {
+    let row = |cell: &Cell| vec![json!(cell.name), json!(cell.parameter_free())];
+    Table {
+        columns: vec!["cell", "parameter_free"],
+        rows: genotype.cells.iter().map(row).collect(),
+    }
 }
 
 /// The published genotypes, our figures beside the paper's.

@@ -99,7 +99,7 @@ fn several(
             return Ok(exit);
         }
         stop = Some(next);
-        let history = History::from_events(events::read(&out.join("events.jsonl"))?);
+        let history = History::from_events(events::of_run(&out)?);
         found.extend(history.trained);
     }
     let errors: Vec<f64> = found.iter().map(|it| 100.0 * (1.0 - it.accuracy)).collect();
@@ -150,7 +150,7 @@ fn paper_words(paper: &Published) -> String {
 impl Work for Train<Training> {
     const NOUN: &'static str = "training";
 
-    fn write(run: &ImageTraining, directory: &RunDir, history: &History) -> anyhow::Result<()> {
+    fn write(run: &ImageTraining, directory: &RunDir) -> anyhow::Result<()> {
         let genotype = pollster::block_on(run.genotype())?;
         let json = serde_json::to_string_pretty(&genotype)? + "\n";
         directory.write("genotype.json", json.as_bytes())?;
@@ -160,7 +160,11 @@ impl Work for Train<Training> {
                 directory.write(kind.file(), &weights)?;
             }
         }
-        directory.write("curves.csv", csv::training(history).as_bytes())
+        Ok(())
+    }
+
+    fn curves(history: &History) -> String {
+        csv::training(history)
     }
 
     fn summary(run: &ImageTraining, history: &History) -> anyhow::Result<(String, String)> {
