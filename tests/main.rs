@@ -28,3 +28,4 @@ mod statistics;
 mod streams;
 mod structure;
 mod tensorboard;
+mod training;

@@ -8,8 +8,10 @@ use clap_complete::Shell;
 use crate::exit;
 
 mod search;
+mod train;
 
 pub use search::{Resume, SearchArgs, SettingsArgs};
+pub use train::TrainArgs;
 
 /// Differentiable architecture search that does not collapse.
 #[derive(Debug, Parser)]
@@ -25,6 +27,8 @@ pub struct Cli {
 pub enum Command {
     /// Search an architecture; continues a run that was interrupted.
     Search(Box<SearchArgs>),
+    /// Train the network of a genotype, and test it; continues a run that was interrupted.
+    Train(Box<TrainArgs>),
     /// Measure the step of a search: time, arithmetic, memory, launches.
     Bench(Box<BenchArgs>),
     /// Print the genotype of a run or a checkpoint.

@@ -22,6 +22,7 @@ pub mod output;
 pub mod progress;
 pub mod report;
 pub mod run_dir;
+pub mod session;
 pub mod settings;
 pub mod signals;
 mod table;
@@ -39,6 +40,7 @@ pub fn main() -> ExitCode {
     // clap itself prints help (exit 0) and usage errors (exit 2).
     let outcome = match Cli::parse().command {
         Command::Search(args) => commands::search::run(&args),
+        Command::Train(args) => commands::train::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
         Command::Derive(args) => commands::derive::run(&args),
         Command::List(args) => commands::list::run(&args),
