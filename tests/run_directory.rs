@@ -18,14 +18,16 @@ fn tiny(folder: &Path, more: &[&str]) -> Command {
     sdarts(folder, &[TINY, &["--out=run"], more].concat())
 }
 
-/// Events without the only field that differs between repeated runs.
+/// Events without the fields that differ between repeated runs.
 fn events(folder: &Path) -> Vec<Value> {
     let text = fs::read_to_string(folder.join("run/events.jsonl")).unwrap();
     assert!(text.ends_with('\n'), "the last line is torn");
     let mut events: Vec<Value> =
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     for event in &mut events {
-        event.as_object_mut().unwrap().remove("seconds");
+        for key in ["seconds", "crc32c"] {
+            event.as_object_mut().unwrap().remove(key);
+        }
     }
     events
 }
@@ -190,7 +192,7 @@ fn a_run_whose_checkpoints_are_all_damaged_is_refused_and_left_alone() {
 #[test]
 fn signals_end_a_search_with_a_checkpoint_to_go_on_from() {
     let expected = reference();
-    for (signal, code) in [("-INT", 130), ("-TERM", 143)] {
+    for (signal, code) in [("-INT", 130), ("-TERM", 143), ("-HUP", 129)] {
         let folder = tempfile::tempdir().unwrap();
         let (child, mut stdout) = started(folder.path(), 4, &[]);
         let sent = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
@@ -203,6 +205,17 @@ fn signals_end_a_search_with_a_checkpoint_to_go_on_from() {
         Outcome::of(tiny(folder.path(), &["--resume=must"])).done();
         same_result(folder.path(), expected.path());
     }
+}
+
+/// `sdarts search --json | head -1`
+#[test]
+fn a_reader_that_goes_away_ends_the_printing_and_not_the_search() {
+    let (folder, expected) = (tempfile::tempdir().unwrap(), reference());
+    let (child, stdout) = started(folder.path(), 1, &[]);
+    drop(stdout);
+    let outcome = Outcome::from(child.wait_with_output().unwrap()).done();
+    assert!(outcome.stderr.contains("nobody reads the events any more"), "{}", outcome.stderr);
+    same_result(folder.path(), expected.path());
 }
 
 /// `SDARTS_KILLS` sets how often; the seed is fixed, the moments are not: they depend on the speed

@@ -15,6 +15,7 @@ use std::fmt::Display;
 
 mod augment;
 mod cifar;
+mod files;
 mod idx;
 mod input;
 mod loader;
@@ -26,9 +27,10 @@ mod source;
 mod svhn;
 
 pub use augment::Draw;
+pub use files::Read;
 pub use loader::Loader;
 pub use order::{Order, Picks};
-pub use source::{ALL, Read, RemoteFile, Source, embedded, find};
+pub use source::{ALL, RemoteFile, Source, embedded, find};
 
 /// Images as the files hold them: u8, `[count, height, width, channels]`, row-major (NHWC).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -345,6 +347,14 @@ pub enum DataError {
         /// What to do.
         remedy: String,
     },
+    /// A setting does not fit the images.
+    #[error("{problem}; {remedy}")]
+    Setting {
+        /// What does not fit.
+        problem: String,
+        /// What to set.
+        remedy: String,
+    },
     /// A supply that runs ahead has ended before the search did.
     #[error("no more batches: {0}; start the search again, it goes on from its checkpoint")]
     Stopped(String),
@@ -361,6 +371,10 @@ impl DataError {
             found: found.to_string(),
             remedy: FETCH_AGAIN,
         }
+    }
+
+    fn setting(problem: impl Display, remedy: impl Display) -> Self {
+        Self::Setting { problem: problem.to_string(), remedy: remedy.to_string() }
     }
 
     fn unusable(problem: impl Display, remedy: impl Display) -> Self {

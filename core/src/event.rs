@@ -1,6 +1,8 @@
 //! What a run says while it runs: a search, or a training. This is the only way out of the loop: the progress line, the
 //! file events.jsonl, the report and the web page are readers of one stream.
 
+pub mod line;
+
 use serde::{Deserialize, Serialize};
 
 use crate::cell::{Choice, Genotype, Rows};
@@ -194,6 +196,8 @@ pub enum WarningCode {
     Collapse,
     /// The rule of DARTS-ES stops the search, or would.
     EarlyStop,
+    /// Events of this run are lost: their file was damaged.
+    EventsLost,
     /// One of another version of this program; its message says what it means.
     #[serde(other)]
     Other,

@@ -103,7 +103,8 @@ pub struct BenchArgs {
 /// Flags of `sdarts derive`.
 #[derive(Debug, Args)]
 pub struct DeriveArgs {
-    /// A run directory, or a checkpoint file.
+    /// A run directory or a checkpoint file; or a genotype to write in another form: a file, its
+    /// text, or the name of a published one.
     pub source: PathBuf,
 
     /// Print the genotype as JSON.
@@ -267,8 +268,9 @@ pub enum LandscapeSpace {
 /// Flags of `sdarts stats`.
 #[derive(Debug, Args)]
 pub struct StatsArgs {
-    /// A run directory, a file with a genotype, or the text of one (JSON or the Python tuple);
-    /// without it, the published genotypes with the paper's figures beside ours.
+    /// A run directory, a file with a genotype, the text of one (JSON, the Python tuple, or the
+    /// string of NAS-Bench-201), or the name of a published one; without it, all published
+    /// genotypes with the paper's figures beside ours.
     pub source: Option<String>,
 
     /// Print a JSON array of objects.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use askama::Template;
 use serde::Serialize;
 use smoothdarts::draw::compare::{
@@ -12,9 +12,10 @@ use smoothdarts::draw::figures::{self, Compare, Figure, Picture};
 use smoothdarts::draw::history::History;
 use smoothdarts::draw::table::Table;
 
+use crate::exit::Exit;
 use crate::report::figure::{Html, data_uri};
 use crate::report::{landscape, read, words};
-use crate::{events, run_dir};
+use crate::{events, output, run_dir};
 
 /// Runs, and what their comparison says.
 #[derive(Debug, Serialize)]
@@ -43,17 +44,25 @@ impl Comparison {
     /// # Errors
     /// If one is no run directory, cannot be read or has not begun.
     pub fn read(paths: &[PathBuf]) -> anyhow::Result<Self> {
-        let mut runs = Vec::new();
+        let (mut runs, mut places) = (Vec::new(), Vec::new());
         for path in paths {
             run_dir::must_be_run(path)?;
+            let place = path.canonicalize().with_context(|| path.display().to_string())?;
+            if places.contains(&place) {
+                output::note(&format!("{} is given twice and counts once", path.display()));
+                continue;
+            }
+            places.push(place);
             let name = path.display().to_string();
-            let file = path.join("events.jsonl");
-            let events = if file.exists() { events::read(&file)? } else { Vec::new() };
-            let history = History::from_events(events);
+            let history = History::from_events(events::of_run(path)?);
             if history.started.is_none() {
                 bail!("{name} has said nothing yet: wait for its first epoch, or leave it out");
             }
             runs.push(Run { name, history, landscape: read::landscape(path)? });
+        }
+        if runs.len() < 2 {
+            let fault = anyhow!("there is one run only, so there is nothing to compare");
+            return Err(fault.context(Exit::Usage));
         }
         Ok(Self::of(runs))
     }

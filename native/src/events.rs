@@ -1,16 +1,25 @@
-//! The file events.jsonl: writing it, continuing it, reading it.
+//! The file events.jsonl: writing it, continuing it, reading it. What a line is says
+//! [`smoothdarts::event::line`].
 
-use std::fs::{File, OpenOptions};
-use std::io::{BufRead as _, BufReader, BufWriter, Seek as _, SeekFrom, Write as _};
+use std::fs::{self, File, OpenOptions};
+use std::io::{BufWriter, ErrorKind, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use smoothdarts::event::Event;
+use smoothdarts::event::line::{self, LineError, Lines};
+
+use crate::run_dir;
+
+/// Its name in a run directory.
+pub const FILE: &str = "events.jsonl";
 
 /// events.jsonl, open for writing.
 pub struct EventLog {
     path: PathBuf,
     out: BufWriter<File>,
+    /// Lines that it has.
+    lines: u64,
 }
 
 impl EventLog {
@@ -20,30 +29,29 @@ impl EventLog {
     /// # Errors
     /// If the file holds fewer events, or what the file system says.
     pub fn open(path: &Path, keep: u64) -> anyhow::Result<Self> {
+        let named = || format!("cannot continue {}", path.display());
+        let found = Found::of(path)?;
+        let Some(length) = found.length(keep) else {
+            bail!("{} holds fewer than the {keep} events before the checkpoint", path.display());
+        };
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
-        let named = || format!("cannot continue {}", path.display());
         let mut file = options.open(path).with_context(named)?;
-        let Some(length) = length_of(&file, keep).with_context(named)? else {
-            bail!(
-                "{} holds fewer than the {keep} events before the checkpoint; it was changed from \
-                 outside. Search again into another directory (--out)",
-                path.display()
-            );
-        };
         file.set_len(length).with_context(named)?;
         file.seek(SeekFrom::Start(length)).with_context(named)?;
-        Ok(Self { path: path.to_owned(), out: BufWriter::new(file) })
+        Ok(Self { path: path.to_owned(), out: BufWriter::new(file), lines: keep })
     }
 
-    /// Adds an event.
+    /// Adds an event, and returns its line.
     ///
     /// # Errors
     /// What the file system says.
-    pub fn write(&mut self, event: &Event) -> anyhow::Result<()> {
-        let line = serde_json::to_string(event)?;
+    pub fn write(&mut self, event: &Event) -> anyhow::Result<String> {
+        let line = line::write(event, self.lines)?;
         writeln!(self.out, "{line}")
-            .with_context(|| format!("cannot write {}", self.path.display()))
+            .with_context(|| format!("cannot write {}", self.path.display()))?;
+        self.lines += 1;
+        Ok(line)
     }
 
     /// Brings everything to the disk. A checkpoint may only be written after this: it counts the
@@ -57,33 +65,81 @@ impl EventLog {
     }
 }
 
-/// Number of bytes of the first `lines` complete lines, if there are so many.
-fn length_of(file: &File, lines: u64) -> std::io::Result<Option<u64>> {
-    let mut reader = BufReader::new(file);
-    let (mut length, mut line) = (0, Vec::new());
-    for _ in 0..lines {
-        line.clear();
-        let read = reader.read_until(b'\n', &mut line)?;
-        if line.last() != Some(&b'\n') {
-            return Ok(None);
-        }
-        length += read as u64;
-    }
-    Ok(Some(length))
+/// What stands in a file of events: of every whole line the event, or what is wrong with it.
+pub(crate) struct Found {
+    pub(crate) lines: Vec<Result<Event, LineError>>,
+    /// Bytes up to the end of each line.
+    ends: Vec<u64>,
 }
 
-/// The events in a file. A last line without an end is what a running or killed process has not
-/// finished, and is left out.
+impl Found {
+    /// Reads a file; one that is not there has no lines. A last line without an end is what a
+    /// running or killed process has not finished, and is left out.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub(crate) fn of(path: &Path) -> anyhow::Result<Self> {
+        let bytes = match fs::read(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+            bytes => bytes.with_context(|| format!("cannot read {}", path.display()))?,
+        };
+        let (mut found, mut reader) =
+            (Self { lines: Vec::new(), ends: Vec::new() }, Lines::default());
+        let mut end = 0;
+        for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+            let Some((b'\n', line)) = line.split_last() else { break };
+            end += line.len() as u64 + 1;
+            found.lines.push(reader.read(line));
+            found.ends.push(end);
+        }
+        Ok(found)
+    }
+
+    /// How many lines are right before the first that is not.
+    pub(crate) fn reach(&self) -> u64 {
+        self.lines.iter().take_while(|line| line.is_ok()).count() as u64
+    }
+
+    /// Bytes of the first `keep` lines, if there are so many and all are right.
+    fn length(&self, keep: u64) -> Option<u64> {
+        let last = usize::try_from(keep).ok()?;
+        let length = if last == 0 { Some(0) } else { self.ends.get(last - 1).copied() };
+        length.filter(|_| keep <= self.reach())
+    }
+}
+
+/// The events in a file, as far as they are finished.
 ///
 /// # Errors
-/// If the file cannot be read or a line is no event.
+/// If the file cannot be read, or the first line that is no event or is damaged.
 pub fn read(path: &Path) -> anyhow::Result<Vec<Event>> {
-    let text =
-        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let complete = text.rfind('\n').map_or("", |end| &text[..end]);
-    let parse = |(index, line): (usize, &str)| {
-        serde_json::from_str(line)
-            .with_context(|| format!("{}, line {}: this is no event", path.display(), index + 1))
+    let event = |(index, line): (usize, Result<Event, LineError>)| {
+        line.map_err(|error| {
+            let (file, line) = (path.display(), index + 1);
+            anyhow!("{file}, line {line}: {error}; {REPAIR}")
+        })
     };
-    complete.lines().enumerate().map(parse).collect()
+    Found::of(path)?.lines.into_iter().enumerate().map(event).collect()
+}
+
+/// What helps where events are damaged or missing.
+const REPAIR: &str = "the command of the search repairs the run directory, and says what is lost";
+
+/// The events of a run. There are at least those that its newest checkpoint counts: a file that was
+/// cut or deleted is not taken for a young run.
+///
+/// # Errors
+/// As [`read`], and if there are fewer.
+pub fn of_run(run: &Path) -> anyhow::Result<Vec<Event>> {
+    // Before the events are read: a search that runs writes its events first.
+    let counted = run_dir::counted_events(run);
+    let (path, shown) = (run.join(FILE), run.display());
+    let events = read(&path)?;
+    if (events.len() as u64) < counted {
+        let found = events.len();
+        bail!(
+            "{shown}/{FILE} has {found} events, and {counted} were said before the newest checkpoint; {REPAIR}"
+        );
+    }
+    Ok(events)
 }

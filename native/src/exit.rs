@@ -7,9 +7,11 @@ use smoothdarts::config::ConfigError;
 use smoothdarts::config::layers::LayerError;
 use smoothdarts::data::DataError;
 use smoothdarts::measure::hessian::HessianError;
+use smoothdarts::measure::landscape::LandscapeError;
 use smoothdarts::method::{MethodError, UnknownMethod};
 use smoothdarts::run::RunError;
 use smoothdarts::space::SpaceError;
+use smoothdarts::space::table::TableError;
 
 use crate::output::OutputClosed;
 
@@ -34,6 +36,8 @@ pub enum Exit {
     Interrupted,
     /// SIGTERM.
     Terminated,
+    /// SIGHUP.
+    HungUp,
 }
 
 /// One row of the table.
@@ -55,6 +59,7 @@ pub const TABLE: &[Code] = &[
     Code { exit: Exit::Device, code: 4, help: "device unavailable" },
     Code { exit: Exit::Diverged, code: 5, help: "the search diverged (NaN or infinite loss)" },
     Code { exit: Exit::Busy, code: 6, help: "another process uses the run directory" },
+    Code { exit: Exit::HungUp, code: 129, help: "hung up (SIGHUP), checkpoint written" },
     Code { exit: Exit::Interrupted, code: 130, help: "interrupted (SIGINT), checkpoint written" },
     Code { exit: Exit::Terminated, code: 143, help: "terminated (SIGTERM), checkpoint written" },
 ];
@@ -75,8 +80,21 @@ impl Exit {
     pub fn message(self, error: &anyhow::Error) -> String {
         let mark = self.to_string();
         let causes = error.chain().map(ToString::to_string).filter(|cause| *cause != mark);
-        causes.collect::<Vec<_>>().join(": ")
+        causes.map(|cause| cut(&cause)).collect::<Vec<_>>().join(": ")
     }
+}
+
+/// A cause without the middle of what no one reads, such as a value of megabytes.
+fn cut(cause: &str) -> String {
+    const BEGIN: usize = 2000;
+    const END: usize = 500;
+    let count = cause.chars().count();
+    if count <= BEGIN + END {
+        return cause.to_owned();
+    }
+    let (begin, end): (String, String) =
+        (cause.chars().take(BEGIN).collect(), cause.chars().skip(count - END).collect());
+    format!("{begin} […{} characters…] {end}", count - BEGIN - END)
 }
 
 impl fmt::Display for Exit {
@@ -105,11 +123,18 @@ fn classify(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
     if let Some(error) = cause.downcast_ref::<DataError>() {
         return classify_data(error);
     }
+    if let Some(error) = cause.downcast_ref::<TableError>() {
+        return Some(classify_table(error));
+    }
     let usage = cause.is::<LayerError>()
         || cause.is::<ConfigError>()
         || cause.is::<SpaceError>()
         || cause.is::<UnknownMethod>()
-        || cause.is::<MethodError>();
+        || cause.is::<MethodError>()
+        || matches!(
+            cause.downcast_ref(),
+            Some(LandscapeError::Grid { .. } | LandscapeError::Range { .. })
+        );
     let closed = cause.is::<OutputClosed>();
     [(usage, Exit::Usage), (closed, Exit::Done)]
         .into_iter()
@@ -134,9 +159,18 @@ fn classify_search(error: &RunError) -> Option<Exit> {
     }
 }
 
+fn classify_table(error: &TableError) -> Exit {
+    match error {
+        TableError::Column { .. } | TableError::NoColumn | TableError::OtherSpace { .. } => {
+            Exit::Usage
+        }
+        _ => Exit::Data,
+    }
+}
+
 fn classify_data(error: &DataError) -> Option<Exit> {
     match error {
-        DataError::Unknown { .. } => Some(Exit::Usage),
+        DataError::Unknown { .. } | DataError::Setting { .. } => Some(Exit::Usage),
         DataError::Stopped(_) => None,
         _ => Some(Exit::Data),
     }

@@ -7,10 +7,11 @@
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use smoothdarts::data::{self, RemoteFile};
 
 use self::disk::{last_part, partial, rename, sha256, with_suffix};
+use crate::exit::Exit;
 use crate::run_dir::replace;
 use crate::{datasets, output};
 
@@ -29,15 +30,18 @@ pub use unpack::unpack;
 /// An unknown name, a base without its scheme, and everything that [`files`] says.
 pub fn run(name: &str, dir: &Path, url_base: Option<&str>) -> anyhow::Result<()> {
     if name == datasets::FOLDER {
-        bail!(
+        let fault = anyhow!(
             "your own images cannot be fetched; search on them with `--data {name} --data-dir DIR`"
         );
+        return Err(fault.context(Exit::Usage));
     }
     if name == datasets::IMAGENET {
         bail!("imagenet cannot be fetched; {}", datasets::imagenet::HOW);
     }
     if let Some(base) = url_base.filter(|base| !base.contains("://")) {
-        bail!("--url-base {base}: an address starts with its scheme, e.g. https://{base}");
+        let fault =
+            anyhow!("--url-base {base}: an address starts with its scheme, e.g. https://{base}");
+        return Err(fault.context(Exit::Usage));
     }
     let source = data::find(name)?;
     let folder = datasets::home(dir, name);

@@ -15,6 +15,7 @@ pub mod device;
 pub mod events;
 pub mod exit;
 pub mod fetch;
+pub mod genotype;
 pub mod manifest;
 pub mod open_run;
 pub mod output;

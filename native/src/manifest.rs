@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
+use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 use smoothdarts::config::{Config, Mode};
 
 use crate::device::Selected;
+use crate::{output, run_dir};
 
 /// Everything that a result depends on and that is not in config.toml.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -52,10 +54,11 @@ impl Manifest {
     /// one in `path`.
     pub fn new(path: &Path, config: &Config, selected: &Selected) -> Self {
         // A damaged manifest is no reason to lose a run; then only the time so far is unknown.
-        let earlier = std::fs::read(path)
-            .ok()
-            .and_then(|bytes| serde_json::from_slice::<Self>(&bytes).ok())
-            .unwrap_or_default();
+        let earlier = earlier(path).unwrap_or_else(|fault| {
+            output::note(&format!("warning: {fault:#}; its count of seconds starts again"));
+            None
+        });
+        let earlier = earlier.unwrap_or_default();
         Self {
             sdarts: env!("CARGO_PKG_VERSION").to_owned(),
             commit: option_env!("SDARTS_COMMIT").map(str::to_owned),
@@ -75,6 +78,12 @@ impl Manifest {
             wall_seconds: earlier.wall_seconds,
         }
     }
+}
+
+fn earlier(path: &Path) -> anyhow::Result<Option<Manifest>> {
+    let Some(bytes) = run_dir::read(path)? else { return Ok(None) };
+    let manifest = serde_json::from_slice(&bytes);
+    manifest.map(Some).with_context(|| format!("{} is no manifest", path.display()))
 }
 
 fn libraries() -> Vec<Library> {

@@ -12,7 +12,7 @@ use smoothdarts::run::checkpoint::Checkpoint;
 
 use crate::datasets::Supply;
 use crate::device::{self, Selected};
-use crate::{datasets, output, run_dir};
+use crate::{datasets, run_dir};
 
 /// A search that stands where its checkpoint was taken, and its images.
 pub struct OpenRun {
@@ -59,11 +59,6 @@ pub fn checkpoint(source: &Path) -> anyhow::Result<Checkpoint> {
         return run_dir::read_checkpoint(source);
     }
     run_dir::must_be_run(source)?;
-    let Some((checkpoint, warning)) = run_dir::newest_checkpoint(source)? else {
-        anyhow::bail!("{} has no checkpoint yet", source.display());
-    };
-    if let Some(warning) = warning {
-        output::note(&format!("warning: {warning}"));
-    }
-    Ok(checkpoint)
+    run_dir::newest_checkpoint(source)?
+        .with_context(|| format!("{} has no checkpoint yet", source.display()))
 }

@@ -30,7 +30,7 @@ use crate::run_dir;
 /// If the files of the run cannot be read or the report cannot be written.
 pub fn write(run: &Path) -> anyhow::Result<()> {
     let page = render(&read::input(run)?)?;
-    run_dir::replace(&run.join("report.html"), page.as_bytes())
+    run_dir::write(&run.join("report.html"), page.as_bytes())
 }
 
 /// The text of report.html.

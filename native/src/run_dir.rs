@@ -11,16 +11,27 @@
 //! | curves.csv | one row for each epoch |
 //! | report.html | pictures of all this, in one file |
 //! | manifest.json | what made the result: versions, device, seed, time |
+//! | checksums/ | the checksum of every file that is replaced ([`checked`]) |
 //! | .lock | locked while a process writes here |
+//!
+//! Checkpoints and events carry their checksums themselves. All of them are verified whenever a
+//! file is read.
+
+mod checked;
+mod recovery;
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use smoothdarts::run::checkpoint::Checkpoint;
 
 use crate::exit::Exit;
+
+pub use checked::{Damaged, read, text, write};
+pub use recovery::{Resumed, resume};
 
 /// A run directory that this process alone writes to.
 pub struct RunDir {
@@ -39,7 +50,11 @@ impl RunDir {
         fs::create_dir_all(&checkpoints)
             .with_context(|| format!("cannot create the run directory {}", path.display()))?;
         let lock = lock(path)?;
-        remove_leftovers(&checkpoints)?;
+        // Nobody but the holder of the lock writes checkpoints.
+        remove_leftovers(&checkpoints, Duration::ZERO)?;
+        for folder in [path.to_owned(), path.join(checked::FOLDER)] {
+            remove_leftovers(&folder, STALE)?;
+        }
         Ok(Self { path: path.to_owned(), _lock: lock })
     }
 
@@ -58,27 +73,27 @@ impl RunDir {
         self.file("config.toml").exists()
     }
 
+    /// Whether there is a checkpoint.
+    pub fn has_checkpoint(&self) -> bool {
+        checkpoint_paths(&self.path).iter().any(|path| path.exists())
+    }
+
     /// Replaces one of its files.
     ///
     /// # Errors
     /// What the file system says; the old file is then still there.
     pub fn write(&self, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
-        replace(&self.file(name), bytes)
+        write(&self.file(name), bytes)
     }
 
-    /// The checkpoint to continue from, and a warning if it is not the last one. A damaged one is
-    /// put aside, so that it cannot take the place of the good one when the next is written.
+    /// Puts one of its files aside, as `NAME.damaged`, and returns what to tell.
     ///
     /// # Errors
-    /// If there are checkpoints and none can be read.
-    pub fn resume(&self) -> anyhow::Result<Option<(Checkpoint, Option<String>)>> {
-        let newest = newest_checkpoint(&self.path)?;
-        if let Some((_, Some(_))) = newest {
-            let [last, _] = checkpoint_paths(&self.path);
-            fs::rename(&last, last.with_file_name("damaged.safetensors"))
-                .with_context(|| format!("cannot rename {}", last.display()))?;
-        }
-        Ok(newest)
+    /// What the file system says.
+    pub fn set_aside(&self, name: &str) -> anyhow::Result<String> {
+        let (file, aside) = (self.file(name), self.file(&format!("{name}.damaged")));
+        fs::rename(&file, &aside).with_context(|| format!("cannot rename {}", file.display()))?;
+        Ok(format!("it is kept as {}", aside.display()))
     }
 
     /// Adds a checkpoint and keeps the one before. At every moment at least one good checkpoint
@@ -97,30 +112,31 @@ impl RunDir {
     }
 }
 
-/// The newest checkpoint of a run that can be read, and what is wrong with a newer one; `None`
-/// where there are no checkpoints.
+/// The newest checkpoint of a run; `None` where there are no checkpoints.
 ///
 /// # Errors
-/// If there are checkpoints and none can be read.
-pub fn newest_checkpoint(run: &Path) -> anyhow::Result<Option<(Checkpoint, Option<String>)>> {
-    let mut faults = Vec::new();
-    for path in checkpoint_paths(run).iter().filter(|path| path.exists()) {
-        match read_checkpoint(path) {
-            Ok(checkpoint) => {
-                let warning = faults
-                    .pop()
-                    .map(|fault: anyhow::Error| format!("{fault:#}; the one before is used"));
-                return Ok(Some((checkpoint, warning)));
-            }
-            Err(fault) => faults.push(fault),
-        }
-    }
-    match faults.into_iter().next() {
-        None => Ok(None),
-        Some(fault) => Err(fault.context(
-            "no checkpoint of this run can be read; search again into another directory (--out)",
-        )),
-    }
+/// If it cannot be read. Then the one before stands for another state: a search continues from it,
+/// and nothing else takes it for the newest.
+pub fn newest_checkpoint(run: &Path) -> anyhow::Result<Option<Checkpoint>> {
+    let [last, previous] = checkpoint_paths(run);
+    let Some(path) = [&last, &previous].into_iter().find(|path| path.exists()) else {
+        return Ok(None);
+    };
+    let before = if path == &last && previous.exists() {
+        format!(
+            "; {} is the one before, and the command of the search continues from it",
+            previous.display()
+        )
+    } else {
+        String::new()
+    };
+    read_checkpoint(path).map(Some).map_err(|fault| anyhow!("{fault:#}{before}"))
+}
+
+/// How many events there must be, says the newest checkpoint that can be read.
+pub(crate) fn counted_events(run: &Path) -> u64 {
+    let readable = checkpoint_paths(run).into_iter().find_map(|path| read_checkpoint(&path).ok());
+    readable.map_or(0, |checkpoint| checkpoint.events())
 }
 
 /// The checkpoint in a file.
@@ -157,7 +173,7 @@ fn temporary(path: &Path, bytes: &[u8]) -> anyhow::Result<tempfile::NamedTempFil
         file.as_file().sync_all()?;
         Ok::<_, std::io::Error>(file)
     };
-    write().with_context(|| format!("cannot write {} (is the disk full?)", path.display()))
+    write().with_context(|| format!("cannot write {}", path.display()))
 }
 
 fn persist(file: tempfile::NamedTempFile, path: &Path) -> anyhow::Result<()> {
@@ -202,17 +218,41 @@ fn busy(run: &Path, lock: &mut File) -> anyhow::Error {
         .context(Exit::Busy)
 }
 
+/// Temporary files of this age in a run directory are nobody's any more: `report` and `landscape`
+/// write there without the lock.
+const STALE: Duration = Duration::from_secs(600);
+
 /// Removes what a killed process left half-written.
-fn remove_leftovers(checkpoints: &Path) -> anyhow::Result<()> {
-    let entries = fs::read_dir(checkpoints)
-        .with_context(|| format!("cannot list {}", checkpoints.display()))?;
+fn remove_leftovers(folder: &Path, age: Duration) -> anyhow::Result<()> {
+    if !folder.exists() {
+        return Ok(());
+    }
+    let entries =
+        fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))?;
     for entry in entries {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "tmp") {
+        let entry = entry?;
+        let (path, name) = (entry.path(), entry.file_name());
+        let temporary = name.to_string_lossy().starts_with('.')
+            && path.extension().is_some_and(|extension| extension == "tmp");
+        let modified = entry.metadata().and_then(|metadata| metadata.modified());
+        let old = modified.is_ok_and(|at| at.elapsed().is_ok_and(|elapsed| elapsed >= age));
+        if temporary && (old || age.is_zero()) {
             fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
         }
     }
     Ok(())
+}
+
+/// Refuses to write a file where there is no folder for it: before the work, not after it.
+///
+/// # Errors
+/// Exit code 2.
+pub fn must_have_folder(path: &Path) -> anyhow::Result<()> {
+    if directory(path).is_dir() {
+        return Ok(());
+    }
+    let (file, folder) = (path.display(), directory(path).display());
+    Err(anyhow!("cannot write {file}: there is no folder {folder}").context(Exit::Usage))
 }
 
 /// Refuses a path that is no run directory.

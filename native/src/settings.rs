@@ -12,6 +12,7 @@ use smoothdarts::{data, method, perturb, space};
 use crate::cli::{BenchArgs, SearchArgs, SettingsArgs};
 use crate::datasets;
 use crate::exit::Exit;
+use crate::run_dir;
 
 /// The config that the flags of a search ask for.
 ///
@@ -128,13 +129,27 @@ fn toml_value(value: &Value) -> anyhow::Result<String> {
 
 fn file(layers: &mut Resolver, path: &Path) -> anyhow::Result<()> {
     let name = path.display();
-    let text = std::fs::read_to_string(path)
+    let text = run_dir::text(path)
+        .and_then(|text| text.context("no such file"))
         .with_context(|| format!("cannot read the config file {name}"))
         .context(Exit::Usage)?;
-    let table: Value = toml::from_str(&text)
+    let table: toml::Value = toml::from_str(&text)
         .with_context(|| format!("{name} is not a TOML file"))
         .context(Exit::Usage)?;
-    Ok(layers.table(&table, &Origin::File(name.to_string()))?)
+    Ok(layers.table(&json(table), &Origin::File(name.to_string()))?)
+}
+
+/// A TOML value as JSON, which has no NaN and no infinity: those stay as words, so that the error
+/// shows them.
+fn json(value: toml::Value) -> Value {
+    match value {
+        toml::Value::Float(number) if !number.is_finite() => Value::String(number.to_string()),
+        toml::Value::Array(values) => Value::Array(values.into_iter().map(json).collect()),
+        toml::Value::Table(entries) => {
+            Value::Object(entries.into_iter().map(|(key, value)| (key, json(value))).collect())
+        }
+        value => serde_json::to_value(value).unwrap_or_default(),
+    }
 }
 
 /// Flags that stand for settings, in the order in which they are laid on top of each other: the

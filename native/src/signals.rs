@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: the search finishes its step and writes a checkpoint.
+//! Ctrl-C, SIGTERM and SIGHUP: the search finishes its step and writes a checkpoint.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,6 +19,7 @@ const LOOK: Duration = Duration::from_millis(50);
 pub struct Stop {
     interrupted: Arc<AtomicBool>,
     terminated: Arc<AtomicBool>,
+    hung_up: Arc<AtomicBool>,
 }
 
 impl Stop {
@@ -28,9 +29,18 @@ impl Stop {
     /// # Errors
     /// If the system refuses a handler.
     pub fn listen(say: impl Fn(&str) + Send + 'static) -> anyhow::Result<Self> {
-        let stop = Self { interrupted: Arc::default(), terminated: Arc::default() };
+        let stop = Self {
+            interrupted: Arc::default(),
+            terminated: Arc::default(),
+            hung_up: Arc::default(),
+        };
         let news = Arc::new(AtomicBool::new(false));
-        for (signal, seen) in [(SIGINT, &stop.interrupted), (SIGTERM, &stop.terminated)] {
+        let mut signals = vec![(SIGINT, &stop.interrupted), (SIGTERM, &stop.terminated)];
+        #[cfg(unix)]
+        if !ignores_hang_up() {
+            signals.push((signal_hook::consts::SIGHUP, &stop.hung_up));
+        }
+        for (signal, seen) in signals {
             for seen in [seen, &news] {
                 flag::register(signal, Arc::clone(seen)).context("cannot listen to signals")?;
             }
@@ -44,6 +54,8 @@ impl Stop {
     pub fn requested(&self) -> Option<Exit> {
         if self.terminated.load(Ordering::SeqCst) {
             Some(Exit::Terminated)
+        } else if self.hung_up.load(Ordering::SeqCst) {
+            Some(Exit::HungUp)
         } else {
             self.interrupted.load(Ordering::SeqCst).then_some(Exit::Interrupted)
         }
@@ -69,4 +81,14 @@ impl Stop {
             }
         }
     }
+}
+
+/// Whether the process was started to outlive its terminal, as `nohup` does it. Where the system does
+/// not tell (it is asked in the way of Linux), it counts as so: then the signal is left alone.
+#[cfg(unix)]
+fn ignores_hang_up() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_none_or(|mask| mask & 1 << (signal_hook::consts::SIGHUP - 1) != 0)
 }

@@ -11,7 +11,8 @@ use crate::exit::Exit;
 /// The table that the settings name; `None` if they name none.
 ///
 /// # Errors
-/// If the file cannot be read or is no table; exit code 3.
+/// If the file cannot be read or is no table, exit code 3; if the settings ask for a column that it
+/// does not have or for a space without tables, exit code 2.
 pub fn open(config: &Config) -> anyhow::Result<Option<Table>> {
     let settings = &config.table;
     if settings.path.is_empty() {
@@ -20,7 +21,7 @@ pub fn open(config: &Config) -> anyhow::Result<Option<Table>> {
     let named = || format!("the table {}", settings.path);
     let bytes = std::fs::read(&settings.path).with_context(named).context(Exit::Data)?;
     let space = space::find(&config.search.space)?;
-    Table::read(space, &bytes, &settings.column).map(Some).with_context(named).context(Exit::Data)
+    Table::read(space, &bytes, &settings.column).map(Some).with_context(named)
 }
 
 /// What the table says of a cell, in words.

@@ -7,8 +7,10 @@ use smoothdarts::draw::figures::{self, Picture, Scene};
 use smoothdarts::draw::history::History;
 use smoothdarts::draw::landscape::{Frame, Quantity, Range, View};
 use smoothdarts::draw::perturbation::Perturbed;
+use smoothdarts::event::line::{LineError, Lines};
 use smoothdarts::event::{Eigenvalues, Event, WarningCode};
 use smoothdarts::measure::landscape::Landscape;
+use smoothdarts::method;
 use smoothdarts::run::search::Watched;
 
 use crate::settings::title;
@@ -92,7 +94,7 @@ pub enum EventsError {
         /// Counts from 1.
         line: usize,
         /// What the parser says.
-        reason: serde_json::Error,
+        reason: LineError,
     },
     /// There is no first event.
     #[error("this file does not begin with the start of a search; drop a whole events.jsonl")]
@@ -107,10 +109,10 @@ impl Monitor {
     /// [`EventsError`].
     pub fn from_text(text: &str) -> Result<Self, EventsError> {
         let complete = text.rfind('\n').map_or("", |end| &text[..end]);
-        let mut monitor = Self::default();
+        let (mut monitor, mut lines) = (Self::default(), Lines::default());
         for (index, line) in complete.lines().enumerate() {
-            let event = serde_json::from_str(line)
-                .map_err(|reason| EventsError::Line { line: index + 1, reason })?;
+            let event = lines.read(line.as_bytes());
+            let event = event.map_err(|reason| EventsError::Line { line: index + 1, reason })?;
             monitor.push(event);
         }
         match monitor.history.started {
@@ -165,8 +167,8 @@ impl Monitor {
         let (epoch, epsilon) = self.epoch;
         let last = self.history.steps.last().filter(|step| step.epoch == epoch);
         Status {
-            method: started.config.search.method.clone(),
-            title: title(&started.config.search.method),
+            title: title(&method::name(&started.config)),
+            method: method::name(&started.config),
             space: started.config.search.space.clone(),
             device: started.device.clone(),
             epoch,

@@ -6,7 +6,7 @@ use super::codec;
 
 /// The cells that a search derived.
 ///
-/// Its JSON is that of the first [codec](super::codec) that can write it: an object for the two
+/// Its JSON is that of the first [`codec`] that can write it: an object for the two
 /// cells of a DARTS space, a string for the cell of NAS-Bench-201.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Genotype {
@@ -87,6 +87,36 @@ pub enum GenotypeError {
         /// The state that does not exist.
         state: usize,
     },
+    /// An operation is not in the catalogue.
+    #[error(
+        "the {cell} cell has the operation `{operation}`, which `sdarts list ops` does not have"
+    )]
+    UnknownOperation {
+        /// Name of the cell.
+        cell: String,
+        /// The operation.
+        operation: String,
+    },
+    /// A node reads a state twice through one operation.
+    #[error(
+        "the {cell} cell: node {node} has two equal edges, `{operation}` from state {source_state}"
+    )]
+    EqualEdges {
+        /// Name of the cell.
+        cell: String,
+        /// State index of the node.
+        node: usize,
+        /// The operation of both.
+        operation: String,
+        /// The state that both read.
+        source_state: usize,
+    },
+    /// A cell must hand something on.
+    #[error("the {cell} cell concatenates no states, so it has no output")]
+    NoOutput {
+        /// Name of the cell.
+        cell: String,
+    },
     /// The text is not the tuple of the Python code bases.
     #[error("this is not a genotype: {what}")]
     Text {
@@ -120,8 +150,9 @@ impl Genotype {
         self.cells.iter().find(|cell| cell.name == name)
     }
 
-    /// Checks that every edge reads a state that exists before its node, and that every state of
-    /// an output exists.
+    /// Checks that every edge reads a state that exists before its node, that no node has two equal
+    /// edges, that all operations are in the catalogue, and that the states of an output exist and
+    /// are some.
     ///
     /// # Errors
     /// The first fault found, cell by cell and node by node.
@@ -205,6 +236,26 @@ impl Cell {
         if let Some((node, edge)) = self.edges().find(|(node, edge)| edge.source >= *node) {
             let (source_state, last) = (edge.source, node.saturating_sub(1));
             return Err(GenotypeError::FutureSource { cell: cell(), node, source_state, last });
+        }
+        if let Some(operation) = self.operations().find(|name| crate::ops::find(name).is_none()) {
+            let operation = operation.to_owned();
+            return Err(GenotypeError::UnknownOperation { cell: cell(), operation });
+        }
+        for (node, Node { edges, .. }) in self.nodes() {
+            let equal = |(index, edge): &(usize, &Edge)| edges[..*index].contains(*edge);
+            if let Some((_, edge)) = edges.iter().enumerate().find(equal) {
+                let operation = edge.operation.clone().unwrap_or_default();
+                let source_state = edge.source;
+                return Err(GenotypeError::EqualEdges {
+                    cell: cell(),
+                    node,
+                    operation,
+                    source_state,
+                });
+            }
+        }
+        if self.outputs().is_empty() {
+            return Err(GenotypeError::NoOutput { cell: cell() });
         }
         match self.outputs().into_iter().find(|&state| state >= self.states()) {
             Some(state) => Err(GenotypeError::UnknownState { cell: cell(), state }),

@@ -61,6 +61,16 @@ pub enum LayerError {
         /// Settings with a similar name, the nearest first.
         nearest: Vec<String>,
     },
+    /// A section is no setting.
+    #[error("{origin}: `{key}` is a section; write one of its settings: {settings}")]
+    Section {
+        /// The section.
+        key: String,
+        /// The layer.
+        origin: Origin,
+        /// Its settings.
+        settings: String,
+    },
     /// The value has the wrong type or is not one of the choices.
     #[error("{origin}: {key} = {value}: {reason} ({help})")]
     BadValue {
@@ -134,7 +144,7 @@ impl Resolver {
         let preset = preset.ok_or_else(|| {
             let names: Vec<&str> = presets::ALL.iter().map(|preset| preset.name).collect();
             LayerError::UnknownPreset {
-                name: name.to_owned(),
+                name: short(name),
                 nearest: nearest(name, names.iter().map(|&name| name.to_owned())),
                 known: names.join(", "),
             }
@@ -209,26 +219,24 @@ impl Resolver {
     }
 
     fn set(&mut self, key: &str, value: Value, origin: &Origin) -> Result<(), LayerError> {
-        let setting = find(key).ok_or_else(|| LayerError::UnknownSetting {
+        let setting = find(key).ok_or_else(|| unknown(key, &value, origin))?;
+        let bad = |value: &str, reason: &str| LayerError::BadValue {
             key: key.to_owned(),
+            value: short(value),
             origin: origin.clone(),
-            nearest: match value {
-                Value::Object(_) => nearest(key, sections().map(str::to_owned)),
-                _ => nearest(key, settings().map(Setting::name)),
-            },
-        })?;
+            reason: short(reason),
+            help: setting.help.trim(),
+        };
         let text = value.to_string();
+        if value.as_u64().is_some_and(|number| number > i64::MAX as u64) {
+            return Err(bad(&text, &format!("must be at most {}", i64::MAX)));
+        }
         let mut all = to_value(&self.config);
         if let Some(slot) = all.pointer_mut(&setting.pointer()) {
             *slot = value;
         }
-        self.config = serde_json::from_value(all).map_err(|error| LayerError::BadValue {
-            key: key.to_owned(),
-            value: text,
-            origin: origin.clone(),
-            reason: error.to_string(),
-            help: setting.help.trim(),
-        })?;
+        self.config =
+            serde_json::from_value(all).map_err(|error| bad(&text, &error.to_string()))?;
         self.origins.insert(key.to_owned(), origin.clone());
         Ok(())
     }
@@ -297,6 +305,28 @@ fn is_section(name: &str) -> bool {
     sections().any(|section| section == name)
 }
 
+fn unknown(key: &str, value: &Value, origin: &Origin) -> LayerError {
+    if is_section(key) {
+        let of_section = settings().filter(|setting| setting.section == key).map(Setting::name);
+        let settings = of_section.collect::<Vec<_>>().join(", ");
+        return LayerError::Section { key: key.to_owned(), origin: origin.clone(), settings };
+    }
+    let nearest = match value {
+        Value::Object(_) => nearest(key, sections().map(str::to_owned)),
+        _ => nearest(key, settings().map(Setting::name)),
+    };
+    LayerError::UnknownSetting { key: short(key), origin: origin.clone(), nearest }
+}
+
+/// The begin of a text, where it is too long to be read.
+fn short(text: &str) -> String {
+    const LONGEST: usize = 200;
+    match text.char_indices().nth(LONGEST) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}… ({} bytes)", &text[..end], text.len()),
+    }
+}
+
 fn to_value(config: &Config) -> Value {
     // A struct of numbers, texts and choices always has a JSON form.
     serde_json::to_value(config).unwrap_or_default()
@@ -315,6 +345,10 @@ fn parse(text: &str, is_text: bool) -> Value {
 /// Up to three names that look like `name`, the nearest first; compared as a whole and by the
 /// part after the dot, so that `epochs` finds `search.epochs`.
 fn nearest(name: &str, known: impl Iterator<Item = String>) -> Vec<String> {
+    // The comparison takes time with the product of both lengths, and no name is so long.
+    if name.len() > 100 {
+        return Vec::new();
+    }
     let last = |name: &str| name.rsplit('.').next().unwrap_or_default().to_owned();
     let likeness = |candidate: &str| {
         let whole = strsim::jaro_winkler(name, candidate);

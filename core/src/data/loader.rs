@@ -167,7 +167,7 @@ fn image_size(images: &Images, wanted: usize) -> Result<usize, DataError> {
     if (1..=MAX_SIZE).contains(&size) {
         return Ok(size);
     }
-    Err(DataError::unusable(
+    Err(DataError::setting(
         format!("images of {size}×{size} pixels are outside of 1 to {MAX_SIZE}"),
         "set data.image_size",
     ))
@@ -178,7 +178,7 @@ pub(super) fn check_padding(padding: usize, size: usize) -> Result<(), DataError
     if padding < size {
         return Ok(());
     }
-    Err(DataError::unusable(
+    Err(DataError::setting(
         format!("data.crop_padding = {padding} could crop images of {size}×{size} to nothing"),
         format!("set it to less than {size}"),
     ))

@@ -238,13 +238,19 @@ fn split(
     if batch > 0 && batch <= smaller {
         return Ok((order, valid));
     }
-    Err(DataError::unusable(
+    Err(DataError::setting(
         format!(
             "{images} images split at data.train_portion = {portion} make halves of {} and {}, but a batch has {batch}",
             order.len(),
             valid.len()
         ),
-        format!("set search.batch_size to 1 to {smaller}, or use more images (data.train_images)"),
+        match smaller {
+            0 => "use more images (data.train_images), or another data.train_portion".to_owned(),
+            1 => "set search.batch_size to 1, or use more images (data.train_images)".to_owned(),
+            _ => format!(
+                "set search.batch_size to 1 to {smaller}, or use more images (data.train_images)"
+            ),
+        },
     ))
 }
 

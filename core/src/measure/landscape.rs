@@ -82,7 +82,11 @@ impl Settings {
         (0..self.grid).map(|index| self.range * ((index as f64 - half) / half)).collect()
     }
 
-    fn check(&self) -> Result<(), LandscapeError> {
+    /// Checks grid and range.
+    ///
+    /// # Errors
+    /// [`LandscapeError::Grid`] or [`LandscapeError::Range`].
+    pub fn check(&self) -> Result<(), LandscapeError> {
         let grid_is_good = (3..=101).contains(&self.grid) && self.grid % 2 == 1;
         match (grid_is_good, self.range.is_finite() && self.range > 0.0) {
             (false, _) => Err(LandscapeError::Grid { grid: self.grid }),

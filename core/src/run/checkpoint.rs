@@ -2,6 +2,7 @@
 //! config, the choices, the position and what the observers remember. There is no generator state
 //! to save: random streams are addressed by position ([`crate::rng`]).
 
+mod checksum;
 mod first_format;
 
 use std::collections::{BTreeMap, HashMap};
@@ -16,8 +17,12 @@ use crate::config::Config;
 use crate::method;
 use crate::space;
 
-/// Version of the checkpoint format. Readers accept every version up to their own.
-pub const SCHEMA: u32 = 2;
+/// Version of the checkpoint format. Readers accept every version up to their own. From 3 on a file
+/// has a checksum over all of its bytes, and one without it, or with another, is refused.
+pub const SCHEMA: u32 = 3;
+
+/// The last format without a checksum.
+const UNCHECKED: u32 = 2;
 
 /// Key of the metadata entry. A single one, so that equal states give equal bytes.
 const METADATA: &str = "smoothdarts";
@@ -73,6 +78,9 @@ impl From<ArrayError> for CheckpointError {
 /// Everything but the tensors.
 #[derive(Serialize, Deserialize)]
 struct Header {
+    /// First, so that [`checksum`] finds it.
+    #[serde(default)]
+    checksum: String,
     schema: u32,
     config: Config,
     architecture: Vec<Choice>,
@@ -87,6 +95,7 @@ impl Checkpoint {
     /// If a tensor's shape does not fit its numbers.
     pub fn to_bytes(&self) -> Result<Vec<u8>, CheckpointError> {
         let header = Header {
+            checksum: checksum::NONE.to_owned(),
             schema: SCHEMA,
             config: self.config.clone(),
             architecture: self.architecture.clone(),
@@ -95,20 +104,26 @@ impl Checkpoint {
         };
         let header = serde_json::to_string(&header).map_err(malformed)?;
         let arrays = self.arrays.iter().map(|(name, array)| (name.as_str(), array));
-        Ok(arrays::to_bytes(arrays, Some(HashMap::from([(METADATA.to_owned(), header)])))?)
+        let metadata = HashMap::from([(METADATA.to_owned(), header)]);
+        let mut bytes = arrays::to_bytes(arrays, Some(metadata))?;
+        checksum::seal(&mut bytes);
+        Ok(bytes)
     }
 
-    /// Reads a file.
+    /// Reads a file, after its checksum was found right.
     ///
     /// # Errors
     /// [`CheckpointError::Malformed`] or [`CheckpointError::Newer`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, CheckpointError> {
+        let checked = checksum::verify(bytes).map_err(CheckpointError::Malformed)?;
         let header = arrays::metadata(bytes, METADATA)?;
         let header = header.ok_or_else(|| malformed("it carries no search state"))?;
         let schema = serde_json::from_str::<SchemaOnly>(&header).map_err(malformed)?.schema;
         let Header { config, architecture, progress, observers, .. } = match schema {
             ..=1 => first_format::read(&header).map_err(malformed)?,
-            SCHEMA => serde_json::from_str(&header).map_err(malformed)?,
+            UNCHECKED => serde_json::from_str(&header).map_err(malformed)?,
+            SCHEMA if checked => serde_json::from_str(&header).map_err(malformed)?,
+            SCHEMA => return Err(malformed("its checksum is missing")),
             found => return Err(CheckpointError::Newer { found }),
         };
         let arrays = arrays::from_bytes(bytes)?;

@@ -17,7 +17,7 @@ use crate::space::SpaceError;
 pub enum RunError {
     /// A loss is not a number any more.
     #[error(
-        "the run diverged in epoch {epoch}, step {step}: {what} is {value}; start again with a lower learning rate: train.learning_rate of a training, weights.learning_rate or alpha.learning_rate of a search (the last checkpoint holds the state before it)"
+        "the run diverged in epoch {}, step {}: {what} is {value}; start again with a lower learning rate: train.learning_rate of a training, weights.learning_rate or alpha.learning_rate of a search", .epoch + 1, .step + 1
     )]
     Diverged {
         /// 0-based epoch.

@@ -57,6 +57,9 @@ pub enum TableError {
         /// All columns.
         known: String,
     },
+    /// There is no column beside that of the cells.
+    #[error("it has a column of architectures, and none of accuracies")]
+    NoColumn,
     /// Nothing stands below the header.
     #[error("it has no rows")]
     Empty,
@@ -241,6 +244,9 @@ fn accuracy_column(
     found.filter(|&index| index != architecture).ok_or_else(|| {
         let others = header.iter().enumerate().filter(|&(index, _)| index != architecture);
         let known: Vec<&str> = others.map(|(_, &name)| name).collect();
+        if known.is_empty() {
+            return TableError::NoColumn;
+        }
         TableError::Column { column: column.to_owned(), known: known.join(", ") }
     })
 }

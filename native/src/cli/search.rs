@@ -1,4 +1,5 @@
 //! The flags of a search, and those that stand for settings.
+#![allow(rustdoc::invalid_html_tags, reason = "the doc comments are the help text of the flags")]
 
 use std::path::PathBuf;
 
@@ -57,7 +58,10 @@ pub struct SettingsArgs {
 Settings come in layers: defaults (the paper's CIFAR-10 search), then the preset, then the config \
 file, then flags. `--print-config` shows every setting, its meaning and where its value comes from.
 
-Without a preset or a config, `quick` runs: a small search on the images that come with the program."
+Without a preset or a config, `quick` runs: a small search on the images that come with the program.
+
+A flag that is given twice counts as given last (only --set adds up), so that a script can append to \
+a list of flags; that goes for --config, too: files do not lie on top of each other."
 )]
 pub struct SearchArgs {
     /// Where the settings come from.

@@ -1,17 +1,22 @@
 //! `sdarts derive`: the genotype of a run or a checkpoint.
 
-use smoothdarts::cell::{Cell, Genotype, Output, codec};
+use std::path::Path;
+
+use smoothdarts::cell::{Cell, Genotype, Output, codec, published};
 
 use crate::cli::DeriveArgs;
 use crate::exit::Exit;
-use crate::{open_run, output};
+use crate::{genotype, open_run, output};
 
 /// Prints the genotype that the architecture parameters derive.
 ///
 /// # Errors
-/// If there is no checkpoint that can be read.
+/// If there is no checkpoint that can be read, or the text is no genotype.
 pub fn run(args: &DeriveArgs) -> anyhow::Result<Exit> {
-    let genotype = open_run::checkpoint(&args.source)?.genotype()?;
+    let genotype = match args.source.to_str().filter(|source| is_text(source)) {
+        Some(source) => genotype::read(source)?,
+        None => open_run::checkpoint(&args.source)?.genotype()?,
+    };
     let text = if args.json {
         serde_json::to_string(&genotype)?
     } else if args.python {
@@ -21,6 +26,14 @@ pub fn run(args: &DeriveArgs) -> anyhow::Result<Exit> {
     };
     output::line(&text)?;
     Ok(Exit::Done)
+}
+
+/// Whether a source is a genotype and no run: by its form, or as a file that is no checkpoint.
+fn is_text(source: &str) -> bool {
+    let text_file = [".json", ".txt", ".py"].iter().any(|end| source.ends_with(end));
+    let form = source.trim_start().starts_with(['|', '{']) || source.contains("Genotype(");
+    let published = published::find(source).is_some();
+    !Path::new(source).is_dir() && (text_file || form || published)
 }
 
 /// The genotype as the programs of its field read it: the Python tuple, or the string of a

@@ -16,6 +16,9 @@ use crate::{output, run_dir};
 /// # Errors
 /// If there is no checkpoint that can be read, its data are gone, or the device fails.
 pub fn run(args: &HessianArgs) -> anyhow::Result<Exit> {
+    if let Some(path) = &args.csv {
+        run_dir::must_have_folder(path)?;
+    }
     let checkpoint = open_run::checkpoint(&args.source)?;
     let selected = open_run::device(args.device.as_deref(), checkpoint.config())?;
     let OpenRun { search, mut loader } = OpenRun::new(&checkpoint, &selected.device)?;

@@ -32,6 +32,7 @@ const NEWS: Duration = Duration::from_secs(10);
 /// system says.
 pub fn run(args: &LandscapeArgs) -> anyhow::Result<Exit> {
     let settings = settings(args);
+    settings.check()?;
     let mut selected = None;
     let mut measured = Vec::new();
     for run in &args.runs {
@@ -152,7 +153,7 @@ impl RunLandscape {
             ("landscape-surface.svg", surface(view)),
         ];
         for (file, text) in files {
-            run_dir::replace(&self.run.join(file), text.as_bytes())?;
+            run_dir::write(&self.run.join(file), text.as_bytes())?;
         }
         Ok(())
     }

@@ -47,7 +47,8 @@ fn operation(row: &ops::Operation) -> Value {
 }
 
 fn searched(row: &method::Method) -> Value {
-    json!({ "name": row.name, "help": row.help, "perturbation": row.perturbation.name })
+    let perturbation = row.perturbation.name;
+    json!({ "name": row.name, "title": row.title, "help": row.help, "perturbation": perturbation })
 }
 
 fn genotype(row: &published::Published) -> Value {

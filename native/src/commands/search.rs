@@ -11,8 +11,8 @@ use smoothdarts::config::layers::{Resolved, differences};
 use smoothdarts::draw::csv;
 use smoothdarts::draw::history::History;
 use smoothdarts::event::Event;
-use smoothdarts::run::ImageSearch;
 use smoothdarts::run::checkpoint::Checkpoint;
+use smoothdarts::run::{ImageSearch, RunError};
 
 use super::{derive, dry_run};
 use crate::cli::{Resume, SearchArgs};
@@ -21,10 +21,11 @@ use crate::device::{self, Selected};
 use crate::events::{self, EventLog};
 use crate::exit::Exit;
 use crate::manifest::Manifest;
+use crate::output::{self, OutputClosed};
 use crate::progress::Progress;
-use crate::run_dir::RunDir;
+use crate::run_dir::{self, Resumed, RunDir};
 use crate::signals::Stop;
-use crate::{output, report, settings, table};
+use crate::{report, settings, table};
 
 /// Searches, or does what the flags ask for instead.
 ///
@@ -49,7 +50,7 @@ pub fn run(args: &SearchArgs) -> anyhow::Result<Exit> {
     search.set_device_label(selected.label.clone());
     search.set_clock(seconds);
     if let Some(table) = table::open(config)? {
-        search.set_table(&table).with_context(|| config.table.path.clone()).context(Exit::Data)?;
+        search.set_table(&table).with_context(|| config.table.path.clone())?;
     }
     let batches = Prefetch::new(loader);
     if args.dry_run {
@@ -80,6 +81,8 @@ struct Session {
     last_checkpoint: Instant,
     /// Whether this process had anything left to do.
     worked: bool,
+    /// Whether events of this run are lost.
+    events_lost: bool,
 }
 
 impl Session {
@@ -89,22 +92,28 @@ impl Session {
         args: &SearchArgs,
         resolved: &Resolved,
         selected: &Selected,
-        search: ImageSearch,
+        mut search: ImageSearch,
         batches: Prefetch,
     ) -> anyhow::Result<Self> {
         let directory = RunDir::open(out)?;
+        let Resumed { checkpoint, log, mut warnings, events_lost } =
+            run_dir::resume(&directory, || search.started())?;
+        if let Some(checkpoint) = &checkpoint {
+            search.restore(checkpoint)?;
+        }
+        if let Err(fault) = run_dir::read(&directory.file("config.toml")) {
+            warnings.push(format!("{fault:#}; {}", directory.set_aside("config.toml")?));
+        }
         if !directory.has_run() {
             directory.write("config.toml", settings::to_toml(resolved)?.as_bytes())?;
         }
-        let checkpoint = directory.resume()?;
-        let events = checkpoint.as_ref().map_or(0, |(checkpoint, _)| checkpoint.events());
         let manifest = Manifest::new(&directory.file("manifest.json"), &resolved.config, selected);
         let progress = Progress::new(&search.started(), args.quiet);
         let place = if checkpoint.is_some() { "continues in" } else { "runs in" };
         progress.say(&format!("the search {place} {} on {}", out.display(), selected.label));
         let mut session = Self {
             stop: Stop::listen(progress.teller())?,
-            log: EventLog::open(&directory.file("events.jsonl"), events)?,
+            log,
             seconds_before: manifest.wall_seconds,
             directory,
             manifest,
@@ -115,18 +124,19 @@ impl Session {
             checkpoint_every: Duration::from_secs(resolved.config.run.checkpoint_seconds),
             last_checkpoint: Instant::now(),
             worked: false,
+            events_lost,
         };
-        if let Some((checkpoint, warning)) = checkpoint {
-            session.restore(&checkpoint, warning)?;
+        for warning in warnings {
+            session.progress.alarm(&format!("warning: {warning}"));
+        }
+        if let Some(checkpoint) = checkpoint {
+            session.go_on_from(&checkpoint)?;
         }
         Ok(session)
     }
 
-    fn restore(&mut self, checkpoint: &Checkpoint, warning: Option<String>) -> anyhow::Result<()> {
-        if let Some(warning) = warning {
-            self.progress.alarm(&format!("warning: {warning}"));
-        }
-        self.search.restore(checkpoint)?;
+    /// Brings batches and progress to where the search was restored.
+    fn go_on_from(&mut self, checkpoint: &Checkpoint) -> anyhow::Result<()> {
         self.batches.seek(checkpoint.epoch(), checkpoint.step());
         self.progress.resume(checkpoint.epoch(), checkpoint.step());
         if self.json {
@@ -140,7 +150,7 @@ impl Session {
     /// The loop. The science is in [`Run::advance`](smoothdarts::run::Run::advance); this writes, saves and stops.
     fn run(mut self) -> anyhow::Result<Exit> {
         self.write_manifest()?;
-        while let Some(event) = pollster::block_on(self.search.advance(&mut self.batches))? {
+        while let Some(event) = self.advance()? {
             self.tell(&event)?;
             let stop = self.stop.requested();
             if stop.is_some() || self.checkpoint_is_due(&event) {
@@ -158,11 +168,28 @@ impl Session {
         self.finish()
     }
 
+    fn advance(&mut self) -> anyhow::Result<Option<Event>> {
+        let advanced = pollster::block_on(self.search.advance(&mut self.batches));
+        let diverged = matches!(advanced, Err(RunError::Diverged { .. }));
+        if diverged && self.directory.has_checkpoint() {
+            self.progress.alarm("the last checkpoint holds a state before the search diverged");
+        }
+        Ok(advanced?)
+    }
+
     fn tell(&mut self, event: &Event) -> anyhow::Result<()> {
         self.worked = true;
-        self.log.write(event)?;
+        let line = self.log.write(event)?;
         self.progress.show(event);
-        if self.json { output::line(&serde_json::to_string(event)?) } else { Ok(()) }
+        match if self.json { output::line(&line) } else { Ok(()) } {
+            // `--json | head -1` ends the printing and not the search.
+            Err(error) if error.is::<OutputClosed>() => {
+                self.json = false;
+                self.progress.say("nobody reads the events any more; the search goes on");
+                Ok(())
+            }
+            result => result,
+        }
     }
 
     fn checkpoint_is_due(&self, event: &Event) -> bool {
@@ -188,16 +215,17 @@ impl Session {
         self.progress.finish();
         let genotype = pollster::block_on(self.search.genotype())?;
         let weights = pollster::block_on(self.search.job().weights())?;
-        let events = events::read(&self.directory.file("events.jsonl"))?;
-        let history = History::from_events(events);
-        let curves = csv::curves(&history);
         let json = serde_json::to_string_pretty(&genotype)? + "\n";
         self.directory.write("genotype.json", json.as_bytes())?;
         self.directory.write("genotype.py.txt", (derive::text(&genotype) + "\n").as_bytes())?;
         self.directory.write("weights.safetensors", &weights)?;
-        self.directory.write("curves.csv", curves.as_bytes())?;
+        // What is made of the events comes last: whatever is wrong with them, the result is there.
+        let history = History::from_events(events::of_run(self.directory.path())?);
         self.write_manifest()?;
-        report::write(self.directory.path())?;
+        if self.worked || !self.events_lost {
+            self.directory.write("curves.csv", csv::curves(&history).as_bytes())?;
+            report::write(self.directory.path())?;
+        }
         self.summary(&genotype, &history)
     }
 
@@ -217,7 +245,7 @@ impl Session {
     }
 }
 
-/// runs/<preset or config>-<seed>. A config.toml is called like the run that it lies in, so that
+/// `runs/<preset or config>-<seed>`. A config.toml is called like the run that it lies in, so that
 /// `--config runs/quick-2/config.toml` finds that run.
 fn default_out(args: &SearchArgs, config: &Config) -> PathBuf {
     let of_file = args.settings.config.as_deref().map(|path| {
@@ -246,7 +274,14 @@ fn refuse(path: &Path, resume: Resume, config: &Config) -> anyhow::Result<()> {
         (false, _) => return Ok(()),
         (true, _) => {}
     }
-    let saved = settings::read(&file)?;
+    let saved = match run_dir::read(&file) {
+        Ok(_) => settings::read(&file)?,
+        // The checkpoint has the settings, too.
+        Err(_) => match run_dir::newest_checkpoint(path) {
+            Ok(Some(checkpoint)) => checkpoint.config,
+            _ => return Ok(()),
+        },
+    };
     let different: Vec<String> = differences(&saved, config)
         .iter()
         .map(|(setting, then, now)| format!("\n  {}: {then} there, {now} now", setting.name()))

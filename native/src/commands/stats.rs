@@ -5,8 +5,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use serde_json::{Map, Value, json};
-use smoothdarts::cell::codec::darts;
-use smoothdarts::cell::{CellStatistics, Genotype, published};
+use smoothdarts::cell::{Cell, CellStatistics, Genotype, published};
 use smoothdarts::draw::history::History;
 use smoothdarts::event::EpochFinished;
 use smoothdarts::net::Evaluation;
@@ -14,7 +13,7 @@ use smoothdarts::paper;
 
 use crate::cli::StatsArgs;
 use crate::exit::Exit;
-use crate::{events, output, run_dir};
+use crate::{events, genotype, output, run_dir};
 
 /// Prints the statistics of what the flags name.
 ///
@@ -63,7 +62,7 @@ fn cells(genotype: &Genotype) -> Option<impl Iterator<Item = Value>> {
 /// A row for each epoch of a run.
 fn epochs(run: &Path) -> anyhow::Result<Table> {
     run_dir::must_be_run(run)?;
-    let history = History::from_events(events::read(&run.join("events.jsonl"))?);
+    let history = History::from_events(events::of_run(run)?);
     let row = |epoch: &EpochFinished| {
         let cells = cells(&epoch.genotype)?;
         Some(std::iter::once(json!(epoch.epoch + 1)).chain(cells).collect())
@@ -78,35 +77,23 @@ fn epochs(run: &Path) -> anyhow::Result<Table> {
 
 /// One row, with the sizes of the networks that would be trained.
 fn single(source: &str) -> anyhow::Result<Table> {
-    let genotype = genotype(source)?;
+    let genotype = genotype::read(source)?;
+    let Some(cells) = cells(&genotype) else { return Ok(shares(&genotype)) };
     let sizes = [Evaluation::CIFAR10, Evaluation::IMAGENET]
         .map(|network| network.parameters(&genotype).map_or(Value::Null, Value::from));
     Ok(Table {
         columns: CELLS.into_iter().chain(["cifar10_parameters", "imagenet_parameters"]).collect(),
-        rows: vec![cells(&genotype).into_iter().flatten().chain(sizes).collect()],
+        rows: vec![cells.chain(sizes).collect()],
     })
 }
 
-/// A genotype from a file or from the argument itself.
-fn genotype(source: &str) -> anyhow::Result<Genotype> {
-    let read = || {
-        let text = if Path::new(source).is_file() {
-            std::fs::read_to_string(source).with_context(|| format!("cannot read {source}"))?
-        } else {
-            source.to_owned()
-        };
-        if text.contains("Genotype(") {
-            return Ok(darts::from_python(&text)?);
-        }
-        if !text.trim_start().starts_with('{') {
-            anyhow::bail!(
-                "{source:?} is no run directory, no file and no genotype; give one of them, or \
-                 nothing for the published genotypes"
-            );
-        }
-        Ok(darts::from_json(&text)?)
-    };
-    read().context(Exit::Usage)
+/// One row for each cell that has neither width nor depth, such as that of NAS-Bench-201.
+fn shares(genotype: &Genotype) -> Table {
+    let row = |cell: &Cell| vec![json!(cell.name), json!(cell.parameter_free())];
+    Table {
+        columns: vec!["cell", "parameter_free"],
+        rows: genotype.cells.iter().map(row).collect(),
+    }
 }
 
 /// The published genotypes, our figures beside the paper's.

@@ -11,6 +11,7 @@ use smoothdarts::draw::history::History;
 use smoothdarts::measure::landscape::Landscape;
 
 use super::words::quoted;
+use crate::run_dir::text;
 use crate::{events, output};
 
 /// Everything that a report is made of.
@@ -33,9 +34,7 @@ pub struct ReportInput {
 /// # Errors
 /// If a file is there and cannot be read.
 pub(super) fn input(run: &Path) -> anyhow::Result<ReportInput> {
-    let events = run.join("events.jsonl");
-    let events = if events.exists() { events::read(&events)? } else { Vec::new() };
-    let history = History::from_events(events);
+    let history = History::from_events(events::of_run(run)?);
     let origins = origins(&text(&run.join("config.toml"))?.unwrap_or_default());
     let settings = settings_of(&history, &origins);
     Ok(ReportInput {
@@ -45,14 +44,6 @@ pub(super) fn input(run: &Path) -> anyhow::Result<ReportInput> {
         landscape: landscape(run)?,
         run: run.display().to_string(),
     })
-}
-
-fn text(path: &Path) -> anyhow::Result<Option<String>> {
-    if !path.exists() {
-        return Ok(None);
-    }
-    let text = std::fs::read_to_string(path);
-    text.map(Some).with_context(|| format!("cannot read {}", path.display()))
 }
 
 /// Reads landscape.csv of a run; `None` where there is none. One that cannot be understood is left

@@ -3,6 +3,7 @@
 use smoothdarts::config::Mode;
 use smoothdarts::draw::history::History;
 use smoothdarts::event::WarningCode;
+use smoothdarts::method;
 
 /// Share of parameter-free operations above which a normal cell needs a second look.
 const HALF: f32 = 0.5;
@@ -23,7 +24,7 @@ pub(super) fn title(history: &History) -> String {
         Some(started) => {
             let config = &started.config;
             let (method, space, data) =
-                (&config.search.method, &config.search.space, &config.data.name);
+                (method::name(config), &config.search.space, &config.data.name);
             format!("{method} in space {space} on {data}")
         }
         None => "A search that has said nothing yet".to_owned(),

@@ -65,7 +65,8 @@ pub(super) fn read(header: &str) -> Result<Header, serde_json::Error> {
         stop,
         ..Progress::default()
     };
-    Ok(Header { schema: SCHEMA, config, architecture, progress, observers })
+    let checksum = String::new();
+    Ok(Header { checksum, schema: SCHEMA, config, architecture, progress, observers })
 }
 
 fn phase(old: &str) -> Phase {
