@@ -8,8 +8,10 @@ use clap_complete::Shell;
 use crate::exit;
 
 mod search;
+mod test;
 
 pub use search::{Resume, SearchArgs, SettingsArgs};
+pub use test::{Input, TestArgs, TestPart};
 
 /// Differentiable architecture search that does not collapse.
 #[derive(Debug, Parser)]
@@ -45,6 +47,8 @@ pub enum Command {
     Stats(StatsArgs),
     /// Put runs beside each other: curves over seeds, cells, settings, the paper's numbers.
     Compare(CompareArgs),
+    /// Test a trained network: accuracy, loss, and which class it takes for which.
+    Test(TestArgs),
     /// Print the completion script of a shell.
     Completions(CompletionsArgs),
 }

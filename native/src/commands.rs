@@ -13,3 +13,4 @@ pub mod list;
 pub mod report;
 pub mod search;
 pub mod stats;
+pub mod test;

@@ -15,16 +15,19 @@ pub mod device;
 pub mod events;
 pub mod exit;
 pub mod fetch;
+pub mod genotype;
 pub mod manifest;
 pub mod open_run;
 pub mod output;
 pub mod progress;
+pub mod pytorch;
 pub mod report;
 pub mod run_dir;
 pub mod settings;
 pub mod signals;
 mod table;
 pub mod tensorboard;
+pub mod weights;
 
 use std::process::ExitCode;
 
@@ -48,6 +51,7 @@ pub fn main() -> ExitCode {
         Command::Landscape(args) => commands::landscape::run(&args),
         Command::Stats(args) => commands::stats::run(&args),
         Command::Compare(args) => commands::compare::run(&args),
+        Command::Test(args) => commands::test::run(&args),
         Command::Completions(args) => commands::completions::run(&args),
     };
     let exit = outcome.unwrap_or_else(|error| {
