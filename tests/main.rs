@@ -10,6 +10,7 @@ mod config;
 mod datasets;
 mod devices;
 mod drawings;
+mod evaluation;
 mod fetch;
 mod folders;
 mod golden;
