@@ -8,7 +8,7 @@ use smoothdarts::cell::published;
 use smoothdarts::net::{DerivedShape, Stem, derived};
 use smoothdarts::rng::Streams;
 
-use crate::command::{Outcome, run};
+use crate::command::{Outcome, TINY, run};
 
 /// Weights of a network of DARTS_V2 that nobody trained, for gray images and so many classes.
 fn write_weights(path: &Path, classes: usize) {
@@ -66,6 +66,23 @@ fn the_last_line_is_an_object_and_the_pictures_hold_every_image() {
     let json = run(folder.path(), &[&flags[..], &["--json", "--part=valid"]].concat()).done();
     assert_eq!(json.stdout.lines().count(), 1);
     assert_eq!(result(&json)["images"], 2_000);
+}
+
+/// The data and the genotype are those of the run; the pictures go into it.
+#[test]
+fn the_supernet_of_a_run_is_tested_at_the_cell_that_it_found() {
+    let folder = tempfile::tempdir().unwrap();
+    run(folder.path(), &[TINY, &["--out=run"]].concat()).done();
+    let outcome = run(folder.path(), &["test", "run", "--supernet=s2", "--device=cpu"]).done();
+    let found = result(&outcome);
+    assert_eq!(found["images"], 1_000);
+    assert!(found["loss"].as_f64().unwrap().is_finite());
+    assert!(folder.path().join("run/test/confusion.svg").is_file());
+    let valid = ["test", "run", "--supernet=s2", "--device=cpu", "--part=valid", "--json"];
+    assert_eq!(result(&run(folder.path(), &valid).done())["images"], 48);
+    let wrong = run(folder.path(), &["test", "run", "--genotype=DARTS_V2", "--device=cpu"]);
+    assert_eq!(wrong.code, Some(2));
+    assert!(wrong.stderr.contains("weights of another network"), "{}", wrong.stderr);
 }
 
 #[test]

@@ -28,11 +28,11 @@ pub struct TestArgs {
     #[arg(long, value_name = "SPACE")]
     pub supernet: Option<String>,
 
-    /// Data set (`sdarts list data`).
-    #[arg(long, value_name = "NAME", default_value = "fashion-mnist")]
-    pub data: String,
+    /// Data set (`sdarts list data`) [default: that of the run, else fashion-mnist].
+    #[arg(long, value_name = "NAME")]
+    pub data: Option<String>,
 
-    /// Folder of its files.
+    /// Folder of its files [default: that of the run].
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
 
@@ -52,9 +52,9 @@ pub struct TestArgs {
     #[arg(long, value_name = "INPUT", default_value = "normalised")]
     pub input: Input,
 
-    /// Resize the images to N x N pixels; 0 leaves them as they are.
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub image_size: usize,
+    /// Resize the images to N x N pixels; 0 leaves them as they are [default: as the run, else 0].
+    #[arg(long, value_name = "N")]
+    pub image_size: Option<usize>,
 
     /// Images that are computed at once.
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]

@@ -1,6 +1,6 @@
 //! `sdarts test`: how a trained network does on a part of a data set.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::Context as _;
@@ -37,7 +37,8 @@ pub fn run(args: &TestArgs) -> anyhow::Result<Exit> {
     let arrays = weights::read(&file)?;
     let found = Found::new(&arrays).with_context(|| file.display().to_string())?;
     found.check(args).context(Exit::Usage)?;
-    let (loader, names) = open_data(args)?;
+    let config = settings(args)?;
+    let (loader, names) = open_data(args, &config)?;
     let shape = loader.shape();
     if found.classes != shape.classes || found.image_channels != shape.channels {
         let fault = anyhow::anyhow!(
@@ -46,7 +47,7 @@ pub fn run(args: &TestArgs) -> anyhow::Result<Exit> {
             file.display(),
             found.classes,
             found.image_channels,
-            args.data,
+            config.data.name,
             shape.classes,
             shape.channels,
         );
@@ -111,26 +112,59 @@ fn the_genotype(args: &TestArgs) -> anyhow::Result<Genotype> {
     }
 }
 
-fn open_data(args: &TestArgs) -> anyhow::Result<(Loader, Vec<String>)> {
-    let mut config = Config::default();
-    config.data.name.clone_from(&args.data);
-    config.data.dir = args.data_dir.as_deref().unwrap_or(Path::new("")).display().to_string();
-    config.data.image_size = args.image_size;
-    config.data.crop_padding = 0;
-    config.quirks.augment_validation = false;
-    config.search.batch_size = args.batch as usize;
-    let mut dataset = datasets::open(&config)?;
+fn open_data(args: &TestArgs, config: &Config) -> anyhow::Result<(Loader, Vec<String>)> {
+    let mut dataset = datasets::open(config)?;
     if args.input == Input::Unit {
         dataset.mean.fill(0.0);
         dataset.std.fill(1.0);
     }
     let names = dataset.class_names.clone();
+    let mut config = config.clone();
+    let images = match config.data.train_images {
+        0 => dataset.train.len(),
+        limit => limit.min(dataset.train.len()),
+    };
+    // A loader wants a batch in each half, however few images a run trained on.
+    let first = (config.data.train_portion * images as f64) as usize;
+    let smaller = first.min(images.saturating_sub(first)).max(1);
+    config.search.batch_size = smaller.min(args.batch as usize);
     let loader = Loader::new(dataset, &config)?;
-    let images = loader.evaluation_batches(part(args.part));
-    if images == 0 {
-        anyhow::bail!("{} has no images in this part; choose another --part", args.data);
+    if loader.evaluation_batches(part(args.part)) == 0 {
+        let (name, fault) = (&config.data.name, "has no images in this part");
+        return Err(anyhow::anyhow!("{name} {fault}; choose another --part").context(Exit::Data));
     }
     Ok((loader, names))
+}
+
+/// The settings of the data: those of the run, then the flags. Nothing is augmented.
+fn settings(args: &TestArgs) -> anyhow::Result<Config> {
+    let mut config = Config::default();
+    let of_run = args.source.join("config.toml");
+    if of_run.is_file() {
+        let text = std::fs::read_to_string(&of_run)
+            .with_context(|| format!("cannot read {}", of_run.display()))?;
+        let table: toml::Table =
+            text.parse().with_context(|| format!("{} is damaged", of_run.display()))?;
+        if let Some(data) = table.get("data") {
+            let only_data = toml::Table::from_iter([("data".to_owned(), data.clone())]);
+            let mut layers = Resolver::default();
+            let origin = Origin::File(of_run.display().to_string());
+            layers.table(&serde_json::to_value(only_data)?, &origin)?;
+            config.data = layers.finish()?.config.data;
+        }
+    }
+    if let Some(name) = &args.data {
+        config.data.name.clone_from(name);
+    }
+    if let Some(folder) = &args.data_dir {
+        config.data.dir = folder.display().to_string();
+    }
+    if let Some(size) = args.image_size {
+        config.data.image_size = size;
+    }
+    config.data.crop_padding = 0;
+    config.quirks.augment_validation = false;
+    Ok(config)
 }
 
 fn part(part: TestPart) -> Part {
