@@ -21,7 +21,7 @@ mod resize;
 mod source;
 mod svhn;
 
-pub use loader::Loader;
+pub use loader::{Loader, MAX_SIZE};
 pub use source::{ALL, Read, RemoteFile, Source, embedded, find};
 
 /// Images as the files hold them: u8, `[count, height, width, channels]`, row-major (NHWC).

@@ -33,7 +33,7 @@ impl Progress {
         let (epochs, steps_per_epoch) = (started.config.search.epochs, started.steps_per_epoch);
         let visible = !quiet && std::io::stderr().is_terminal();
         let bar = if visible {
-            ProgressBar::new((epochs * steps_per_epoch) as u64)
+            ProgressBar::new((epochs as u64).saturating_mul(steps_per_epoch as u64))
         } else {
             ProgressBar::hidden()
         };

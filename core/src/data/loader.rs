@@ -11,7 +11,7 @@ use crate::config::{AlphaBatches, Config, Split};
 use crate::rng::{Stream, Streams, permutation};
 
 /// Sides of images, in pixels, that a cell search can mean.
-const MAX_SIZE: usize = 1024;
+pub const MAX_SIZE: usize = 1024;
 
 /// The batches of a search. Cloning it copies a pointer.
 ///

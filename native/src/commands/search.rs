@@ -8,17 +8,19 @@ use anyhow::{Context as _, anyhow};
 use smoothdarts::cell::Genotype;
 use smoothdarts::config::Config;
 use smoothdarts::config::layers::{Resolved, differences};
-use smoothdarts::data::Loader;
+use smoothdarts::data::{self, Loader};
 use smoothdarts::draw::csv;
 use smoothdarts::draw::history::History;
 use smoothdarts::event::Event;
 use smoothdarts::run::checkpoint::Checkpoint;
 use smoothdarts::run::{ImageSearch, RunError};
 
-use super::{derive, dry_run};
+use super::derive;
+use super::dry_run::{self, Part};
 use crate::cli::{Resume, SearchArgs};
 use crate::datasets::{self, Prefetch};
 use crate::device::{self, Selected};
+use crate::estimate::Estimate;
 use crate::events::{self, EventLog};
 use crate::exit::Exit;
 use crate::manifest::Manifest;
@@ -44,8 +46,15 @@ pub fn run(args: &SearchArgs) -> anyhow::Result<Exit> {
         refuse(&out, args.resume, config)?;
     }
     device::set_threads(config.run.threads)?;
-    let loader = Loader::new(datasets::open(config)?, config)?;
+    let dataset = datasets::open(config)?;
     let selected = device::select(config.run.device)?;
+    let estimate = Estimate::of(config, &dataset, selected.adapter.is_some())?;
+    if config.data.image_size <= data::MAX_SIZE {
+        estimate.check(args.memory_limit, args.force)?;
+    }
+    let part = args.dry_run.then(|| Part::of(config, &dataset, &estimate));
+    let config = part.as_ref().map_or(config, |part| &part.config);
+    let loader = Loader::new(dataset, config)?;
     let mut search =
         ImageSearch::new(config, loader.shape(), loader.steps_per_epoch(), &selected.device)?;
     search.set_device_label(selected.label.clone());
@@ -54,8 +63,8 @@ pub fn run(args: &SearchArgs) -> anyhow::Result<Exit> {
         search.set_table(&table).with_context(|| config.table.path.clone())?;
     }
     let batches = Prefetch::new(loader);
-    if args.dry_run {
-        return dry_run::run(args.json, search, batches);
+    if let Some(part) = &part {
+        return dry_run::run(args.json, search, batches, part);
     }
     Session::open(&out, args, &resolved, &selected, search, batches)?.run()
 }
