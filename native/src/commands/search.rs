@@ -46,7 +46,10 @@ pub fn run(args: &SearchArgs) -> anyhow::Result<Exit> {
         refuse(&out, args.resume, config)?;
     }
     device::set_threads(config.run.threads)?;
-    let dataset = datasets::open(config)?;
+    let dataset = match datasets::open(config) {
+        Err(error) if args.dry_run => dry_run::stand_in(config, error)?,
+        dataset => dataset?,
+    };
     let selected = device::select(config.run.device)?;
     let estimate = Estimate::of(config, &dataset, selected.adapter.is_some())?;
     if config.data.image_size <= data::MAX_SIZE {
@@ -157,10 +160,26 @@ impl Session {
         Ok(())
     }
 
-    /// The loop. The science is in [`Run::advance`](smoothdarts::run::Run::advance); this writes, saves and stops.
+    /// Searches to the end, or until a signal comes.
     fn run(mut self) -> anyhow::Result<Exit> {
+        match self.work() {
+            Ok(Some(exit)) => Ok(exit),
+            Ok(None) => self.finish(),
+            Err(error) => {
+                let diverged = matches!(error.downcast_ref(), Some(RunError::Diverged { .. }));
+                if diverged && self.directory.has_checkpoint() {
+                    let last = "the last checkpoint holds a state before the search diverged";
+                    self.progress.alarm(last);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// The loop. The science is in [`Run::advance`](smoothdarts::run::Run::advance); this writes, saves and stops.
+    fn work(&mut self) -> anyhow::Result<Option<Exit>> {
         self.write_manifest()?;
-        while let Some(event) = self.advance()? {
+        while let Some(event) = pollster::block_on(self.search.advance(&mut self.batches))? {
             self.tell(&event)?;
             let stop = self.stop.requested();
             if stop.is_some() || self.checkpoint_is_due(&event) {
@@ -172,19 +191,10 @@ impl Session {
                     "{exit}; the same command continues the search in {}",
                     self.directory.path().display()
                 ));
-                return Ok(exit);
+                return Ok(Some(exit));
             }
         }
-        self.finish()
-    }
-
-    fn advance(&mut self) -> anyhow::Result<Option<Event>> {
-        let advanced = pollster::block_on(self.search.advance(&mut self.batches));
-        let diverged = matches!(advanced, Err(RunError::Diverged { .. }));
-        if diverged && self.directory.has_checkpoint() {
-            self.progress.alarm("the last checkpoint holds a state before the search diverged");
-        }
-        Ok(advanced?)
+        Ok(None)
     }
 
     fn tell(&mut self, event: &Event) -> anyhow::Result<()> {
