@@ -46,7 +46,14 @@ impl History {
     /// Adds the next event.
     pub fn push(&mut self, event: Event) {
         match event {
-            Event::Started(started) => self.started = Some(started),
+            Event::Started(started) => {
+                // A run that was extended goes on after its end.
+                let epochs = |started: &Started| started.config.search.epochs;
+                if self.started.as_ref().is_some_and(|last| epochs(last) < epochs(&started)) {
+                    self.finished = None;
+                }
+                self.started = Some(started);
+            }
             Event::EpochStarted(_) => {}
             Event::Step(step) => {
                 let at = (step.epoch, step.step);

@@ -113,6 +113,11 @@ pub struct SearchArgs {
     #[arg(long)]
     pub force: bool,
 
+    /// Train on: give the run in --out the number of --epochs, which is larger than the one it was
+    /// begun with. From there on, learning rate and epsilon follow the schedules of the new length.
+    #[arg(long, conflicts_with = "dry_run")]
+    pub extend: bool,
+
     /// Print all settings as TOML and do nothing.
     #[arg(long)]
     pub print_config: bool,

@@ -15,8 +15,8 @@ use smoothdarts::event::Event;
 use smoothdarts::run::checkpoint::Checkpoint;
 use smoothdarts::run::{ImageSearch, RunError};
 
-use super::derive;
 use super::dry_run::{self, Part};
+use super::{derive, extend};
 use crate::cli::{Resume, SearchArgs};
 use crate::datasets::{self, Prefetch};
 use crate::device::{self, Selected};
@@ -43,7 +43,7 @@ pub fn run(args: &SearchArgs) -> anyhow::Result<Exit> {
     let config = &resolved.config;
     let out = args.out.clone().unwrap_or_else(|| default_out(args, config));
     if !args.dry_run {
-        refuse(&out, args.resume, config)?;
+        refuse(&out, args, config)?;
     }
     device::set_threads(config.run.threads)?;
     let dataset = match datasets::open(config) {
@@ -109,15 +109,18 @@ impl Session {
         batches: Prefetch,
     ) -> anyhow::Result<Self> {
         let directory = RunDir::open(out)?;
-        let Resumed { checkpoint, log, mut warnings, events_lost } =
+        let Resumed { mut checkpoint, log, mut warnings, events_lost } =
             run_dir::resume(&directory, || search.started())?;
-        if let Some(checkpoint) = &checkpoint {
+        if let Some(checkpoint) = &mut checkpoint {
+            if args.extend {
+                extend::apply(&directory, checkpoint, search.started(), &resolved.config)?;
+            }
             search.restore(checkpoint)?;
         }
         if let Err(fault) = run_dir::read(&directory.file("config.toml")) {
             warnings.push(format!("{fault:#}; {}", directory.set_aside("config.toml")?));
         }
-        if !directory.has_run() {
+        if !directory.has_run() || args.extend {
             directory.write("config.toml", settings::to_toml(resolved)?.as_bytes())?;
         }
         let manifest = Manifest::new(&directory.file("manifest.json"), &resolved.config, selected);
@@ -282,9 +285,12 @@ fn default_out(args: &SearchArgs, config: &Config) -> PathBuf {
 }
 
 /// Refuses a directory that the flags do not fit: exit code 2.
-fn refuse(path: &Path, resume: Resume, config: &Config) -> anyhow::Result<()> {
+fn refuse(path: &Path, args: &SearchArgs, config: &Config) -> anyhow::Result<()> {
     let (file, shown) = (path.join("config.toml"), path.display());
-    match (file.exists(), resume) {
+    match (file.exists(), args.resume) {
+        (false, _) if args.extend => {
+            return Err(anyhow!("{shown} has no run to extend").context(Exit::Usage));
+        }
         (true, Resume::Never) => {
             return Err(anyhow!("{shown} has a run; choose another --out").context(Exit::Usage));
         }
@@ -302,7 +308,13 @@ fn refuse(path: &Path, resume: Resume, config: &Config) -> anyhow::Result<()> {
             _ => return Ok(()),
         },
     };
-    let different: Vec<String> = differences(&saved, config)
+    let different = differences(&saved, config);
+    let longer = extend::is_longer(&different, &saved, config);
+    if args.extend && longer {
+        return Ok(());
+    }
+    let remedy = if longer { "train on with --extend, or choose" } else { "choose" };
+    let different: Vec<String> = different
         .iter()
         .map(|(setting, then, now)| format!("\n  {}: {then} there, {now} now", setting.name()))
         .collect();
@@ -310,6 +322,6 @@ fn refuse(path: &Path, resume: Resume, config: &Config) -> anyhow::Result<()> {
         return Ok(());
     }
     Err(anyhow!("the difference is{}", different.concat()))
-        .with_context(|| format!("{shown} has a run of other settings; choose another --out"))
+        .with_context(|| format!("{shown} has a run of other settings; {remedy} another --out"))
         .context(Exit::Usage)
 }
