@@ -42,7 +42,7 @@ fn folder() -> TempDir {
 fn every_wrong_input_has_the_exit_code_of_the_table_and_helping_words() {
     let folder = folder();
     let long = format!("--set=search.space={}", "x".repeat(100_000));
-    let bench = ["--preset=nasbench201-darts", "--set=data.name=fashion-mnist"];
+    let bench = ["--preset=nasbench201-darts", "--data=fashion-mnist"];
     // Arguments; of a tiny search where they start with no command. Code, words, words that must
     // not be said.
     type Case<'a> = (&'a [&'a str], i32, &'a [&'a str], &'a [&'a str]);
@@ -60,15 +60,25 @@ fn every_wrong_input_has_the_exit_code_of_the_table_and_helping_words() {
         (&["fetch", "folder"], 2, &["cannot be fetched"], &[]),
         (&["fetch", "mnist", "--url-base=notaurl"], 2, &["scheme"], &[]),
         (&["hessian", "run", "--dense", "--csv=none/h.csv"], 2, &["no folder none"], &["disk"]),
-        (&["search", bench[0], bench[1], "--table=two.csv:imagenet"], 2, &["no column"], &[]),
         (
-            &["search", bench[0], bench[1], "--table=one.csv"],
+            &["search", "--device=cpu", bench[0], bench[1], "--table=two.csv:imagenet"],
+            2,
+            &["no column"],
+            &[],
+        ),
+        (
+            &["search", "--device=cpu", bench[0], bench[1], "--table=one.csv"],
             2,
             &["none of accuracies"],
             &["UniqueString"],
         ),
         (&["--table=two.csv:cifar10-test"], 2, &["nasbench201"], &[]),
-        (&["search", bench[0], bench[1], "--table=none.csv"], 3, &["none.csv"], &[]),
+        (
+            &["search", "--device=cpu", bench[0], bench[1], "--table=none.csv"],
+            3,
+            &["none.csv"],
+            &[],
+        ),
     ];
     for (arguments, code, expected, never) in cases {
         let tiny = arguments.first().is_some_and(|first| first.starts_with('-'));
@@ -87,7 +97,7 @@ fn genotypes_of_every_form_are_understood_and_wrong_ones_refused() {
     let path = folder.path();
     for source in ["cell.txt", "cell.json", CELL] {
         let stats = run(path, &["stats", source, "--csv"]).done().stdout;
-        assert_eq!(stats, "cell,parameter_free\ncell,0.6666667\n");
+        assert_eq!(stats, "cell,parameter_free\ncell,0.666667\n");
         assert_eq!(run(path, &["derive", source]).done().stdout.trim(), CELL);
     }
     let published = published::find("darts_v2").unwrap().genotype();

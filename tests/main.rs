@@ -16,6 +16,7 @@ mod fetch;
 mod folders;
 mod golden;
 mod hard_inputs;
+mod hard_settings;
 mod kernels;
 mod landscape;
 mod nasbench201;

@@ -207,6 +207,38 @@ fn signals_end_a_search_with_a_checkpoint_to_go_on_from() {
     }
 }
 
+#[test]
+fn a_finished_run_trains_on_when_it_is_extended() {
+    let folder = reference();
+    let refused = Outcome::of(tiny(folder.path(), &["--epochs=3"]));
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+    assert!(refused.stderr.contains("train on with --extend"), "{}", refused.stderr);
+    let other = ["--epochs=3", "--seed=9", "--extend"];
+    assert_eq!(Outcome::of(tiny(folder.path(), &other)).code, Some(2), "another seed");
+    let before = events(folder.path());
+    Outcome::of(tiny(folder.path(), &["--epochs=3", "--extend"])).done();
+    let after = events(folder.path());
+    assert_eq!(after[..before.len()], before, "the history is kept");
+    let began = &after[before.len()];
+    assert_eq!(
+        (&began["type"], &began["config"]["search"]["epochs"]),
+        (&"started".into(), &3.into())
+    );
+    let third = after.iter().find(|it| it["type"] == "epoch_started" && it["epoch"] == 2).unwrap();
+    // The schedule of three epochs, as a search that is as long from its start has it.
+    let long = tempfile::tempdir().unwrap();
+    Outcome::of(tiny(long.path(), &["--epochs=3"])).done();
+    let expected = events(long.path());
+    assert!(expected.contains(third), "{third}");
+    assert_eq!(after.last().unwrap()["epochs"], 3);
+    // From then on it is a run of three epochs.
+    let again = Outcome::of(tiny(folder.path(), &["--epochs=3"])).done();
+    assert!(again.stderr.contains("was finished before"), "{}", again.stderr);
+    run(folder.path(), &["report", "run"]).done();
+    let none = Outcome::of(sdarts(folder.path(), &[TINY, &["--out=none", "--extend"]].concat()));
+    assert_eq!(none.code, Some(2), "{}", none.stderr);
+}
+
 /// `sdarts search --json | head -1`
 #[test]
 fn a_reader_that_goes_away_ends_the_printing_and_not_the_search() {

@@ -28,7 +28,7 @@ mod svhn;
 
 pub use augment::Draw;
 pub use files::Read;
-pub use loader::Loader;
+pub use loader::{Loader, MAX_SIZE};
 pub use order::{Order, Picks};
 pub use source::{ALL, RemoteFile, Source, embedded, find};
 

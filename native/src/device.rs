@@ -7,7 +7,7 @@
 //! `DiscreteGpu(1)` or `Cpu`. The Vulkan loader reads `VK_DRIVER_FILES`; wgpu's own `WGPU_*`
 //! variables are not read.
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use burn::tensor::Device;
 use burn_wgpu::{WgpuBackend, WgpuSetup};
 use cubecl::config::autotune::AutotuneLevel;
@@ -136,6 +136,9 @@ pub fn select(wanted: config::Device) -> anyhow::Result<Selected> {
     }
 }
 
+/// Threads that can be asked for: more than any machine has cores for one search.
+pub const MAX_THREADS: usize = 256;
+
 /// Sets the size of the thread pool that the CPU kernels and image decoding share; 0 takes all
 /// cores. The calling thread is one of them: a step is thousands of short kernels, and to wake two
 /// threads for each costs more than to wake one. Only the first call has an effect, so it must come
@@ -144,6 +147,19 @@ pub fn select(wanted: config::Device) -> anyhow::Result<Selected> {
 /// # Errors
 /// If the threads cannot be started or there are some already.
 pub fn set_threads(threads: usize) -> anyhow::Result<()> {
+    if threads > MAX_THREADS {
+        let fault = anyhow!(
+            "run.threads = {threads} (--threads): at most {MAX_THREADS} can be started, and more \
+             than the machine has cores make a search slower; 0 takes all cores"
+        );
+        return Err(fault.context(Exit::Usage));
+    }
+    let cores = std::thread::available_parallelism().map_or(threads, usize::from);
+    if threads > cores {
+        output::note(&format!(
+            "warning: {threads} threads on {cores} cores make a search slower, and change no result"
+        ));
+    }
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).use_current_thread();
     pool.build_global().with_context(|| format!("cannot start {threads} threads"))
 }

@@ -12,6 +12,7 @@ pub mod commands;
 pub mod compare;
 pub mod datasets;
 pub mod device;
+pub mod estimate;
 pub mod events;
 pub mod exit;
 pub mod fetch;

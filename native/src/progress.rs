@@ -37,7 +37,7 @@ impl Progress {
         let steps_per_epoch = started.steps_per_epoch;
         let visible = !quiet && std::io::stderr().is_terminal();
         let bar = if visible {
-            ProgressBar::new((epochs * steps_per_epoch) as u64)
+            ProgressBar::new((epochs as u64).saturating_mul(steps_per_epoch as u64))
         } else {
             ProgressBar::hidden()
         };
@@ -185,8 +185,10 @@ impl Progress {
 
     /// Time that the epochs after `done` will take, at the speed of this process.
     fn left(&self, done: usize) -> Duration {
-        let steps = (self.epochs - done) * self.steps_per_epoch;
-        self.began.elapsed().mul_f64(steps as f64 / self.steps.max(1) as f64)
+        let steps = self.epochs.saturating_sub(done).saturating_mul(self.steps_per_epoch);
+        let seconds = self.began.elapsed().as_secs_f64() * steps as f64;
+        let seconds = seconds / self.steps.max(1) as f64;
+        Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
     }
 }
 

@@ -1,5 +1,7 @@
 //! A run and everything that it writes to: the loop of a search and of a training.
 
+mod extend;
+
 use std::path::Path;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
@@ -50,6 +52,8 @@ pub trait Work: Job<Batch = Batch> + Sized {
 pub struct Place<'a> {
     /// The run directory.
     pub out: &'a Path,
+    /// Whether the run there gets more epochs.
+    pub extend: bool,
     /// Events on stdout.
     pub json: bool,
     /// Only warnings and the result.
@@ -99,17 +103,20 @@ impl<J: Work> Session<J> {
         mut run: Run<J>,
         batches: Prefetch,
     ) -> anyhow::Result<Self> {
-        let Place { out, json, quiet, stop, began } = place;
+        let Place { out, extend, json, quiet, stop, began } = place;
         let directory = RunDir::open(out)?;
-        let Resumed { checkpoint, log, mut warnings, events_lost } =
+        let Resumed { mut checkpoint, log, mut warnings, events_lost } =
             run_dir::resume(&directory, || run.started())?;
-        if let Some(checkpoint) = &checkpoint {
+        if let Some(checkpoint) = &mut checkpoint {
+            if extend {
+                extend::apply(&directory, checkpoint, run.started(), &resolved.config)?;
+            }
             run.restore(checkpoint)?;
         }
         if let Err(fault) = run_dir::read(&directory.file("config.toml")) {
             warnings.push(format!("{fault:#}; {}", directory.set_aside("config.toml")?));
         }
-        if !directory.has_run() {
+        if !directory.has_run() || extend {
             directory.write("config.toml", settings::to_toml(resolved)?.as_bytes())?;
         }
         let manifest = Manifest::new(&directory.file("manifest.json"), &resolved.config, selected);
@@ -153,13 +160,31 @@ impl<J: Work> Session<J> {
         Ok(())
     }
 
-    /// The loop. The science is in [`Run::advance`](smoothdarts::run::Run::advance); this writes, saves and stops.
+    /// Runs to the end, or until a signal comes.
     ///
     /// # Errors
     /// What the run says, or the file system.
     pub fn run(mut self) -> anyhow::Result<Exit> {
+        match self.work() {
+            Ok(Some(exit)) => Ok(exit),
+            Ok(None) => self.finish(),
+            Err(error) => {
+                let diverged = matches!(error.downcast_ref(), Some(RunError::Diverged { .. }));
+                if diverged && self.directory.has_checkpoint() {
+                    let what = J::NOUN;
+                    self.progress.alarm(&format!(
+                        "the last checkpoint holds a state before the {what} diverged"
+                    ));
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// The loop. The science is in [`Run::advance`](smoothdarts::run::Run::advance); this writes, saves and stops.
+    fn work(&mut self) -> anyhow::Result<Option<Exit>> {
         self.write_manifest()?;
-        while let Some(event) = self.advance()? {
+        while let Some(event) = pollster::block_on(self.run.advance(&mut self.batches))? {
             self.tell(&event)?;
             let stop = self.stop.requested();
             if stop.is_some() || self.checkpoint_is_due(&event) {
@@ -172,21 +197,10 @@ impl<J: Work> Session<J> {
                     J::NOUN,
                     self.directory.path().display()
                 ));
-                return Ok(exit);
+                return Ok(Some(exit));
             }
         }
-        self.finish()
-    }
-
-    fn advance(&mut self) -> anyhow::Result<Option<Event>> {
-        let advanced = pollster::block_on(self.run.advance(&mut self.batches));
-        let diverged = matches!(advanced, Err(RunError::Diverged { .. }));
-        if diverged && self.directory.has_checkpoint() {
-            let what = J::NOUN;
-            self.progress
-                .alarm(&format!("the last checkpoint holds a state before the {what} diverged"));
-        }
-        Ok(advanced?)
+        Ok(None)
     }
 
     fn tell(&mut self, event: &Event) -> anyhow::Result<()> {
@@ -262,9 +276,12 @@ impl<J: Work> Session<J> {
 ///
 /// # Errors
 /// Exit code 2.
-pub fn refuse(path: &Path, resume: Resume, config: &Config) -> anyhow::Result<()> {
+pub fn refuse(path: &Path, resume: Resume, extend: bool, config: &Config) -> anyhow::Result<()> {
     let (file, shown) = (path.join("config.toml"), path.display());
     match (file.exists(), resume) {
+        (false, _) if extend => {
+            return Err(anyhow!("{shown} has no run to extend").context(Exit::Usage));
+        }
         (true, Resume::Never) => {
             return Err(anyhow!("{shown} has a run; choose another --out").context(Exit::Usage));
         }
@@ -282,7 +299,13 @@ pub fn refuse(path: &Path, resume: Resume, config: &Config) -> anyhow::Result<()
             _ => return Ok(()),
         },
     };
-    let different: Vec<String> = differences(&saved, config)
+    let different = differences(&saved, config);
+    let longer = extend::is_longer(&different, &saved, config);
+    if extend && longer {
+        return Ok(());
+    }
+    let remedy = if longer { "train on with --extend, or choose" } else { "choose" };
+    let different: Vec<String> = different
         .iter()
         .map(|(setting, then, now)| format!("\n  {}: {then} there, {now} now", setting.name()))
         .collect();
@@ -290,6 +313,6 @@ pub fn refuse(path: &Path, resume: Resume, config: &Config) -> anyhow::Result<()
         return Ok(());
     }
     Err(anyhow!("the difference is{}", different.concat()))
-        .with_context(|| format!("{shown} has a run of other settings; choose another --out"))
+        .with_context(|| format!("{shown} has a run of other settings; {remedy} another --out"))
         .context(Exit::Usage)
 }

@@ -9,7 +9,7 @@ use super::{Batch, Batches, DataError, Dataset, ImageShape, Images, Part, StepBa
 use crate::config::Config;
 
 /// Sides of images, in pixels, that a cell search can mean.
-const MAX_SIZE: usize = 1024;
+pub const MAX_SIZE: usize = 1024;
 
 /// The batches of a search. Cloning it copies a pointer.
 ///

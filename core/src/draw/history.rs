@@ -61,6 +61,11 @@ impl History {
                 let text = &started.config.train.genotype;
                 self.training =
                     Some(text).filter(|it| !it.is_empty()).and_then(|it| codec::read(it).ok());
+                // A run that was extended goes on after its end.
+                let epochs = |started: &Started| started.config.search.epochs;
+                if self.started.as_ref().is_some_and(|last| epochs(last) < epochs(&started)) {
+                    self.finished = None;
+                }
                 self.started = Some(started);
             }
             Event::EpochStarted(_) => {}

@@ -105,6 +105,20 @@ pub struct SearchArgs {
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub resume: Resume,
 
+    /// Refuse a search that would take more memory than this, e.g. 8GB [default: what the machine
+    /// has].
+    #[arg(long, value_name = "BYTES", value_parser = crate::estimate::bytes)]
+    pub memory_limit: Option<u64>,
+
+    /// Search even if the memory is estimated not to suffice.
+    #[arg(long)]
+    pub force: bool,
+
+    /// Train on: give the run in --out the number of --epochs, which is larger than the one it was
+    /// begun with. From there on, learning rate and epsilon follow the schedules of the new length.
+    #[arg(long, conflicts_with = "dry_run")]
+    pub extend: bool,
+
     /// Print all settings as TOML and do nothing.
     #[arg(long)]
     pub print_config: bool,

@@ -4,15 +4,18 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use smoothdarts::config::Config;
+use smoothdarts::data::{self, Order};
 use smoothdarts::draw::csv;
 use smoothdarts::draw::history::History;
 use smoothdarts::run::{ImageSearch, Search};
 use smoothdarts::task::Classify;
 
-use super::{derive, dry_run};
+use super::derive;
+use super::dry_run::{self, Part};
 use crate::cli::{SearchArgs, SettingsArgs};
-use crate::datasets::{self, Prefetch};
+use crate::datasets::{Opened, Prefetch};
 use crate::device;
+use crate::estimate::Estimate;
 use crate::exit::Exit;
 use crate::run_dir::RunDir;
 use crate::session::{Place, Session, Work, refuse, seconds};
@@ -31,23 +34,35 @@ pub fn run(args: &SearchArgs) -> anyhow::Result<Exit> {
     let config = &resolved.config;
     let out = args.out.clone().unwrap_or_else(|| default_out(args, config));
     if !args.dry_run {
-        refuse(&out, args.resume, config)?;
+        refuse(&out, args.resume, args.extend, config)?;
     }
     device::set_threads(config.run.threads)?;
-    let loader = datasets::supply(config)?;
+    let opened = match Opened::of(config) {
+        Err(error) if args.dry_run => Opened::Memory(dry_run::stand_in(config, error)?),
+        opened => opened?,
+    };
+    let images = opened.sizes(config);
     let selected = device::select(config.run.device)?;
+    let estimate = Estimate::of(config, &images, selected.adapter.is_some())?;
+    if config.data.image_size <= data::MAX_SIZE {
+        estimate.check(args.memory_limit, args.force)?;
+    }
+    let part = args.dry_run.then(|| Part::of(config, images.train, &estimate));
+    let config = part.as_ref().map_or(config, |part| &part.config);
+    let supply = opened.supply(config, |train, test| Order::search(train, test, config))?;
     let mut search =
-        ImageSearch::new(config, loader.shape(), loader.steps_per_epoch(), &selected.device)?;
+        ImageSearch::new(config, supply.shape(), supply.steps_per_epoch(), &selected.device)?;
     search.set_device_label(selected.label.clone());
     search.set_clock(seconds);
     if let Some(table) = table::open(config)? {
         search.set_table(&table).with_context(|| config.table.path.clone())?;
     }
-    let batches = Prefetch::new(loader);
-    if args.dry_run {
-        return dry_run::run(args.json, search, batches);
+    let batches = Prefetch::new(supply);
+    if let Some(part) = &part {
+        return dry_run::run(args.json, search, batches, part);
     }
-    let place = Place { out: &out, json: args.json, quiet: args.quiet, stop: None, began: 0.0 };
+    let (json, quiet, extend) = (args.json, args.quiet, args.extend);
+    let place = Place { out: &out, extend, json, quiet, stop: None, began: 0.0 };
     Session::open(place, &resolved, &selected, search, batches)?.run()
 }
 

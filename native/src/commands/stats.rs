@@ -89,7 +89,8 @@ fn single(source: &str) -> anyhow::Result<Table> {
 
 /// One row for each cell that has neither width nor depth, such as that of NAS-Bench-201.
 fn shares(genotype: &Genotype) -> Table {
-    let row = |cell: &Cell| vec![json!(cell.name), json!(cell.parameter_free())];
+    let share = |cell: &Cell| (f64::from(cell.parameter_free()) * 1e6).round() / 1e6;
+    let row = |cell: &Cell| vec![json!(cell.name), json!(share(cell))];
     Table {
         columns: vec!["cell", "parameter_free"],
         rows: genotype.cells.iter().map(row).collect(),

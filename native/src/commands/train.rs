@@ -55,13 +55,13 @@ fn one(
     stop: Option<Stop>,
 ) -> anyhow::Result<(Exit, Stop)> {
     let (config, began) = (&resolved.config, if stop.is_some() { seconds() } else { 0.0 });
-    refuse(out, args.resume, config)?;
+    refuse(out, args.resume, false, config)?;
     let loader = datasets::supply_training(config)?;
     let (shape, steps) = (loader.shape(), loader.steps_per_epoch());
     let mut training = ImageTraining::new(config, shape, steps, &selected.device)?;
     training.set_device_label(selected.label.clone());
     training.set_clock(seconds);
-    let place = Place { out, json: args.json, quiet: args.quiet, stop, began };
+    let place = Place { out, extend: false, json: args.json, quiet: args.quiet, stop, began };
     let session = Session::open(place, resolved, selected, training, Prefetch::new(loader))?;
     let stop = session.stop();
     Ok((session.run()?, stop))

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use smoothdarts::config::{Config, Keep, Transform};
-use smoothdarts::data::{Batch, Batches, DataError, ImageShape, Loader, Order, Part, StepBatches};
+use smoothdarts::data::{
+    Batch, Batches, DataError, Dataset, ImageShape, Loader, Order, Part, StepBatches,
+};
 
 use super::folder::{self, FOLDER, Listed};
 use super::imagenet::{self, IMAGENET};
@@ -49,34 +51,114 @@ pub fn supply_with(
     config: &Config,
     order: impl FnOnce(usize, usize) -> Result<Order, DataError>,
 ) -> anyhow::Result<Supply> {
-    let (name, dir) = (config.data.name.as_str(), Path::new(&config.data.dir));
-    if dir.as_os_str().is_empty() || ![FOLDER, IMAGENET].contains(&name) {
-        return Ok(Supply::Memory(Loader::with_order(open(config)?, config, order)?));
+    Opened::of(config)?.supply(config, order)
+}
+
+/// A data set that is known, of which no batch was made yet.
+pub enum Opened {
+    /// Its images are in memory.
+    Memory(Dataset),
+    /// They stay on the disk.
+    Disk(Parts),
+}
+
+/// How large a data set is.
+#[derive(Clone, Copy, Debug)]
+pub struct Sizes {
+    /// Images to train on, `data.train_images` at most.
+    pub train: usize,
+    /// Images to test on.
+    pub test: usize,
+    /// Their side in the network.
+    pub side: usize,
+    /// Their channels.
+    pub channels: usize,
+    /// How many classes there are.
+    pub classes: usize,
+    /// Whether they are in memory.
+    pub in_memory: bool,
+}
+
+impl Opened {
+    /// Reads what `data` names, or lists it.
+    ///
+    /// # Errors
+    /// As for [`open`].
+    pub fn of(config: &Config) -> anyhow::Result<Self> {
+        let (name, dir) = (config.data.name.as_str(), Path::new(&config.data.dir));
+        if dir.as_os_str().is_empty() || ![FOLDER, IMAGENET].contains(&name) {
+            return Ok(Self::Memory(open(config)?));
+        }
+        if !dir.is_dir() {
+            return Err(no_such_folder(name, dir).into());
+        }
+        let (context, skip) = (|| cannot_open(name, dir), config.data.skip_damaged);
+        let parts = if name == IMAGENET {
+            imagenet::open(dir, skip).with_context(context)?
+        } else {
+            let listed = folder::list(dir, skip).with_context(context)?;
+            if in_memory(&listed, config) {
+                return Ok(Self::Memory(open_folder(listed, config)?));
+            }
+            Parts::from(listed)
+        };
+        parts.notes.iter().for_each(|note| output::note(note));
+        if !parts.skipped.is_empty() {
+            note_skipped(dir, &parts.skipped);
+        }
+        Ok(Self::Disk(parts))
     }
-    if !dir.is_dir() {
-        return Err(no_such_folder(name, dir).into());
+
+    /// How large it is.
+    pub fn sizes(&self, config: &Config) -> Sizes {
+        let wanted = match config.data.train_images {
+            0 => usize::MAX,
+            wanted => wanted,
+        };
+        let side =
+            |own: usize| if config.data.image_size == 0 { own } else { config.data.image_size };
+        match self {
+            Self::Memory(dataset) => Sizes {
+                train: dataset.train.len().min(wanted),
+                test: dataset.test.len(),
+                side: side(dataset.train.height),
+                channels: dataset.train.channels,
+                classes: dataset.class_names.len(),
+                in_memory: true,
+            },
+            Self::Disk(parts) => Sizes {
+                train: parts.train.len().min(wanted),
+                test: parts.test.len(),
+                side: side(imagenet::SIZE),
+                channels: 3,
+                classes: parts.classes.len(),
+                in_memory: false,
+            },
+        }
     }
-    let context = || cannot_open(name, dir);
-    let skip = config.data.skip_damaged;
-    let mut sized = config.clone();
-    let parts = if name == IMAGENET {
-        if sized.data.image_size == 0 {
+
+    /// Its batches in the order that `order` makes of the numbers of training and test images.
+    ///
+    /// # Errors
+    /// As for [`Loader::with_order`] and [`Streamed::new`].
+    pub fn supply(
+        self,
+        config: &Config,
+        order: impl FnOnce(usize, usize) -> Result<Order, DataError>,
+    ) -> anyhow::Result<Supply> {
+        let parts = match self {
+            Self::Memory(dataset) => {
+                return Ok(Supply::Memory(Loader::with_order(dataset, config, order)?));
+            }
+            Self::Disk(parts) => parts,
+        };
+        let mut sized = config.clone();
+        if config.data.name == IMAGENET && config.data.image_size == 0 {
             sized.data.image_size = imagenet::SIZE;
         }
-        imagenet::open(dir, skip).with_context(context)?
-    } else {
-        let listed = folder::list(dir, skip).with_context(context)?;
-        if in_memory(&listed, config) {
-            let dataset = open_folder(listed, config)?;
-            return Ok(Supply::Memory(Loader::with_order(dataset, config, order)?));
-        }
-        Parts::from(listed)
-    };
-    parts.notes.iter().for_each(|note| output::note(note));
-    if !parts.skipped.is_empty() {
-        note_skipped(dir, &parts.skipped);
+        let context = || cannot_open(&config.data.name, Path::new(&config.data.dir));
+        Ok(Supply::Disk(Streamed::new(parts, &sized, order).with_context(context)?))
     }
-    Ok(Supply::Disk(Streamed::new(parts, &sized, order).with_context(context)?))
 }
 
 /// Whether the images of a folder are read once and kept.

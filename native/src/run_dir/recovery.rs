@@ -47,8 +47,10 @@ pub fn resume(directory: &RunDir, started: impl Fn() -> Started) -> anyhow::Resu
                 "no checkpoint of this run can be read; search again into another directory (--out)",
             ));
         }
+        let before = path.ends_with("last.safetensors");
         let aside = put_aside(&path, "damaged")?;
-        warnings.push(format!("{fault:#}; it is kept as {aside}, and the other one is used"));
+        let used = if before { "the one before is used" } else { "the last one is used" };
+        warnings.push(format!("{fault:#}; it is kept as {aside}, and {used}"));
     }
     let path = directory.file(events::FILE);
     let found = Found::of(&path)?;

@@ -1,0 +1,199 @@
+//! How much memory a search would take, before anything of it is made. The numbers come from
+//! settings of any size, so they are floating-point numbers: nothing overflows.
+//!
+//! What a step holds was measured on the CPU (`search --dry-run --json`, `memory_bytes`): it is close
+//! to one and a half planes of activations for every candidate of every edge, and to ten copies of
+//! the weights (momentum, gradient, those of a checkpoint, …). The estimate is within a factor of two.
+
+use anyhow::anyhow;
+use indicatif::HumanBytes;
+use smoothdarts::config::Config;
+use smoothdarts::ops::{self, Operation};
+use smoothdarts::space;
+
+use crate::datasets::Sizes;
+use crate::exit::Exit;
+
+/// Planes of activations for each candidate.
+const PLANES: f64 = 1.5;
+
+/// Planes of the stem: its convolution, batch norm, and their gradients.
+const STEM_PLANES: f64 = 6.0;
+
+/// Copies of the weights.
+const COPIES: f64 = 10.0;
+
+/// What the program takes by itself.
+const BASE: f64 = 60e6;
+
+/// What no machine has, and no `--force` brings: the addresses of a process.
+const ADDRESSES: f64 = (1u64 << 47) as f64;
+
+/// Bytes of a number.
+const F32: f64 = 4.0;
+
+/// Bytes that a search would take.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Estimate {
+    /// The images, resized.
+    pub data: f64,
+    /// Weights of the supernet and what learning keeps of them.
+    pub weights: f64,
+    /// What the stem holds in a step.
+    pub stem: f64,
+    /// What the cells hold in a step.
+    pub cells: f64,
+    /// Whether a GPU computes: then the step is in its memory, of which no system tells the size.
+    gpu: bool,
+}
+
+impl Estimate {
+    /// The estimate for these settings on these images.
+    ///
+    /// # Errors
+    /// If there is no such space.
+    pub fn of(config: &Config, images: &Sizes, gpu: bool) -> anyhow::Result<Self> {
+        let (side, colours) = (images.side as f64, images.channels as f64);
+        let pixels = side * side;
+        let kept = if images.in_memory { images.train + images.test } else { 0 };
+        // No batch is larger than the training images; larger ones are refused for that.
+        let batch = config.search.batch_size.min(images.train) as f64;
+        let network = Network::of(config, colours, images.classes as f64)?;
+        let plane = |planes: f64| F32 * batch * pixels * planes;
+        Ok(Self {
+            data: kept as f64 * pixels * colours,
+            weights: F32 * COPIES * network.weights,
+            stem: plane(STEM_PLANES * network.stem),
+            cells: plane(PLANES * network.planes),
+            gpu,
+        })
+    }
+
+    /// Bytes of the process in all.
+    pub fn bytes(&self) -> f64 {
+        let step = if self.gpu { 0.0 } else { self.stem + self.cells };
+        BASE + self.data + self.weights + step
+    }
+
+    /// Refuses what takes more than `limit` bytes; without a limit, than this machine has.
+    ///
+    /// # Errors
+    /// The estimate and the settings to change; exit code 2.
+    pub fn check(&self, limit: Option<u64>, force: bool) -> anyhow::Result<()> {
+        let bytes = self.bytes();
+        let machine = limit.or_else(memory).map_or(f64::INFINITY, |limit| limit as f64);
+        let allowed = if force { ADDRESSES } else { machine.min(ADDRESSES) };
+        if bytes <= allowed {
+            return Ok(());
+        }
+        let shown = |bytes: f64| HumanBytes(bytes as u64).to_string();
+        let remedy = if bytes > ADDRESSES {
+            String::new()
+        } else {
+            ", or give --memory-limit or --force if you know better".to_owned()
+        };
+        let fault = anyhow!(
+            "this search would take about {}, and there are {}; set a smaller {}{remedy}",
+            shown(bytes),
+            shown(allowed),
+            self.cause(),
+        );
+        Err(fault.context(Exit::Usage))
+    }
+
+    /// What to change: the settings behind the largest part.
+    fn cause(&self) -> &'static str {
+        let step = |bytes: f64| if self.gpu { 0.0 } else { bytes };
+        let parts = [
+            (self.data, "data.image_size or data.train_images"),
+            (self.weights, "search.channels, search.cells or search.stem_multiplier"),
+            (step(self.stem), "search.stem_multiplier, search.channels or search.batch_size"),
+            (
+                step(self.cells),
+                "search.channels, search.cells, search.batch_size or data.image_size",
+            ),
+        ];
+        let largest = parts.into_iter().max_by(|one, other| one.0.total_cmp(&other.0));
+        largest.map_or("search.channels", |(_, settings)| settings)
+    }
+}
+
+/// Sizes of a supernet.
+struct Network {
+    weights: f64,
+    /// Channels of the stem.
+    stem: f64,
+    /// Channels of all candidates, those of smaller images counted for as much less.
+    planes: f64,
+}
+
+impl Network {
+    /// Three stages of equally many cells, the last two after a reduction.
+    fn of(config: &Config, colours: f64, classes: f64) -> anyhow::Result<Self> {
+        let space = space::find(&config.search.space)?;
+        let choices = space.choices();
+        let (cells, channels) = (config.search.cells as f64, config.search.channels as f64);
+        let stem = channels * config.search.stem_multiplier as f64;
+        let mut network = Self { weights: 9.0 * colours * stem, stem, planes: 0.0 };
+        for stage in 0..3 {
+            let (width, reduces) = (channels * 2f64.powi(stage), stage > 0);
+            let reductions = if reduces { 1.0 } else { 0.0 };
+            let normal = (cells / 3.0 - reductions).max(0.0);
+            let kinds = [(choices.first(), 1, normal), (choices.get(1), 2, reductions)];
+            for (choice, stride, count) in kinds {
+                let Some(choice) = choice else { continue };
+                let candidates = choice.rows.iter().flat_map(|row| {
+                    let stride = if row.source < 2 { stride } else { 1 };
+                    row.options.iter().filter_map(move |name| Some((ops::find(name)?, stride)))
+                });
+                let (mut weights, mut columns) = (0.0, 0.0);
+                for (operation, stride) in candidates {
+                    weights += parameters(operation, width, stride);
+                    columns += 1.0;
+                }
+                // What brings the outputs of two cells to these channels.
+                let preprocess = 2.0 * (4.0 * width) * width;
+                network.weights += count * (weights + preprocess);
+                network.planes += count * columns * width / 4f64.powi(stage);
+            }
+        }
+        // The first two cells read the stem, three times in all.
+        network.weights += 3.0 * stem * channels + 16.0 * channels * classes;
+        Ok(network)
+    }
+}
+
+/// Weights of an operation, for channels of any number. They are a·C² + b·C.
+fn parameters(operation: &Operation, channels: f64, stride: usize) -> f64 {
+    let [two, four] = [2, 4].map(|channels| (operation.parameters)(channels, stride) as f64);
+    let square = (four - 2.0 * two) / 8.0;
+    let linear = (two - 4.0 * square) / 2.0;
+    (square * channels + linear) * channels
+}
+
+/// Memory of this machine or of the group of processes that it is divided by, in bytes; where the
+/// system tells (Linux).
+fn memory() -> Option<u64> {
+    let machine = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = machine.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let machine = line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024;
+    let groups = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
+    let group = groups
+        .iter()
+        .find_map(|path| std::fs::read_to_string(path).ok()?.trim().parse::<u64>().ok());
+    Some(group.map_or(machine, |group| group.min(machine)))
+}
+
+/// Reads a number of bytes like `8GB`, `500MB` or `8589934592`.
+///
+/// # Errors
+/// What it should look like.
+pub fn bytes(text: &str) -> Result<u64, String> {
+    let units = [("GB", 1e9), ("MB", 1e6), ("KB", 1e3), ("", 1.0)];
+    let upper = text.trim().to_ascii_uppercase();
+    let read = units.into_iter().find_map(|(unit, factor)| {
+        let number = upper.strip_suffix(unit)?.trim().parse::<f64>().ok()?;
+        (number.is_finite() && number > 0.0).then_some((number * factor) as u64)
+    });
+    read.ok_or_else(|| "write bytes, e.g. 8GB, 500MB or 8589934592".to_owned())
+}

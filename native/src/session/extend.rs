@@ -1,0 +1,54 @@
+//! `sdarts search --extend`: more epochs of the same run.
+//!
+//! The schedules go on over the new length: from the next epoch on, the cosine of the learning rate and
+//! the radius ε are those of a search of the new number of epochs. The epochs before were trained with
+//! the schedules of their time, so the result is not that of a search that was as long from its start.
+//! The file events.jsonl keeps the whole history: where the run was extended, it starts again with the
+//! new settings.
+
+use anyhow::{Context as _, anyhow};
+use smoothdarts::config::{Config, Setting};
+use smoothdarts::event::{Event, Started};
+use smoothdarts::run::Phase;
+use smoothdarts::run::checkpoint::Checkpoint;
+
+use crate::exit::Exit;
+use crate::run_dir::RunDir;
+
+/// The setting that an extension changes.
+const SETTING: &str = "search.epochs";
+
+/// Whether two configs differ only in that the second has more epochs.
+pub fn is_longer(
+    differences: &[(&Setting, serde_json::Value, serde_json::Value)],
+    then: &Config,
+    now: &Config,
+) -> bool {
+    let only_epochs = differences.iter().all(|(setting, ..)| setting.name() == SETTING);
+    only_epochs && then.search.epochs < now.search.epochs
+}
+
+/// Gives a state the new number of epochs, and writes it: from then on, this is a run of so many.
+///
+/// # Errors
+/// If the search stopped early (exit code 2), or what the file system says.
+pub fn apply(
+    directory: &RunDir,
+    state: &mut Checkpoint,
+    started: Started,
+    config: &Config,
+) -> anyhow::Result<()> {
+    if state.config.search.epochs >= config.search.epochs {
+        return Ok(());
+    }
+    if state.progress.stop.is_some() {
+        let fault = anyhow!("this search stopped early, so more epochs would change nothing");
+        return Err(fault.context(Exit::Usage));
+    }
+    state.config.search.epochs = config.search.epochs;
+    if matches!(state.progress.phase, Phase::Finish | Phase::Done) {
+        state.progress.phase = Phase::EpochStart;
+    }
+    state.progress.unsaid.push_back(Event::Started(started));
+    directory.write_checkpoint(state).context("cannot extend the run")
+}
