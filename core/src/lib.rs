@@ -16,8 +16,8 @@
 //! 5. [`ops`]: the catalogue of candidate operations.
 //! 6. [`cell`]: what a search can choose, and what it finds: a graph, and the texts it is written in.
 //! 7. [`event`]: what a run says while it runs.
-//! 8. [`net`], [`space`]: the supernet, the spaces that it can search, what each of them derives, and
-//!    tables of the true accuracies of its cells.
+//! 8. [`net`], [`space`]: the supernet, the network that is trained from a genotype, the spaces that can be
+//!    searched, what each of them derives, and tables of the true accuracies of its cells.
 //! 9. [`arrays`]: named arrays between host, device and files.
 //! 10. [`task`]: from a batch to a loss, and a network as a function of weights and architecture.
 //! 11. [`policy`]: from architecture parameters to p.

@@ -110,11 +110,13 @@ fn archive(bytes: &[u8]) -> anyhow::Result<(Value, Storages<'_>)> {
 
 fn members(bytes: &[u8]) -> Option<Vec<(String, &[u8])>> {
     const END: &[u8] = b"PK\x05\x06";
+    const END_LENGTH: usize = 22;
     let number = |at: usize, size: usize| -> Option<usize> {
         let bytes = bytes.get(at..at.checked_add(size)?)?;
         Some(bytes.iter().rev().fold(0, |number, byte| number << 8 | usize::from(*byte)))
     };
     let end = bytes.windows(END.len()).rposition(|window| window == END)?;
+    bytes.get(end..end + END_LENGTH)?;
     let (count, mut at) = (number(end + 10, 2)?, number(end + 16, 4)?);
     let mut members = Vec::new();
     for _ in 0..count {

@@ -32,6 +32,9 @@ pub fn run(args: &TestArgs) -> anyhow::Result<Exit> {
     let mut layers = Resolver::default();
     layers.texts([("run.device", args.device.as_str())], &Origin::Flag)?;
     let wanted = layers.finish()?.config.run.device;
+    // Before the data: images are decoded by the same threads.
+    device::set_threads(0)?;
+    let selected = device::select(wanted)?;
     let (file, folder) = files(args);
     let genotype = the_genotype(args)?;
     let arrays = weights::read(&file)?;
@@ -53,8 +56,6 @@ pub fn run(args: &TestArgs) -> anyhow::Result<Exit> {
         );
         return Err(fault.context(Exit::Usage));
     }
-    device::set_threads(0)?;
-    let selected = device::select(wanted)?;
     let began = Instant::now();
     let tested = Tested { args, arrays: &arrays, loader: &loader, device: &selected.device };
     let confusion = match &args.supernet {
