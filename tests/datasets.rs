@@ -5,4 +5,5 @@ mod embedded;
 mod files;
 mod loader;
 mod malformed;
+mod photographs;
 mod real;

@@ -3,6 +3,7 @@
 //! (default: ../shared/fixtures beside the checkout); without them these tests say so and pass.
 
 mod cnn_search;
+mod derived;
 mod fixture;
 mod hessian;
 
@@ -28,19 +29,35 @@ fn fixtures() -> Vec<Fixture> {
     paths.iter().map(|path| Fixture::read(path)).collect()
 }
 
+/// Kinds of which a search is made.
+const SEARCHES: &[&str] = &["cnn-search", "nb201-search"];
+
+/// Kinds of networks that are trained from a genotype.
+const DERIVED: &[&str] = &["cnn-eval", "cnn-eval-imagenet", "cnn-eval-steps"];
+
 fn check_search(device: &str, kernels: Kernels) {
     for_every_search(device, |fixture, device| cnn_search::check(fixture, device, kernels));
 }
 
+fn check_derived(device: &str, kernels: Kernels) {
+    for_every(DERIVED, device, |fixture, device| derived::check(fixture, device, kernels));
+}
+
 fn for_every_search(device: &str, check: impl Fn(&Fixture, &Device)) {
+    for_every(SEARCHES, device, check);
+}
+
+fn for_every(kinds: &[&str], device: &str, check: impl Fn(&Fixture, &Device)) {
     let Some((_, device)) = crate::devices::all().into_iter().find(|(name, _)| *name == device)
     else {
         return;
     };
     for fixture in fixtures() {
-        match fixture.kind() {
-            "cnn-search" | "nb201-search" => check(&fixture, &device),
-            kind => println!("{}: kind {kind} is not supported yet", fixture.name),
+        let kind = fixture.kind();
+        if kinds.contains(&kind) {
+            check(&fixture, &device);
+        } else if !SEARCHES.contains(&kind) && !DERIVED.contains(&kind) {
+            println!("{}: kind {kind} is not supported yet", fixture.name);
         }
     }
 }
@@ -58,6 +75,21 @@ fn golden_search_on_the_cpu_with_plain_ops() {
 #[test]
 fn golden_search_on_wgpu_with_our_kernels() {
     check_search("wgpu", Kernels::Fused);
+}
+
+#[test]
+fn golden_training_on_the_cpu_with_our_kernels() {
+    check_derived("cpu", Kernels::Fused);
+}
+
+#[test]
+fn golden_training_on_the_cpu_with_plain_ops() {
+    check_derived("cpu", Kernels::Composed);
+}
+
+#[test]
+fn golden_training_on_wgpu_with_our_kernels() {
+    check_derived("wgpu", Kernels::Fused);
 }
 
 #[test]

@@ -25,6 +25,7 @@ mod prefetch;
 mod run_directory;
 mod search;
 mod statistics;
+mod streams;
 mod structure;
 mod tensorboard;
 mod training;

@@ -4,7 +4,8 @@
 use serde_json::Value;
 use smoothdarts::cell::codec::darts;
 use smoothdarts::cell::{CellStatistics, Genotype, GenotypeError, published};
-use smoothdarts::net::{Evaluation, Stem};
+use smoothdarts::net::{Evaluation, Stem, derived};
+use smoothdarts::nn::GradientTarget;
 use smoothdarts::paper;
 
 use crate::command::{Outcome, TINY, sdarts};
@@ -33,6 +34,10 @@ fn every_published_genotype_has_the_shape_and_size_of_the_oracles() {
         ("params_8c_16_nc100", small(8, 16, 100)),
         ("params_imagenet_14c_48", Evaluation::IMAGENET),
     ];
+    let products = [
+        ("macs_cifar10_20c_36", Evaluation::CIFAR10, 32),
+        ("macs_imagenet_14c_48", Evaluation::IMAGENET, 224),
+    ];
     assert_eq!(oracles["genotypes"].as_object().unwrap().len(), published::ALL.len());
     for row in published::ALL {
         let expected = &oracles["genotypes"][row.name];
@@ -53,6 +58,27 @@ fn every_published_genotype_has_the_shape_and_size_of_the_oracles() {
             let count = network.parameters(&genotype).unwrap();
             assert_eq!(count as u64, expected[key].as_u64().unwrap(), "{} {key}", row.name);
         }
+        for (key, network, size) in products {
+            let network = derived(&genotype, network.shape(false)).unwrap();
+            let count = network.multiply_adds(size, GradientTarget::Nothing);
+            assert_eq!(count, expected[key].as_u64().unwrap(), "{} {key}", row.name);
+        }
+    }
+}
+
+/// 476,426 and 1,260,776 of spec appendix A: the latter without the batch norm that the authors left out.
+#[test]
+fn auxiliary_heads_have_the_weights_of_the_oracles() {
+    let genotype = published::ALL[0].genotype();
+    for (network, expected) in [
+        (Evaluation::CIFAR10, 476_426),
+        (Evaluation { classes: 100, ..Evaluation::CIFAR10 }, 545_636),
+        (Evaluation::IMAGENET, 1_260_776),
+    ] {
+        let network = derived(&genotype, network.shape(true)).unwrap();
+        let slots = network.layout().weights().iter();
+        let head = slots.filter(|slot| slot.name.starts_with("auxiliary_head."));
+        assert_eq!(head.map(|slot| slot.range.len()).sum::<usize>(), expected);
     }
 }
 

@@ -1,6 +1,8 @@
 //! Named arrays of numbers: on the host, as bytes, and as tensors. Checkpoints, weights and golden
 //! files are such arrays; the file format is safetensors.
 
+pub mod state_dict;
+
 use std::collections::{BTreeMap, HashMap};
 use std::pin::Pin;
 
@@ -130,7 +132,8 @@ pub fn to_bytes<'a>(
 /// The arrays of a safetensors file.
 ///
 /// # Errors
-/// [`ArrayError::Malformed`], also where an array is not of 32-bit floats.
+/// [`ArrayError::Malformed`], also where an array is not of 32-bit floats. Only PyTorch's counts of
+/// batches, which are integers and which nothing here needs, are left out.
 pub fn from_bytes(bytes: &[u8]) -> Result<Arrays, ArrayError> {
     let file = SafeTensors::deserialize(bytes).map_err(malformed)?;
     let array = |(name, view): (&str, TensorView)| {
@@ -140,7 +143,8 @@ pub fn from_bytes(bytes: &[u8]) -> Result<Arrays, ArrayError> {
         let values = bytemuck::pod_collect_to_vec(view.data());
         Ok((name.to_owned(), Array { shape: view.shape().to_vec(), values }))
     };
-    file.iter().map(array).collect()
+    let is_count = |name: &str| name.ends_with(state_dict::BATCHES);
+    file.iter().filter(|(name, _)| !is_count(name)).map(array).collect()
 }
 
 /// An entry of the metadata of a safetensors file; its arrays are not read.

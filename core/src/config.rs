@@ -64,8 +64,11 @@ macro_rules! choice {
     };
 }
 
+// Below the macros that they use.
+mod images;
 mod train;
 
+pub use images::{AlphaBatches, Keep, Split, Transform};
 pub use train::{LAST_EPOCHS, Schedule, Stem, Train};
 
 choice! {
@@ -105,26 +108,6 @@ choice! {
         RowClip,
         /// The nearest point of ε-ball ∩ simplex.
         Exact,
-    }
-}
-
-choice! {
-    /// Where the validation batch of a step comes from.
-    AlphaBatches {
-        /// The first batch of a fresh shuffle of the validation half, every step.
-        Fresh,
-        /// One pass after another over the validation half.
-        Pass,
-    }
-}
-
-choice! {
-    /// How the training set is split in two.
-    Split {
-        /// The first part trains w, the last part α; no shuffle before.
-        Contiguous,
-        /// A seeded shuffle before the cut.
-        Shuffled,
     }
 }
 
@@ -278,12 +261,22 @@ section! {
         train_images: usize = 0,
         /// Share of the training images that trains w; the rest trains α.
         train_portion: f64 = 0.5,
+        /// How a training image becomes an input: crop (of the padded image) or resized-crop (ImageNet: a random part at a random scale; no padding).
+        transform: Transform = Transform::Crop,
         /// Pixels of padding of the random crop; 0 switches it off.
         crop_padding: usize = 4,
         /// Flip half of the images left to right.
         flip: bool = true,
         /// Side of the square that cutout blanks; 0 switches it off.
         cutout: usize = 0,
+        /// Strength of random changes of brightness, contrast and saturation (ImageNet: 0.4); 0 switches them off.
+        colour_jitter: f64 = 0.0,
+        /// Strength of random changes of the hue, as a share of the circle of hues, at most 0.5 (ImageNet: 0.2).
+        hue_jitter: f64 = 0.0,
+        /// Where the images of a folder are kept: memory, disk (read when their turn comes), or auto.
+        keep: Keep = Keep::Auto,
+        /// Leave files out that are no images or damaged, with a warning, instead of ending the run.
+        skip_damaged: bool = false,
     }
 }
 

@@ -6,23 +6,31 @@
 //! damaged or foreign file ends in an error with its name, never in a panic and never in a large
 //! allocation. [`embedded`] needs no file at all.
 //!
-//! [`Loader`] turns a [`Dataset`] into batches. A batch is a pure function of the config, the
+//! [`Loader`] turns a [`Dataset`] into batches. Where the images are too many for the memory, what
+//! makes batches of them needs two things from here: an [`Order`] says which images a batch has, and
+//! [`photo::Photographs`] makes the input of each. In both ways a batch is a pure function of the config, the
 //! epoch and the step, so there is nothing in here that a checkpoint would have to hold.
 
 use std::fmt::Display;
 
 mod augment;
 mod cifar;
+mod files;
 mod idx;
 mod input;
 mod loader;
 mod mat;
+mod order;
+pub mod photo;
 mod resize;
 mod source;
 mod svhn;
 
+pub use augment::Draw;
+pub use files::Read;
 pub use loader::Loader;
-pub use source::{ALL, Read, RemoteFile, Source, embedded, find};
+pub use order::{Order, Picks};
+pub use source::{ALL, RemoteFile, Source, embedded, find};
 
 /// Images as the files hold them: u8, `[count, height, width, channels]`, row-major (NHWC).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -271,6 +279,12 @@ pub trait Batches {
 
     /// Steps of an epoch.
     fn steps(&self, epoch: usize) -> usize;
+
+    /// About how many bytes the batches of a step take, so that no more of them are made ahead than
+    /// memory has room for; 0 where they are small.
+    fn step_bytes(&self) -> usize {
+        0
+    }
 }
 
 /// Why there are no images.
@@ -313,6 +327,17 @@ pub enum DataError {
         found: String,
         /// What to do.
         remedy: &'static str,
+    },
+    /// A file that should be an image and is none.
+    #[error(
+        "{file} is no image that can be read ({reason}); replace or remove it, or leave such files \
+         out with data.skip_damaged"
+    )]
+    Damaged {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        reason: String,
     },
     /// The images are sound, but no search can run on them with this config.
     #[error("{problem}; {remedy}")]

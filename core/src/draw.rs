@@ -11,6 +11,7 @@
 //! - [`cell`]: a derived cell.
 //! - [`landscape`]: the accuracy around an architecture, from above and from the side.
 //! - [`compare`]: several runs beside each other.
+//! - [`confusion`]: which class a trained network takes for which.
 //! - [`mixture`]: the cell while it is searched, with all candidates of every edge.
 //! - [`perturbation`]: one perturbation of the architecture, stage by stage.
 //! - [`csv`]: the numbers behind all of them, for programs; [`table`]: for people.
@@ -20,6 +21,7 @@ pub mod cell;
 pub mod chart;
 pub mod colour;
 pub mod compare;
+pub mod confusion;
 pub mod csv;
 pub mod figures;
 pub mod heatmap;

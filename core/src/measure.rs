@@ -7,6 +7,7 @@
 
 pub mod anytime;
 pub mod collapse;
+pub mod confusion;
 pub mod early_stop;
 pub mod hessian;
 pub mod landscape;

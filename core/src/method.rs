@@ -111,6 +111,20 @@ pub fn of(config: &Config) -> Result<Method, MethodError> {
     })
 }
 
+/// The method that settings ask for, by the name that says all of it: `darts` with the random
+/// perturbation is `sdarts-rs`. A name that is not known stays as it is.
+pub fn name(config: &Config) -> String {
+    let Ok(method) = of(config) else { return config.search.method.clone() };
+    let family = || ALL.iter().filter(|row| row.extra == method.extra);
+    let whole = family().find(|row| row.perturbation.name == method.perturbation.name);
+    let base = family().find(|row| row.perturbation.is_none());
+    match (whole, base) {
+        (Some(row), _) => row.name.to_owned(),
+        (None, Some(row)) => format!("{}{}", row.name, method.perturbation.suffix),
+        (None, None) => method.name.to_owned(),
+    }
+}
+
 fn join(names: impl Iterator<Item = &'static str>) -> String {
     names.collect::<Vec<_>>().join(", ")
 }

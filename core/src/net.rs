@@ -50,7 +50,7 @@ pub trait Supernet {
     fn architecture(&self) -> &[Choice];
 
     /// Multiply-adds of a pass for one image of this height and width, with those of the gradients
-    /// that are wanted ([`Layer::multiply_adds`] says what counts).
+    /// that are wanted ([`crate::nn::Layer::multiply_adds`] says what counts).
     fn multiply_adds(&self, image_size: usize, target: GradientTarget) -> u64;
 
     /// Logits for a batch, with every edge weighted by `probabilities`.
@@ -178,7 +178,7 @@ impl LinearClassifier {
         Self { weight, bias: builder.weight("bias", &[classes], init), inputs, classes }
     }
 
-    /// Multiply-adds for one image; see [`Layer::multiply_adds`].
+    /// Multiply-adds for one image; see [`crate::nn::Layer::multiply_adds`].
     fn multiply_adds(&self, info: ActivationInfo) -> u64 {
         (self.inputs * self.classes) as u64 * info.products()
     }

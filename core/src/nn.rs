@@ -36,8 +36,8 @@ pub const NORM_MOMENTUM: f64 = 0.1;
 /// Mean cross-entropy.
 ///
 /// # Shapes
-/// - `logits`: [batch, classes]; `labels`: [batch]
-/// - output: [1]
+/// - `logits`: [batch, classes]; `labels`: `[batch]`
+/// - output: `[1]`
 pub fn cross_entropy(logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
     let [batch, _] = logits.dims();
     let labels = if logits.is_autodiff() { labels.autodiff() } else { labels };
@@ -49,8 +49,8 @@ pub fn cross_entropy(logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
 /// ε·mean over the classes of −log p (label smoothing, spec §9.2).
 ///
 /// # Shapes
-/// - `logits`: [batch, classes]; `labels`: [batch]
-/// - output: [1]
+/// - `logits`: [batch, classes]; `labels`: `[batch]`
+/// - output: `[1]`
 pub fn smoothed_cross_entropy(
     logits: Tensor<2>,
     labels: Tensor<1, Int>,
@@ -64,7 +64,7 @@ pub fn smoothed_cross_entropy(
     hard.mul_scalar(1.0 - smoothing) + even.mul_scalar(smoothing)
 }
 
-/// Number of right answers, as a float tensor of shape [1].
+/// Number of right answers, as a float tensor of shape `[1]`.
 pub fn correct(logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
     let [batch, _] = logits.dims();
     logits.argmax(1).reshape([batch]).equal(labels).float().sum()

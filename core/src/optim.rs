@@ -60,7 +60,7 @@ pub fn clip(gradient: Tensor<1>, limit: f64) -> Tensor<1> {
     gradient * scale
 }
 
-/// 2-norm over several tensors together, of shape [1].
+/// 2-norm over several tensors together, of shape `[1]`.
 pub fn norm<const D: usize>(tensors: &[Tensor<D>]) -> Tensor<1> {
     let squares: Vec<Tensor<1>> =
         tensors.iter().map(|tensor| tensor.clone().square().sum()).collect();

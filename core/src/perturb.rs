@@ -108,7 +108,7 @@ pub struct Perturbed {
     pub p: Vec<Tensor<2>>,
     /// p + δ, before its rows became probability vectors again.
     pub displaced: Vec<Tensor<2>>,
-    /// Training loss before and after an attack, [1] each; after: before a revert.
+    /// Training loss before and after an attack, `[1]` each; after: before a revert.
     pub losses: Option<[Tensor<1>; 2]>,
 }
 
@@ -120,7 +120,7 @@ impl Perturbed {
 
 /// The training loss as a function of p, with weights, batch and batch-norm statistics fixed.
 pub trait Objective {
-    /// The loss, of shape [1].
+    /// The loss, of shape `[1]`.
     fn loss(&mut self, p: &[Tensor<2>]) -> Tensor<1>;
     /// Its gradient with respect to p.
     fn gradient(&mut self, p: &[Tensor<2>]) -> Vec<Tensor<2>>;

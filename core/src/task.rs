@@ -49,7 +49,7 @@ pub trait Task {
         pass: &mut Pass,
     ) -> Scored<Self::Carry>;
 
-    /// Number of right answers, [1].
+    /// Number of right answers, `[1]`.
     ///
     /// # Shapes
     /// - `logits`: [examples, classes], detached
@@ -61,7 +61,7 @@ pub trait Task {
 
 /// What a pass over a batch gives.
 pub struct Scored<C> {
-    /// The mean loss, [1]; part of the graph where a gradient is wanted.
+    /// The mean loss, `[1]`; part of the graph where a gradient is wanted.
     pub loss: Tensor<1>,
     /// What the network says of every example, [examples, classes]; part of the graph too.
     pub logits: Tensor<2>,

@@ -5,6 +5,7 @@
 
 pub mod images;
 pub mod kernels;
+pub mod loader;
 pub mod machine;
 pub mod memory;
 pub mod row;

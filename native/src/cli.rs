@@ -63,6 +63,9 @@ that a step takes a second or so. The images are random numbers in the shape of 
 (`--set data.name=cifar100` for 100 classes, `--set data.image_size=N` for N x N pixels, else 32 x \
 32): nothing is read or written.
 
+With `--data` no network is computed: the batches of a training of search.batch_size images are made \
+as a run would get them, ahead by --threads threads, and thrown away.
+
 A step is the whole step of a search, from the images to the new weights. Its time is the median of \
 --steps steps after one that is not timed; the spread is the slowest minus the fastest."
 )]
@@ -76,7 +79,15 @@ pub struct BenchArgs {
     #[arg(long, value_name = "NAME")]
     pub method: Vec<String>,
 
-    /// Steps that are timed.
+    /// Time the reading of a data set instead of a step: images in a second.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["method", "scaling", "profile"])]
+    pub data: Option<String>,
+
+    /// Folder of its files.
+    #[arg(long, value_name = "DIR", requires = "data")]
+    pub data_dir: Option<PathBuf>,
+
+    /// Steps that are timed; with --data passes over at most 100 batches of the training images.
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub steps: u32,
 

@@ -1,118 +1,21 @@
 //! Data sets as files: the folder of a catalogue row, or a folder of images by class. What the
 //! bytes mean is the business of [`smoothdarts::data`].
 
-use std::fs;
-use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
-
-use anyhow::Context as _;
-use smoothdarts::config::Config;
-use smoothdarts::data::{self, DataError, Dataset};
-
-use crate::output;
-
+mod archive;
+mod common;
+mod decode;
 pub mod folder;
+pub mod imagenet;
+pub mod listing;
+mod names;
+mod open;
 pub mod prefetch;
+pub mod stream;
+mod supply;
 
+pub use common::home;
 pub use folder::FOLDER;
+pub use imagenet::IMAGENET;
+pub use open::open;
 pub use prefetch::Prefetch;
-
-/// `data.name` of the images that come with the program.
-const EMBEDDED: &str = "fashion-mnist";
-
-/// The data set that `data.name` and `data.dir` ask for.
-///
-/// # Errors
-/// An unknown name, no folder where one is needed, or files that are missing or damaged.
-pub fn open(config: &Config) -> anyhow::Result<Dataset> {
-    let (name, dir) = (config.data.name.as_str(), Path::new(&config.data.dir));
-    if dir.as_os_str().is_empty() {
-        return without_folder(name);
-    }
-    if !dir.is_dir() {
-        return Err(no_such_folder(name, dir).into());
-    }
-    if name == FOLDER { open_folder(dir, config.data.image_size) } else { open_files(name, dir) }
-}
-
-fn open_folder(dir: &Path, image_size: usize) -> anyhow::Result<Dataset> {
-    let folder = folder::open(dir, image_size).with_context(|| cannot_open(FOLDER, dir))?;
-    if let Some(skipped) = &folder.skipped {
-        output::note(&format!("{}: skipped {skipped}", dir.display()));
-    }
-    Ok(folder.dataset)
-}
-
-fn open_files(name: &str, dir: &Path) -> anyhow::Result<Dataset> {
-    let source = data::find(name)?;
-    let mut missing = String::new();
-    for folder in [&home(dir, name), dir] {
-        match source.decode(&mut |file| read(&folder.join(file))) {
-            Err(DataError::Missing { file, .. }) => missing = file,
-            result => return result.with_context(|| cannot_open(name, folder)),
-        }
-    }
-    let shown = dir.display();
-    Err(DataError::Unusable {
-        problem: format!("{shown} does not have all files of {name}: {missing} is missing"),
-        remedy: format!(
-            "get them with `sdarts fetch {name} --data-dir {shown}`, or set --data-dir to their \
-             folder"
-        ),
-    }
-    .into())
-}
-
-fn cannot_open(name: &str, folder: &Path) -> String {
-    format!("cannot open the data set {name} in {}", folder.display())
-}
-
-/// Where `sdarts fetch` puts the files of a data set, and where they are looked for first. MNIST and Fashion-MNIST give their files the
-/// same names, so each data set has a folder of its own.
-pub fn home(dir: &Path, name: &str) -> PathBuf {
-    dir.join(name)
-}
-
-fn without_folder(name: &str) -> anyhow::Result<Dataset> {
-    if name == EMBEDDED {
-        return Ok(data::embedded()?);
-    }
-    let remedy = if name == FOLDER {
-        "say where the images are: `--data folder --data-dir DIR`, with DIR/CLASS/*.png or \
-         DIR/train/CLASS/*.png"
-            .to_owned()
-    } else {
-        data::find(name)?;
-        format!(
-            "get its files with `sdarts fetch {name} --data-dir DIR`, then search with \
-             `--data {name} --data-dir DIR`"
-        )
-    };
-    let problem = format!("the data set {name} does not come with the program");
-    Err(DataError::Unusable { problem, remedy }.into())
-}
-
-fn no_such_folder(name: &str, dir: &Path) -> DataError {
-    let shown = dir.display();
-    let remedy = if name == FOLDER {
-        "set --data-dir to the folder of the images".to_owned()
-    } else {
-        format!(
-            "set --data-dir to the folder of its files, or get them with \
-             `sdarts fetch {name} --data-dir {shown}`"
-        )
-    };
-    DataError::Unusable { problem: format!("{shown}, the folder of {name}, is not there"), remedy }
-}
-
-/// The bytes of a file, if it is there.
-fn read(path: &Path) -> Result<Option<Vec<u8>>, String> {
-    match fs::read(path) {
-        Ok(bytes) => Ok(Some(bytes)),
-        // NotADirectory: something else is called like a folder on the way.
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-            Ok(None)
-        }
-        Err(error) => Err(error.to_string()),
-    }
-}
+pub use supply::{Supply, supply, supply_training, supply_with};

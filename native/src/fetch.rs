@@ -7,7 +7,7 @@
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, bail};
 use smoothdarts::data::{self, RemoteFile};
 
 use self::disk::{last_part, partial, rename, sha256, with_suffix};
@@ -34,6 +34,9 @@ pub fn run(name: &str, dir: &Path, url_base: Option<&str>) -> anyhow::Result<()>
             "your own images cannot be fetched; search on them with `--data {name} --data-dir DIR`"
         );
         return Err(fault.context(Exit::Usage));
+    }
+    if name == datasets::IMAGENET {
+        bail!("imagenet cannot be fetched; {}", datasets::imagenet::HOW);
     }
     if let Some(base) = url_base.filter(|base| !base.contains("://")) {
         let fault =

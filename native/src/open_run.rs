@@ -7,10 +7,10 @@ use anyhow::Context as _;
 use burn::tensor::Device;
 use smoothdarts::config::Config;
 use smoothdarts::config::layers::{Origin, Resolver};
-use smoothdarts::data::Loader;
 use smoothdarts::run::ImageSearch;
 use smoothdarts::run::checkpoint::Checkpoint;
 
+use crate::datasets::Supply;
 use crate::device::{self, Selected};
 use crate::exit::Exit;
 use crate::{datasets, run_dir};
@@ -20,7 +20,7 @@ pub struct OpenRun {
     /// The search; model, policy and point of its job are what measurements need.
     pub search: ImageSearch,
     /// The batches of the search.
-    pub loader: Loader,
+    pub loader: Supply,
 }
 
 impl OpenRun {
@@ -36,8 +36,7 @@ impl OpenRun {
             );
             return Err(error.context(Exit::Usage));
         }
-        let loader = Loader::new(datasets::open(config)?, config)
-            .context("cannot open the data of this run")?;
+        let loader = datasets::supply(config).context("cannot open the data of this run")?;
         let mut search =
             ImageSearch::new(config, loader.shape(), loader.steps_per_epoch(), device)?;
         search.restore(checkpoint)?;

@@ -95,7 +95,9 @@ fn fitting_preset(args: &SettingsArgs, trains: bool) -> anyhow::Result<()> {
 /// # Errors
 /// Like [`resolve`].
 pub fn resolve_bench(args: &BenchArgs) -> anyhow::Result<Resolved> {
-    layers(&args.settings, first_layer(&args.settings, presets::BENCH), [])
+    let dir = args.data_dir.as_ref().map(|path| path.to_string_lossy().into_owned());
+    let named = [("data.name", args.data.clone()), ("data.dir", dir)];
+    layers(&args.settings, first_layer(&args.settings, presets::BENCH), named)
 }
 
 /// The preset that a search starts from: the first one, where nothing is asked for.
@@ -250,7 +252,7 @@ fn known_names(resolved: &Resolved) -> anyhow::Result<()> {
     if kind != method::BY_METHOD {
         check("perturbation.kind", perturb::find(kind).map(drop).map_err(Into::into))?;
     }
-    if config.data.name == datasets::FOLDER {
+    if [datasets::FOLDER, datasets::IMAGENET].contains(&config.data.name.as_str()) {
         return Ok(());
     }
     check("data.name", data::find(&config.data.name).map(drop).map_err(Into::into))

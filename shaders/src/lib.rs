@@ -13,7 +13,7 @@
 //! | [`Mix::forward`] | Σ p·candidate of all edges that leave a state, batch norm included | four passes for each candidate, and twice as many backward |
 //! | [`PgdStep::forward`] | a step of the attack: sign, ball, [`row_clip`] | 17 of them for a table of 14 rows |
 //! | [`pool`] | 3×3 pooling, the maximum and the mean at once | layout changes around each call, indices kept for the way back |
-//! | [`concat`], [`split_with_sizes`] | tensors one after another in their last dimension, and the opposite | a launch for each tensor |
+//! | [`concat`](fn@concat), [`split_with_sizes`] | tensors one after another in their last dimension, and the opposite | a launch for each tensor |
 //! | [`split_at`] | a stack in two | on the way back zeros for each part, and a sum of both |
 //!
 //! A batch norm can be left to the kernel that reads the activation: [`PendingNorm`]. Activations can lie in a

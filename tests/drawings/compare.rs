@@ -56,6 +56,24 @@ fn groups_of_one_method_are_named_by_what_differs() {
     );
 }
 
+/// `--method darts --perturbation random` is what `--method sdarts-rs` is.
+#[test]
+fn a_perturbation_by_setting_and_one_by_name_are_one_experiment() {
+    let mut runs = [run("darts", 0, 0.0), run("sdarts-rs", 1, 0.0), run("darts-es", 2, 0.0)];
+    let perturbed = |run: &mut Run, kind: &str| {
+        let config = &mut run.history.started.as_mut().unwrap().config;
+        config.perturbation.kind = kind.to_owned();
+    };
+    perturbed(&mut runs[0], "random");
+    perturbed(&mut runs[2], "adversarial");
+    let groups = compare::groups(&runs);
+    let names: Vec<&str> = groups.iter().map(|group| group.name.as_str()).collect();
+    assert_eq!(names, ["sdarts-rs", "darts-es-adv"]);
+    let summaries = compare::summaries(&groups, &runs);
+    assert_eq!(summaries[0].published.unwrap().method, "sdarts-rs");
+    assert!(summaries[1].published.is_none(), "the paper has no such method");
+}
+
 #[test]
 fn bands_are_mean_and_sample_standard_deviation_over_seeds() {
     let runs = runs();

@@ -47,6 +47,10 @@ impl Fixture {
         self.metadata[key].parse().unwrap()
     }
 
+    pub fn has(&self, name: &str) -> bool {
+        self.tensors.contains_key(name)
+    }
+
     pub fn values(&self, name: &str) -> &[f32] {
         &self.tensors.get(name).unwrap_or_else(|| panic!("{} lacks {name}", self.name)).1
     }

@@ -10,6 +10,7 @@ use smoothdarts::draw::perturbation::Perturbed;
 use smoothdarts::event::line::{LineError, Lines};
 use smoothdarts::event::{Eigenvalues, Event, WarningCode};
 use smoothdarts::measure::landscape::Landscape;
+use smoothdarts::method;
 use smoothdarts::run::search::Watched;
 
 use crate::settings::title;
@@ -166,8 +167,8 @@ impl Monitor {
         let (epoch, epsilon) = self.epoch;
         let last = self.history.steps.last().filter(|step| step.epoch == epoch);
         Status {
-            method: started.config.search.method.clone(),
-            title: title(&started.config.search.method),
+            title: title(&method::name(&started.config)),
+            method: method::name(&started.config),
             space: started.config.search.space.clone(),
             device: started.device.clone(),
             epoch,

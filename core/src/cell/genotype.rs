@@ -6,7 +6,7 @@ use super::codec;
 
 /// The cells that a search derived.
 ///
-/// Its JSON is that of the first [codec](super::codec) that can write it: an object for the two
+/// Its JSON is that of the first [`codec`] that can write it: an object for the two
 /// cells of a DARTS space, a string for the cell of NAS-Bench-201.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Genotype {

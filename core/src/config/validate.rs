@@ -54,6 +54,13 @@ impl Config {
         positive("early_stop.factor", self.early_stop.factor)?;
         non_negative("penalty.strength", self.penalty.strength)?;
         positive("penalty.radius", self.penalty.radius)?;
+        non_negative("data.colour_jitter", data.colour_jitter)?;
+        rule(
+            "data.hue_jitter",
+            data.hue_jitter,
+            (0.0..=0.5).contains(&data.hue_jitter),
+            "must lie in [0, 0.5]",
+        )?;
         self.validate_training()?;
         let portion = data.train_portion;
         rule(

@@ -1,16 +1,19 @@
 //! From the pixels of an image to the input of a network: crop, flip, normalise, cut out, in this
-//! order (spec §2.4).
+//! order (spec §2.4). What makes images of one size comes before ([`super::photo`]).
 
 use std::ops::Range;
 
 use rand::RngExt;
 use rand_pcg::Pcg64;
 
-use crate::config;
+use super::order::Picks;
+use super::photo::{Photo, Resizer};
+use crate::config::{self, Transform};
+use crate::rng::Streams;
 
 /// What chance decided for one image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Draw {
+pub struct Draw {
     /// First row of the crop in the padded image.
     top: usize,
     /// First column of the crop in the padded image.
@@ -18,6 +21,9 @@ pub(super) struct Draw {
     flip: bool,
     /// Centre of the cutout.
     centre: [usize; 2],
+    /// The random state of the resized crop and of the colours: how many draws a crop takes depends
+    /// on the size of its image, so each image has its own.
+    photo: Option<[u8; 32]>,
 }
 
 /// How images of one data set become inputs.
@@ -29,6 +35,7 @@ pub(super) struct Augment {
     cutout: usize,
     /// For each channel what becomes of each of the 256 pixel values: (value / 255 − mean) / std.
     table: Vec<[f32; 256]>,
+    resizer: Resizer,
 }
 
 impl Augment {
@@ -39,15 +46,26 @@ impl Augment {
         Self {
             size,
             channels: mean.len(),
-            padding: config.crop_padding,
+            // A resized crop is a crop already.
+            padding: match config.transform {
+                Transform::Crop => config.crop_padding,
+                Transform::ResizedCrop => 0,
+            },
             flip: config.flip,
             cutout: config.cutout,
             table: mean.iter().zip(std).map(table).collect(),
+            resizer: Resizer::new(config, size),
         }
     }
 
+    /// The draws of the images of a batch, in their order.
+    pub fn draws(&self, picks: &Picks, streams: Streams) -> Vec<Option<Draw>> {
+        let mut rng = picks.augment.map(|(stream, at)| streams.at(stream, at as u64));
+        picks.indices.iter().map(|_| rng.as_mut().map(|rng| self.draw(rng))).collect()
+    }
+
     /// The draws of one image: always five words, whatever is switched on, so that a setting
-    /// changes its own effect and nothing else.
+    /// changes its own effect and nothing else; and four of 64 bits where photographs need them.
     pub fn draw(&self, rng: &mut Pcg64) -> Draw {
         let [top, left, flip, row, column] = std::array::from_fn(|_| rng.random::<u32>());
         let offsets = 2 * self.padding + 1;
@@ -56,11 +74,32 @@ impl Augment {
             left: below(offsets, left),
             flip: self.flip && below(2, flip) == 1,
             centre: [below(self.size, row), below(self.size, column)],
+            photo: self.resizer.draws().then(|| seed(rng)),
         }
     }
 
-    /// Appends the normalised image, augmented where there is a draw.
+    /// Appends a photograph of any size.
+    pub fn append_photo(&self, photo: &Photo, draw: Option<Draw>, out: &mut Vec<f32>) {
+        let image = match draw.and_then(|draw| draw.photo) {
+            Some(seed) => self.resizer.train(photo, seed),
+            None => self.resizer.evaluate(photo),
+        };
+        self.append_sized(&image.pixels, draw, out);
+    }
+
+    /// Appends an image that has its size already: a random part of it, its colours changed, where
+    /// there is a draw and the settings say so.
     pub fn append(&self, image: &[u8], draw: Option<Draw>, out: &mut Vec<f32>) {
+        let Some(seed) = draw.and_then(|draw| draw.photo) else {
+            return self.append_sized(image, draw, out);
+        };
+        let (pixels, size, channels) = (image.to_vec(), self.size, self.channels);
+        let photo = Photo { pixels, width: size, height: size, channels };
+        self.append_sized(&self.resizer.train(&photo, seed).pixels, draw, out);
+    }
+
+    /// Appends the normalised image, augmented where there is a draw.
+    fn append_sized(&self, image: &[u8], draw: Option<Draw>, out: &mut Vec<f32>) {
         let start = out.len();
         out.resize(start + image.len(), 0.0);
         let out = &mut out[start..];
@@ -128,6 +167,14 @@ impl Augment {
     }
 }
 
+/// The random state of one image.
+fn seed(rng: &mut Pcg64) -> [u8; 32] {
+    let mut seed = [0; 32];
+    seed.chunks_exact_mut(8)
+        .for_each(|word| word.copy_from_slice(&rng.random::<u64>().to_le_bytes()));
+    seed
+}
+
 /// `word` mapped to 0..count. The probabilities differ by less than count / 2³².
 fn below(count: usize, word: u32) -> usize {
     ((u64::from(word) * count as u64) >> 32) as usize
@@ -159,7 +206,7 @@ mod tests {
 
     /// The crop that keeps the image where it is.
     fn centred(flip: bool) -> Draw {
-        Draw { top: 2, left: 2, flip, centre: [0, 0] }
+        Draw { top: 2, left: 2, flip, centre: [0, 0], photo: None }
     }
 
     fn cropped(image: &[u8], draw: Draw) -> Vec<u8> {
@@ -192,7 +239,7 @@ mod tests {
                 let expected: Vec<u8> = (0..16)
                     .flat_map(|place| pixel(top + place / 4, left + at(place % 4)))
                     .collect();
-                let draw = Draw { top, left, flip, centre: [0, 0] };
+                let draw = Draw { top, left, flip, centre: [0, 0], photo: None };
                 assert_eq!(cropped(&image(), draw), expected, "{draw:?}");
             }
         }
@@ -214,7 +261,7 @@ mod tests {
 
     #[test]
     fn draws_cover_their_ranges_and_settings_do_not_shift_them() {
-        let streams = crate::rng::Streams::new(1);
+        let streams = Streams::new(1);
         let mut rng = streams.at(crate::rng::Stream::TrainAugment, 0);
         let draws: Vec<Draw> = (0..2000).map(|_| augment().draw(&mut rng)).collect();
         for offset in 0..5 {

@@ -3,8 +3,8 @@
 //! A record is its label bytes, then 32×32 bytes of red, of green and of blue. As nothing in the
 //! file says how many records there are, each file must have exactly the official number.
 
+use super::files::Files;
 use super::input::Input;
-use super::source::{Files, Source};
 use super::{DataError, Images};
 
 const SIDE: usize = 32;
@@ -33,8 +33,7 @@ const TRAIN_BATCHES: [&str; 5] = [
 ];
 
 /// Training and test images of CIFAR-10, from six files of 10,000 records.
-pub(super) fn decode_10(source: &Source, files: &mut Files) -> Result<(Images, Images), DataError> {
-    let classes = source.classes.len();
+pub(super) fn decode_10(classes: usize, files: &mut Files) -> Result<(Images, Images), DataError> {
     Ok((
         CIFAR10.part(files, &TRAIN_BATCHES, 10_000, classes)?,
         CIFAR10.part(files, &["test_batch.bin"], 10_000, classes)?,
@@ -42,11 +41,7 @@ pub(super) fn decode_10(source: &Source, files: &mut Files) -> Result<(Images, I
 }
 
 /// Training and test images of CIFAR-100, with fine labels.
-pub(super) fn decode_100(
-    source: &Source,
-    files: &mut Files,
-) -> Result<(Images, Images), DataError> {
-    let classes = source.classes.len();
+pub(super) fn decode_100(classes: usize, files: &mut Files) -> Result<(Images, Images), DataError> {
     Ok((
         CIFAR100.part(files, &["train.bin"], 50_000, classes)?,
         CIFAR100.part(files, &["test.bin"], 10_000, classes)?,

@@ -3,8 +3,8 @@
 //! Images: magic 0x00000803 (u8, 3 dimensions), count, rows, columns, pixels row by row.
 //! Labels: magic 0x00000801 (u8, 1 dimension), count, one byte each.
 
+use super::files::Files;
 use super::input::Input;
-use super::source::{Files, Source};
 use super::{DataError, Images};
 
 const IMAGES_MAGIC: u32 = 0x0803;
@@ -14,8 +14,7 @@ const LABELS_MAGIC: u32 = 0x0801;
 const MAX_SIDE: u32 = 1024;
 
 /// Training and test images from the four files.
-pub(super) fn decode(source: &Source, files: &mut Files) -> Result<(Images, Images), DataError> {
-    let classes = source.classes.len();
+pub(super) fn decode(classes: usize, files: &mut Files) -> Result<(Images, Images), DataError> {
     Ok((part(files, "train", classes)?, part(files, "t10k", classes)?))
 }
 

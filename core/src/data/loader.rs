@@ -1,14 +1,12 @@
-//! The order of the images, and their batches.
+//! The batches of images in memory.
 
 use std::sync::Arc;
 
-use rand::RngExt;
-
 use super::augment::Augment;
+use super::order::{Order, Picks};
 use super::resize::resize;
 use super::{Batch, Batches, DataError, Dataset, ImageShape, Images, Part, StepBatches};
-use crate::config::{AlphaBatches, Config, Split};
-use crate::rng::{Stream, Streams, permutation};
+use crate::config::Config;
 
 /// Sides of images, in pixels, that a cell search can mean.
 const MAX_SIZE: usize = 1024;
@@ -27,46 +25,44 @@ struct Inner {
     /// What no search touches.
     test: Images,
     classes: usize,
-    /// Indices of the training half, which trains w.
-    train: Vec<usize>,
-    /// Indices of the validation half, which trains α.
-    valid: Vec<usize>,
-    batch_size: usize,
-    /// `None` in a training, which has no α.
-    alpha_batches: Option<AlphaBatches>,
-    augment_validation: bool,
+    order: Order,
     augment: Augment,
-    streams: Streams,
 }
 
 impl Loader {
-    /// Prepares the images of a data set: takes the first `data.train_images` for training, resizes
-    /// all to `data.image_size` (the average of the covered area where the sides shrink by a
-    /// whole factor, else bilinear), and splits those for training in two halves.
+    /// Prepares the images of a data set for a search: takes the first `data.train_images` for
+    /// training, resizes all to `data.image_size` (the average of the covered area where the sides
+    /// shrink by a whole factor, else bilinear), and splits those for training in two halves.
     ///
     /// # Errors
     /// Images that are not square or too large, halves smaller than one batch, or a data set
     /// whose parts do not fit together.
     pub fn new(dataset: Dataset, config: &Config) -> Result<Self, DataError> {
+        Self::with_order(dataset, config, |images, test| Order::search(images, test, config))
+    }
+
+    /// The same with another order, which `order` makes of the numbers of training and test images.
+    ///
+    /// # Errors
+    /// As for [`Self::new`], and what `order` says.
+    pub fn with_order(
+        dataset: Dataset,
+        config: &Config,
+        order: impl FnOnce(usize, usize) -> Result<Order, DataError>,
+    ) -> Result<Self, DataError> {
         dataset.check()?;
         let Dataset { mut train, test, class_names, mean, std, .. } = dataset;
         limit(&mut train, config.data.train_images);
         let size = image_size(&train, config.data.image_size)?;
         check_padding(config.data.crop_padding, size)?;
-        let streams = Streams::new(config.seed);
-        let (train_half, valid_half) = split(train.len(), config, streams)?;
+        let order = order(train.len(), test.len())?;
         Ok(Self {
             inner: Arc::new(Inner {
                 images: resize(train, size),
                 test: resize(test, size),
                 classes: class_names.len(),
-                train: train_half,
-                valid: valid_half,
-                batch_size: config.search.batch_size,
-                alpha_batches: Some(config.quirks.alpha_batches),
-                augment_validation: config.quirks.augment_validation,
+                order,
                 augment: Augment::new(&config.data, size, &mean, &std),
-                streams,
             }),
         })
     }
@@ -79,27 +75,7 @@ impl Loader {
     /// As for [`Self::new`]; also no images to evaluate on, or an epoch whose last batch would be a
     /// single image, of which batch norm can make no variance.
     pub fn for_training(dataset: Dataset, config: &Config) -> Result<Self, DataError> {
-        dataset.check()?;
-        let Dataset { mut train, test, class_names, mean, std, .. } = dataset;
-        limit(&mut train, config.data.train_images);
-        let size = image_size(&train, config.data.image_size)?;
-        check_padding(config.data.crop_padding, size)?;
-        let streams = Streams::new(config.seed);
-        let (trained, valid) = training_split(train.len(), test.len(), config, streams)?;
-        Ok(Self {
-            inner: Arc::new(Inner {
-                images: resize(train, size),
-                test: resize(test, size),
-                classes: class_names.len(),
-                train: trained,
-                valid,
-                batch_size: config.train.batch_size,
-                alpha_batches: None,
-                augment_validation: false,
-                augment: Augment::new(&config.data, size, &mean, &std),
-                streams,
-            }),
-        })
+        Self::with_order(dataset, config, |images, test| Order::training(images, test, config))
     }
 
     /// What a network has to know about the images.
@@ -110,55 +86,25 @@ impl Loader {
 
     /// Steps of one epoch: the training half in batches, of which the last may be smaller.
     pub fn steps_per_epoch(&self) -> usize {
-        self.inner.train.len().div_ceil(self.inner.batch_size)
+        self.inner.order.steps()
     }
 
     /// The batches of step `step` of epoch `epoch`.
     pub fn step(&self, epoch: usize, step: usize) -> StepBatches {
-        let position = epoch * self.steps_per_epoch() + step;
-        let inner = &*self.inner;
-        StepBatches {
-            train: inner.batch(
-                &inner.images,
-                &inner.train_indices(epoch, step),
-                Some((Stream::TrainAugment, position)),
-            ),
-            valid: inner.batch(
-                &inner.images,
-                &inner.valid_indices(position),
-                inner.augment_validation.then_some((Stream::ValidAugment, position)),
-            ),
-        }
+        let StepBatches { train, valid } = self.inner.order.step(epoch, step);
+        StepBatches { train: self.inner.batch(&train), valid: self.inner.batch(&valid) }
     }
 
     /// Batches of one evaluation of a part, of which the last may be smaller.
     pub fn evaluation_batches(&self, part: Part) -> usize {
-        let Inner { train, valid, test, batch_size, .. } = &*self.inner;
-        let images = match part {
-            Part::Train => train.len(),
-            Part::Valid => valid.len(),
-            Part::Test => test.len(),
-        };
-        images.div_ceil(*batch_size)
+        self.inner.order.evaluation_batches(part)
     }
 
     /// Batch `index` of a part in the order of the files, for its accuracy after `epoch`; empty
     /// beyond the last one. The validation half is augmented under `quirks.augment_validation`, the
     /// others never.
     pub fn evaluation(&self, part: Part, epoch: usize, index: usize) -> Batch {
-        let inner = &*self.inner;
-        let size = inner.batch_size;
-        let position = epoch * self.evaluation_batches(part) + index;
-        let augment = inner.augment_validation.then_some((Stream::EvaluateAugment, position));
-        match part {
-            Part::Train => inner.batch(&inner.images, chunk(&inner.train, index, size), None),
-            Part::Valid => inner.batch(&inner.images, chunk(&inner.valid, index, size), augment),
-            Part::Test => {
-                let first = (index * size).min(inner.test.len());
-                let all: Vec<usize> = (first..(first + size).min(inner.test.len())).collect();
-                inner.batch(&inner.test, &all, None)
-            }
-        }
+        self.inner.batch(&self.inner.order.evaluation(part, epoch, index))
     }
 }
 
@@ -183,61 +129,21 @@ impl Batches for Loader {
 }
 
 impl Inner {
-    /// One part of the epoch's permutation of the training half.
-    fn train_indices(&self, epoch: usize, step: usize) -> Vec<usize> {
-        self.shuffled_chunk(&self.train, (Stream::TrainOrder, epoch), step)
-    }
-
-    /// The images of the α-step at a global step (spec §2.4).
-    fn valid_indices(&self, position: usize) -> Vec<usize> {
-        match self.alpha_batches {
-            None => Vec::new(),
-            Some(AlphaBatches::Fresh) => self.fresh_indices(position),
-            Some(AlphaBatches::Pass) => {
-                let batches = self.valid.len().div_ceil(self.batch_size);
-                let (pass, batch) = (position / batches, position % batches);
-                self.shuffled_chunk(&self.valid, (Stream::ValidOrder, pass), batch)
-            }
-        }
-    }
-
-    /// The first batch of a fresh permutation of the validation half. As nobody looks at the rest
-    /// of the permutation, the Fisher–Yates shuffle stops after the first batch.
-    fn fresh_indices(&self, position: usize) -> Vec<usize> {
-        let mut rng = self.streams.at(Stream::ValidOrder, position as u64);
-        let mut order = self.valid.clone();
-        for index in 0..self.batch_size {
-            order.swap(index, rng.random_range(index..self.valid.len()));
-        }
-        order.truncate(self.batch_size);
-        order
-    }
-
-    fn shuffled_chunk(&self, half: &[usize], order: (Stream, usize), batch: usize) -> Vec<usize> {
-        let order = permutation(&mut self.streams.at(order.0, order.1 as u64), half.len());
-        chunk(&order, batch, self.batch_size).iter().map(|&place| half[place]).collect()
-    }
-
-    /// The images of these indices, augmented with the draws of one position of a stream.
-    fn batch(&self, source: &Images, indices: &[usize], augment: Option<(Stream, usize)>) -> Batch {
-        let mut rng = augment.map(|(stream, at)| self.streams.at(stream, at as u64));
-        let mut images = Vec::with_capacity(indices.len() * source.image_len());
-        for &index in indices {
-            let draw = rng.as_mut().map(|rng| self.augment.draw(rng));
+    /// The images of a batch, augmented with the draws of its position.
+    fn batch(&self, picks: &Picks) -> Batch {
+        let source = if picks.test { &self.test } else { &self.images };
+        let draws = self.augment.draws(picks, self.order.streams());
+        let mut images = Vec::with_capacity(picks.indices.len() * source.image_len());
+        for (&index, draw) in picks.indices.iter().zip(draws) {
             self.augment.append(source.image(index), draw, &mut images);
         }
         let Images { height, width, channels, .. } = *source;
         Batch {
             images,
-            labels: indices.iter().map(|&index| source.labels[index]).collect(),
-            shape: [indices.len(), height, width, channels],
+            labels: picks.indices.iter().map(|&index| source.labels[index]).collect(),
+            shape: [picks.indices.len(), height, width, channels],
         }
     }
-}
-
-/// Batch `index` of a list; empty beyond its end.
-fn chunk(list: &[usize], index: usize, size: usize) -> &[usize] {
-    list.chunks(size).nth(index).unwrap_or_default()
 }
 
 /// Keeps the first `count` images; 0 keeps all.
@@ -268,7 +174,7 @@ fn image_size(images: &Images, wanted: usize) -> Result<usize, DataError> {
 }
 
 /// With a padding beyond the size a crop could miss the image altogether.
-fn check_padding(padding: usize, size: usize) -> Result<(), DataError> {
+pub(super) fn check_padding(padding: usize, size: usize) -> Result<(), DataError> {
     if padding < size {
         return Ok(());
     }
@@ -276,73 +182,4 @@ fn check_padding(padding: usize, size: usize) -> Result<(), DataError> {
         format!("data.crop_padding = {padding} could crop images of {size}×{size} to nothing"),
         format!("set it to less than {size}"),
     ))
-}
-
-/// Indices of the training half and of the validation half.
-fn split(
-    images: usize,
-    config: &Config,
-    streams: Streams,
-) -> Result<(Vec<usize>, Vec<usize>), DataError> {
-    let mut order = match config.quirks.split {
-        Split::Contiguous => (0..images).collect(),
-        Split::Shuffled => permutation(&mut streams.at(Stream::Split, 0), images),
-    };
-    let portion = config.data.train_portion;
-    // Rounded down, as the authors' code does.
-    let valid = order.split_off(((portion * images as f64) as usize).min(images));
-    let batch = config.search.batch_size;
-    let smaller = order.len().min(valid.len());
-    if batch > 0 && batch <= smaller {
-        return Ok((order, valid));
-    }
-    Err(DataError::setting(
-        format!(
-            "{images} images split at data.train_portion = {portion} make halves of {} and {}, but a batch has {batch}",
-            order.len(),
-            valid.len()
-        ),
-        match smaller {
-            0 => "use more images (data.train_images), or another data.train_portion".to_owned(),
-            1 => "set search.batch_size to 1, or use more images (data.train_images)".to_owned(),
-            _ => format!(
-                "set search.batch_size to 1 to {smaller}, or use more images (data.train_images)"
-            ),
-        },
-    ))
-}
-
-/// Indices of the images that a training trains on, and of those that it is validated on instead of
-/// the test images.
-fn training_split(
-    images: usize,
-    test: usize,
-    config: &Config,
-    streams: Streams,
-) -> Result<(Vec<usize>, Vec<usize>), DataError> {
-    let mut order = match config.quirks.split {
-        Split::Contiguous => (0..images).collect(),
-        Split::Shuffled => permutation(&mut streams.at(Stream::Split, 0), images),
-    };
-    let (portion, batch) = (config.train.portion, config.train.batch_size);
-    let valid = order.split_off(((portion * images as f64) as usize).min(images));
-    let evaluated = if portion < 1.0 { valid.len() } else { test };
-    if evaluated == 0 {
-        return Err(DataError::unusable(
-            "there are no images to evaluate the network on",
-            "add a folder of test images, or set train.portion below 1 to keep some back",
-        ));
-    }
-    let last = order.len() % batch.max(1);
-    if order.len() < 2 || batch < 2 || last == 1 {
-        return Err(DataError::unusable(
-            format!(
-                "{} training images in batches of {batch} leave a batch of a single image, which \
-                 batch norm cannot normalise",
-                order.len()
-            ),
-            "set train.batch_size or data.train_images to another number",
-        ));
-    }
-    Ok((order, valid))
 }

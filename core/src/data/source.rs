@@ -1,6 +1,7 @@
 //! The catalogue of data sets: a row says where the official files are, how they are read, and
 //! which constants normalise them.
 
+use super::files::{Files, Read};
 use super::{DataError, Dataset, Images, cifar, idx, svhn};
 
 /// A file of a data set, and the official download that it comes from.
@@ -18,7 +19,8 @@ pub struct RemoteFile {
     pub member: Option<&'static str>,
 }
 
-type Decoder = fn(&Source, &mut Files) -> Result<(Images, Images), DataError>;
+/// Reads the training and the test images; labels are less than the number of classes.
+type Decoder = fn(usize, &mut Files) -> Result<(Images, Images), DataError>;
 
 /// A row of the catalogue.
 #[derive(Clone, Copy)]
@@ -249,9 +251,6 @@ pub fn find(name: &str) -> Result<&'static Source, DataError> {
     })
 }
 
-/// Gives the bytes of a file by its name, or `None` where there is no such file, or why not.
-pub type Read<'a> = dyn FnMut(&str) -> Result<Option<Vec<u8>>, String> + 'a;
-
 impl Source {
     /// Reads the data set. `read` gets the name of a file, relative to the folder of the data set,
     /// and returns its bytes, or `None` where there is no such file. A name is asked for as it is
@@ -260,7 +259,7 @@ impl Source {
     /// # Errors
     /// A file that is missing, cannot be read, or does not hold what it should.
     pub fn decode<'a>(&self, read: &'a mut Read<'a>) -> Result<Dataset, DataError> {
-        let (train, test) = (self.decoder)(self, &mut Files { dataset: self.name, read })?;
+        let (train, test) = (self.decoder)(self.classes.len(), &mut Files::new(self.name, read))?;
         if [train.height, train.width] != [test.height, test.width] {
             return Err(DataError::unusable(
                 format!(
@@ -278,27 +277,6 @@ impl Source {
             mean: self.mean.to_vec(),
             std: self.std.to_vec(),
         })
-    }
-}
-
-/// The files of one data set, as far as they are there.
-pub(super) struct Files<'a> {
-    dataset: &'static str,
-    read: &'a mut Read<'a>,
-}
-
-impl Files<'_> {
-    /// The first of these files that exists, plain or with `.gz`, and its name.
-    pub fn get(&mut self, names: &[&str]) -> Result<(String, Vec<u8>), DataError> {
-        for file in names.iter().flat_map(|name| [(*name).to_owned(), format!("{name}.gz")]) {
-            match (self.read)(&file) {
-                Ok(Some(bytes)) => return Ok((file, bytes)),
-                Ok(None) => {}
-                Err(reason) => return Err(DataError::Unreadable { file, reason }),
-            }
-        }
-        let file = names.first().copied().unwrap_or_default().to_owned();
-        Err(DataError::Missing { dataset: self.dataset, file })
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! `X` is u8 of shape [32, 32, 3, N] in column-major order, `y` holds the digits, with 10 for 0.
 
+use super::files::Files;
 use super::mat::{self, Array};
-use super::source::{Files, Source};
 use super::{DataError, Images};
 
 const SIDE: usize = 32;
@@ -11,7 +11,7 @@ const CHANNELS: usize = 3;
 const IMAGE: usize = SIDE * SIDE * CHANNELS;
 
 /// Training and test images from the two files.
-pub(super) fn decode(_: &Source, files: &mut Files) -> Result<(Images, Images), DataError> {
+pub(super) fn decode(_: usize, files: &mut Files) -> Result<(Images, Images), DataError> {
     Ok((part(files, "train_32x32.mat")?, part(files, "test_32x32.mat")?))
 }
 

@@ -1,6 +1,6 @@
 //! The colours of all pictures: operations, lines of charts, and the scale from 0 to 1.
 //!
-//! A picture names colours by class. [`style`] gives the classes their values for the light
+//! A picture names colours by class. `style` gives the classes their values for the light
 //! scheme, and for the dark one where the reader prefers it; paper is light.
 
 use std::fmt::Write as _;

@@ -18,6 +18,7 @@ use crate::config::layers::settings;
 use crate::config::{Config, Order, Setting};
 use crate::event::{Eigenvalues, EvaluatedOn};
 use crate::measure::landscape::Landscape;
+use crate::method;
 use crate::paper;
 
 /// A run to compare.
@@ -127,8 +128,11 @@ fn matters(setting: &str) -> bool {
 pub fn groups(runs: &[Run]) -> Vec<Group> {
     let differences: Vec<Difference> =
         differences(runs).into_iter().filter(|row| matters(&row.setting)).collect();
+    let methods: Vec<String> = runs.iter().map(method).collect();
     let key = |run: usize| -> Vec<&str> {
-        differences.iter().filter_map(|row| row.values.get(run)).map(String::as_str).collect()
+        let values = differences.iter().filter(|row| !names_method(&row.setting));
+        let values = values.filter_map(|row| row.values.get(run));
+        [&methods[run]].into_iter().chain(values).map(String::as_str).collect()
     };
     let mut groups: Vec<Group> = Vec::new();
     for (run, first) in runs.iter().enumerate() {
@@ -141,11 +145,8 @@ pub fn groups(runs: &[Run]) -> Vec<Group> {
     // every setting that differs.
     let catalogued = |row: &&Difference| ["search.space", "data.name"].contains(&&*row.setting);
     let short: Vec<&Difference> = differences.iter().filter(catalogued).collect();
-    let rest: Vec<&Difference> = differences
-        .iter()
-        .filter(|row| !catalogued(row))
-        .filter(|row| !["search.method", "train.genotype"].contains(&&*row.setting))
-        .collect();
+    let rest: Vec<&Difference> =
+        differences.iter().filter(|row| !catalogued(row) && !names_method(&row.setting)).collect();
     lengthen(&mut groups, |run| short.iter().map(|row| row.values[run].clone()).collect());
     lengthen(&mut groups, |run| {
         rest.iter().map(|row| format!("{}={}", row.setting, row.values[run])).collect()
@@ -153,12 +154,18 @@ pub fn groups(runs: &[Run]) -> Vec<Group> {
     groups
 }
 
+/// Whether a setting is a part of the name of the method or of what is trained: two that say the same
+/// are one experiment.
+fn names_method(setting: &str) -> bool {
+    ["search.method", "perturbation.kind", "train.genotype"].contains(&setting)
+}
+
 /// What a group is called: its method, or what it trains.
 fn method(run: &Run) -> String {
     if let Some(genotype) = &run.history.training {
         return published::of(genotype).map_or("a genotype", |row| row.name).to_owned();
     }
-    run.config().map_or_else(|| run.name.clone(), |config| config.search.method.clone())
+    run.config().map_or_else(|| run.name.clone(), method::name)
 }
 
 fn lengthen(groups: &mut [Group], words: impl Fn(usize) -> Vec<String>) {
@@ -214,7 +221,7 @@ fn summary(group: &Group, runs: &[Run]) -> Summary {
             let free = paper::genotypes::find(name).parameter_free();
             return (paper::genotypes::test_error(name), free);
         }
-        let (data, space, method) = (&config.data.name, &config.search.space, paper_name(config));
+        let (data, space, method) = (&config.data.name, &config.search.space, &paper_name(config));
         (paper::test_error(data, space, method), paper::parameter_free(data, space, method))
     });
     let flatness = flatness(group.runs.iter().map(|&run| &runs[run]));
@@ -244,9 +251,9 @@ fn trained(history: &History, on: EvaluatedOn) -> Option<f64> {
 
 /// The method of a search by its name in the tables of the paper. R-DARTS is DARTS with other
 /// settings there, and so it is here.
-fn paper_name(config: &Config) -> &str {
-    let search = &config.search;
-    match search.method.as_str() {
+fn paper_name(config: &Config) -> String {
+    let (search, name) = (&config.search, method::name(config));
+    let known = match name.as_str() {
         "darts" if search.drop_path > 0.0 => "r-darts-dp",
         "darts" if config.weights.weight_decay > Config::default().weights.weight_decay => {
             "r-darts-l2"
@@ -254,7 +261,8 @@ fn paper_name(config: &Config) -> &str {
         "darts" if search.order == Order::Second => "darts-2nd",
         "darts-es" if config.early_stop.simulate => "darts",
         name => name,
-    }
+    };
+    known.to_owned()
 }
 
 /// What the runs measured of one figure, and its chart.

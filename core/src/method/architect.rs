@@ -15,7 +15,7 @@ const DIFFERENCE: f64 = 0.01;
 pub struct AlphaGradient<C = ()> {
     /// One for every choice.
     pub gradient: Vec<Tensor<2>>,
-    /// Validation loss at which it was taken, [1].
+    /// Validation loss at which it was taken, `[1]`.
     pub loss: Tensor<1>,
     /// Running statistics after the passes.
     pub statistics: Tensor<2>,
@@ -96,7 +96,7 @@ pub fn second_order<T: Task, R: Into<Randomness>>(
 
 /// The curvature of a loss along a direction, and how it changes with α.
 pub struct Curvature {
-    /// c, [1].
+    /// c, `[1]`.
     pub value: Tensor<1>,
     /// ∇_α c, one for every choice.
     pub gradient: Vec<Tensor<2>>,

@@ -61,9 +61,9 @@ pub struct Attacked {
     pub p: Vec<Tensor<2>>,
     /// p + δ of the last ascent step: inside the ball, before the projection of its rows.
     pub displaced: Vec<Tensor<2>>,
-    /// Loss at the original p, [1].
+    /// Loss at the original p, `[1]`.
     pub loss_before: Tensor<1>,
-    /// Loss at the end of the ascent, [1], before a revert.
+    /// Loss at the end of the ascent, `[1]`, before a revert.
     pub loss_after: Tensor<1>,
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::Event;
 use crate::measure::Stop;
 
-/// What a run does next. What follows what is said in one place, [`Progress::follow`].
+/// What a run does next. What follows what is said in one place, `Progress::follow`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {

@@ -8,9 +8,9 @@
 //! derive the genotype from α
 //! ```
 //!
-//! The three lines of the loop are [`Search::update_alpha`], [`Search::perturb`] and
-//! [`Search::update_weights`]. What is around them (what follows an epoch, checkpoints, events) is
-//! [`Run`](super::Run)'s, and how a step is done is the same for every task, space, policy and
+//! The three lines of the loop are `Search::update_alpha`, `Search::perturb` and
+//! `Search::update_weights`. What is around them (what follows an epoch, checkpoints, events) is
+//! [`Run`]'s, and how a step is done is the same for every task, space, policy and
 //! perturbation.
 
 mod arithmetic;

@@ -19,7 +19,7 @@ pub struct Classify {
 pub struct ImageBatch {
     /// [batch, height, width, channels].
     pub images: Tensor<4>,
-    /// [batch].
+    /// `[batch]`.
     pub labels: Tensor<1, Int>,
 }
 

@@ -24,9 +24,9 @@ pub struct Model<T: Task> {
 
 /// Outcome of a pass: detached numbers and the running statistics after it.
 pub struct Outcome<C = ()> {
-    /// Mean loss, [1].
+    /// Mean loss, `[1]`.
     pub loss: Tensor<1>,
-    /// Number of right answers, [1].
+    /// Number of right answers, `[1]`.
     pub correct: Tensor<1>,
     /// [examples, classes].
     pub logits: Tensor<2>,
@@ -67,7 +67,7 @@ impl<T: Task> Model<T> {
     /// The loss and its gradient with respect to the weights; p is a constant.
     ///
     /// # Shapes
-    /// - gradient: [weights]
+    /// - gradient: `[weights]`
     pub fn weight_gradient(
         &self,
         at: Point,
@@ -196,7 +196,7 @@ impl<'a, T: Task> LossOfP<'a, T> {
         Self { model, at, input, constants: Constants::default() }
     }
 
-    /// The loss, [1].
+    /// The loss, `[1]`.
     pub fn loss(&mut self, p: &[Tensor<2>], noise: impl Into<Randomness>) -> Tensor<1> {
         let mut pass = self.pass(GradientTarget::Nothing, noise);
         let scored = self.model.task.loss(&self.model.network, self.input, p, &mut pass);

@@ -3,6 +3,7 @@
 use anyhow::Context as _;
 use smoothdarts::config::Config;
 
+use crate::bench::loader;
 use crate::bench::machine::Machine;
 use crate::bench::row::{Row, Timer};
 use crate::bench::scaling::{self, Point};
@@ -19,6 +20,9 @@ use crate::{output, settings};
 /// Wrong flags or settings (exit code 2), no device (4), or what a search says.
 pub fn run(args: &BenchArgs) -> anyhow::Result<Exit> {
     let config = settings::resolve_bench(args)?.config;
+    if args.data.is_some() {
+        return read(args, &config);
+    }
     let names: Vec<&str> = match args.method.as_slice() {
         [] if args.scaling => METHODS[..1].to_vec(),
         [] => METHODS.to_vec(),
@@ -38,6 +42,15 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<Exit> {
         }
     }
     printer.finish()
+}
+
+/// How fast images are read.
+fn read(args: &BenchArgs, config: &Config) -> anyhow::Result<Exit> {
+    device::set_threads(config.run.threads)?;
+    let row = loader::measure(config, args.steps)?;
+    let text = if args.json { serde_json::to_string(&row)? } else { loader::text(&row) };
+    output::line(&text)?;
+    Ok(Exit::Done)
 }
 
 fn scale(

@@ -32,9 +32,12 @@ fn rows(catalogue: Catalogue) -> Vec<Value> {
         Catalogue::Presets => presets::ALL.iter().map(preset).collect(),
         Catalogue::Genotypes => published::ALL.iter().map(genotype).collect(),
         Catalogue::Data => {
-            let folder =
-                row(datasets::FOLDER, "your own images: --data-dir DIR with DIR/CLASS/*.png");
-            data::ALL.iter().map(|it| row(it.name, it.help)).chain([folder]).collect()
+            let imagenet = row(datasets::IMAGENET, datasets::imagenet::HELP);
+            let folder = row(
+                datasets::FOLDER,
+                "your own images: --data-dir DIR with DIR/CLASS/*.png, or with DIR/train and DIR/test or DIR/val",
+            );
+            data::ALL.iter().map(|it| row(it.name, it.help)).chain([imagenet, folder]).collect()
         }
     }
 }
@@ -44,7 +47,8 @@ fn operation(row: &ops::Operation) -> Value {
 }
 
 fn searched(row: &method::Method) -> Value {
-    json!({ "name": row.name, "help": row.help, "perturbation": row.perturbation.name })
+    let perturbation = row.perturbation.name;
+    json!({ "name": row.name, "title": row.title, "help": row.help, "perturbation": perturbation })
 }
 
 fn genotype(row: &published::Published) -> Value {

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use smoothdarts::config::Config;
-use smoothdarts::data::Loader;
 use smoothdarts::draw::csv;
 use smoothdarts::draw::history::History;
 use smoothdarts::run::{ImageSearch, Search};
@@ -35,7 +34,7 @@ pub fn run(args: &SearchArgs) -> anyhow::Result<Exit> {
         refuse(&out, args.resume, config)?;
     }
     device::set_threads(config.run.threads)?;
-    let loader = Loader::new(datasets::open(config)?, config)?;
+    let loader = datasets::supply(config)?;
     let selected = device::select(config.run.device)?;
     let mut search =
         ImageSearch::new(config, loader.shape(), loader.steps_per_epoch(), &selected.device)?;
@@ -75,7 +74,7 @@ impl Work for Search<Classify> {
     }
 }
 
-/// runs/<preset or config>-<seed>. A config.toml is called like the run that it lies in, so that
+/// `runs/<preset or config>-<seed>`. A config.toml is called like the run that it lies in, so that
 /// `--config runs/quick-2/config.toml` finds that run.
 fn default_out(args: &SearchArgs, config: &Config) -> PathBuf {
     let suffix = format!("-{}", config.seed);

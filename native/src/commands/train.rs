@@ -6,7 +6,6 @@ use serde_json::json;
 use smoothdarts::cell::{Genotype, published};
 use smoothdarts::config::Config;
 use smoothdarts::config::layers::{Origin, Resolved};
-use smoothdarts::data::Loader;
 use smoothdarts::draw::csv;
 use smoothdarts::draw::history::History;
 use smoothdarts::event::{EvaluatedOn, Trained};
@@ -70,7 +69,7 @@ fn one(
 ) -> anyhow::Result<(Exit, Stop)> {
     let (config, began) = (&resolved.config, if stop.is_some() { seconds() } else { 0.0 });
     refuse(out, args.resume, config)?;
-    let loader = Loader::for_training(datasets::open(config)?, config)?;
+    let loader = datasets::supply_training(config)?;
     let (shape, steps) = (loader.shape(), loader.steps_per_epoch());
     let mut training = ImageTraining::new(config, shape, steps, &selected.device)?;
     training.set_device_label(selected.label.clone());

@@ -1,103 +1,120 @@
-//! A folder of images by class: DIR/CLASS/* or DIR/train/CLASS/* with an optional DIR/test/CLASS/*.
-//!
-//! Labels follow the names of the class folders in byte order. The images of a class are sorted by
-//! path, and the classes are spread evenly over the whole list: a search takes the first half of
-//! it for w and the second one for α, so a list sorted by class would show each half only half of
-//! the classes.
+//! A folder of images by class: DIR/CLASS/* or DIR/train/CLASS/* with test images in DIR/test/CLASS/*
+//! or, where that is not there, DIR/val/CLASS/*.
 //!
 //! Images without any colour give one channel, else all get three. Transparency is dropped.
 
-use std::fmt;
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use image::imageops::{self, FilterType};
-use image::{DynamicImage, GrayImage, ImageReader, RgbImage};
-use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
-use smoothdarts::data::{DataError, Dataset, Images};
+use image::{DynamicImage, GrayImage, RgbImage};
+use rayon::iter::{IndexedParallelIterator as _, IntoParallelIterator as _, ParallelIterator as _};
+use smoothdarts::data::{DataError, Dataset, Images, Part};
 
-/// `data.name` of a folder of images by class; see [`folder`].
+use super::common::unusable;
+use super::decode;
+pub use super::listing::Skipped;
+use super::listing::{Lister, Listing};
+
+/// `data.name` of a folder of images by class; see [`folder`](self).
 pub const FOLDER: &str = "folder";
-
-/// Ends of file names that mean an image, in lower case.
-const EXTENSIONS: [&str; 4] = ["png", "jpg", "jpeg", "webp"];
 
 /// Largest `image_size`: what a [`smoothdarts::data::Loader`] accepts.
 const MAX_SIDE: u32 = 1024;
 
 /// A folder of images, read.
 pub struct Folder {
-    /// Its images; the test part is empty where there is no DIR/test.
+    /// Its images; the test part is empty where there is no DIR/test and no DIR/val.
     pub dataset: Dataset,
     /// Files that were not read, if any.
     pub skipped: Option<Skipped>,
 }
 
-/// Files beside the images.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Skipped {
-    /// How many.
-    pub count: usize,
-    /// The first of them.
-    pub first: PathBuf,
+/// A folder of images, not read yet.
+pub struct Listed {
+    /// Its name.
+    pub name: String,
+    /// Names of the classes, by label.
+    pub classes: Vec<String>,
+    /// Images for training.
+    pub train: Listing,
+    /// Images that no search touches.
+    pub test: Listing,
+    /// Files that were left out so far.
+    pub skipped: Skipped,
+    /// Whether damaged files are left out.
+    pub skip_damaged: bool,
+    /// A folder that looks like a part and is none.
+    pub unused: Option<PathBuf>,
 }
 
-impl fmt::Display for Skipped {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (count, first) = (self.count, self.first.display());
-        let files = if count == 1 { "file" } else { "files" };
-        write!(out, "{count} {files} not called like an image ({first})")
-    }
+/// Lists a folder of images. With `skip_damaged` what is called like an image and is no file is left
+/// out.
+///
+/// # Errors
+/// A folder without classes or without images, a link to nothing, a pipe, or a class of the test
+/// images that the training images do not have.
+pub fn list(dir: &Path, skip_damaged: bool) -> Result<Listed, DataError> {
+    let mut lister = Lister { skip_damaged, skipped: Skipped::default() };
+    let split = dir.join("train").is_dir();
+    let train_dir = if split { dir.join("train") } else { dir.to_owned() };
+    let classes = lister.classes(&train_dir)?;
+    check_classes(&train_dir, &classes)?;
+    let train = lister.list(&train_dir, &classes)?;
+    let parts = ["test", "val"].map(|part| dir.join(part));
+    let mut parts = parts.into_iter().filter(|part| split && part.is_dir());
+    let test = match parts.next() {
+        Some(test_dir) => {
+            refuse_unknown(&test_dir, &classes, &lister.classes(&test_dir)?)?;
+            lister.list(&test_dir, &classes)?
+        }
+        None => Listing::default(),
+    };
+    Ok(Listed {
+        name: dir.file_name().map_or(FOLDER.into(), |name| name.to_string_lossy().into_owned()),
+        classes,
+        train,
+        test,
+        skipped: lister.skipped,
+        skip_damaged,
+        unused: parts.next(),
+    })
 }
 
 /// Reads a folder of images. With `image_size` the largest square in the middle of each image is
 /// resized to that many pixels; with 0 all images must have one size.
 ///
 /// # Errors
-/// A folder without classes or without images, a file that is no image, images of several sizes
-/// where `image_size` is 0, or a class of the test images that the training images do not have.
+/// As for [`list`], a file that is no image, or images of several sizes where `image_size` is 0.
 pub fn open(dir: &Path, image_size: usize) -> Result<Folder, DataError> {
-    let mut skipped = Skipped::default();
-    let split = dir.join("train").is_dir();
-    let train_dir = if split { dir.join("train") } else { dir.to_owned() };
-    let classes = sub_folders(&train_dir, &mut skipped)?;
-    check_classes(&train_dir, &classes)?;
-    let mut files = list(&train_dir, &classes, &mut skipped)?;
-    let train_count = files.len();
-    if split && dir.join("test").is_dir() {
-        let test_dir = dir.join("test");
-        refuse_unknown(&test_dir, &classes, &sub_folders(&test_dir, &mut skipped)?)?;
-        files.extend(list(&test_dir, &classes, &mut skipped)?);
-    }
-    let mut train = images(&files, image_size)?;
+    read(list(dir, false)?, image_size)
+}
+
+/// Reads the images of a folder.
+///
+/// # Errors
+/// A file that is no image, unless such are left out, or images of several sizes where `image_size`
+/// is 0.
+pub fn read(listed: Listed, image_size: usize) -> Result<Folder, DataError> {
+    let Listed { name, classes, train, test, mut skipped, skip_damaged, .. } = listed;
+    let file = |listing: &Listing, index| Labelled {
+        path: listing.path(index),
+        label: listing.label(index),
+        part: Part::Train,
+    };
+    let mut files: Vec<Labelled> = (0..train.len()).map(|index| file(&train, index)).collect();
+    files.extend((0..test.len()).map(|index| Labelled { part: Part::Test, ..file(&test, index) }));
+    let damaged = skip_damaged.then_some(&mut skipped.damaged);
+    let (mut train, train_count) = images(files, image_size, damaged)?;
     let test = split_off(&mut train, train_count);
-    let name = dir.file_name().map_or(FOLDER.into(), |name| name.to_string_lossy());
-    let dataset = Dataset::measured(name.into_owned(), train, test, classes)?;
-    Ok(Folder { dataset, skipped: (skipped.count > 0).then_some(skipped) })
+    let dataset = Dataset::measured(name, train, test, classes)?;
+    Ok(Folder { dataset, skipped: (!skipped.is_empty()).then_some(skipped) })
 }
 
 /// One image file and its class.
 struct Labelled {
     path: PathBuf,
     label: u16,
-}
-
-/// Names of the folders in a folder, sorted.
-fn sub_folders(dir: &Path, skipped: &mut Skipped) -> Result<Vec<String>, DataError> {
-    let mut names = Vec::new();
-    for path in entries(dir)? {
-        match path.file_name() {
-            Some(name) if path.is_dir() && !is_hidden(&path) => {
-                let name = name.to_str().ok_or_else(|| {
-                    unusable(format!("the name of {} is not UTF-8", path.display()), "rename it")
-                })?;
-                names.push(name.to_owned());
-            }
-            _ => skipped.add(path),
-        }
-    }
-    Ok(names)
+    part: Part,
 }
 
 fn check_classes(dir: &Path, classes: &[String]) -> Result<(), DataError> {
@@ -121,78 +138,13 @@ fn refuse_unknown(dir: &Path, known: &[String], classes: &[String]) -> Result<()
     }
 }
 
-/// The images of all classes, spread evenly. A class that has no folder here has no images.
-fn list(dir: &Path, classes: &[String], skipped: &mut Skipped) -> Result<Vec<Labelled>, DataError> {
-    let mut placed = Vec::new();
-    for (label, class) in classes.iter().enumerate() {
-        let folder = dir.join(class);
-        if !folder.is_dir() {
-            continue;
-        }
-        let mut paths = Vec::new();
-        walk(&folder, &mut paths, skipped)?;
-        if paths.is_empty() {
-            let extensions = EXTENSIONS.join(", ");
-            return Err(unusable(
-                format!("{} has no images", folder.display()),
-                format!("add some ({extensions}), or remove the folder"),
-            ));
-        }
-        let count = paths.len() as f64;
-        let place =
-            |(index, path)| ((index as f64 + 0.5) / count, Labelled { path, label: label as u16 });
-        placed.extend(paths.into_iter().enumerate().map(place));
-    }
-    // The sort is stable: classes of one size take turns in the order of their labels.
-    placed.sort_by(|a, b| a.0.total_cmp(&b.0));
-    Ok(placed.into_iter().map(|(_, file)| file).collect())
-}
-
-/// The image files below a folder, sorted by path. Linked folders are left out, as they can be
-/// circles.
-fn walk(dir: &Path, paths: &mut Vec<PathBuf>, skipped: &mut Skipped) -> Result<(), DataError> {
-    for path in entries(dir)? {
-        if is_hidden(&path) {
-            skipped.add(path);
-        } else if path.is_dir() && !path.is_symlink() {
-            walk(&path, paths, skipped)?;
-        } else if path.is_file() && is_image(&path) {
-            paths.push(path);
-        } else {
-            skipped.add(path);
-        }
-    }
-    Ok(())
-}
-
-/// Everything in a folder, sorted.
-fn entries(dir: &Path) -> Result<Vec<PathBuf>, DataError> {
-    let read = || fs::read_dir(dir)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>();
-    let mut paths = read().map_err(|error| unreadable(dir, error))?;
-    paths.sort();
-    Ok(paths)
-}
-
-fn is_hidden(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
-}
-
-fn is_image(path: &Path) -> bool {
-    let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
-    extension.is_some_and(|extension| EXTENSIONS.contains(&extension.as_str()))
-}
-
-impl Skipped {
-    fn add(&mut self, path: PathBuf) {
-        self.count += 1;
-        if self.count == 1 {
-            self.first = path;
-        }
-    }
-}
-
-/// Decodes all files, in parallel and in their order.
-fn images(files: &[Labelled], image_size: usize) -> Result<Images, DataError> {
+/// Decodes all files, in parallel and in their order. Damaged ones are named in `damaged`, if that is
+/// there. Also says how many of the images are for training.
+fn images(
+    mut files: Vec<Labelled>,
+    image_size: usize,
+    damaged: Option<&mut Vec<String>>,
+) -> Result<(Images, usize), DataError> {
     let side =
         u32::try_from(image_size).ok().filter(|side| *side <= MAX_SIDE).ok_or_else(|| {
             unusable(
@@ -200,17 +152,36 @@ fn images(files: &[Labelled], image_size: usize) -> Result<Images, DataError> {
                 format!("set it to at most {MAX_SIDE}"),
             )
         })?;
-    let decoded: Vec<Result<Decoded, DataError>> =
-        files.par_iter().map(|file| decode(&file.path, side)).collect();
+    let mut results = Vec::new();
+    (0..files.len())
+        .into_par_iter()
+        .map(|index| decode(&files[index].path, side))
+        .collect_into_vec(&mut results);
+    if let Some(damaged) = damaged {
+        let mut whole = results.iter().map(Result::is_ok);
+        files.retain(|_| whole.next().unwrap_or(true));
+        results.retain(|result| {
+            result.as_ref().inspect_err(|error| damaged.push(reason(error))).is_ok()
+        });
+    }
     // Of several faults the first in the order of the files is told, whichever thread was faster.
-    let decoded = decoded.into_iter().collect::<Result<Vec<_>, _>>()?;
-    let (width, height) = one_size(files, &decoded)?;
+    let decoded = results.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let (width, height) = one_size(&files, &decoded)?;
     let colour = decoded.iter().any(|image| matches!(image, Decoded::Colour(_)));
     let channels = if colour { 3 } else { 1 };
     let mut pixels = Vec::with_capacity(files.len() * height * width * channels);
     decoded.into_iter().for_each(|image| image.append(colour, &mut pixels));
     let labels = files.iter().map(|file| file.label).collect();
-    Ok(Images { pixels, labels, height, width, channels })
+    let train = files.iter().filter(|file| file.part == Part::Train).count();
+    Ok((Images { pixels, labels, height, width, channels }, train))
+}
+
+/// A damaged file in one clause.
+fn reason(error: &DataError) -> String {
+    match error {
+        DataError::Damaged { file, reason } => format!("{file}: {reason}"),
+        other => other.to_string(),
+    }
 }
 
 enum Decoded {
@@ -238,16 +209,11 @@ impl Decoded {
     }
 }
 
-/// One image, cropped and resized to `side` unless that is 0. What it is, its bytes say: a JPEG
-/// called .png is read all the same.
+/// One image, cropped and resized to `side` unless that is 0.
 fn decode(path: &Path, side: u32) -> Result<Decoded, DataError> {
-    let reader = ImageReader::open(path).and_then(ImageReader::with_guessed_format);
-    let image = reader.map_err(|error| unreadable(path, error))?.decode().map_err(|error| {
-        unusable(
-            format!("{} is no image that can be read ({error})", path.display()),
-            "replace or remove the file",
-        )
-    })?;
+    let image = decode::read(path).and_then(decode::decode);
+    let image =
+        image.map_err(|reason| DataError::Damaged { file: path.display().to_string(), reason })?;
     let image = if side == 0 { image } else { square(&image, side) };
     let image = image.into_rgb8();
     // WebP has no gray images, and many gray PNGs are saved as RGB: so the pixels decide.
@@ -287,12 +253,4 @@ fn split_off(images: &mut Images, count: usize) -> Images {
     let pixels = images.pixels.split_off(count * images.image_len());
     let labels = images.labels.split_off(count);
     Images { pixels, labels, ..*images }
-}
-
-fn unusable(problem: String, remedy: impl Into<String>) -> DataError {
-    DataError::Unusable { problem, remedy: remedy.into() }
-}
-
-fn unreadable(path: &Path, error: io::Error) -> DataError {
-    DataError::Unreadable { file: path.display().to_string(), reason: error.to_string() }
 }

@@ -1,21 +1,27 @@
 //! Batches that are ready before the search asks for them.
 //!
 //! A thread makes them in the order in which a search consumes them: the steps of an epoch, its
-//! evaluation, the next epoch. As a batch is a pure function of its position, running ahead cannot
+//! evaluation (on the validation half; on the test images in a training that has no such half), the
+//! next epoch. As a batch is a pure function of its position, running ahead cannot
 //! change any of them, and where the guess of the order is wrong the thread starts anew.
 
 use std::any::Any;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
-use smoothdarts::data::{Batches, DataError, Loader, Part, StepBatches};
+use smoothdarts::data::{Batches, DataError, Part, StepBatches};
+
+use super::supply::Supply;
 
 /// Batches that wait at most. Making one takes far less time than searching on it, so a few hide
 /// the jitter; at 64 images of 32×32 RGB a step waits in 1.6 MB.
 const DEPTH: usize = 4;
 
+/// Bytes of them at most, but for one: 64 images of 224×224 RGB take 39 MB, 1024 of them 617 MB.
+const MOST_BYTES: usize = 512 << 20;
+
 /// A supply of batches that runs ahead.
-pub struct Prefetch<B: Batches = Loader> {
+pub struct Prefetch<B: Batches = Supply> {
     batches: B,
     ahead: Option<Ahead<B::Batch>>,
 }
@@ -87,8 +93,8 @@ impl<B: Batches<Batch: Send> + Clone + Send + 'static> Batches for Prefetch<B> {
         epoch: usize,
         index: usize,
     ) -> Result<B::Batch, DataError> {
-        if part != Part::Valid {
-            // No search goes on to it: there is nothing to run ahead of.
+        if part != after_epoch(&self.batches) {
+            // No run goes on to it: there is nothing to run ahead of.
             return self.batches.evaluation(part, epoch, index);
         }
         match self.take(Position::Evaluation { epoch, index })? {
@@ -122,7 +128,7 @@ impl Position {
                 Self::Evaluation { epoch, index: 0 }.normalised(batches)
             }
             Self::Evaluation { epoch, index }
-                if index >= batches.evaluation_batches(Part::Valid) =>
+                if index >= batches.evaluation_batches(after_epoch(batches)) =>
             {
                 Self::Step { epoch: epoch + 1, step: 0 }
             }
@@ -134,10 +140,21 @@ impl Position {
         match self {
             Self::Step { epoch, step } => batches.step(epoch, step).map(Ready::Step),
             Self::Evaluation { epoch, index } => {
-                batches.evaluation(Part::Valid, epoch, index).map(Ready::Evaluation)
+                let part = after_epoch(batches);
+                batches.evaluation(part, epoch, index).map(Ready::Evaluation)
             }
         }
     }
+}
+
+/// The part that is evaluated after an epoch.
+fn after_epoch(batches: &impl Batches) -> Part {
+    if batches.evaluation_batches(Part::Valid) > 0 { Part::Valid } else { Part::Test }
+}
+
+/// How many steps may wait.
+fn depth(batches: &impl Batches) -> usize {
+    MOST_BYTES.checked_div(batches.step_bytes()).map_or(DEPTH, |fit| fit.clamp(1, DEPTH))
 }
 
 /// The thread. It ends when its receiver is gone, and does not know where the search ends: at most
@@ -151,7 +168,7 @@ struct Ahead<T> {
 
 impl<T: Send + 'static> Ahead<T> {
     fn start(mut batches: impl Batches<Batch = T> + Send + 'static, next: Position) -> Self {
-        let (sender, receiver) = sync_channel(DEPTH);
+        let (sender, receiver) = sync_channel(depth(&batches));
         let thread = thread::spawn(move || supply(&mut batches, next, &sender));
         Self { next, receiver: Some(receiver), thread: Some(thread) }
     }

@@ -4,6 +4,7 @@ use smoothdarts::cell::published;
 use smoothdarts::config::{Config, Mode};
 use smoothdarts::draw::history::History;
 use smoothdarts::event::WarningCode;
+use smoothdarts::method;
 use smoothdarts::paper;
 
 /// Share of parameter-free operations above which a normal cell needs a second look.
@@ -28,7 +29,7 @@ pub(super) fn title(history: &History) -> String {
         Some(started) => {
             let config = &started.config;
             let (method, space, data) =
-                (&config.search.method, &config.search.space, &config.data.name);
+                (method::name(config), &config.search.space, &config.data.name);
             format!("{method} in space {space} on {data}")
         }
         None => "A search that has said nothing yet".to_owned(),

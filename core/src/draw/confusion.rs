@@ -1,0 +1,68 @@
+//! Which class is taken for which, as a picture and as CSV.
+
+use super::colour::{self, Palette};
+use super::svg::{Anchor, Rect, Svg, shorten};
+use crate::measure::confusion::Confusion;
+
+const LEFT: f64 = 110.0;
+const TOP: f64 = 64.0;
+/// Side of the whole matrix; with few classes a square is at most 40 wide.
+const SIDE: f64 = 480.0;
+/// From so many classes on, squares are too small for numbers and names.
+const NAMED: usize = 30;
+
+/// A square for every pair of classes: rows are the classes of the images, columns what they were taken
+/// for, the colour is the share of its row.
+pub fn draw(confusion: &Confusion, names: &[String]) -> String {
+    let classes = confusion.counts().len().max(1);
+    let cell = (SIDE / classes as f64).min(40.0);
+    let side = cell * classes as f64;
+    let title = format!("Confusion of {} images", confusion.images());
+    let about = format!(
+        "{classes} classes: each row is a class, each column what its images were taken for. {:.2} % \
+         are on the diagonal.",
+        100.0 * confusion.accuracy()
+    );
+    let size = (LEFT + side + 24.0, TOP + side + 24.0);
+    let mut svg = Svg::new(size, &title, &about, &colour::style(Palette::Scale));
+    svg.text("sd-ink sd-large sd-strong", (16.0, 24.0), Anchor::Start, &title);
+    let unnamed = String::new();
+    let name = |class: usize| names.get(class).unwrap_or(&unnamed);
+    for (row, counts) in confusion.counts().iter().enumerate() {
+        let images: u64 = counts.iter().sum();
+        let y = TOP + cell * row as f64;
+        let middle = y + 0.5 * cell + 4.0;
+        if classes <= NAMED {
+            let place = (LEFT - 8.0, middle);
+            svg.text("sd-ink", place, Anchor::End, &shorten(name(row), 14));
+            let x = LEFT + cell * (row as f64 + 0.5);
+            svg.text("sd-ink", (x, TOP - 8.0), Anchor::Middle, &shorten(name(row), 5));
+        }
+        for (column, &count) in counts.iter().enumerate() {
+            let share = count as f64 / images.max(1) as f64;
+            let x = LEFT + cell * column as f64;
+            let told = format!("{} taken for {}: {count} of {images}", name(row), name(column));
+            let class = format!("sd-fill {}", colour::level(share));
+            svg.rect(&class, Rect { x, y, width: cell, height: cell }, 0.0, &told);
+        }
+    }
+    let caption = "rows: class; columns: taken for; darker: a larger share of the row";
+    svg.text("sd-muted", (16.0, TOP + side + 16.0), Anchor::Start, caption);
+    svg.finish()
+}
+
+/// A record for every class: its images, recall and precision, then how many were taken for each class.
+pub fn csv(confusion: &Confusion, names: &[String]) -> String {
+    let quoted = |name: &String| format!("\"{}\"", name.replace('"', "\"\""));
+    let mut header = ["class", "images", "recall", "precision"].map(str::to_owned).to_vec();
+    header.extend(names.iter().map(quoted));
+    let mut lines = vec![header.join(",")];
+    for ((scores, counts), name) in confusion.classes().iter().zip(confusion.counts()).zip(names) {
+        let share = |value: f64| if value.is_nan() { String::new() } else { value.to_string() };
+        let mut record = vec![quoted(name), scores.images.to_string()];
+        record.extend([share(scores.recall), share(scores.precision)]);
+        record.extend(counts.iter().map(u64::to_string));
+        lines.push(record.join(","));
+    }
+    lines.join("\n") + "\n"
+}

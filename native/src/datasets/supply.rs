@@ -1,0 +1,148 @@
+//! The batches that settings ask for, from memory or from the disk.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+use smoothdarts::config::{Config, Keep, Transform};
+use smoothdarts::data::{Batch, Batches, DataError, ImageShape, Loader, Order, Part, StepBatches};
+
+use super::folder::{self, FOLDER};
+use super::imagenet::{self, IMAGENET};
+use super::open::{cannot_open, no_such_folder, note_skipped, open, open_folder};
+use super::stream::{Parts, Streamed};
+use crate::output;
+
+/// Most bytes of pixels that `data.keep = "auto"` holds in memory.
+const MOST_IN_MEMORY: usize = 1 << 30;
+
+/// Batches of images. Cloning it copies a pointer.
+#[derive(Clone)]
+pub enum Supply {
+    /// Of images in memory.
+    Memory(Loader),
+    /// Of files that are read when their turn comes.
+    Disk(Streamed),
+}
+
+/// The batches of a search: its training images are split in two halves.
+///
+/// # Errors
+/// As for [`open`], and halves smaller than a batch.
+pub fn supply(config: &Config) -> anyhow::Result<Supply> {
+    supply_with(config, |images, test| Order::search(images, test, config))
+}
+
+/// The batches of a training: all training images train the weights, and the test images are
+/// there; with `train.portion` a part is kept for validation.
+///
+/// # Errors
+/// As for [`open`], and those of [`Order::training`].
+pub fn supply_training(config: &Config) -> anyhow::Result<Supply> {
+    supply_with(config, |images, test| Order::training(images, test, config))
+}
+
+/// The same in another order, which `order` makes of the numbers of training and test images.
+///
+/// # Errors
+/// As for [`open`], and what `order` says.
+pub fn supply_with(
+    config: &Config,
+    order: impl FnOnce(usize, usize) -> Result<Order, DataError>,
+) -> anyhow::Result<Supply> {
+    let (name, dir) = (config.data.name.as_str(), Path::new(&config.data.dir));
+    if dir.as_os_str().is_empty() || ![FOLDER, IMAGENET].contains(&name) {
+        return Ok(Supply::Memory(Loader::with_order(open(config)?, config, order)?));
+    }
+    if !dir.is_dir() {
+        return Err(no_such_folder(name, dir).into());
+    }
+    let context = || cannot_open(name, dir);
+    let skip = config.data.skip_damaged;
+    let mut sized = config.clone();
+    let parts = if name == IMAGENET {
+        if sized.data.image_size == 0 {
+            sized.data.image_size = imagenet::SIZE;
+        }
+        imagenet::open(dir, skip).with_context(context)?
+    } else {
+        let listed = folder::list(dir, skip).with_context(context)?;
+        if in_memory(listed.train.len() + listed.test.len(), config) {
+            let dataset = open_folder(listed, config)?;
+            return Ok(Supply::Memory(Loader::with_order(dataset, config, order)?));
+        }
+        Parts::from(listed)
+    };
+    parts.notes.iter().for_each(|note| output::note(note));
+    if !parts.skipped.is_empty() {
+        note_skipped(dir, &parts.skipped);
+    }
+    Ok(Supply::Disk(Streamed::new(parts, &sized, order).with_context(context)?))
+}
+
+/// Whether the images of a folder are read once and kept.
+fn in_memory(images: usize, config: &Config) -> bool {
+    match config.data.keep {
+        Keep::Memory => true,
+        Keep::Disk => false,
+        // A random part of a photograph has to come from the whole of it.
+        Keep::Auto if config.data.transform == Transform::ResizedCrop => false,
+        Keep::Auto => {
+            let size = config.data.image_size;
+            images.saturating_mul(size.saturating_mul(size) * 3) <= MOST_IN_MEMORY
+        }
+    }
+}
+
+impl Supply {
+    /// What a network has to know about the images.
+    pub fn shape(&self) -> ImageShape {
+        match self {
+            Self::Memory(loader) => loader.shape(),
+            Self::Disk(streamed) => streamed.shape(),
+        }
+    }
+
+    /// Steps of one epoch.
+    pub fn steps_per_epoch(&self) -> usize {
+        match self {
+            Self::Memory(loader) => loader.steps_per_epoch(),
+            Self::Disk(streamed) => streamed.steps_per_epoch(),
+        }
+    }
+}
+
+impl Batches for Supply {
+    type Batch = Batch;
+
+    fn step(&mut self, epoch: usize, step: usize) -> Result<StepBatches, DataError> {
+        match self {
+            Self::Memory(loader) => Batches::step(loader, epoch, step),
+            Self::Disk(streamed) => streamed.step(epoch, step),
+        }
+    }
+
+    fn evaluation(&mut self, part: Part, epoch: usize, index: usize) -> Result<Batch, DataError> {
+        match self {
+            Self::Memory(loader) => Batches::evaluation(loader, part, epoch, index),
+            Self::Disk(streamed) => streamed.evaluation(part, epoch, index),
+        }
+    }
+
+    fn evaluation_batches(&self, part: Part) -> usize {
+        match self {
+            Self::Memory(loader) => loader.evaluation_batches(part),
+            Self::Disk(streamed) => streamed.evaluation_batches(part),
+        }
+    }
+
+    fn steps(&self, _: usize) -> usize {
+        self.steps_per_epoch()
+    }
+
+    fn step_bytes(&self) -> usize {
+        match self {
+            Self::Memory(loader) => loader.step_bytes(),
+            Self::Disk(streamed) => streamed.step_bytes(),
+        }
+    }
+}
