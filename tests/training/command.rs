@@ -81,7 +81,7 @@ fn search_then_train_then_report_and_compare() {
     let derived = run(here, &["derive", "net", "--json"]).done().stdout;
     let derived: Value = serde_json::from_str(&derived).unwrap();
     assert_eq!(derived, serde_json::from_slice::<Value>(&genotype("net")).unwrap());
-    assert!(run(here, &["stats", "net"]).done().stdout.contains("normal_width"));
+    assert!(run(here, &["stats", "net", "--json"]).done().stdout.contains("normal_width"));
 
     // Again: nothing is left to do; from its config: the same; from its genotype file, too.
     let again = run(here, &train("found", &["--out=net"])).done();
