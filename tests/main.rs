@@ -11,6 +11,7 @@ mod damage;
 mod datasets;
 mod devices;
 mod drawings;
+mod evaluation;
 mod fetch;
 mod folders;
 mod golden;

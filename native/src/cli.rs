@@ -8,9 +8,11 @@ use clap_complete::Shell;
 use crate::exit;
 
 mod search;
+mod test;
 mod train;
 
 pub use search::{Resume, SearchArgs, SettingsArgs};
+pub use test::{Input, TestArgs, TestPart};
 pub use train::TrainArgs;
 
 /// Differentiable architecture search that does not collapse.
@@ -49,6 +51,8 @@ pub enum Command {
     Stats(StatsArgs),
     /// Put runs beside each other: curves over seeds, cells, settings, the paper's numbers.
     Compare(CompareArgs),
+    /// Test a trained network: accuracy, loss, and which class it takes for which.
+    Test(TestArgs),
     /// Print the completion script of a shell.
     Completions(CompletionsArgs),
 }

@@ -20,6 +20,7 @@ pub mod manifest;
 pub mod open_run;
 pub mod output;
 pub mod progress;
+pub mod pytorch;
 pub mod report;
 pub mod run_dir;
 pub mod session;
@@ -27,6 +28,7 @@ pub mod settings;
 pub mod signals;
 mod table;
 pub mod tensorboard;
+pub mod weights;
 
 use std::process::ExitCode;
 
@@ -51,6 +53,7 @@ pub fn main() -> ExitCode {
         Command::Landscape(args) => commands::landscape::run(&args),
         Command::Stats(args) => commands::stats::run(&args),
         Command::Compare(args) => commands::compare::run(&args),
+        Command::Test(args) => commands::test::run(&args),
         Command::Completions(args) => commands::completions::run(&args),
     };
     let exit = outcome.unwrap_or_else(|error| {

@@ -95,10 +95,22 @@ fn search_then_train_then_report_and_compare() {
     let compared = run(here, &["compare", "net", "published", "--json"]).done().stdout;
     let compared: Value = serde_json::from_str(&compared).unwrap();
     let groups = compared["groups_summary"].as_array().unwrap();
+    assert_eq!(groups[0]["group"], "the genotype of net");
     assert_eq!(groups[1]["group"], "c10_s5_pgd");
     assert_eq!(groups[1]["published"]["test_error"], 2.61);
     assert!(groups[0]["test_accuracy"]["mean"].is_number());
     assert!(here.join("compare/training-accuracy.csv").exists());
+
+    // Two cells that nobody published are two experiments; two seeds of one are one.
+    let other = "Genotype(normal=[('sep_conv_3x3', 1), ('skip_connect', 0)], normal_concat=[2], \
+                 reduce=[('max_pool_3x3', 1), ('skip_connect', 0)], reduce_concat=[2])";
+    run(here, &train(other, &["--out=other"])).done();
+    run(here, &train(other, &["--out=seed", "--seed=3"])).done();
+    let compared = run(here, &["compare", "net", "other", "seed", "--json"]).done().stdout;
+    let compared: Value = serde_json::from_str(&compared).unwrap();
+    let groups = compared["groups_summary"].as_array().unwrap();
+    assert_eq!(groups.len(), 2);
+    assert_eq!(groups[1]["seeds"], serde_json::json!([2, 3]));
 }
 
 #[test]

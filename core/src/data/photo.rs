@@ -9,7 +9,8 @@
 //! - evaluation: the shorter side resized to 8/7 of the size (256 for 224), then the middle. With
 //!   `crop` the largest square in the middle, as in training.
 //!
-//! A photograph smaller than the crop is enlarged, as torchvision does.
+//! A photograph smaller than the crop is enlarged, as torchvision does. Images in memory have their size
+//! already: random parts are parts of that, and evaluation takes them whole.
 
 use rand::SeedableRng;
 use rand_pcg::Pcg64;

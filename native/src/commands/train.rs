@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
-use smoothdarts::cell::{Genotype, published};
+use smoothdarts::cell::published;
 use smoothdarts::config::Config;
 use smoothdarts::config::layers::{Origin, Resolved};
 use smoothdarts::draw::csv;
@@ -20,17 +20,17 @@ use crate::cli::TrainArgs;
 use crate::datasets::{self, Prefetch};
 use crate::device::{self, Selected};
 use crate::exit::Exit;
-use crate::run_dir::{self, RunDir};
+use crate::run_dir::RunDir;
 use crate::session::{Place, Session, Work, refuse, seconds};
 use crate::signals::Stop;
-use crate::{events, genotype, open_run, output, settings};
+use crate::{events, genotype, output, settings};
 
 /// Trains, or does what the flags ask for instead.
 ///
 /// # Errors
 /// Everything in the table of exit codes.
 pub fn run(args: &TrainArgs) -> anyhow::Result<Exit> {
-    let named = args.genotype.as_deref().map(genotype_of).transpose()?;
+    let named = args.genotype.as_deref().map(genotype::of).transpose()?;
     let resolved = settings::resolve_train(args, named.as_ref().map(derive::text))?;
     if args.print_config {
         output::line(settings::to_toml(&resolved)?.trim_end())?;
@@ -44,19 +44,6 @@ pub fn run(args: &TrainArgs) -> anyhow::Result<Exit> {
         return one(args, &resolved, &selected, &out, None).map(|(exit, _)| exit);
     }
     several(args, &resolved, &selected, &out)
-}
-
-/// The genotype that the user names: of a run or a checkpoint, or as [`genotype::read`] takes it.
-fn genotype_of(source: &str) -> anyhow::Result<Genotype> {
-    let path = Path::new(source);
-    let is_checkpoint = path.extension().is_some_and(|it| it == "safetensors");
-    if path.is_dir() {
-        return Ok(open_run::checkpoint(path)?.genotype()?);
-    }
-    if is_checkpoint && path.is_file() {
-        return Ok(run_dir::read_checkpoint(path)?.genotype()?);
-    }
-    genotype::read(source)
 }
 
 /// A training with one seed. The way to stop it is handed on to the next.

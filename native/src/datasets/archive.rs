@@ -6,6 +6,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use smoothdarts::data::DataError;
@@ -41,36 +42,39 @@ impl Archive {
     /// # Errors
     /// No archive, one that ends early, a class without images, or what is no image in a class.
     pub fn of_classes(path: &Path) -> Result<(Vec<String>, Self), DataError> {
-        let file = open(path)?;
-        let mut classes: Vec<(String, Vec<Member>)> = Vec::new();
-        for class in members(path, &file, 0..length(path, &file)?)? {
+        let mut found = Self::empty(path)?;
+        // The images of each class, in the order in which the archive has the classes.
+        let mut classes: Vec<(String, Range<usize>)> = Vec::new();
+        for class in members(path, &found.file, 0..length(path, &found.file)?)? {
             let Some(name) = file_name(&class.name).strip_suffix(".tar") else {
-                let (shown, name) = (path.display(), &class.name);
-                return Err(malformed(
-                    path,
-                    "a tar for every class",
-                    &format!("{name} in {shown}"),
-                ));
+                let name = format!("{} in it", class.name);
+                return Err(malformed(path, "a tar for every class", &name));
             };
-            let mut images = members(path, &file, class.start..class.start + class.length)?;
-            images.retain(|member| is_image(Path::new(&member.name)));
-            images.sort_by(|a, b| a.name.cmp(&b.name));
-            if images.is_empty() {
+            let range = class.start..class.start + class.length;
+            let first = found.len();
+            for image in images(path, &found.file, range)? {
+                found.push(&image, 0)?;
+            }
+            if found.len() == first {
                 return Err(malformed(path, "images in every class", &format!("none in {name}")));
             }
-            classes.push((name.to_owned(), images));
+            classes.push((name.to_owned(), first..found.len()));
         }
         classes.sort_by(|a, b| a.0.cmp(&b.0));
-        let counts: Vec<usize> = classes.iter().map(|(_, images)| images.len()).collect();
-        let mut all = Vec::with_capacity(counts.iter().sum());
-        let mut names = Vec::with_capacity(classes.len());
-        for (label, (class, images)) in classes.into_iter().enumerate() {
-            all.extend(images.into_iter().map(|image| (label as u16, image)));
-            names.push(class);
-        }
-        let order = spread(&counts);
-        let archive = Self::new(path, file, order.iter().map(|&index| &all[index as usize]))?;
-        Ok((names, archive))
+        let labelled: Vec<(u16, usize)> = (0u16..)
+            .zip(&classes)
+            .flat_map(|(label, (_, range))| range.clone().map(move |index| (label, index)))
+            .collect();
+        let counts: Vec<usize> = classes.iter().map(|(_, range)| range.len()).collect();
+        let order: Vec<(u16, usize)> =
+            spread(&counts).into_iter().map(|place| labelled[place as usize]).collect();
+        let archive = Self {
+            names: found.names.reordered(order.iter().map(|(_, index)| *index)),
+            places: order.iter().map(|(_, index)| found.places[*index]).collect(),
+            labels: order.iter().map(|(label, _)| *label).collect(),
+            ..found
+        };
+        Ok((classes.into_iter().map(|(name, _)| name).collect(), archive))
     }
 
     /// An archive of images, of which `label` knows the classes by their file names without end, in
@@ -82,36 +86,34 @@ impl Archive {
         path: &Path,
         label: impl Fn(&str) -> Result<u16, DataError>,
     ) -> Result<Self, DataError> {
-        let file = open(path)?;
-        let mut images = members(path, &file, 0..length(path, &file)?)?;
-        images.retain(|member| is_image(Path::new(&member.name)));
-        images.sort_by(|a, b| a.name.cmp(&b.name));
-        let of = |image: Member| {
+        let mut found = Self::empty(path)?;
+        for image in images(path, &found.file, 0..length(path, &found.file)?)? {
             let name = file_name(&image.name);
             let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
-            Ok((label(stem)?, image))
-        };
-        let all = images.into_iter().map(of).collect::<Result<Vec<_>, DataError>>()?;
-        Self::new(path, file, all.iter())
+            found.push(&image, label(stem)?)?;
+        }
+        Ok(found)
     }
 
-    fn new<'a>(
-        path: &Path,
-        file: File,
-        images: impl Iterator<Item = &'a (u16, Member)>,
-    ) -> Result<Self, DataError> {
-        let (names, places, labels) = (Names::default(), Vec::new(), Vec::new());
-        let mut archive = Self { path: path.to_owned(), file, names, places, labels };
-        for (label, image) in images {
-            let length = u32::try_from(image.length).map_err(|_| {
-                let found = format!("{} of {} bytes", image.name, image.length);
-                malformed(path, "images of less than 4 GiB", &found)
-            })?;
-            archive.names.push(image.name.as_bytes());
-            archive.places.push((image.start, length));
-            archive.labels.push(*label);
-        }
-        Ok(archive)
+    fn empty(path: &Path) -> Result<Self, DataError> {
+        Ok(Self {
+            path: path.to_owned(),
+            file: open(path)?,
+            names: Names::default(),
+            places: Vec::new(),
+            labels: Vec::new(),
+        })
+    }
+
+    fn push(&mut self, image: &Member, label: u16) -> Result<(), DataError> {
+        let length = u32::try_from(image.length).map_err(|_| {
+            let found = format!("{} of {} bytes", image.name, image.length);
+            malformed(&self.path, "images of less than 4 GiB", &found)
+        })?;
+        self.names.push(image.name.as_bytes());
+        self.places.push((image.start, length));
+        self.labels.push(label);
+        Ok(())
     }
 
     /// How many images.
@@ -168,12 +170,16 @@ fn length(path: &Path, file: &File) -> Result<u64, DataError> {
     Ok(file.metadata().map_err(|error| unreadable(path, &error))?.len())
 }
 
+/// The images of the archive in this range of bytes, sorted by name.
+fn images(path: &Path, file: &File, range: Range<u64>) -> Result<Vec<Member>, DataError> {
+    let mut images = members(path, file, range)?;
+    images.retain(|member| is_image(Path::new(&member.name)));
+    images.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(images)
+}
+
 /// The files of the archive in this range of bytes.
-fn members(
-    path: &Path,
-    file: &File,
-    range: std::ops::Range<u64>,
-) -> Result<Vec<Member>, DataError> {
+fn members(path: &Path, file: &File, range: Range<u64>) -> Result<Vec<Member>, DataError> {
     let (start, end) = (range.start, range.end);
     let ends_early = |after: &str| {
         malformed(path, "an archive with its end", &format!("one that ends early, {after}"))

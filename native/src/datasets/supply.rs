@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use smoothdarts::config::{Config, Keep, Transform};
 use smoothdarts::data::{Batch, Batches, DataError, ImageShape, Loader, Order, Part, StepBatches};
 
-use super::folder::{self, FOLDER};
+use super::folder::{self, FOLDER, Listed};
 use super::imagenet::{self, IMAGENET};
 use super::open::{cannot_open, no_such_folder, note_skipped, open, open_folder};
 use super::stream::{Parts, Streamed};
@@ -66,7 +66,7 @@ pub fn supply_with(
         imagenet::open(dir, skip).with_context(context)?
     } else {
         let listed = folder::list(dir, skip).with_context(context)?;
-        if in_memory(listed.train.len() + listed.test.len(), config) {
+        if in_memory(&listed, config) {
             let dataset = open_folder(listed, config)?;
             return Ok(Supply::Memory(Loader::with_order(dataset, config, order)?));
         }
@@ -80,7 +80,7 @@ pub fn supply_with(
 }
 
 /// Whether the images of a folder are read once and kept.
-fn in_memory(images: usize, config: &Config) -> bool {
+fn in_memory(listed: &Listed, config: &Config) -> bool {
     match config.data.keep {
         Keep::Memory => true,
         Keep::Disk => false,
@@ -88,7 +88,14 @@ fn in_memory(images: usize, config: &Config) -> bool {
         Keep::Auto if config.data.transform == Transform::ResizedCrop => false,
         Keep::Auto => {
             let size = config.data.image_size;
-            images.saturating_mul(size.saturating_mul(size) * 3) <= MOST_IN_MEMORY
+            let pixels = match size {
+                // All images have the size of the first; what it is if it is damaged, reading tells.
+                0 if !listed.train.is_empty() => image::image_dimensions(listed.train.path(0))
+                    .map_or(0, |(width, height)| width as usize * height as usize),
+                _ => size.saturating_mul(size),
+            };
+            let images = listed.train.len() + listed.test.len();
+            images.saturating_mul(pixels.saturating_mul(3)) <= MOST_IN_MEMORY
         }
     }
 }
