@@ -12,6 +12,7 @@ use smoothdarts::run::checkpoint::Checkpoint;
 
 use crate::datasets::Supply;
 use crate::device::{self, Selected};
+use crate::exit::Exit;
 use crate::{datasets, run_dir};
 
 /// A search that stands where its checkpoint was taken, and its images.
@@ -29,6 +30,12 @@ impl OpenRun {
     /// If the data set is not there any more, or the checkpoint does not fit its own settings.
     pub fn new(checkpoint: &Checkpoint, device: &Device) -> anyhow::Result<Self> {
         let config = checkpoint.config();
+        if config.trains() {
+            let error = anyhow::anyhow!(
+                "this run is a training: it has no architecture that could be measured"
+            );
+            return Err(error.context(Exit::Usage));
+        }
         let loader = datasets::supply(config).context("cannot open the data of this run")?;
         let mut search =
             ImageSearch::new(config, loader.shape(), loader.steps_per_epoch(), device)?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use smoothdarts::draw::figures::{ALL, Compare, Scene, find, on_page};
+use smoothdarts::draw::figures::{ALL, Compare, Scene, Section, find, on_page};
 use smoothdarts::draw::history::History;
 use smoothdarts::draw::landscape::{Frame, Quantity, View};
 use smoothdarts::draw::perturbation::Perturbed;
@@ -41,7 +41,13 @@ fn every_figure_of_a_whole_scene_has_pictures_words_and_numbers() {
         landscape: Some(View { landscape: &hill, name: "hill", quantity, frame }),
         ..Scene::of(&history)
     };
+    let training = History::from_events(story::training(6));
     for figure in ALL {
+        let trains = figure.report == Some(Section::Training);
+        let (scene, history) = match trains {
+            true => (Scene::of(&training), &training),
+            false => (scene, &history),
+        };
         let pictures = (figure.pictures)(scene);
         assert!(!pictures.is_empty(), "{}", figure.name);
         let files = pictures.iter().map(|picture| figure.stem(None, picture.part()));
@@ -52,19 +58,20 @@ fn every_figure_of_a_whole_scene_has_pictures_words_and_numbers() {
             assert!(picture.caption().ends_with('.'), "{}: a sentence", figure.name);
         }
         if let Some(Compare::Curve(curve)) = figure.compare {
-            assert_eq!((curve.points)(&history).len(), 6, "{}", figure.name);
+            assert_eq!((curve.points)(history).len(), 6, "{}", figure.name);
         }
     }
 }
 
 #[test]
 fn a_figure_without_anything_to_see_has_no_picture_or_one_that_says_so() {
-    let events = story::measured(2);
-    for end in 0..=events.len() {
-        let history = History::from_events(events[..end].iter().cloned());
-        for figure in ALL {
-            let pictures = (figure.pictures)(Scene::of(&history));
-            pictures.iter().for_each(|picture| drop(sound(&picture.svg())));
+    for events in [story::measured(2), story::training(2)] {
+        for end in 0..=events.len() {
+            let history = History::from_events(events[..end].iter().cloned());
+            for figure in ALL {
+                let pictures = (figure.pictures)(Scene::of(&history));
+                pictures.iter().for_each(|picture| drop(sound(&picture.svg())));
+            }
         }
     }
 }

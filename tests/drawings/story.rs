@@ -4,8 +4,8 @@ use smoothdarts::cell::codec::darts;
 use smoothdarts::cell::{Cell, Choice, ChoiceKind, Genotype, Row, Rows};
 use smoothdarts::config::Config;
 use smoothdarts::event::{
-    Anytime, Eigenvalues, EpochFinished, EpochStarted, Event, Finished, Started, Step, Warning,
-    WarningCode,
+    Anytime, Eigenvalues, EpochFinished, EpochStarted, EvaluatedOn, Event, Finished, Started, Step,
+    TrainEpoch, TrainStep, Trained, Warning, WarningCode,
 };
 
 const OPERATIONS: [&str; 7] = [
@@ -99,6 +99,58 @@ pub fn measured(epochs: usize) -> Vec<Event> {
         }
     }
     measured
+}
+
+/// The events of a training of `epochs` epochs.
+pub fn training(epochs: usize) -> Vec<Event> {
+    let mut config = Config::default();
+    config.train.genotype = "c10_s5_pgd".to_owned();
+    config.train.epochs = epochs;
+    let evaluated_on = EvaluatedOn::Test;
+    let mut events = vec![Event::Started(Started {
+        schema: smoothdarts::event::SCHEMA,
+        config: config.clone(),
+        device: "cpu (2 threads)".to_owned(),
+        parameters: 3_341_626,
+        choices: Vec::new(),
+        steps_per_epoch: STEPS,
+    })];
+    let accuracy = |epoch: usize| 1.0 - 0.8 / (epoch + 2) as f64;
+    for epoch in 0..epochs {
+        let learning_rate = smoothdarts::optim::training_rate(&config.train, epoch);
+        let drop_path = 0.2 * epoch as f64 / epochs as f64;
+        let (epsilon, drop) = (0.0, Some(drop_path));
+        let start = EpochStarted { epoch, learning_rate, epsilon, drop_path: drop };
+        events.push(Event::EpochStarted(start));
+        events.extend((0..STEPS).map(|step| {
+            let loss = 2.0 / (epoch * STEPS + step + 1) as f32;
+            Event::TrainStep(TrainStep { epoch, step, loss, accuracy: 1.0 - loss / 3.0 })
+        }));
+        events.push(Event::TrainEpoch(TrainEpoch {
+            epoch,
+            learning_rate,
+            drop_path,
+            train_loss: 1.0 / (epoch + 1) as f64,
+            train_accuracy: accuracy(epoch + 1),
+            evaluated_on,
+            loss: 1.2 / (epoch + 1) as f64,
+            accuracy: accuracy(epoch),
+            ema: Some([1.1 / (epoch + 1) as f64, accuracy(epoch)]),
+            best: true,
+            seconds: 2.5,
+        }));
+    }
+    let accuracy = accuracy(epochs - 1);
+    events.push(Event::Trained(Trained {
+        genotype: smoothdarts::cell::codec::read(&config.train.genotype).unwrap(),
+        epochs,
+        evaluated_on,
+        accuracy,
+        best_accuracy: accuracy,
+        best_epoch: epochs - 1,
+        ema_accuracy: Some(accuracy),
+    }));
+    events
 }
 
 fn epoch_events(events: &mut Vec<Event>, epoch: usize, epochs: usize, choices: &[Choice]) {

@@ -36,7 +36,9 @@ fn events(run: &Path) -> Vec<Value> {
     let mut events: Vec<Value> =
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     for event in &mut events {
-        event.as_object_mut().unwrap().remove("seconds");
+        for key in ["seconds", "crc32c"] {
+            event.as_object_mut().unwrap().remove(key);
+        }
     }
     events
 }
@@ -70,6 +72,17 @@ fn search_then_train_then_report_and_compare() {
     let kinds = |kind: &str| events.iter().filter(|event| event["type"] == kind).count();
     assert_eq!((kinds("train_step"), kinds("train_epoch"), kinds("trained")), (12, 2, 1));
 
+    // What is measured of a search is not of a training.
+    for command in ["hessian", "landscape"] {
+        let outcome = run(here, &[command, "net"]);
+        assert_eq!(outcome.code, Some(2), "{}", outcome.stderr);
+        assert!(outcome.stderr.contains("is a training"), "{}", outcome.stderr);
+    }
+    let derived = run(here, &["derive", "net", "--json"]).done().stdout;
+    let derived: Value = serde_json::from_str(&derived).unwrap();
+    assert_eq!(derived, serde_json::from_slice::<Value>(&genotype("net")).unwrap());
+    assert!(run(here, &["stats", "net", "--json"]).done().stdout.contains("normal_width"));
+
     // Again: nothing is left to do; from its config: the same; from its genotype file, too.
     let again = run(here, &train("found", &["--out=net"])).done();
     assert!(again.stderr.contains("was finished before"), "{}", again.stderr);
@@ -82,10 +95,22 @@ fn search_then_train_then_report_and_compare() {
     let compared = run(here, &["compare", "net", "published", "--json"]).done().stdout;
     let compared: Value = serde_json::from_str(&compared).unwrap();
     let groups = compared["groups_summary"].as_array().unwrap();
+    assert_eq!(groups[0]["group"], "the genotype of net");
     assert_eq!(groups[1]["group"], "c10_s5_pgd");
     assert_eq!(groups[1]["published"]["test_error"], 2.61);
     assert!(groups[0]["test_accuracy"]["mean"].is_number());
     assert!(here.join("compare/training-accuracy.csv").exists());
+
+    // Two cells that nobody published are two experiments; two seeds of one are one.
+    let other = "Genotype(normal=[('sep_conv_3x3', 1), ('skip_connect', 0)], normal_concat=[2], \
+                 reduce=[('max_pool_3x3', 1), ('skip_connect', 0)], reduce_concat=[2])";
+    run(here, &train(other, &["--out=other"])).done();
+    run(here, &train(other, &["--out=seed", "--seed=3"])).done();
+    let compared = run(here, &["compare", "net", "other", "seed", "--json"]).done().stdout;
+    let compared: Value = serde_json::from_str(&compared).unwrap();
+    let groups = compared["groups_summary"].as_array().unwrap();
+    assert_eq!(groups.len(), 2);
+    assert_eq!(groups[1]["seeds"], serde_json::json!([2, 3]));
 }
 
 #[test]

@@ -274,7 +274,7 @@ pub static ALL: &[Preset] = &[
     Preset {
         name: "train-imagenet",
         help: "the paper's training on ImageNet: 14 cells, 48 channels, 250 epochs, label smoothing \
-               (Table 2); name the images with --data and --data-dir",
+               colour jitter (Table 2)",
         settings: &[
             ("train.stem", "imagenet"),
             ("train.cells", "14"),
@@ -287,7 +287,11 @@ pub static ALL: &[Preset] = &[
             ("train.learning_rate", "0.5"),
             ("train.warmup_epochs", "5"),
             ("train.weight_decay", "3e-5"),
+            ("data.name", "imagenet"),
             ("data.image_size", "224"),
+            ("data.transform", "resized-crop"),
+            ("data.colour_jitter", "0.4"),
+            ("data.hue_jitter", "0.2"),
         ],
     },
 ];

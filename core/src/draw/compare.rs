@@ -13,7 +13,7 @@ pub use self::tables::{differences_csv, summaries_csv};
 use super::chart::{Axis, Chart, Series, Unit};
 use super::figures::{self, Compare, Curve, Figure, Scene};
 use super::history::History;
-use crate::cell::{Cell, published};
+use crate::cell::{Cell, codec, published};
 use crate::config::layers::settings;
 use crate::config::{Config, Order, Setting};
 use crate::event::{Eigenvalues, EvaluatedOn};
@@ -128,7 +128,7 @@ fn matters(setting: &str) -> bool {
 pub fn groups(runs: &[Run]) -> Vec<Group> {
     let differences: Vec<Difference> =
         differences(runs).into_iter().filter(|row| matters(&row.setting)).collect();
-    let methods: Vec<String> = runs.iter().map(method).collect();
+    let methods: Vec<String> = runs.iter().map(experiment).collect();
     let key = |run: usize| -> Vec<&str> {
         let values = differences.iter().filter(|row| !names_method(&row.setting));
         let values = values.filter_map(|row| row.values.get(run));
@@ -159,10 +159,18 @@ fn names_method(setting: &str) -> bool {
     ["search.method", "perturbation.kind", "train.genotype"].contains(&setting)
 }
 
+/// What [`names_method`] leaves out of the comparison, in one text: the method, or the genotype.
+fn experiment(run: &Run) -> String {
+    let trained = run.history.training.as_ref();
+    let encoded = trained.and_then(|genotype| (codec::of(genotype)?.encode)(genotype));
+    encoded.unwrap_or_else(|| method(run))
+}
+
 /// What a group is called: its method, or what it trains.
 fn method(run: &Run) -> String {
     if let Some(genotype) = &run.history.training {
-        return published::of(genotype).map_or("a genotype", |row| row.name).to_owned();
+        let own = || format!("the genotype of {}", run.name);
+        return published::of(genotype).map_or_else(own, |row| row.name.to_owned());
     }
     run.config().map_or_else(|| run.name.clone(), method::name)
 }

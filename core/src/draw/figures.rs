@@ -237,10 +237,10 @@ pub static ALL: &[Figure] = &[
         report: Some(Section::Training),
         page: None,
         compare: Some(Compare::Curve(Curve {
-            title: "Test accuracy of the trained network",
-            label: "test accuracy",
+            title: "Accuracy of the trained network",
+            label: "test or validation accuracy",
             unit: Unit::Percent,
-            points: training::test_accuracies,
+            points: training::accuracies,
         })),
     },
     Figure {
@@ -250,19 +250,6 @@ pub static ALL: &[Figure] = &[
         report: Some(Section::Training),
         page: None,
         compare: None,
-    },
-    Figure {
-        name: "training-validation",
-        title: "Validation accuracy of the network",
-        pictures: |_| Vec::new(),
-        report: None,
-        page: None,
-        compare: Some(Compare::Curve(Curve {
-            title: "Validation accuracy of the trained network",
-            label: "accuracy",
-            unit: Unit::Percent,
-            points: training::valid_accuracies,
-        })),
     },
     Figure {
         name: "training-steps",

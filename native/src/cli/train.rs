@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Resume, SettingsArgs};
+use super::search::{Resume, SettingsArgs};
 
 /// Flags of `sdarts train`.
 #[derive(Debug, Args)]

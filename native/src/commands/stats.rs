@@ -23,7 +23,7 @@ pub fn run(args: &StatsArgs) -> anyhow::Result<Exit> {
     let table = match args.source.as_deref() {
         None => published_table(),
         Some(source) if Path::new(source).is_dir() => epochs(Path::new(source))?,
-        Some(source) => single(source)?,
+        Some(source) => single(&genotype::read(source)?),
     };
     output::line(&if args.json {
         table.json()
@@ -63,6 +63,9 @@ fn cells(genotype: &Genotype) -> Option<impl Iterator<Item = Value>> {
 fn epochs(run: &Path) -> anyhow::Result<Table> {
     run_dir::must_be_run(run)?;
     let history = History::from_events(events::of_run(run)?);
+    if let Some(genotype) = &history.training {
+        return Ok(single(genotype));
+    }
     let row = |epoch: &EpochFinished| {
         let cells = cells(&epoch.genotype)?;
         Some(std::iter::once(json!(epoch.epoch + 1)).chain(cells).collect())
@@ -76,15 +79,14 @@ fn epochs(run: &Path) -> anyhow::Result<Table> {
 }
 
 /// One row, with the sizes of the networks that would be trained.
-fn single(source: &str) -> anyhow::Result<Table> {
-    let genotype = genotype::read(source)?;
-    let Some(cells) = cells(&genotype) else { return Ok(shares(&genotype)) };
+fn single(genotype: &Genotype) -> Table {
+    let Some(cells) = cells(genotype) else { return shares(genotype) };
     let sizes = [Evaluation::CIFAR10, Evaluation::IMAGENET]
-        .map(|network| network.parameters(&genotype).map_or(Value::Null, Value::from));
-    Ok(Table {
+        .map(|network| network.parameters(genotype).map_or(Value::Null, Value::from));
+    Table {
         columns: CELLS.into_iter().chain(["cifar10_parameters", "imagenet_parameters"]).collect(),
         rows: vec![cells.chain(sizes).collect()],
-    })
+    }
 }
 
 /// One row for each cell that has neither width nor depth, such as that of NAS-Bench-201.

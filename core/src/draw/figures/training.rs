@@ -3,7 +3,7 @@
 use super::course::{STEP_POINTS, trained};
 use crate::draw::chart::{Axis, Chart, Series, Unit};
 use crate::draw::history::History;
-use crate::event::{EvaluatedOn, TrainEpoch, TrainStep};
+use crate::event::{TrainEpoch, TrainStep};
 
 /// Accuracy on the training batches and on the images that the network is evaluated on.
 pub fn accuracy(history: &History) -> Option<Chart> {
@@ -63,19 +63,9 @@ pub fn steps(history: &History) -> Option<Chart> {
     chart(history, "Loss of every step of the training", about, axis, lines)
 }
 
-/// Share of right answers on test images: (epochs trained, share).
-pub(super) fn test_accuracies(history: &History) -> Vec<(f64, f64)> {
-    accuracies(history, EvaluatedOn::Test)
-}
-
-/// Share of right answers on training images that are kept back: (epochs trained, share).
-pub(super) fn valid_accuracies(history: &History) -> Vec<(f64, f64)> {
-    accuracies(history, EvaluatedOn::Valid)
-}
-
-fn accuracies(history: &History, on: EvaluatedOn) -> Vec<(f64, f64)> {
-    let epochs = history.train_epochs.iter().filter(|epoch| epoch.evaluated_on == on);
-    epochs.map(|epoch| (trained(epoch.epoch), epoch.accuracy)).collect()
+/// Share of right answers on images that are not trained on: (epochs trained, share).
+pub(super) fn accuracies(history: &History) -> Vec<(f64, f64)> {
+    history.train_epochs.iter().map(|epoch| (trained(epoch.epoch), epoch.accuracy)).collect()
 }
 
 /// What the network is evaluated on.
