@@ -9,13 +9,13 @@
 //!
 //! ## A tour, in reading order
 //!
-//! 1. [`config`]: every setting of a search, with the paper's values as defaults.
+//! 1. [`config`]: every setting of a run, with the paper's values as defaults.
 //! 2. [`rng`]: where all randomness comes from.
 //! 3. [`data`]: images, their files, their augmentation and their order.
 //! 4. [`nn`], [`optim`]: layers and optimisers with the semantics of PyTorch.
 //! 5. [`ops`]: the catalogue of candidate operations.
 //! 6. [`cell`]: what a search can choose, and what it finds: a graph, and the texts it is written in.
-//! 7. [`event`]: what a search says while it runs.
+//! 7. [`event`]: what a run says while it runs.
 //! 8. [`net`], [`space`]: the supernet, the spaces that it can search, what each of them derives, and
 //!    tables of the true accuracies of its cells.
 //! 9. [`arrays`]: named arrays between host, device and files.
@@ -27,7 +27,7 @@
 //! 14. [`measure`]: how sharp the validation loss is around the architecture, when that ends a
 //!     search, and what else is observed after every epoch.
 //! 15. [`run`]: a run from its start to its end, with its checkpoints; [`run::search`] is the
-//!     search, and reads like Algorithm 1 of the paper.
+//!     search, and reads like Algorithm 1 of the paper, [`run::train`] trains what one found.
 //! 16. [`paper`]: what the paper reports.
 //! 17. [`draw`]: pictures of cells, curves and heatmaps as SVG.
 //!

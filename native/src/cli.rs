@@ -8,8 +8,12 @@ use clap_complete::Shell;
 use crate::exit;
 
 mod search;
+mod test;
+mod train;
 
 pub use search::{Resume, SearchArgs, SettingsArgs};
+pub use test::{Input, TestArgs, TestPart};
+pub use train::TrainArgs;
 
 /// Differentiable architecture search that does not collapse.
 #[derive(Debug, Parser)]
@@ -25,6 +29,8 @@ pub struct Cli {
 pub enum Command {
     /// Search an architecture; continues a run that was interrupted.
     Search(Box<SearchArgs>),
+    /// Train the network of a genotype, and test it; continues a run that was interrupted.
+    Train(Box<TrainArgs>),
     /// Measure the step of a search: time, arithmetic, memory, launches.
     Bench(Box<BenchArgs>),
     /// Print the genotype of a run or a checkpoint.
@@ -45,6 +51,8 @@ pub enum Command {
     Stats(StatsArgs),
     /// Put runs beside each other: curves over seeds, cells, settings, the paper's numbers.
     Compare(CompareArgs),
+    /// Test a trained network: accuracy, loss, and which class it takes for which.
+    Test(TestArgs),
     /// Print the completion script of a shell.
     Completions(CompletionsArgs),
 }

@@ -13,3 +13,5 @@ pub mod list;
 pub mod report;
 pub mod search;
 pub mod stats;
+pub mod test;
+pub mod train;

@@ -57,7 +57,7 @@ pub const TABLE: &[Code] = &[
     Code { exit: Exit::Usage, code: 2, help: "wrong flag, config or name" },
     Code { exit: Exit::Data, code: 3, help: "data missing or corrupt" },
     Code { exit: Exit::Device, code: 4, help: "device unavailable" },
-    Code { exit: Exit::Diverged, code: 5, help: "the search diverged (NaN or infinite loss)" },
+    Code { exit: Exit::Diverged, code: 5, help: "the run diverged (NaN or infinite loss)" },
     Code { exit: Exit::Busy, code: 6, help: "another process uses the run directory" },
     Code { exit: Exit::HungUp, code: 129, help: "hung up (SIGHUP), checkpoint written" },
     Code { exit: Exit::Interrupted, code: 130, help: "interrupted (SIGINT), checkpoint written" },

@@ -7,6 +7,23 @@ use smoothdarts::cell::codec::{darts, nb201};
 use smoothdarts::cell::{Genotype, published};
 
 use crate::exit::Exit;
+use crate::{open_run, run_dir};
+
+/// The genotype of a run, else of a checkpoint, else what [`read`] makes of `source`.
+///
+/// # Errors
+/// If it is none of them, with what is wrong.
+pub fn of(source: &str) -> anyhow::Result<Genotype> {
+    let path = Path::new(source);
+    let is_checkpoint = path.extension().is_some_and(|it| it == "safetensors");
+    if path.is_dir() {
+        return Ok(open_run::checkpoint(path)?.genotype()?);
+    }
+    if is_checkpoint && path.is_file() {
+        return Ok(run_dir::read_checkpoint(path)?.genotype()?);
+    }
+    read(source)
+}
 
 /// Reads it: the file that `source` names, else `source` itself. The text is the JSON of
 /// genotype.json, the tuple of the Python code bases, or the string of NAS-Bench-201.

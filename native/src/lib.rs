@@ -20,12 +20,15 @@ pub mod manifest;
 pub mod open_run;
 pub mod output;
 pub mod progress;
+pub mod pytorch;
 pub mod report;
 pub mod run_dir;
+pub mod session;
 pub mod settings;
 pub mod signals;
 mod table;
 pub mod tensorboard;
+pub mod weights;
 
 use std::process::ExitCode;
 
@@ -39,6 +42,7 @@ pub fn main() -> ExitCode {
     // clap itself prints help (exit 0) and usage errors (exit 2).
     let outcome = match Cli::parse().command {
         Command::Search(args) => commands::search::run(&args),
+        Command::Train(args) => commands::train::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
         Command::Derive(args) => commands::derive::run(&args),
         Command::List(args) => commands::list::run(&args),
@@ -49,6 +53,7 @@ pub fn main() -> ExitCode {
         Command::Landscape(args) => commands::landscape::run(&args),
         Command::Stats(args) => commands::stats::run(&args),
         Command::Compare(args) => commands::compare::run(&args),
+        Command::Test(args) => commands::test::run(&args),
         Command::Completions(args) => commands::completions::run(&args),
     };
     let exit = outcome.unwrap_or_else(|error| {

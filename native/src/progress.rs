@@ -5,7 +5,9 @@ use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
-use smoothdarts::event::{Anytime, EpochFinished, EpochStarted, Event, Started, Step};
+use smoothdarts::event::{
+    Anytime, EpochFinished, EpochStarted, Event, Started, Step, TrainEpoch, TrainStep,
+};
 
 use crate::{output, table};
 
@@ -30,7 +32,9 @@ pub struct Progress {
 impl Progress {
     /// A progress line for this search; `quiet` lets only warnings through.
     pub fn new(started: &Started, quiet: bool) -> Self {
-        let (epochs, steps_per_epoch) = (started.config.search.epochs, started.steps_per_epoch);
+        let config = &started.config;
+        let epochs = if config.trains() { config.train.epochs } else { config.search.epochs };
+        let steps_per_epoch = started.steps_per_epoch;
         let visible = !quiet && std::io::stderr().is_terminal();
         let bar = if visible {
             ProgressBar::new((epochs * steps_per_epoch) as u64)
@@ -94,8 +98,9 @@ impl Progress {
                 found.gradients,
             )),
             Event::Anytime(anytime) => self.anytime(anytime),
-            Event::Started(_) | Event::Finished(_) => {}
-            Event::TrainStep(_) | Event::TrainEpoch(_) | Event::Trained(_) => {}
+            Event::TrainStep(step) => self.train_step(step),
+            Event::TrainEpoch(epoch) => self.train_epoch(epoch),
+            Event::Started(_) | Event::Finished(_) | Event::Trained(_) => {}
         }
     }
 
@@ -141,6 +146,33 @@ impl Progress {
             100.0 * epoch.valid_accuracy,
             epoch.epsilon,
             shares.collect::<Vec<_>>().join("/"),
+            epoch.seconds,
+            HumanDuration(self.left(epoch.epoch + 1)),
+        ));
+    }
+
+    fn train_step(&mut self, step: &TrainStep) {
+        self.steps += 1;
+        self.bar.set_position((step.epoch * self.steps_per_epoch + step.step + 1) as u64);
+        let test = self.test_accuracy.map_or(String::new(), |test| format!("  {test:.1}%"));
+        self.bar.set_message(format!("loss {:.3}{test}", step.loss));
+    }
+
+    fn train_epoch(&mut self, epoch: &TrainEpoch) {
+        self.test_accuracy = Some(100.0 * epoch.accuracy);
+        let ema = epoch.ema.map_or(String::new(), |[_, accuracy]| {
+            format!("  moving average {:.1}%", 100.0 * accuracy)
+        });
+        self.say(&format!(
+            "epoch {}/{}  train loss {:.4} accuracy {:.1}%  {} loss {:.4} accuracy {:.1}%{ema}  \
+             {:.1} s, {} left",
+            epoch.epoch + 1,
+            self.epochs,
+            epoch.train_loss,
+            100.0 * epoch.train_accuracy,
+            epoch.evaluated_on.word(),
+            epoch.loss,
+            100.0 * epoch.accuracy,
             epoch.seconds,
             HumanDuration(self.left(epoch.epoch + 1)),
         ));

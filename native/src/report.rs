@@ -46,26 +46,36 @@ pub fn render(run: &ReportInput) -> anyhow::Result<String> {
         format!("sdarts report {}", quoted(&run.run)),
         format!("sdarts landscape {}", quoted(&run.run)),
     );
+    let trains = history.training.is_some();
+    let course = if trains { Section::Training } else { Section::Course };
+    let (word, command) = if trains { ("training", "train") } else { ("search", "search") };
     let page = Page {
+        word,
         title: words::title(history),
         lead: words::lead(history),
-        running: history.finished.is_none(),
+        running: history.finished.is_none() && history.trained.is_none(),
         tiles: words::tiles(history),
         collapse: words::collapse(history),
         alarm: words::needs_a_second_look(history),
         mode: config.map(|config| words::mode(config.mode)),
         warnings: words::warnings(history),
         cells: section(Section::Cells, scene, &report),
-        curves: section(Section::Course, scene, &report),
+        curves: section(course, scene, &report),
         landscape: section(Section::Landscape, scene, &measure),
         flatness: landscape.map(landscape::flatness_table),
         heatmaps: section(Section::Edges, scene, &report),
         texts: texts(history.genotype())?,
-        curves_csv: data_uri("text/csv", &csv::curves(history)),
+        curves_csv: data_uri(
+            "text/csv",
+            &if trains { csv::training(history) } else { csv::curves(history) },
+        ),
         settings: &run.settings,
         facts: &run.facts,
         report: &report,
-        repeat: format!("sdarts search --config {}", quoted(&format!("{}/config.toml", run.run))),
+        repeat: format!(
+            "sdarts {command} --config {}",
+            quoted(&format!("{}/config.toml", run.run))
+        ),
         run: &run.run,
     };
     page.render().context("the report cannot be written from its template")
@@ -75,6 +85,8 @@ pub fn render(run: &ReportInput) -> anyhow::Result<String> {
 #[derive(Template)]
 #[template(path = "report.html")]
 struct Page<'a> {
+    /// What the run is called.
+    word: &'a str,
     title: String,
     lead: String,
     running: bool,

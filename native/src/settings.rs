@@ -3,13 +3,13 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use serde_json::Value;
 use smoothdarts::config::layers::{Origin, Resolved, Resolver, sections, settings};
 use smoothdarts::config::{Config, Setting, presets};
 use smoothdarts::{data, method, perturb, space};
 
-use crate::cli::{BenchArgs, SearchArgs, SettingsArgs};
+use crate::cli::{BenchArgs, SearchArgs, SettingsArgs, TrainArgs};
 use crate::datasets;
 use crate::exit::Exit;
 use crate::run_dir;
@@ -32,7 +32,62 @@ pub fn resolve(args: &SearchArgs) -> anyhow::Result<Resolved> {
         ("table.path", table.map(|(path, _)| path.to_owned())),
         ("table.column", table.map(|(_, column)| column.to_owned())),
     ];
-    layers(&args.settings, preset(args), named)
+    fitting_preset(&args.settings, false)?;
+    let resolved = layers(&args.settings, preset(args), named)?;
+    if resolved.config.trains() {
+        let error = anyhow!("these settings train a genotype (train.genotype); use `sdarts train`");
+        return Err(error.context(Exit::Usage));
+    }
+    Ok(resolved)
+}
+
+/// The config that the flags of a training ask for; `genotype` is the text of what it trains, where
+/// the flags say so.
+///
+/// # Errors
+/// Like [`resolve`]; also if nothing says what to train.
+pub fn resolve_train(args: &TrainArgs, genotype: Option<String>) -> anyhow::Result<Resolved> {
+    let dir = args.data_dir.as_ref().map(|path| path.to_string_lossy().into_owned());
+    let named = [
+        ("train.genotype", genotype),
+        ("train.epochs", args.epochs.map(|epochs| epochs.to_string())),
+        ("data.name", args.data.clone()),
+        ("data.dir", dir),
+    ];
+    fitting_preset(&args.settings, true)?;
+    let resolved = layers(&args.settings, train_preset(args), named)?;
+    if !resolved.config.trains() {
+        let error = anyhow!(
+            "say what to train: a run directory, a genotype, or the name of a published one \
+             (`sdarts list genotypes`)"
+        );
+        return Err(error.context(Exit::Usage));
+    }
+    Ok(resolved)
+}
+
+/// The preset that a training starts from.
+pub fn train_preset(args: &TrainArgs) -> Option<&str> {
+    first_layer(&args.settings, presets::TRAIN)
+}
+
+/// Refuses a preset of a search for a training, and the other way round.
+fn fitting_preset(args: &SettingsArgs, trains: bool) -> anyhow::Result<()> {
+    let named = args.preset.as_deref();
+    let preset = presets::ALL.iter().find(|preset| Some(preset.name) == named);
+    match preset {
+        Some(preset) if preset.trains() != trains => {
+            let fitting = presets::ALL.iter().filter(|preset| preset.trains() == trains);
+            let fitting: Vec<&str> = fitting.map(|preset| preset.name).collect();
+            let (name, list) = (preset.name, fitting.join(", "));
+            let error = match trains {
+                true => anyhow!("the preset {name} is of a search; of a training are: {list}"),
+                false => anyhow!("the preset {name} is of a training; of a search are: {list}"),
+            };
+            Err(error.context(Exit::Usage))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The config that the flags of a bench ask for.
@@ -94,8 +149,12 @@ pub fn read(path: &Path) -> anyhow::Result<Config> {
 /// # Errors
 /// If a value has no TOML form: a seed above 2^63 − 1.
 pub fn to_toml(resolved: &Resolved) -> anyhow::Result<String> {
-    let mut text = String::from(
-        "# Settings of a search. `sdarts search --config FILE` with this file repeats it.\n\
+    let (run, command) = match resolved.config.trains() {
+        true => ("training", "train"),
+        false => ("search", "search"),
+    };
+    let mut text = format!(
+        "# Settings of a {run}. `sdarts {command} --config FILE` with this file repeats it.\n\
          # After each value: where it comes from, and the default where it is another.\n",
     );
     for section in std::iter::once("").chain(sections()) {

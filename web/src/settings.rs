@@ -96,7 +96,11 @@ pub fn catalogues() -> Catalogues {
     let row = |name, help| Row { name, title: String::from(name), help };
     let method = |it: &&method::Method| Row { title: it.title.to_owned(), ..row(it.name, it.help) };
     Catalogues {
-        presets: presets::ALL.iter().map(|it| row(it.name, it.help)).collect(),
+        presets: presets::ALL
+            .iter()
+            .filter(|it| !it.trains()) // the page searches
+            .map(|it| row(it.name, it.help))
+            .collect(),
         spaces: space::ALL.iter().map(|it| row(it.name, it.help)).collect(),
         methods: method::ALL.iter().map(method).collect(),
         figures: on_page()

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 
-use super::codec;
+use super::{Choice, Rows, codec};
 
 /// The cells that a search derived.
 ///
@@ -132,6 +132,29 @@ pub enum GenotypeError {
         /// What stands there.
         text: String,
     },
+    /// A space does not have the cells of a genotype.
+    #[error("the genotype has {found} cells, but there are {expected} to choose: another space?")]
+    OtherCells {
+        /// Cells of the genotype.
+        found: usize,
+        /// Cells of the space.
+        expected: usize,
+    },
+    /// A space does not have an edge of a genotype, or not with this operation.
+    #[error(
+        "the {cell} cell has `{operation}` from state {source_state} to state {node}, which cannot be \
+         chosen there: another space?"
+    )]
+    NoChoice {
+        /// Name of the cell.
+        cell: String,
+        /// State that the edge ends in.
+        node: usize,
+        /// State that it reads.
+        source_state: usize,
+        /// The operation.
+        operation: String,
+    },
     /// An edge of a NAS-Bench-201 string does not end in its source.
     #[error("node {node} has the edge `{text}`, but it should be an operation and ~{source_state}")]
     Edge {
@@ -161,7 +184,42 @@ impl Genotype {
     }
 }
 
+impl Genotype {
+    /// The probabilities at which a supernet computes this genotype: for every choice a matrix with 1 at
+    /// what was chosen and 0 elsewhere, also on edges that were not kept.
+    ///
+    /// # Errors
+    /// [`GenotypeError::OtherCells`] or [`GenotypeError::NoChoice`] where it is of another space.
+    pub fn one_hot(&self, choices: &[Choice]) -> Result<Vec<Rows>, GenotypeError> {
+        if choices.len() != self.cells.len() {
+            let (found, expected) = (self.cells.len(), choices.len());
+            return Err(GenotypeError::OtherCells { found, expected });
+        }
+        choices.iter().zip(&self.cells).map(|(choice, cell)| cell.one_hot(choice)).collect()
+    }
+}
+
 impl Cell {
+    fn one_hot(&self, choice: &Choice) -> Result<Rows, GenotypeError> {
+        let mut p: Rows = choice.rows.iter().map(|row| vec![0.0; row.options.len()]).collect();
+        for (node, edge) in self.edges() {
+            let operation = edge.operation.as_deref().unwrap_or_default();
+            let mut ends = choice.rows.iter();
+            let row = ends.position(|row| (row.node, row.source) == (node, edge.source));
+            let place = row.and_then(|row| {
+                let mut options = choice.rows[row].options.iter();
+                Some((row, options.position(|option| option == operation)?))
+            });
+            let Some((row, option)) = place else {
+                let (cell, source_state) = (self.name.clone(), edge.source);
+                let operation = operation.to_owned();
+                return Err(GenotypeError::NoChoice { cell, node, source_state, operation });
+            };
+            p[row][option] = 1.0;
+        }
+        Ok(p)
+    }
+
     /// Number of states: inputs and nodes.
     pub fn states(&self) -> usize {
         self.inputs.len() + self.nodes.len()

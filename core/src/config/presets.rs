@@ -228,11 +228,11 @@ pub static ALL: &[Preset] = &[
         help: "a small network of a genotype, trained on the images that come with the program: \
                about a minute on two CPU cores",
         settings: &[
-            ("train.cells", "5"),
+            ("train.cells", "8"),
             ("train.channels", "8"),
             ("train.auxiliary", "false"),
             ("train.drop_path", "0.1"),
-            ("train.epochs", "6"),
+            ("train.epochs", "20"),
             ("train.batch_size", "32"),
             ("data.name", "fashion-mnist"),
             ("data.image_size", "16"),
@@ -269,6 +269,25 @@ pub static ALL: &[Preset] = &[
             ("train.channels", "16"),
             ("data.name", "svhn"),
             ("data.cutout", "16"),
+        ],
+    },
+    Preset {
+        name: "train-imagenet",
+        help: "the paper's training on ImageNet: 14 cells, 48 channels, 250 epochs, label smoothing \
+               (Table 2); name the images with --data and --data-dir",
+        settings: &[
+            ("train.stem", "imagenet"),
+            ("train.cells", "14"),
+            ("train.channels", "48"),
+            ("train.drop_path", "0"),
+            ("train.label_smoothing", "0.1"),
+            ("train.epochs", "250"),
+            ("train.batch_size", "1024"),
+            ("train.schedule", "linear"),
+            ("train.learning_rate", "0.5"),
+            ("train.warmup_epochs", "5"),
+            ("train.weight_decay", "3e-5"),
+            ("data.image_size", "224"),
         ],
     },
 ];

@@ -13,9 +13,10 @@ pub use self::tables::{differences_csv, summaries_csv};
 use super::chart::{Axis, Chart, Series, Unit};
 use super::figures::{self, Compare, Curve, Figure, Scene};
 use super::history::History;
+use crate::cell::{Cell, published};
 use crate::config::layers::settings;
 use crate::config::{Config, Order, Setting};
-use crate::event::Eigenvalues;
+use crate::event::{Eigenvalues, EvaluatedOn};
 use crate::measure::landscape::Landscape;
 use crate::method;
 use crate::paper;
@@ -86,7 +87,8 @@ pub struct Summary {
     pub valid_accuracy: Option<Spread>,
     /// The best of them.
     pub best_valid_accuracy: Option<f64>,
-    /// True test accuracy of the derived cell, a share, where a table of trained networks was given.
+    /// True test accuracy of the derived cell, a share, where a table of trained networks was given;
+    /// of a training that of its network.
     pub test_accuracy: Option<Spread>,
     /// Share of parameter-free operations in the first cell (the normal one).
     pub parameter_free: Option<Spread>,
@@ -152,12 +154,16 @@ pub fn groups(runs: &[Run]) -> Vec<Group> {
     groups
 }
 
-/// Whether a setting is a part of the name of the method: two that say the same are one experiment.
+/// Whether a setting is a part of the name of a group: two that say the same are one experiment.
 fn names_method(setting: &str) -> bool {
-    ["search.method", "perturbation.kind"].contains(&setting)
+    ["search.method", "perturbation.kind", "train.genotype"].contains(&setting)
 }
 
+/// What a group is called: its method, or what it trains.
 fn method(run: &Run) -> String {
+    if let Some(genotype) = &run.history.training {
+        return published::of(genotype).map_or("a genotype", |row| row.name).to_owned();
+    }
     run.config().map_or_else(|| run.name.clone(), method::name)
 }
 
@@ -173,7 +179,11 @@ fn lengthen(groups: &mut [Group], words: impl Fn(usize) -> Vec<String>) {
 
 /// The run of a group with the best validation accuracy at its end: the one to train.
 pub fn best(group: &Group, runs: &[Run]) -> Option<usize> {
-    let accuracy = |run: &usize| runs[*run].history.epochs.last().map(|it| it.valid_accuracy);
+    let accuracy = |run: &usize| {
+        let history = &runs[*run].history;
+        let searched = history.epochs.last().map(|it| it.valid_accuracy);
+        searched.or(history.train_epochs.last().map(|it| it.accuracy))
+    };
     let known = group.runs.iter().filter_map(|run| Some((*run, accuracy(run)?)));
     known.max_by(|one, other| one.1.total_cmp(&other.1)).map(|(run, _)| run)
 }
@@ -198,9 +208,18 @@ fn summary(group: &Group, runs: &[Run]) -> Summary {
     let last = |value: fn(&History) -> Option<f64>| -> Vec<f64> {
         histories().filter_map(value).collect()
     };
-    let accuracies = last(|it| it.epochs.last().map(|epoch| epoch.valid_accuracy));
+    let mut accuracies = last(|it| it.epochs.last().map(|epoch| epoch.valid_accuracy));
+    accuracies.extend(last(|it| trained(it, EvaluatedOn::Valid)));
+    let mut tested = last(|it| it.anytime.last().map(|it| it.test_accuracy / 100.0));
+    tested.extend(last(|it| trained(it, EvaluatedOn::Test)));
     let config = group.runs.first().and_then(|&run| runs[run].config());
+    let training = group.runs.first().and_then(|&run| runs[run].history.training.as_ref());
     let published = config.map(|config| {
+        if let Some(genotype) = training {
+            let name = published::of(genotype).map_or("", |row| row.name);
+            let free = paper::genotypes::find(name).parameter_free();
+            return (paper::genotypes::test_error(name), free);
+        }
         let (data, space, method) = (&config.data.name, &config.search.space, &paper_name(config));
         (paper::test_error(data, space, method), paper::parameter_free(data, space, method))
     });
@@ -211,15 +230,22 @@ fn summary(group: &Group, runs: &[Run]) -> Summary {
         seeds: group.runs.iter().filter_map(|&run| runs[run].config()).map(|it| it.seed).collect(),
         valid_accuracy: Spread::of(&accuracies),
         best_valid_accuracy: accuracies.iter().copied().reduce(f64::max),
-        test_accuracy: Spread::of(&last(|it| it.anytime.last().map(|it| it.test_accuracy / 100.0))),
+        test_accuracy: Spread::of(&tested),
         parameter_free: Spread::of(&last(|it| {
-            it.epochs.last()?.parameter_free.first().map(|&share| f64::from(share))
+            let cell = || it.training.as_ref()?.cells.first().map(Cell::parameter_free);
+            let searched = it.epochs.last().and_then(|epoch| epoch.parameter_free.first().copied());
+            searched.or_else(cell).map(f64::from)
         })),
         spectral_norm: Spread::of(&last(|it| it.hessians.last().map(Eigenvalues::spectral_norm))),
         mean_drop: Spread::of(&drops).filter(|_| comparable(&flatness)),
         published: published.and_then(|it| it.0),
         published_parameter_free: published.and_then(|it| it.1),
     }
+}
+
+/// The share of right answers after the last epoch of a training.
+fn trained(history: &History, on: EvaluatedOn) -> Option<f64> {
+    history.train_epochs.last().filter(|epoch| epoch.evaluated_on == on).map(|it| it.accuracy)
 }
 
 /// The method of a search by its name in the tables of the paper. R-DARTS is DARTS with other

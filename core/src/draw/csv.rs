@@ -61,6 +61,38 @@ pub fn curves(history: &History) -> String {
     table([header].into_iter().chain(rows))
 }
 
+/// One record for each epoch of a training: rates, losses, accuracies; those of the moving average of
+/// the weights where there is one.
+pub fn training(history: &History) -> String {
+    let mut header = TRAINING.map(str::to_owned).to_vec();
+    let average = history.train_epochs.iter().any(|epoch| epoch.ema.is_some());
+    if average {
+        header.extend(["ema_loss", "ema_accuracy"].map(str::to_owned));
+    }
+    let rows = history.train_epochs.iter().map(|epoch| {
+        let mut row = vec![epoch.epoch.to_string()];
+        let numbers = [
+            epoch.learning_rate,
+            epoch.drop_path,
+            epoch.train_loss,
+            epoch.train_accuracy,
+            epoch.loss,
+            epoch.accuracy,
+        ];
+        row.extend(numbers.map(|number| number.to_string()));
+        if average {
+            let of = |index: usize| epoch.ema.map_or(String::new(), |it| it[index].to_string());
+            row.extend([of(0), of(1)]);
+        }
+        row
+    });
+    table([header].into_iter().chain(rows))
+}
+
+/// The columns of [`training`] that every training has.
+const TRAINING: [&str; 7] =
+    ["epoch", "learning_rate", "drop_path", "train_loss", "train_accuracy", "loss", "accuracy"];
+
 /// What the table of trained networks says after an epoch; nothing without a table.
 fn tabulated(history: &History, epoch: &EpochFinished) -> Vec<String> {
     let found = history.anytime.iter().find(|anytime| anytime.epoch == epoch.epoch);

@@ -6,6 +6,7 @@ mod course;
 mod landscape;
 mod measures;
 mod picture;
+pub mod training;
 
 pub use self::course::{
     STEP_POINTS, accuracy, epsilon, learning_rate, loss, parameter_free, steps,
@@ -39,6 +40,8 @@ pub enum Section {
     Cells,
     /// The course of the search.
     Course,
+    /// The course of a training.
+    Training,
     /// The landscape around the architecture.
     Landscape,
     /// The architecture, edge by edge.
@@ -225,6 +228,64 @@ pub static ALL: &[Figure] = &[
         pictures: |scene| cells::probabilities(scene),
         report: Some(Section::Edges),
         page: Some(OnPage { place: 4, open: true, empty: "" }),
+        compare: None,
+    },
+    Figure {
+        name: "training-accuracy",
+        title: "Accuracy of the network",
+        pictures: |scene| some(training::accuracy(scene.history)),
+        report: Some(Section::Training),
+        page: None,
+        compare: Some(Compare::Curve(Curve {
+            title: "Test accuracy of the trained network",
+            label: "test accuracy",
+            unit: Unit::Percent,
+            points: training::test_accuracies,
+        })),
+    },
+    Figure {
+        name: "training-loss",
+        title: "Loss of the network",
+        pictures: |scene| some(training::loss(scene.history)),
+        report: Some(Section::Training),
+        page: None,
+        compare: None,
+    },
+    Figure {
+        name: "training-validation",
+        title: "Validation accuracy of the network",
+        pictures: |_| Vec::new(),
+        report: None,
+        page: None,
+        compare: Some(Compare::Curve(Curve {
+            title: "Validation accuracy of the trained network",
+            label: "accuracy",
+            unit: Unit::Percent,
+            points: training::valid_accuracies,
+        })),
+    },
+    Figure {
+        name: "training-steps",
+        title: "Loss of every step",
+        pictures: |scene| some(training::steps(scene.history)),
+        report: Some(Section::Training),
+        page: None,
+        compare: None,
+    },
+    Figure {
+        name: "training-rate",
+        title: "Learning rate",
+        pictures: |scene| some(training::learning_rate(scene.history)),
+        report: Some(Section::Training),
+        page: None,
+        compare: None,
+    },
+    Figure {
+        name: "training-drop-path",
+        title: "Drop-path",
+        pictures: |scene| some(training::drop_path(scene.history)),
+        report: Some(Section::Training),
+        page: None,
         compare: None,
     },
 ];

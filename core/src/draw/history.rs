@@ -24,6 +24,8 @@ pub struct History {
     pub warnings: Vec<Warning>,
     /// How it ended; `None` while it runs.
     pub finished: Option<Finished>,
+    /// What a training trains; `None` of a search.
+    pub training: Option<Genotype>,
     /// Every finished epoch of a training, in order.
     pub train_epochs: Vec<TrainEpoch>,
     /// Every step of a training, in order.
@@ -55,7 +57,12 @@ impl History {
     /// Adds the next event.
     pub fn push(&mut self, event: Event) {
         match event {
-            Event::Started(started) => self.started = Some(started),
+            Event::Started(started) => {
+                let text = &started.config.train.genotype;
+                self.training =
+                    Some(text).filter(|it| !it.is_empty()).and_then(|it| codec::read(it).ok());
+                self.started = Some(started);
+            }
             Event::EpochStarted(_) => {}
             Event::Step(step) => {
                 let at = (step.epoch, step.step);
@@ -108,21 +115,11 @@ impl History {
         self.trained = None;
     }
 
-    /// The result, or while the search runs what would be derived now.
+    /// The result, or while the search runs what would be derived now; of a training what it trains.
     pub fn genotype(&self) -> Option<&Genotype> {
         let latest = self.epochs.last().map(|epoch| &epoch.genotype);
+        let latest = self.training.as_ref().or(latest);
         self.finished.as_ref().map(|finished| &finished.genotype).or(latest)
-    }
-
-    /// Whether it is a training.
-    pub fn trains(&self) -> bool {
-        self.started.as_ref().is_some_and(|started| started.config.trains())
-    }
-
-    /// The genotype that a training trains.
-    pub fn trained_genotype(&self) -> Option<Genotype> {
-        let text = &self.started.as_ref()?.config.train.genotype;
-        if text.is_empty() { None } else { codec::read(text).ok() }
     }
 
     /// The space that is searched; `None` if this program does not know it.

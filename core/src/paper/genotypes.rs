@@ -43,6 +43,32 @@ pub fn find(name: &'static str) -> Figures {
     *ALL.iter().find(|figures| figures.name == name).unwrap_or(&named(name))
 }
 
+/// The test error that the paper reports of a network of this genotype, trained in full (Tables 1
+/// and 4).
+pub fn test_error(name: &str) -> Option<super::Published> {
+    let (data, space, method) = match name {
+        "DARTS_V1" => ("cifar10", "s5", "darts"),
+        "DARTS_V2" => ("cifar10", "s5", "darts-2nd"),
+        name => {
+            let mut words = name.splitn(3, '_');
+            let data = match words.next()? {
+                "c10" => "cifar10",
+                "c100" => "cifar100",
+                other => other,
+            };
+            let space = words.next()?;
+            let method = match words.next()? {
+                "random" => "sdarts-rs",
+                "pgd" => "sdarts-adv",
+                "pcdarts" => "pc-darts",
+                other => other,
+            };
+            (data, space, method)
+        }
+    };
+    super::test_error(data, space, method)
+}
+
 const fn named(name: &'static str) -> Figures {
     Figures { name, shape: None, search: None, millions: None }
 }

@@ -1,9 +1,11 @@
 //! The result in plain words.
 
-use smoothdarts::config::Mode;
+use smoothdarts::cell::published;
+use smoothdarts::config::{Config, Mode};
 use smoothdarts::draw::history::History;
 use smoothdarts::event::WarningCode;
 use smoothdarts::method;
+use smoothdarts::paper;
 
 /// Share of parameter-free operations above which a normal cell needs a second look.
 const HALF: f32 = 0.5;
@@ -21,6 +23,9 @@ pub(super) struct Tile {
 /// What was searched.
 pub(super) fn title(history: &History) -> String {
     match &history.started {
+        Some(started) if started.config.trains() => {
+            format!("Training of {} on {}", trained(history), started.config.data.name)
+        }
         Some(started) => {
             let config = &started.config;
             let (method, space, data) =
@@ -31,8 +36,49 @@ pub(super) fn title(history: &History) -> String {
     }
 }
 
+/// What is trained, by its name where it has one.
+fn trained(history: &History) -> &'static str {
+    let published = history.training.as_ref().and_then(published::of);
+    published.map_or("a genotype", |row| row.name)
+}
+
+/// What a training came to, or how far it is.
+fn training(history: &History, config: &Config) -> String {
+    let train = &config.train;
+    let network =
+        format!("The network has {} cells of {} channels at first", train.cells, train.channels);
+    match (&history.trained, history.train_epochs.last()) {
+        (Some(trained), _) => format!(
+            "{network}. After {} it gives the right answer for {} of the {} images; after the best \
+             one, number {}, it was {}, but that epoch is chosen by these images, so the last one \
+             counts.",
+            epochs(trained.epochs),
+            percent(trained.accuracy),
+            trained.evaluated_on.word(),
+            trained.best_epoch + 1,
+            percent(trained.best_accuracy),
+        ),
+        (None, Some(epoch)) => format!(
+            "{network}. The training is not finished: {} of {} are done, and it gives the right \
+             answer for {} of the {} images.",
+            history.train_epochs.len(),
+            epochs(train.epochs),
+            percent(epoch.accuracy),
+            epoch.evaluated_on.word(),
+        ),
+        (None, None) => format!(
+            "{network}. The training is not finished: no epoch of {} has ended yet, after {} steps.",
+            train.epochs,
+            history.train_steps.len(),
+        ),
+    }
+}
+
 /// What came out, or how far it is.
 pub(super) fn lead(history: &History) -> String {
+    if let Some(started) = history.started.as_ref().filter(|it| it.config.trains()) {
+        return training(history, &started.config);
+    }
     let done = history.epochs.len();
     let planned = history.started.as_ref().map_or(0, |started| started.config.search.epochs);
     match (&history.finished, history.epochs.last()) {
@@ -84,10 +130,22 @@ pub(super) fn tiles(history: &History) -> Vec<Tile> {
             tiles.push(tile(percent(f64::from(share)), &name));
         }
     }
+    if let Some(epoch) = history.train_epochs.last() {
+        let name = format!("{} accuracy of the network", epoch.evaluated_on.word());
+        tiles.push(tile(percent(epoch.accuracy), &name));
+        let paper = history.training.as_ref().and_then(published::of);
+        if let Some(paper) = paper.and_then(|row| paper::genotypes::test_error(row.name)) {
+            let name = format!("test accuracy in the paper, on {}", paper.data);
+            tiles.push(tile(percent(1.0 - paper.test_error / 100.0), &name));
+        }
+    }
     if let Some(started) = &history.started {
         let config = &started.config;
-        let epochs = format!("{} / {}", history.epochs.len(), config.search.epochs);
-        tiles.push(tile(epochs, "epochs"));
+        let (done, planned) = match config.trains() {
+            true => (history.train_epochs.len(), config.train.epochs),
+            false => (history.epochs.len(), config.search.epochs),
+        };
+        tiles.push(tile(format!("{done} / {planned}"), "epochs"));
         let mode = match config.mode {
             Mode::Faithful => "faithful",
             Mode::Paper => "paper",
@@ -95,7 +153,9 @@ pub(super) fn tiles(history: &History) -> Vec<Tile> {
         tiles.push(tile(mode.to_owned(), "mode"));
         tiles.push(tile(started.device.clone(), "device"));
         tiles.push(tile(config.seed.to_string(), "seed"));
-        tiles.push(tile(grouped(started.parameters), "weights of the supernet"));
+        let network =
+            if config.trains() { "weights of the network" } else { "weights of the supernet" };
+        tiles.push(tile(grouped(started.parameters), network));
     }
     tiles
 }

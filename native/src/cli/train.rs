@@ -1,0 +1,67 @@
+//! The flags of a training.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{Resume, SettingsArgs};
+
+/// Flags of `sdarts train`.
+#[derive(Debug, Args)]
+#[command(
+    args_override_self = true,
+    after_help = "\
+Settings come in layers: defaults (the paper's training on CIFAR-10), then the preset, then the \
+config file, then flags. `--print-config` shows every setting, its meaning and where its value comes \
+from. The section `train` has the network and how it learns, `data` the images.
+
+Without a preset or a config, `train-quick` runs: a small network on the images that come with the \
+program."
+)]
+pub struct TrainArgs {
+    /// What to train: a run directory or a checkpoint of a search, a file with a genotype, the text
+    /// of one (JSON, the Python tuple, a NAS-Bench-201 string), or the name of a published one
+    /// (`sdarts list genotypes`). A config that names one needs none.
+    pub genotype: Option<String>,
+
+    /// Where the settings come from.
+    #[command(flatten)]
+    pub settings: SettingsArgs,
+
+    /// Epochs of the training [the paper's: 600].
+    #[arg(long, value_name = "N")]
+    pub epochs: Option<usize>,
+
+    /// Train with so many seeds, one after another: --seed and those that follow it, each in
+    /// OUT/seed-N; prints mean and standard deviation beside the paper's.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    pub seeds: u64,
+
+    /// Data set (`sdarts list data`) [the paper's main one: cifar10].
+    #[arg(long, value_name = "NAME")]
+    pub data: Option<String>,
+
+    /// Folder of the data files; without it the images that come with the program are used.
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+
+    /// Run directory [default: runs/<preset or config>-<genotype>-<seed>].
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+
+    /// What to do where the run directory already has checkpoints.
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub resume: Resume,
+
+    /// Print all settings as TOML and do nothing.
+    #[arg(long)]
+    pub print_config: bool,
+
+    /// Write events to stdout as JSON lines; with --seeds, the last line is an object with the mean.
+    #[arg(long)]
+    pub json: bool,
+
+    /// Say nothing but warnings, errors and the result.
+    #[arg(long, short)]
+    pub quiet: bool,
+}

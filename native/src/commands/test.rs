@@ -1,0 +1,331 @@
+//! `sdarts test`: how a trained network does on a part of a data set.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::Context as _;
+use burn::tensor::Tensor;
+use serde_json::json;
+use shaders::Kernels;
+use smoothdarts::arrays::{Arrays, pair, state_dict, vector};
+use smoothdarts::cell::Genotype;
+use smoothdarts::config::Config;
+use smoothdarts::config::layers::{Origin, Resolver};
+use smoothdarts::data::{Loader, Part};
+use smoothdarts::draw::confusion as picture;
+use smoothdarts::measure::confusion::Confusion;
+use smoothdarts::net::{DerivedShape, NetShape, Network as _, Stem, derived};
+use smoothdarts::nn::read;
+use smoothdarts::rng::{Stream, Streams};
+use smoothdarts::task::{Classify, ImageBatch, Model, Point, Task, Training};
+use smoothdarts::{arrays, space};
+
+use crate::cli::{Input, TestArgs, TestPart};
+use crate::exit::Exit;
+use crate::{datasets, device, genotype, output, run_dir, weights};
+
+/// Tests the network that the flags name.
+///
+/// # Errors
+/// If weights, genotype and data do not fit together or cannot be read, or the device fails.
+pub fn run(args: &TestArgs) -> anyhow::Result<Exit> {
+    let mut layers = Resolver::default();
+    layers.texts([("run.device", args.device.as_str())], &Origin::Flag)?;
+    let wanted = layers.finish()?.config.run.device;
+    let (file, folder) = files(args);
+    let genotype = the_genotype(args)?;
+    let arrays = weights::read(&file)?;
+    let found = Found::new(&arrays).with_context(|| file.display().to_string())?;
+    found.check(args).context(Exit::Usage)?;
+    let config = settings(args)?;
+    let (loader, names) = open_data(args, &config)?;
+    let shape = loader.shape();
+    if found.classes != shape.classes || found.image_channels != shape.channels {
+        let fault = anyhow::anyhow!(
+            "{} has {} classes and reads images of {} channels, but {} has {} classes and images of \
+             {}; test it on the data that it was trained on",
+            file.display(),
+            found.classes,
+            found.image_channels,
+            config.data.name,
+            shape.classes,
+            shape.channels,
+        );
+        return Err(fault.context(Exit::Usage));
+    }
+    device::set_threads(0)?;
+    let selected = device::select(wanted)?;
+    let began = Instant::now();
+    let tested = Tested { args, arrays: &arrays, loader: &loader, device: &selected.device };
+    let confusion = match &args.supernet {
+        Some(name) => tested.supernet(name, &genotype, &found)?,
+        None => tested.derived(&genotype, &found)?,
+    };
+    let rate = confusion.images() as f64 / began.elapsed().as_secs_f64();
+    if let Some(folder) = folder {
+        std::fs::create_dir_all(&folder)
+            .with_context(|| format!("cannot create {}", folder.display()))?;
+        for (name, text) in [
+            ("confusion.svg", picture::draw(&confusion, &names)),
+            ("confusion.csv", picture::csv(&confusion, &names)),
+        ] {
+            run_dir::replace(&folder.join(name), text.as_bytes())?;
+        }
+    }
+    if !args.json {
+        output::line(&table(&confusion, &names, rate, &selected.label))?;
+    }
+    output::line(
+        &json!({
+            "accuracy": confusion.accuracy(),
+            "top5": confusion.top5(),
+            "loss": confusion.loss(),
+            "images": confusion.images(),
+            "images_per_second": rate,
+            "device": selected.label,
+        })
+        .to_string(),
+    )?;
+    Ok(Exit::Done)
+}
+
+/// The file of weights, and where pictures go.
+fn files(args: &TestArgs) -> (PathBuf, Option<PathBuf>) {
+    let source = &args.source;
+    match source.is_dir() {
+        true => {
+            let out = args.out.clone().unwrap_or_else(|| source.join("test"));
+            (source.join("weights.safetensors"), Some(out))
+        }
+        false => (source.clone(), args.out.clone()),
+    }
+}
+
+fn the_genotype(args: &TestArgs) -> anyhow::Result<Genotype> {
+    match &args.genotype {
+        Some(source) => genotype::of(source),
+        None if args.source.is_dir() => {
+            // The one that the weights beside it are of, should the run have gone on since.
+            genotype::read(&args.source.join("genotype.json").display().to_string())
+        }
+        None => {
+            let fault = "weights alone do not tell the cells: name the genotype with --genotype";
+            Err(anyhow::anyhow!(fault).context(Exit::Usage))
+        }
+    }
+}
+
+fn open_data(args: &TestArgs, config: &Config) -> anyhow::Result<(Loader, Vec<String>)> {
+    let mut dataset = datasets::open(config)?;
+    if args.input == Input::Unit {
+        dataset.mean.fill(0.0);
+        dataset.std.fill(1.0);
+    }
+    let names = dataset.class_names.clone();
+    let mut config = config.clone();
+    let images = match config.data.train_images {
+        0 => dataset.train.len(),
+        limit => limit.min(dataset.train.len()),
+    };
+    // A loader wants a batch in each half, however few images a run trained on.
+    let first = (config.data.train_portion * images as f64) as usize;
+    let smaller = first.min(images.saturating_sub(first)).max(1);
+    config.search.batch_size = smaller.min(args.batch as usize);
+    let loader = Loader::new(dataset, &config)?;
+    if loader.evaluation_batches(part(args.part)) == 0 {
+        let (name, fault) = (&config.data.name, "has no images in this part");
+        return Err(anyhow::anyhow!("{name} {fault}; choose another --part").context(Exit::Data));
+    }
+    Ok((loader, names))
+}
+
+/// The settings of the data: those of the run, then the flags. Nothing is augmented.
+fn settings(args: &TestArgs) -> anyhow::Result<Config> {
+    let mut config = Config::default();
+    let of_run = args.source.join("config.toml");
+    if of_run.is_file() {
+        let text = std::fs::read_to_string(&of_run)
+            .with_context(|| format!("cannot read {}", of_run.display()))?;
+        let table: toml::Table =
+            text.parse().with_context(|| format!("{} is damaged", of_run.display()))?;
+        if let Some(data) = table.get("data") {
+            let only_data = toml::Table::from_iter([("data".to_owned(), data.clone())]);
+            let mut layers = Resolver::default();
+            let origin = Origin::File(of_run.display().to_string());
+            layers.table(&serde_json::to_value(only_data)?, &origin)?;
+            config.data = layers.finish()?.config.data;
+        }
+    }
+    if let Some(name) = &args.data {
+        config.data.name.clone_from(name);
+    }
+    if let Some(folder) = &args.data_dir {
+        config.data.dir = folder.display().to_string();
+    }
+    if let Some(size) = args.image_size {
+        config.data.image_size = size;
+    }
+    config.data.crop_padding = 0;
+    config.quirks.augment_validation = false;
+    Ok(config)
+}
+
+fn part(part: TestPart) -> Part {
+    match part {
+        TestPart::Train => Part::Train,
+        TestPart::Valid => Part::Valid,
+        TestPart::Test => Part::Test,
+    }
+}
+
+/// What weights tell of their network.
+struct Found {
+    stem: Stem,
+    image_channels: usize,
+    /// Of the stem.
+    stem_channels: usize,
+    /// Of the first cell.
+    channels: usize,
+    cells: usize,
+    classes: usize,
+}
+
+impl Found {
+    fn new(arrays: &Arrays) -> anyhow::Result<Self> {
+        let shape = |name: &str| arrays.get(name).map(|array| array.shape.as_slice());
+        let stem = if shape("stem0.0.weight").is_some() { Stem::ImageNet } else { Stem::Small };
+        let (first, last) = match stem {
+            Stem::Small => ("stem.0.weight", "stem.0.weight"),
+            Stem::ImageNet => ("stem0.0.weight", "stem0.3.weight"),
+        };
+        let index = |name: &String| -> Option<usize> {
+            name.strip_prefix("cells.")?.split('.').next()?.parse().ok()
+        };
+        let (Some([_, image_channels, ..]), Some([stem_channels, ..])) =
+            (shape(first), shape(last))
+        else {
+            anyhow::bail!(
+                "there is no tensor {first}: these are not the weights of such a network"
+            );
+        };
+        let (Some([classes, _]), Some(cells)) =
+            (shape("classifier.weight"), arrays.keys().filter_map(index).max())
+        else {
+            anyhow::bail!("there are no cells or no classifier: these are not such weights");
+        };
+        let channels = shape("cells.0.preprocess1.op.1.weight").and_then(<[usize]>::first);
+        Ok(Self {
+            stem,
+            image_channels: *image_channels,
+            stem_channels: *stem_channels,
+            channels: *channels.unwrap_or(stem_channels),
+            cells: cells + 1,
+            classes: *classes,
+        })
+    }
+
+    fn check(&self, args: &TestArgs) -> anyhow::Result<()> {
+        for (flag, asked, found) in
+            [("channels", args.channels, self.channels), ("cells", args.cells, self.cells)]
+        {
+            if let Some(asked) = asked.filter(|asked| *asked != found) {
+                anyhow::bail!("--{flag} is {asked}, but the weights are those of {found} {flag}");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What is tested on what.
+struct Tested<'a> {
+    args: &'a TestArgs,
+    arrays: &'a Arrays,
+    loader: &'a Loader,
+    device: &'a burn::tensor::Device,
+}
+
+impl Tested<'_> {
+    fn derived(&self, genotype: &Genotype, found: &Found) -> anyhow::Result<Confusion> {
+        let shape = DerivedShape {
+            image_channels: found.image_channels,
+            classes: found.classes,
+            cells: found.cells,
+            channels: found.channels,
+            stem: found.stem,
+            auxiliary: false,
+        };
+        let network = derived(genotype, shape).context(Exit::Usage)?;
+        let image_size = self.loader.shape().size;
+        let task = Training { image_size, label_smoothing: 0.0, auxiliary_weight: 0.0 };
+        self.confusion(&Model { task, network, kernels: Kernels::Fused }, &[])
+    }
+
+    fn supernet(
+        &self,
+        name: &str,
+        genotype: &Genotype,
+        found: &Found,
+    ) -> anyhow::Result<Confusion> {
+        let space = space::find(name)?;
+        let p = genotype.one_hot(&space.choices()).context(Exit::Usage)?;
+        let shape = NetShape {
+            image_channels: found.image_channels,
+            classes: found.classes,
+            cells: found.cells,
+            channels: found.channels,
+            stem_multiplier: found.stem_channels / found.channels.max(1),
+        };
+        let network = space.supernet(shape)?;
+        let p: Vec<Tensor<2>> = p.iter().map(|rows| arrays::from_rows(rows, self.device)).collect();
+        let task = Classify { image_size: self.loader.shape().size };
+        // The fused plan knows one set of statistics for the pooling of all edges that leave a state. Those
+        // of other programs may differ from edge to edge.
+        self.confusion(&Model { task, network, kernels: Kernels::Composed }, &p)
+    }
+
+    /// Runs all images of the part through the network, in eval mode.
+    fn confusion<T>(&self, model: &Model<T>, p: &[Tensor<2>]) -> anyhow::Result<Confusion>
+    where
+        T: Task<Input = ImageBatch>,
+    {
+        let flat = state_dict::read(model.network.layout(), self.arrays).context(Exit::Usage)?;
+        let weights = vector(flat.weights, self.device);
+        let statistics = pair(flat.statistics, self.device);
+        let at = Point { weights: &weights, statistics: &statistics, eval: true };
+        let part = part(self.args.part);
+        let mut confusion = Confusion::new(self.loader.shape().classes);
+        for index in 0..self.loader.evaluation_batches(part) {
+            let batch = self.loader.evaluation(part, 0, index);
+            let input = ImageBatch::new(&batch, self.device);
+            let noise = Streams::new(0).at(Stream::Noise, index as u64);
+            let logits = model.loss(at, p, &input, noise).logits;
+            confusion.add(&pollster::block_on(read(logits))?, &batch.labels);
+        }
+        Ok(confusion)
+    }
+}
+
+/// What people read.
+fn table(confusion: &Confusion, names: &[String], rate: f64, device: &str) -> String {
+    let percent = |share: f64| match share.is_nan() {
+        true => "      -".to_owned(),
+        false => format!("{:6.2} %", 100.0 * share),
+    };
+    let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(5);
+    let mut text = format!("{:width$}  images    recall  precision\n", "class");
+    for (scores, name) in confusion.classes().iter().zip(names) {
+        text += &format!(
+            "{name:width$}  {:6}  {}   {}\n",
+            scores.images,
+            percent(scores.recall),
+            percent(scores.precision)
+        );
+    }
+    text + &format!(
+        "{} images: top-1 {}, top-5 {}, loss {:.4}; {rate:.0} images a second on {device}",
+        confusion.images(),
+        percent(confusion.accuracy()).trim(),
+        percent(confusion.top5()).trim(),
+        confusion.loss(),
+    )
+}

@@ -1,0 +1,158 @@
+//! `sdarts train`, as a user runs it.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::Value;
+use smoothdarts::rng::{Stream, Streams, uniform};
+
+use crate::command::{Outcome, TINY, run, sdarts};
+
+/// A training of a second or two: six steps in each of two epochs, on the CPU.
+const TRAIN: &[&str] = &[
+    "--preset=train-quick",
+    "--epochs=2",
+    "--device=cpu",
+    "--set=train.cells=3",
+    "--set=train.channels=4",
+    "--set=train.batch_size=16",
+    "--set=data.image_size=8",
+    "--set=data.crop_padding=1",
+    "--set=data.train_images=96",
+    "--set=run.checkpoint_seconds=0",
+];
+
+const RESULTS: [&str; 4] =
+    ["genotype.json", "weights.safetensors", "weights-best.safetensors", "curves.csv"];
+
+fn train<'a>(genotype: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    [&["train", genotype], TRAIN, more].concat()
+}
+
+fn events(run: &Path) -> Vec<Value> {
+    let text = fs::read_to_string(run.join("events.jsonl")).unwrap();
+    let mut events: Vec<Value> =
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for event in &mut events {
+        event.as_object_mut().unwrap().remove("seconds");
+    }
+    events
+}
+
+fn same(found: &Path, expected: &Path) {
+    assert_eq!(events(found), events(expected));
+    for name in RESULTS {
+        let bytes = |run: &Path| fs::read(run.join(name)).unwrap();
+        assert!(bytes(found) == bytes(expected), "{name} differs");
+    }
+}
+
+#[test]
+fn search_then_train_then_report_and_compare() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    Outcome::of(sdarts(here, &[TINY, &["--out=found"]].concat())).done();
+    let outcome = run(here, &train("found", &["--out=net"])).done();
+    assert!(outcome.stdout.contains("test error"), "{}", outcome.stdout);
+    let genotype = |run: &str| fs::read(here.join(run).join("genotype.json")).unwrap();
+    assert!(genotype("found") == genotype("net"));
+    for name in ["config.toml", "manifest.json", "report.html", "checkpoints/last.safetensors"] {
+        assert!(here.join("net").join(name).exists(), "{name}");
+    }
+    let report = fs::read_to_string(here.join("net/report.html")).unwrap();
+    for words in ["Training of", "The course of the training", "Probability of drop-path"] {
+        assert!(report.contains(words), "the report lacks {words:?}");
+    }
+    let events = events(&here.join("net"));
+    assert_eq!((&events[0]["type"], &events[0]["schema"]), (&"started".into(), &2.into()));
+    let kinds = |kind: &str| events.iter().filter(|event| event["type"] == kind).count();
+    assert_eq!((kinds("train_step"), kinds("train_epoch"), kinds("trained")), (12, 2, 1));
+
+    // Again: nothing is left to do; from its config: the same; from its genotype file, too.
+    let again = run(here, &train("found", &["--out=net"])).done();
+    assert!(again.stderr.contains("was finished before"), "{}", again.stderr);
+    run(here, &["train", "--config=net/config.toml", "--out=repeated"]).done();
+    same(&here.join("repeated"), &here.join("net"));
+    run(here, &train("found/genotype.py.txt", &["--out=file"])).done();
+    same(&here.join("file"), &here.join("net"));
+
+    run(here, &train("c10_s5_pgd", &["--out=published"])).done();
+    let compared = run(here, &["compare", "net", "published", "--json"]).done().stdout;
+    let compared: Value = serde_json::from_str(&compared).unwrap();
+    let groups = compared["groups_summary"].as_array().unwrap();
+    assert_eq!(groups[1]["group"], "c10_s5_pgd");
+    assert_eq!(groups[1]["published"]["test_error"], 2.61);
+    assert!(groups[0]["test_accuracy"]["mean"].is_number());
+    assert!(here.join("compare/training-accuracy.csv").exists());
+}
+
+#[test]
+fn several_seeds_give_a_mean_and_a_deviation_beside_the_paper() {
+    let folder = tempfile::tempdir().unwrap();
+    let flags = train("DARTS_V2", &["--out=seeds", "--seeds=2", "--set=train.ema=0.9"]);
+    let stdout = run(folder.path(), &flags).done().stdout;
+    assert!(stdout.contains(" over 2 seeds"), "{stdout}");
+    assert!(stdout.contains("paper: 2.76 ± 0.09 %"), "{stdout}");
+    for seed in ["seed-2", "seed-3"] {
+        let run = folder.path().join("seeds").join(seed);
+        assert!(run.join("weights-ema.safetensors").exists(), "{seed}");
+    }
+    // The same command has nothing left to do, and says the same.
+    let json = run(folder.path(), &[flags, vec!["--json"]].concat()).done().stdout;
+    let last: Value = serde_json::from_str(json.lines().last().unwrap()).unwrap();
+    assert_eq!((&last["seeds"], &last["paper"]["test_error"]), (&2.into(), &2.76.into()));
+    assert!(stdout.contains(&format!("{:.2} ±", last["mean_error"].as_f64().unwrap())));
+}
+
+/// The moments depend on the speed of the machine.
+#[test]
+fn a_training_that_is_killed_eight_times_ends_like_one_that_was_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let flags = |out| train("c10_s5_pgd", &[out, "--set=train.ema=0.9", "--epochs=3"]);
+    run(here, &flags("--out=whole")).done();
+    let mut rng = Streams::new(2).at(Stream::Split, 0);
+    for _ in 0..8 {
+        let chance = uniform(&mut rng, 2, 0.0, 1.0);
+        let mut child =
+            sdarts(here, &[flags("--out=run"), vec!["--json"]].concat()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        for _ in 0..2 + (2.0 * chance[0]) as usize {
+            lines.next();
+        }
+        std::thread::sleep(Duration::from_secs_f32(0.05 * chance[1]));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    run(here, &flags("--out=run")).done();
+    same(&here.join("run"), &here.join("whole"));
+}
+
+#[test]
+fn what_cannot_be_trained_is_refused_with_the_documented_code() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let future = "Genotype(normal=[('sep_conv_3x3', 5), ('skip_connect', 0)], normal_concat=[2], \
+                  reduce=[('sep_conv_3x3', 1), ('skip_connect', 0)], reduce_concat=[2])";
+    let unknown = future.replace("sep_conv_3x3', 5", "sep_conv_9x9', 1");
+    let refused = |arguments: &[&str], code: i32, words: &str| {
+        let outcome = run(here, arguments);
+        assert_eq!(outcome.code, Some(code), "{arguments:?}: {}", outcome.stderr);
+        assert!(outcome.stderr.contains(words), "{words:?} is not in {}", outcome.stderr);
+        assert_eq!(outcome.stderr.lines().count(), 1, "{}", outcome.stderr);
+        assert!(!here.join("net").exists(), "{arguments:?} made a run directory");
+    };
+    let out = "--out=net";
+    refused(&train("c10_s5_pdg", &[out]), 2, "c10_s5_pdg");
+    refused(&train(future, &[out]), 2, "state 5");
+    refused(&train(&unknown, &[out]), 2, "sep_conv_9x9");
+    refused(&["train", out], 2, "say what to train");
+    refused(&["train", "DARTS_V2", "--preset=quick", out], 2, "train-quick");
+    refused(&["search", "--preset=train-quick", out], 2, "is of a training");
+    refused(&["search", "--set=train.genotype=DARTS_V2", out], 2, "sdarts train");
+    refused(&train("DARTS_V2", &[out, "--set=train.portion=0"]), 2, "train.portion");
+    refused(&train("DARTS_V2", &[out, "--set=train.batch_size=95"]), 3, "single image");
+    refused(&train("DARTS_V2", &[out, "--data=cifar10", "--data-dir=nowhere"]), 3, "nowhere");
+}

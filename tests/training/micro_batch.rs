@@ -1,0 +1,97 @@
+//! A batch in parts: the step is that of the whole batch, up to rounding and batch norm.
+
+use burn::tensor::{Device, Tensor};
+use pollster::block_on;
+use smoothdarts::cell::codec;
+use smoothdarts::config::Config;
+use smoothdarts::data::{Batch, Loader, embedded};
+use smoothdarts::net::{Classifier, Logits};
+use smoothdarts::nn::{Builder, GradientTarget, Init, Layout, Pass, WeightId};
+use smoothdarts::run::{Run, Train};
+use smoothdarts::task::Training;
+
+/// A linear layer on the pixels: no batch norm that would see the parts.
+struct Linear {
+    layout: Layout,
+    weight: WeightId,
+    inputs: usize,
+}
+
+impl Linear {
+    fn new(inputs: usize) -> Self {
+        let mut layout = Layout::default();
+        let mut builder = Builder::new(&mut layout);
+        let weight = builder.weight("weight", &[10, inputs], Init::FanIn(inputs));
+        Self { layout, weight, inputs }
+    }
+}
+
+impl Classifier for Linear {
+    fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    fn multiply_adds(&self, _: usize, _: GradientTarget) -> u64 {
+        10 * self.inputs as u64
+    }
+
+    fn forward(&self, images: Tensor<4>, pass: &mut Pass) -> Logits {
+        let images = images.clone().reshape([images.dims()[0], self.inputs]);
+        let weight = pass.weight(self.weight, [10, self.inputs]);
+        Logits { logits: images.matmul(weight.transpose()), auxiliary: None }
+    }
+}
+
+/// The weights after three epochs with parts of so many images.
+fn weights(micro_batch: usize) -> Vec<f32> {
+    let mut config = Config::default();
+    config.train.genotype = "c10_s5_pgd".to_owned();
+    (config.train.epochs, config.train.batch_size) = (3, 32);
+    config.train.micro_batch = micro_batch;
+    (config.data.image_size, config.data.train_images) = (8, 90);
+    let mut loader = Loader::for_training(embedded().unwrap(), &config).unwrap();
+    let task = Training { image_size: 8, label_smoothing: 0.1, auxiliary_weight: 0.0 };
+    let network: Box<dyn Classifier> = Box::new(Linear::new(64));
+    let genotype = codec::read(&config.train.genotype).unwrap();
+    let job = Train::new(&config, genotype, (task, network), 3, &Device::flex());
+    let mut run = Run::from_start(job).unwrap();
+    while block_on(run.advance(&mut loader)).unwrap().is_some() {}
+    let checkpoint = block_on(run.checkpoint()).unwrap();
+    checkpoint.array("weights", &[640]).unwrap().values.clone()
+}
+
+#[test]
+fn parts_of_a_batch_change_the_weights_only_by_rounding() {
+    let whole = weights(0);
+    assert!(whole == weights(32), "a batch in one part is not even rounded");
+    for size in [1, 5, 16, 31] {
+        let parts = weights(size);
+        let error = whole.iter().zip(&parts).map(|(one, other)| (one - other).abs());
+        let error = error.fold(0.0, f32::max);
+        // Weights lie within 1; float32 has 6e-8, and nine steps add up.
+        assert!(error < 2e-6, "parts of {size}: {error}");
+    }
+}
+
+#[test]
+fn parts_hold_the_images_in_their_order_and_are_even() {
+    let batch = Batch {
+        images: (0..14).map(|value| value as f32).collect(),
+        labels: (0..7).collect(),
+        shape: [7, 1, 2, 1],
+    };
+    for (largest, sizes) in [
+        (0, vec![7]),
+        (7, vec![7]),
+        (9, vec![7]),
+        (6, vec![3, 4]),
+        (3, vec![2, 2, 3]),
+        (1, vec![1; 7]),
+    ] {
+        let parts = batch.clone().parts(largest);
+        assert_eq!(parts.iter().map(|part| part.shape[0]).collect::<Vec<_>>(), sizes);
+        assert!(parts.iter().all(|part| part.labels.len() == part.shape[0]));
+        assert_eq!(parts.iter().flat_map(|it| it.labels.clone()).collect::<Vec<_>>(), batch.labels);
+        assert_eq!(parts.iter().flat_map(|it| it.images.clone()).collect::<Vec<_>>(), batch.images);
+    }
+}
