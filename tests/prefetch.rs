@@ -75,6 +75,33 @@ fn a_few_batches_are_made_before_they_are_asked_for_and_no_more() {
 }
 
 #[test]
+fn a_training_without_a_validation_half_goes_on_with_the_test_images() {
+    let fake = Fake { trains: true, ..Fake::default() };
+    let mut ahead = Prefetch::new(fake.clone());
+    ahead.seek(2, 2);
+    fake.wait_until_made(5);
+    ahead.step(2, 2).unwrap();
+    for index in 0..3 {
+        assert_eq!(ahead.evaluation(Part::Test, 2, index).unwrap().labels, [2, index as u16]);
+    }
+    assert_eq!(ahead.step(3, 0).unwrap().train.labels, [3, 0]);
+    // 5 that were asked for, 4 that wait, 1 that waits for room: no second thread was needed.
+    fake.wait_until_made(10);
+    thread::sleep(Duration::from_millis(50));
+    assert_eq!(fake.made(), 10);
+}
+
+#[test]
+fn of_large_batches_fewer_wait() {
+    let fake = Fake { bytes: 300 << 20, ..Fake::default() };
+    let mut ahead = Prefetch::new(fake.clone());
+    ahead.seek(0, 0);
+    fake.wait_until_made(2);
+    thread::sleep(Duration::from_millis(50));
+    assert_eq!(fake.made(), 2);
+}
+
+#[test]
 fn dropping_a_full_supply_does_not_hang() {
     let fake = Fake::default();
     let mut ahead = Prefetch::new(fake.clone());
@@ -120,6 +147,10 @@ struct Fake {
     /// Evaluation batch of each epoch.
     fails_at: Option<usize>,
     made: Arc<AtomicUsize>,
+    /// Whether there is no validation half.
+    trains: bool,
+    /// Of the batches of a step.
+    bytes: usize,
 }
 
 impl Fake {
@@ -161,11 +192,15 @@ impl Batches for Fake {
         Ok(self.batch(epoch, index))
     }
 
-    fn evaluation_batches(&self, _: Part) -> usize {
-        3
+    fn evaluation_batches(&self, part: Part) -> usize {
+        if self.trains && part == Part::Valid { 0 } else { 3 }
     }
 
     fn steps(&self, _: usize) -> usize {
         3
+    }
+
+    fn step_bytes(&self) -> usize {
+        self.bytes
     }
 }
