@@ -21,6 +21,7 @@ pub mod manifest;
 pub mod open_run;
 pub mod output;
 pub mod progress;
+pub mod recovery;
 pub mod report;
 pub mod run_dir;
 pub mod settings;

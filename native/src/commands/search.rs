@@ -26,7 +26,8 @@ use crate::exit::Exit;
 use crate::manifest::Manifest;
 use crate::output::{self, OutputClosed};
 use crate::progress::Progress;
-use crate::run_dir::{self, Resumed, RunDir};
+use crate::recovery::{self, Resumed};
+use crate::run_dir::{self, RunDir};
 use crate::signals::Stop;
 use crate::{report, settings, table};
 
@@ -110,7 +111,7 @@ impl Session {
     ) -> anyhow::Result<Self> {
         let directory = RunDir::open(out)?;
         let Resumed { mut checkpoint, log, mut warnings, events_lost } =
-            run_dir::resume(&directory, || search.started())?;
+            recovery::resume(&directory, || search.started())?;
         if let Some(checkpoint) = &mut checkpoint {
             if args.extend {
                 extend::apply(&directory, checkpoint, search.started(), &resolved.config)?;
