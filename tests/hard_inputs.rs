@@ -53,7 +53,7 @@ fn every_wrong_input_has_the_exit_code_of_the_table_and_helping_words() {
         (&["--set=data.image_size=100000"], 2, &["data.image_size"], &[]),
         (&["--hessian=every=18446744073709551615"], 2, &["hessian.every", "must be at most"], &[]),
         (&["--set=search=3"], 2, &["is a section", "search.epochs"], &["did you mean"]),
-        (&["--config=nan.toml"], 2, &["learning_rate = \"nan\""], &["null"]),
+        (&["--config=nan.toml"], 2, &["learning_rate = \"NaN\""], &["null"]),
         (&[&long], 2, &["characters"], &[]),
         (&["landscape", "run", "--grid=4"], 2, &["odd number"], &[]),
         (&["landscape", "run", "--range=nan"], 2, &["positive and finite"], &[]),

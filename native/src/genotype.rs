@@ -56,6 +56,12 @@ pub fn read(source: &str) -> anyhow::Result<Genotype> {
     read().context(Exit::Usage)
 }
 
+/// Whether a text is meant as a genotype, right or wrong.
+pub fn is_one(text: &str) -> bool {
+    let text = text.trim_start();
+    text.contains("Genotype(") || text.starts_with(['{', '|']) || text.starts_with("\"|")
+}
+
 /// The genotype of a text; `None` if it is in none of the forms.
 fn parse(text: &str) -> anyhow::Result<Option<Genotype>> {
     let text = text.trim();

@@ -22,6 +22,7 @@ pub mod open_run;
 pub mod output;
 pub mod progress;
 pub mod pytorch;
+pub mod recovery;
 pub mod report;
 pub mod run_dir;
 pub mod session;

@@ -18,7 +18,6 @@
 //! file is read.
 
 mod checked;
-mod recovery;
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
@@ -31,7 +30,6 @@ use smoothdarts::run::checkpoint::Checkpoint;
 use crate::exit::Exit;
 
 pub use checked::{Damaged, read, text, write};
-pub use recovery::{Resumed, resume};
 
 /// A run directory that this process alone writes to.
 pub struct RunDir {
@@ -156,7 +154,8 @@ pub fn replace(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     persist(temporary(path, bytes)?, path)
 }
 
-fn checkpoint_paths(run: &Path) -> [PathBuf; 2] {
+/// Paths of the newest checkpoint and of the one before.
+pub(crate) fn checkpoint_paths(run: &Path) -> [PathBuf; 2] {
     ["last", "previous"].map(|name| run.join(format!("checkpoints/{name}.safetensors")))
 }
 

@@ -23,7 +23,8 @@ use crate::exit::Exit;
 use crate::manifest::Manifest;
 use crate::output::{self, OutputClosed};
 use crate::progress::Progress;
-use crate::run_dir::{self, Resumed, RunDir};
+use crate::recovery::{self, Resumed};
+use crate::run_dir::{self, RunDir};
 use crate::signals::Stop;
 use crate::{report, settings};
 
@@ -106,7 +107,7 @@ impl<J: Work> Session<J> {
         let Place { out, extend, json, quiet, stop, began } = place;
         let directory = RunDir::open(out)?;
         let Resumed { mut checkpoint, log, mut warnings, events_lost } =
-            run_dir::resume(&directory, || run.started())?;
+            recovery::resume(&directory, || run.started())?;
         if let Some(checkpoint) = &mut checkpoint {
             if extend {
                 extend::apply(&directory, checkpoint, run.started(), &resolved.config)?;

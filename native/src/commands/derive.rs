@@ -28,12 +28,16 @@ pub fn run(args: &DeriveArgs) -> anyhow::Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Whether a source is a genotype and no run: by its form, or as a file that is no checkpoint.
+/// Whether a source is a genotype and no run: by its form, in a file or as it is.
 fn is_text(source: &str) -> bool {
-    let text_file = [".json", ".txt", ".py"].iter().any(|end| source.ends_with(end));
-    let form = source.trim_start().starts_with(['|', '{']) || source.contains("Genotype(");
-    let published = published::find(source).is_some();
-    !Path::new(source).is_dir() && (text_file || form || published)
+    let path = Path::new(source);
+    if path.is_dir() || path.extension().is_some_and(|end| end == "safetensors") {
+        return false;
+    }
+    if path.is_file() {
+        return std::fs::read_to_string(path).is_ok_and(|text| genotype::is_one(&text));
+    }
+    genotype::is_one(source) || published::find(source).is_some()
 }
 
 /// The genotype as the programs of its field read it: the Python tuple, or the string of a

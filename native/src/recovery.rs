@@ -8,8 +8,8 @@ use anyhow::Context as _;
 use smoothdarts::event::{Event, Started, Warning, WarningCode};
 use smoothdarts::run::checkpoint::Checkpoint;
 
-use super::{RunDir, checkpoint_paths, read_checkpoint};
 use crate::events::{self, EventLog, Found};
+use crate::run_dir::{RunDir, checkpoint_paths, read_checkpoint};
 
 /// A run directory that is ready to be continued.
 pub struct Resumed {
