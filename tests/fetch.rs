@@ -219,5 +219,5 @@ fn an_unknown_data_set_is_an_error_with_the_nearest_name() {
 fn a_base_without_its_scheme_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let error = run("mnist", folder.path(), Some("example.org/data")).unwrap_err();
-    assert!(error.to_string().contains("https://example.org/data"), "{error:#}");
+    assert!(format!("{error:#}").contains("https://example.org/data"), "{error:#}");
 }

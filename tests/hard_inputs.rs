@@ -41,7 +41,7 @@ fn folder() -> TempDir {
 #[test]
 fn every_wrong_input_has_the_exit_code_of_the_table_and_helping_words() {
     let folder = folder();
-    let long = format!("--set=search.space={}", "x".repeat(100_000));
+    let long = format!("--space={}", "x".repeat(100_000));
     let bench = ["--preset=nasbench201-darts", "--data=fashion-mnist"];
     // Arguments; of a tiny search where they start with no command. Code, words, words that must
     // not be said.

@@ -17,6 +17,7 @@
 //! Checkpoints and events carry their checksums themselves. All of them are verified whenever a
 //! file is read.
 
+mod atomic;
 mod checked;
 
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -28,7 +29,9 @@ use anyhow::{Context as _, anyhow};
 use smoothdarts::run::checkpoint::Checkpoint;
 
 use crate::exit::Exit;
+use atomic::{directory, persist, temporary};
 
+pub use atomic::replace;
 pub use checked::{Damaged, read, text, write};
 
 /// A run directory that this process alone writes to.
@@ -146,50 +149,9 @@ pub fn read_checkpoint(path: &Path) -> anyhow::Result<Checkpoint> {
     Checkpoint::from_bytes(&bytes).with_context(|| path.display().to_string())
 }
 
-/// Replaces a file: afterwards it holds either all of `bytes` or what it held before.
-///
-/// # Errors
-/// What the file system says, with the path.
-pub fn replace(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    persist(temporary(path, bytes)?, path)
-}
-
 /// Paths of the newest checkpoint and of the one before.
 pub(crate) fn checkpoint_paths(run: &Path) -> [PathBuf; 2] {
     ["last", "previous"].map(|name| run.join(format!("checkpoints/{name}.safetensors")))
-}
-
-/// A file beside `path` with these bytes, safely on the disk.
-fn temporary(path: &Path, bytes: &[u8]) -> anyhow::Result<tempfile::NamedTempFile> {
-    let write = || {
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".").suffix(".tmp");
-        // Temporary files are private by default; this one becomes a result that others may read.
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let mut file = builder.tempfile_in(directory(path))?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        Ok::<_, std::io::Error>(file)
-    };
-    write().with_context(|| format!("cannot write {}", path.display()))
-}
-
-fn persist(file: tempfile::NamedTempFile, path: &Path) -> anyhow::Result<()> {
-    file.persist(path).with_context(|| format!("cannot replace {}", path.display()))?;
-    // The new name itself has to reach the disk; only Unix lets us open a directory for that.
-    #[cfg(unix)]
-    File::open(directory(path))
-        .and_then(|directory| directory.sync_all())
-        .with_context(|| format!("cannot sync {}", path.display()))?;
-    Ok(())
-}
-
-fn directory(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    }
 }
 
 fn lock(run: &Path) -> anyhow::Result<File> {

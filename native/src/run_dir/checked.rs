@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use crc32c::crc32c;
 
-use super::{directory, replace};
+use super::atomic::{directory, replace};
 
 /// The folder of the checksums.
 pub(super) const FOLDER: &str = "checksums";
