@@ -142,20 +142,24 @@ fn one_shot_networks_of_random_search_give_their_logits() {
     }
 }
 
-/// The README tells 74.4 % on 500 test images; they are the first 500 of the official order.
+/// On the first 500 test images of the official order PyTorch gives 12.6 % and 3.048429 with these weights
+/// in eval mode, and no more with the statistics of the batch or with normalised images. The README of the
+/// checkpoint tells 74.4 % on 500 images that it does not name; the logits that it comes with agree with
+/// both of us, and none of them names the right class.
 #[test]
-fn the_network_of_darts_v2_has_the_accuracy_of_its_readme() {
+fn the_network_of_darts_v2_has_the_accuracy_and_the_loss_that_pytorch_gives_it() {
     let Some(folder) = data() else { return };
     let packed = std::fs::read(folder.join("cifar10/official_to_packed.u16")).unwrap();
     let place =
         |index: usize| usize::from(u16::from_le_bytes([packed[2 * index], packed[2 * index + 1]]));
-    let official = accuracy(&folder, place);
-    let in_sheets = accuracy(&folder, |index| index);
-    assert!((official - 74.4).abs() <= 0.1, "{official}, in the order of the sheets {in_sheets}");
+    let found = tested(&folder, place);
+    assert_eq!(found["images"], 500);
+    assert!((100.0 * found["accuracy"].as_f64().unwrap() - 12.6).abs() <= 0.1, "{found}");
+    assert!((found["loss"].as_f64().unwrap() - 3.048_429).abs() < 1e-4, "{found}");
 }
 
 /// Of `sdarts test` on 500 test images, which lie at these places of the sheets, as a folder of images.
-fn accuracy(folder: &Path, place: impl Fn(usize) -> usize) -> f64 {
+fn tested(folder: &Path, place: impl Fn(usize) -> usize) -> Value {
     let read = |name: &str| std::fs::read(folder.join("cifar10").join(name)).unwrap();
     let labels = read("test_labels.u8");
     let names = String::from_utf8(read("classes.txt")).unwrap();
@@ -179,7 +183,5 @@ fn accuracy(folder: &Path, place: impl Fn(usize) -> usize) -> f64 {
     let rest = ["--channels=16", "--cells=8", "--batch=50", "--device=cpu", "--json"];
     let all = [&["test", weights.to_str().unwrap()], &flags[..], &rest[..]].concat();
     let outcome = run(work.path(), &all).done();
-    let found: Value = serde_json::from_str(outcome.stdout.lines().last().unwrap()).unwrap();
-    assert_eq!(found["images"], 500);
-    100.0 * found["accuracy"].as_f64().unwrap()
+    serde_json::from_str(outcome.stdout.lines().last().unwrap()).unwrap()
 }

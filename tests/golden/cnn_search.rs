@@ -22,7 +22,7 @@ use crate::devices::host;
 
 /// Starts tried, and how far they lie from the given one, in standard
 /// deviations relative to each weight: about two units in the last place.
-pub const STARTS: u64 = 12;
+const STARTS: u64 = 12;
 pub const ROUNDING: f32 = 3e-7;
 
 /// The size of images counts only for arithmetic, which no golden file has.

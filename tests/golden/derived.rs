@@ -13,9 +13,13 @@ use smoothdarts::optim::{clip, norm, sgd};
 use smoothdarts::rng::normal;
 use smoothdarts::task::{ImageBatch, Model, Outcome, Point, Task as _, Training};
 
-use super::cnn_search::{ROUNDING, STARTS, rng};
+use super::cnn_search::{ROUNDING, rng};
 use super::fixture::{Fixture, Report};
 use crate::devices::host;
+
+/// Starts tried: images of 224×224 have so many ReLUs that with the rounding of plain burn ops one of them
+/// lies at its kink more often than not.
+const STARTS: u64 = 100;
 
 /// Where a large tensor is stored as a part: every 48th output, every 16th input.
 const SLICE: [usize; 2] = [48, 16];
