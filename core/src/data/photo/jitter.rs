@@ -73,13 +73,8 @@ impl Change {
     pub fn apply(self, photo: &mut Photo) {
         let colour = photo.channels == 3;
         match self {
-            Self::Brightness(factor) => {
-                photo.pixels.iter_mut().for_each(|value| *value = mix(0, *value, factor as f32));
-            }
-            Self::Contrast(factor) => {
-                let mean = mean_luminance(photo);
-                photo.pixels.iter_mut().for_each(|value| *value = mix(mean, *value, factor as f32));
-            }
+            Self::Brightness(factor) => mix_all(photo, 0, factor),
+            Self::Contrast(factor) => mix_all(photo, mean_luminance(photo), factor),
             Self::Saturation(factor) if colour => each(photo, |pixel| {
                 let gray = luminance(pixel);
                 pixel.map(|value| mix(gray, value, factor as f32))
@@ -87,9 +82,10 @@ impl Change {
             Self::Hue(shift) if colour => {
                 // To whole steps of the circle of 256, towards 0, and around it.
                 let steps = (shift * 255.0) as i32 as u8;
+                let back = ToRgb::new();
                 each(photo, |pixel| {
                     let [hue, saturation, value] = to_hsv(pixel);
-                    to_rgb([hue.wrapping_add(steps), saturation, value])
+                    back.of([hue.wrapping_add(steps), saturation, value])
                 });
             }
             Self::Saturation(_) | Self::Hue(_) => {}
@@ -107,6 +103,12 @@ fn mix(from: u8, to: u8, factor: f32) -> u8 {
     let (from, to) = (f32::from(from), f32::from(to));
     // The cast saturates.
     (from + factor * (to - from)) as u8
+}
+
+/// The same mixture for every value.
+fn mix_all(photo: &mut Photo, from: u8, factor: f64) {
+    let table: [u8; 256] = std::array::from_fn(|to| mix(from, to as u8, factor as f32));
+    photo.pixels.iter_mut().for_each(|value| *value = table[usize::from(*value)]);
 }
 
 /// The luminance of ITU-R 601 in fixed point.
@@ -141,29 +143,48 @@ fn to_hsv([r, g, b]: [u8; 3]) -> [u8; 3] {
     } else {
         (4.0 + f64::from(gc) - f64::from(rc)) as f32
     };
-    let hue = ((f64::from(sector) / 6.0 + 1.0) % 1.0) as f32;
+    // In [5/6, 11/6]: what is above 1 goes around once. The remainder of a division takes ten times as long.
+    let around = f64::from(sector) / 6.0 + 1.0;
+    let hue = (if around >= 1.0 { around - 1.0 } else { around }) as f32;
     [(f64::from(hue) * 255.0) as u8, (f64::from(saturation) * 255.0) as u8, most]
 }
 
-fn to_rgb([hue, saturation, value]: [u8; 3]) -> [u8; 3] {
-    if saturation == 0 {
-        return [value; 3];
+/// The way back from HSV: what depends on a hue alone and on a saturation alone, once.
+struct ToRgb {
+    /// Sector of six, and how far in it.
+    hues: [(u8, f64); 256],
+    saturations: [f64; 256],
+}
+
+impl ToRgb {
+    fn new() -> Self {
+        let hue = |hue: usize| {
+            let turn = hue as f64 * 6.0 / 255.0;
+            let sector = turn as u8;
+            (sector % 6, f64::from((turn - f64::from(sector)) as f32))
+        };
+        let saturation = |saturation: usize| f64::from((saturation as f64 / 255.0) as f32);
+        Self { hues: std::array::from_fn(hue), saturations: std::array::from_fn(saturation) }
     }
-    let turn = f64::from(f32::from(hue)) * 6.0 / 255.0;
-    let sector = turn.floor();
-    let rest = f64::from((turn - sector) as f32);
-    let share = f64::from((f64::from(f32::from(saturation)) / 255.0) as f32);
-    let full = f64::from(value);
-    let p = (full * (1.0 - share)).round() as u8;
-    let q = (full * (1.0 - share * rest)).round() as u8;
-    let t = (full * (1.0 - share * (1.0 - rest))).round() as u8;
-    match sector as i32 % 6 {
-        0 => [value, t, p],
-        1 => [q, value, p],
-        2 => [p, value, t],
-        3 => [p, q, value],
-        4 => [t, p, value],
-        _ => [value, p, q],
+
+    fn of(&self, [hue, saturation, value]: [u8; 3]) -> [u8; 3] {
+        if saturation == 0 {
+            return [value; 3];
+        }
+        let (sector, rest) = self.hues[usize::from(hue)];
+        let (share, full) = (self.saturations[usize::from(saturation)], f64::from(value));
+        // Rounds, as no number here is negative; `round` is a call where the machine has no such
+        // instruction.
+        let part = |share: f64| (full * (1.0 - share) + 0.5) as u8;
+        let (p, q, t) = (part(share), part(share * rest), part(share * (1.0 - rest)));
+        match sector {
+            0 => [value, t, p],
+            1 => [q, value, p],
+            2 => [p, value, t],
+            3 => [p, q, value],
+            4 => [t, p, value],
+            _ => [value, p, q],
+        }
     }
 }
 
