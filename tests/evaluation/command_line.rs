@@ -94,7 +94,7 @@ fn what_does_not_fit_together_is_one_error_with_the_exit_code_of_wrong_flags() {
     let none_such = r#"--genotype=|nor_conv_3x3~0|+|none~0|none~1|+|none~0|none~1|none~2|"#;
     for (file, flags, code, words) in [
         ("w.safetensors", vec!["--genotype=c10_s5_pgd"], 2, "weights of another network"),
-        ("w.safetensors", vec!["--genotype=nobody"], 2, "no published name"),
+        ("w.safetensors", vec!["--genotype=nobody"], 2, "no published genotype"),
         ("w.safetensors", vec![], 2, "--genotype"),
         ("w.safetensors", vec![none_such], 2, "3N + 2"),
         ("w.safetensors", vec!["--genotype=DARTS_V2", "--channels=16"], 2, "those of 4 channels"),

@@ -70,7 +70,7 @@ fn what_makes_no_network_is_told_with_what_there_is() {
     let bench = nb201::decode(CELL).unwrap();
     let five = DerivedShape { cells: 5, auxiliary: false, ..SMALL };
     for (genotype, shape, words) in [
-        (&unknown, SMALL, "reduction cell: an edge into state 4 has the operation `conv_99x99`"),
+        (&unknown, SMALL, "the reduce cell has the operation `conv_99x99`"),
         (&missing, SMALL, "node 2 reads state 4, but only states 0 to 1 exist"),
         (&foreign, SMALL, "no network is known for a normal cell with 2 inputs"),
         (&on_nodes, SMALL, "operations on nodes"),
