@@ -11,7 +11,7 @@
 //! | curves.csv | one row for each epoch |
 //! | report.html | pictures of all this, in one file |
 //! | manifest.json | what made the result: versions, device, seed, time |
-//! | checksums/ | the checksum of every file that is replaced ([`checked`]) |
+//! | checksums/ | the checksum of every file that is replaced (`run_dir::checked`) |
 //! | .lock | locked while a process writes here |
 //!
 //! Checkpoints and events carry their checksums themselves. All of them are verified whenever a

@@ -52,6 +52,18 @@ fn same(found: &Path, expected: &Path) {
 }
 
 #[test]
+fn a_finished_training_is_tested_to_what_it_said_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    run(here, &train("c10_s5_pgd", &["--epochs=1", "--out=net"])).done();
+    let outcome = run(here, &["test", "net", "--device=cpu", "--json"]).done();
+    let tested: Value = serde_json::from_str(outcome.stdout.trim()).unwrap();
+    let events = events(&here.join("net"));
+    let trained = events.iter().find(|event| event["type"] == "trained").unwrap();
+    assert_eq!(tested["accuracy"], trained["accuracy"]);
+}
+
+#[test]
 fn search_then_train_then_report_and_compare() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();

@@ -6,8 +6,8 @@
 //! after every epoch: evaluate on the test images
 //! ```
 //!
-//! A batch may go through the network in parts ([`Train::accumulate`]), so that the paper's batch fits
-//! a small memory; the step of SGD ([`Train::update_weights`]) is one all the same.
+//! A batch may go through the network in parts (`Train::accumulate`), so that the paper's batch fits
+//! a small memory; the step of SGD (`Train::update_weights`) is one all the same.
 
 mod build;
 mod job;

@@ -1,4 +1,5 @@
 //! The flags of a training.
+#![allow(rustdoc::invalid_html_tags, reason = "the doc comments are the help text of the flags")]
 
 use std::path::PathBuf;
 

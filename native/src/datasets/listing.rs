@@ -1,7 +1,7 @@
 //! The images of a folder of class folders, by name: what is where, and never a pixel.
 //!
 //! Labels follow the names of the class folders in byte order. The images of a class are sorted by
-//! path, and the classes are spread evenly over the whole list ([`super::names::spread`]).
+//! path, and the classes are spread evenly over the whole list (`names::spread`).
 
 use std::ffi::OsString;
 use std::fmt;
