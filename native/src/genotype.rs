@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use smoothdarts::cell::codec::{darts, nb201};
 use smoothdarts::cell::{Genotype, published};
 
@@ -29,31 +29,32 @@ pub fn of(source: &str) -> anyhow::Result<Genotype> {
 /// genotype.json, the tuple of the Python code bases, or the string of NAS-Bench-201.
 ///
 /// # Errors
-/// If it is none of them, with what is wrong; exit code 2.
+/// If it is none of them, with what is wrong; exit code 2. A damaged file of a run, or one that cannot
+/// be read.
 pub fn read(source: &str) -> anyhow::Result<Genotype> {
-    let read = || {
-        if let Some(row) = published::find(source) {
-            return Ok(row.genotype());
-        }
-        if !Path::new(source).is_file() {
-            return parse(source)?.with_context(|| {
-                format!(
-                    "{source:?} is no run directory, no file, no published genotype (`sdarts list \
-                     genotypes`) and no text of one"
-                )
-            });
-        }
-        let text =
-            std::fs::read_to_string(source).with_context(|| format!("cannot read {source}"))?;
-        let genotype = parse(&text).with_context(|| source.to_owned())?;
-        genotype.with_context(|| {
-            format!(
-                "{source} holds no genotype: neither the JSON of a genotype.json, nor a \
-                 `Genotype(…)` of Python, nor a string of NAS-Bench-201 like |nor_conv_3x3~0|+|…"
-            )
-        })
-    };
-    read().context(Exit::Usage)
+    if let Some(row) = published::find(source) {
+        return Ok(row.genotype());
+    }
+    let path = Path::new(source);
+    if !path.is_file() {
+        let genotype = parse(source).context(Exit::Usage)?;
+        return genotype.ok_or_else(|| {
+            let fault = format!(
+                "{source:?} is no run directory, no file, no published genotype (`sdarts list \
+                 genotypes`) and no text of one"
+            );
+            anyhow!(fault).context(Exit::Usage)
+        });
+    }
+    let text = run_dir::text(path)?.with_context(|| format!("cannot read {source}"))?;
+    let genotype = parse(&text).with_context(|| source.to_owned()).context(Exit::Usage)?;
+    genotype.ok_or_else(|| {
+        let fault = format!(
+            "{source} holds no genotype: neither the JSON of a genotype.json, nor a `Genotype(…)` of \
+             Python, nor a string of NAS-Bench-201 like |nor_conv_3x3~0|+|…"
+        );
+        anyhow!(fault).context(Exit::Usage)
+    })
 }
 
 /// Whether a text is meant as a genotype, right or wrong.

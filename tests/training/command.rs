@@ -52,7 +52,7 @@ fn same(found: &Path, expected: &Path) {
 }
 
 #[test]
-fn a_finished_training_is_tested_to_what_it_said_itself() {
+fn a_finished_training_is_tested_to_what_it_said_itself_or_not_at_all() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     run(here, &train("c10_s5_pgd", &["--epochs=1", "--out=net"])).done();
@@ -61,6 +61,18 @@ fn a_finished_training_is_tested_to_what_it_said_itself() {
     let events = events(&here.join("net"));
     let trained = events.iter().find(|event| event["type"] == "trained").unwrap();
     assert_eq!(tested["accuracy"], trained["accuracy"]);
+
+    for name in ["weights.safetensors", "genotype.json", "config.toml"] {
+        let path = here.join("net").join(name);
+        let whole = fs::read(&path).unwrap();
+        let mut damaged = whole.clone();
+        *damaged.last_mut().unwrap() ^= 1;
+        fs::write(&path, damaged).unwrap();
+        let outcome = run(here, &["test", "net", "--device=cpu", "--json"]);
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""), "{}", outcome.stderr);
+        assert!(outcome.stderr.contains(name), "{}", outcome.stderr);
+        fs::write(&path, whole).unwrap();
+    }
 }
 
 #[test]

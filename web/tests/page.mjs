@@ -379,7 +379,9 @@ const tests = {
 
   'the events of a native run are shown': async () => {
     const out = join(mkdtempSync(join(tmpdir(), 'events-')), 'events.jsonl');
-    writeFileSync(out, native('darts', TINY).map(event => `${JSON.stringify(event)}\n`).join(''));
+    // A line that was written anew is no longer the text of its checksum.
+    const lines = native('darts', TINY).map(({ crc32c, ...event }) => `${JSON.stringify(event)}\n`);
+    writeFileSync(out, lines.join(''));
     const page = await open(address('darts', 'sdarts-rs', 'cpu'));
     await isLive(page);
     await page.setInputFiles('#open-events', out);

@@ -144,9 +144,8 @@ fn open_data(args: &TestArgs, config: &Config) -> anyhow::Result<(Loader, Vec<St
 fn settings(args: &TestArgs) -> anyhow::Result<Config> {
     let mut config = Config::default();
     let of_run = args.source.join("config.toml");
-    if of_run.is_file() {
-        let text = std::fs::read_to_string(&of_run)
-            .with_context(|| format!("cannot read {}", of_run.display()))?;
+    let text = if args.source.is_dir() { run_dir::text(&of_run)? } else { None };
+    if let Some(text) = text {
         let table: toml::Table =
             text.parse().with_context(|| format!("{} is damaged", of_run.display()))?;
         if let Some(data) = table.get("data") {
