@@ -164,8 +164,13 @@ fn image_size(images: &Images, wanted: usize) -> Result<usize, DataError> {
         ));
     }
     let size = if wanted == 0 { height } else { wanted };
+    check_size(size).map(|()| size)
+}
+
+/// Whether a network can see images of this side.
+pub(super) fn check_size(size: usize) -> Result<(), DataError> {
     if (1..=MAX_SIZE).contains(&size) {
-        return Ok(size);
+        return Ok(());
     }
     Err(DataError::setting(
         format!("images of {size}×{size} pixels are outside of 1 to {MAX_SIZE}"),

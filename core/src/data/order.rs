@@ -220,28 +220,38 @@ fn chunk(list: &[usize], index: usize, size: usize) -> &[usize] {
     list.chunks(size).nth(index).unwrap_or_default()
 }
 
+/// Indices of the first `portion` of the images and of the others, in the order of `quirks.split`.
+fn divide(
+    images: usize,
+    portion: f64,
+    config: &Config,
+    streams: Streams,
+) -> (Vec<usize>, Vec<usize>) {
+    let mut order = match config.quirks.split {
+        Split::Contiguous => (0..images).collect(),
+        Split::Shuffled => permutation(&mut streams.at(Stream::Split, 0), images),
+    };
+    // Rounded down, as the authors' code does.
+    let others = order.split_off(((portion * images as f64) as usize).min(images));
+    (order, others)
+}
+
 /// Indices of the training half and of the validation half.
 fn split(
     images: usize,
     config: &Config,
     streams: Streams,
 ) -> Result<(Vec<usize>, Vec<usize>), DataError> {
-    let mut order = match config.quirks.split {
-        Split::Contiguous => (0..images).collect(),
-        Split::Shuffled => permutation(&mut streams.at(Stream::Split, 0), images),
-    };
-    let portion = config.data.train_portion;
-    // Rounded down, as the authors' code does.
-    let valid = order.split_off(((portion * images as f64) as usize).min(images));
-    let batch = config.search.batch_size;
-    let smaller = order.len().min(valid.len());
+    let (portion, batch) = (config.data.train_portion, config.search.batch_size);
+    let (train, valid) = divide(images, portion, config, streams);
+    let smaller = train.len().min(valid.len());
     if batch > 0 && batch <= smaller {
-        return Ok((order, valid));
+        return Ok((train, valid));
     }
     Err(DataError::setting(
         format!(
             "{images} images split at data.train_portion = {portion} make halves of {} and {}, but a batch has {batch}",
-            order.len(),
+            train.len(),
             valid.len()
         ),
         match smaller {
@@ -262,12 +272,8 @@ fn training_split(
     config: &Config,
     streams: Streams,
 ) -> Result<(Vec<usize>, Vec<usize>), DataError> {
-    let mut order = match config.quirks.split {
-        Split::Contiguous => (0..images).collect(),
-        Split::Shuffled => permutation(&mut streams.at(Stream::Split, 0), images),
-    };
     let (portion, batch) = (config.train.portion, config.train.batch_size);
-    let valid = order.split_off(((portion * images as f64) as usize).min(images));
+    let (train, valid) = divide(images, portion, config, streams);
     let evaluated = if portion < 1.0 { valid.len() } else { test };
     if evaluated == 0 {
         return Err(DataError::unusable(
@@ -275,16 +281,16 @@ fn training_split(
             "add a folder of test images, or set train.portion below 1 to keep some back",
         ));
     }
-    let last = order.len() % batch.max(1);
-    if order.len() < 2 || batch < 2 || last == 1 {
+    let last = train.len() % batch.max(1);
+    if train.len() < 2 || batch < 2 || last == 1 {
         return Err(DataError::unusable(
             format!(
                 "{} training images in batches of {batch} leave a batch of a single image, which \
                  batch norm cannot normalise",
-                order.len()
+                train.len()
             ),
             "set train.batch_size or data.train_images to another number",
         ));
     }
-    Ok((order, valid))
+    Ok((train, valid))
 }

@@ -33,9 +33,6 @@ pub const MEAN: [f32; 3] = [0.485, 0.456, 0.406];
 /// Standard deviation of pixel / 255 over ImageNet, for each channel.
 pub const STD: [f32; 3] = [0.229, 0.224, 0.225];
 
-/// Largest side of what a network sees, in pixels.
-const MAX_SIZE: usize = 1024;
-
 /// One image: u8, `[height, width, channels]`, row-major.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Photo {
@@ -129,12 +126,7 @@ impl Photographs {
     /// # Errors
     /// A size that images cannot have, or a padded crop that could miss the image.
     pub fn new(data: &config::Data, size: usize) -> Result<Self, DataError> {
-        if !(1..=MAX_SIZE).contains(&size) {
-            return Err(DataError::unusable(
-                format!("images of {size}×{size} pixels are outside of 1 to {MAX_SIZE}"),
-                "set data.image_size",
-            ));
-        }
+        super::loader::check_size(size)?;
         super::loader::check_padding(data.crop_padding, size)?;
         Ok(Self { augment: Augment::new(data, size, &MEAN, &STD) })
     }

@@ -13,7 +13,7 @@ mod stacked;
 use burn::tensor::Tensor;
 
 use super::{Network, Stem};
-use crate::cell::{Cell, Choice, Genotype, Output};
+use crate::cell::{Cell, Choice, Genotype, GenotypeError, Output};
 use crate::nn::{GradientTarget, Layout, Pass};
 use crate::ops::{self, Operation};
 use bench201::DerivedBench201;
@@ -128,7 +128,11 @@ impl<'a> Derived<'a> {
         let edge = |(node, edge): (usize, &crate::cell::Edge)| {
             let name = edge.operation.as_deref().unwrap_or_default();
             let operation = ops::find(name);
-            let operation = operation.ok_or_else(|| DerivedError::operation(cell, node, name))?;
+            // Unknown names were refused before; what comes here is an edge without an operation.
+            let operation = operation.ok_or_else(|| GenotypeError::UnknownOperation {
+                cell: cell.name.clone(),
+                operation: name.to_owned(),
+            })?;
             Ok::<_, DerivedError>((edge.source, node, operation))
         };
         Ok(Self { cell, edges: cell.edges().map(edge).collect::<Result<_, _>>()? })

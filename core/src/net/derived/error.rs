@@ -1,7 +1,6 @@
 //! Why there is no network of a genotype.
 
 use crate::cell::{Cell, GenotypeError};
-use crate::ops;
 
 /// Why there is no network of a genotype.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -17,21 +16,6 @@ pub enum DerivedError {
     Foreign {
         /// What it has.
         found: String,
-    },
-    /// An operation is not in the catalogue.
-    #[error(
-        "the {cell}: an edge into state {node} has the operation `{operation}`, which there is not; \
-         there are: {known}"
-    )]
-    UnknownOperation {
-        /// The cell, in words.
-        cell: String,
-        /// State that the edge ends in.
-        node: usize,
-        /// The name; empty where there is none.
-        operation: String,
-        /// All names.
-        known: String,
     },
     /// The output of a cell would be of two sizes.
     #[error("the {cell} concatenates state {state}, which is its input; it may concatenate nodes")]
@@ -83,15 +67,5 @@ impl DerivedError {
             cells => format!("a {}", cells.iter().map(words).collect::<Vec<_>>().join(" and a ")),
         };
         Self::Foreign { found }
-    }
-
-    pub(super) fn operation(cell: &Cell, node: usize, operation: &str) -> Self {
-        let known: Vec<&str> = ops::ALL.iter().map(|operation| operation.name).collect();
-        Self::UnknownOperation {
-            cell: cell.words(),
-            node,
-            operation: operation.to_owned(),
-            known: known.join(", "),
-        }
     }
 }
