@@ -327,8 +327,8 @@ fn no_manifest_enables_compilers_that_refuse_wgsl() {
 }
 
 #[test]
-fn the_readme_names_every_preset_setting_of_a_quirk_and_exit_code() {
-    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+fn the_reference_names_every_preset_setting_of_a_quirk_and_exit_code() {
+    let readme = std::fs::read_to_string(root().join("native/README.md")).unwrap();
     for preset in smoothdarts::config::presets::ALL {
         assert!(readme.contains(&format!("`{}`", preset.name)), "preset {}", preset.name);
     }
@@ -339,13 +339,13 @@ fn the_readme_names_every_preset_setting_of_a_quirk_and_exit_code() {
     }
     for row in native::exit::TABLE {
         let line = format!("| {} | {} |", row.code, row.help);
-        assert!(readme.contains(&line), "the README lacks: {line}");
+        assert!(readme.contains(&line), "native/README.md lacks: {line}");
     }
 }
 
 #[test]
-fn the_readme_names_every_variable_that_the_tests_read() {
-    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+fn the_reference_names_every_variable_that_the_tests_read() {
+    let readme = std::fs::read_to_string(root().join("native/README.md")).unwrap();
     let named: BTreeSet<String> = variables(&readme).collect();
     let files = sources(&root().join("tests")).into_iter();
     let mut read = BTreeSet::new();
