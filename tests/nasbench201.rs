@@ -164,6 +164,22 @@ fn a_table_tells_accuracy_rank_and_regret() {
     assert_eq!(table.find("|avg_pool_3x3~0|"), None);
 }
 
+/// R puts texts in quotes; spreadsheets begin with a mark of UTF-8 and end lines as Windows does.
+#[test]
+fn a_table_of_another_program_is_read_and_tells_the_lines_that_it_shows() {
+    let rows = "\u{feff}\"architecture\",\"notes\",\"mine\"\r\n\r\n\
+                \"|none~0|\",\"poor, but\r\n\"\"known\"\"\",10\r\n  \r\n\
+                \"|skip_connect~0|\",,much\r\n";
+    let error = Table::read(bench(), rows.as_bytes(), "mine").unwrap_err().to_string();
+    assert!(error.starts_with("line 6: ") && error.contains("`much`"), "{error}");
+    let table = Table::read(bench(), rows.replace("much", "90").as_bytes(), "mine").unwrap();
+    assert_eq!(table.best(), Some(("|skip_connect~0|", 90.0)));
+    assert_eq!(table.cells(), 2);
+    let open = rows.replace("known\"\"\"", "known");
+    let error = Table::read(bench(), open.as_bytes(), "mine").unwrap_err().to_string();
+    assert!(error.starts_with("line 3: "), "{error}");
+}
+
 #[test]
 fn a_table_with_a_wrong_row_is_refused_with_its_line() {
     let whole = table();

@@ -6,6 +6,7 @@
 //! the weights (momentum, gradient, those of a checkpoint, …). The estimate is within a factor of two.
 
 use anyhow::anyhow;
+use bytesize::ByteSize;
 use indicatif::HumanBytes;
 use smoothdarts::config::Config;
 use smoothdarts::ops::{self, Operation};
@@ -172,7 +173,8 @@ fn parameters(operation: &Operation, channels: f64, stride: usize) -> f64 {
 }
 
 /// Memory of this machine or of the group of processes that it is divided by, in bytes; where the
-/// system tells (Linux).
+/// system tells (Linux). (sysinfo 0.39 asks other systems too, but changes features of memchr, so that
+/// burn is built anew.)
 fn memory() -> Option<u64> {
     let machine = std::fs::read_to_string("/proc/meminfo").ok()?;
     let line = machine.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
@@ -184,16 +186,36 @@ fn memory() -> Option<u64> {
     Some(group.map_or(machine, |group| group.min(machine)))
 }
 
-/// Reads a number of bytes like `8GB`, `500MB` or `8589934592`.
+/// Reads a number of bytes like `8GB`, `7.5GiB` or `8589934592`.
 ///
 /// # Errors
 /// What it should look like.
 pub fn bytes(text: &str) -> Result<u64, String> {
-    let units = [("GB", 1e9), ("MB", 1e6), ("KB", 1e3), ("", 1.0)];
-    let upper = text.trim().to_ascii_uppercase();
-    let read = units.into_iter().find_map(|(unit, factor)| {
-        let number = upper.strip_suffix(unit)?.trim().parse::<f64>().ok()?;
-        (number.is_finite() && number > 0.0).then_some((number * factor) as u64)
-    });
-    read.ok_or_else(|| "write bytes, e.g. 8GB, 500MB or 8589934592".to_owned())
+    let read = text.trim().parse().ok().filter(|size: &ByteSize| size.as_u64() > 0);
+    let bytes = read.as_ref().map(ByteSize::as_u64);
+    bytes.ok_or_else(|| "write bytes, e.g. 8GB, 7.5GiB or 8589934592".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_read_in_powers_of_ten_and_of_two_as_the_messages_show_them() {
+        let shown = HumanBytes(3 << 29).to_string();
+        let known = [
+            ("8589934592", 8 << 30),
+            ("8GB", 8_000_000_000),
+            ("500mb", 500_000_000),
+            ("7.5 GiB", 15 << 29),
+            (shown.as_str(), 3 << 29),
+        ];
+        for (text, expected) in known {
+            assert_eq!(bytes(text), Ok(expected), "{text}");
+        }
+        for text in ["", "0", "-1GB", "GB", "nan", "inf", "1e9", "8 parsecs"] {
+            let refused = bytes(text).err().unwrap_or_default();
+            assert!(refused.contains("8589934592"), "{text}: {refused}");
+        }
+    }
 }

@@ -1,14 +1,16 @@
 //! The tensors of a file that `torch.save` wrote, in the archive of PyTorch 1.6 and later or in the stream
 //! before it. Only what a state_dict is made of is understood; nothing of the file is ever run.
 //!
-//! Own code, because the reader behind burn-store brings another zip and another gzip with it, which
-//! changes how the whole workspace is built; what is needed here is small.
+//! The archive is read by a library, what is in it by own code. (The reader behind burn-store,
+//! pytorch-reader 0.22, brings zip with zlib-rs, which changes how gzip is built for the whole
+//! workspace; serde-pickle 1.2 has no persistent ids, by which `torch.save` refers to its numbers.)
 
 mod pickle;
 
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, bail, ensure};
+use rawzip::{CompressionMethod, ZipArchive, ZipVerification};
 use smoothdarts::arrays::{Array, Arrays};
 
 use pickle::{Pickle, Value};
@@ -108,30 +110,32 @@ fn archive(bytes: &[u8]) -> anyhow::Result<(Value, Storages<'_>)> {
     Ok((Pickle::new(pickle).load()?, storages))
 }
 
-fn members(bytes: &[u8]) -> Option<Vec<(String, &[u8])>> {
-    const END: &[u8] = b"PK\x05\x06";
-    const END_LENGTH: usize = 22;
-    let number = |at: usize, size: usize| -> Option<usize> {
-        let bytes = bytes.get(at..at.checked_add(size)?)?;
-        Some(bytes.iter().rev().fold(0, |number, byte| number << 8 | usize::from(*byte)))
-    };
-    let end = bytes.windows(END.len()).rposition(|window| window == END)?;
-    bytes.get(end..end + END_LENGTH)?;
-    let (count, mut at) = (number(end + 10, 2)?, number(end + 16, 4)?);
+/// Its files. The checksum of each is compared, as a changed weight would else pass for another one.
+fn members(bytes: &[u8]) -> anyhow::Result<Vec<(String, &[u8])>> {
+    let archive = ZipArchive::from_slice(bytes)?;
     let mut members = Vec::new();
-    for _ in 0..count {
-        let method = number(at + 10, 2)?;
-        let (size, name_length) = (number(at + 24, 4)?, number(at + 28, 2)?);
-        let name = String::from_utf8_lossy(bytes.get(at + 46..at + 46 + name_length)?).into_owned();
-        let local = number(at + 42, 4)?;
-        let start = local + 30 + number(local + 26, 2)? + number(local + 28, 2)?;
-        if method != 0 {
-            return None;
-        }
-        members.push((name, bytes.get(start..start.checked_add(size)?)?));
-        at += 46 + name_length + number(at + 30, 2)? + number(at + 32, 2)?;
+    for entry in archive.entries() {
+        let entry = entry?;
+        let name = String::from_utf8_lossy(entry.file_path().as_bytes()).into_owned();
+        ensure!(
+            entry.compression_method() == CompressionMethod::STORE,
+            "{name} in it is compressed, which torch.save does not do"
+        );
+        let found = archive.get_entry(entry.wayfinder())?;
+        let (start, end) = found.compressed_data_range();
+        let content = usize::try_from(start).ok().zip(usize::try_from(end).ok());
+        let content = content.and_then(|(start, end)| bytes.get(start..end));
+        let content = content.with_context(|| format!("{name} in it is cut off"))?;
+        let sum = ZipVerification {
+            crc: rawzip::crc32(content),
+            uncompressed_size: content.len() as u64,
+        };
+        found.claim_verifier().valid(sum).with_context(|| format!("{name} in it is damaged"))?;
+        members.push((name, content));
     }
-    Some(members)
+    let (found, told) = (members.len() as u64, archive.entries_hint());
+    ensure!(found == told, "{found} files are left of {told}");
+    Ok(members)
 }
 
 /// Pickles one after another, then the numbers of each storage behind their count.

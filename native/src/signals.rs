@@ -85,6 +85,7 @@ impl Stop {
 
 /// Whether the process was started to outlive its terminal, as `nohup` does it. Where the system does
 /// not tell (it is asked in the way of Linux), it counts as so: then the signal is left alone.
+/// (signal-hook does not tell either, and sigaction is unsafe code.)
 #[cfg(unix)]
 fn ignores_hang_up() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();

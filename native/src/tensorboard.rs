@@ -2,8 +2,9 @@
 //!
 //! The file is a sequence of records (TFRecord): length as u64, checksum of the length, data,
 //! checksum of the data, all little-endian. The data is a protobuf message of TensorFlow's
-//! event.proto. Scalars need six of its fields, so they are written by hand: a protobuf library
-//! would cost more lines of dependencies than the twenty at the end of this file.
+//! event.proto. Scalars need six of its fields, so they are written by hand: prost-derive 0.14 changes
+//! features of itertools, which cubecl's macros use, so that burn is built anew; tfrecord 0.15 has an
+//! older prost.
 
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};

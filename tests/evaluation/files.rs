@@ -46,6 +46,15 @@ fn a_damaged_file_of_pytorch_is_an_error_and_never_a_panic() {
     }
 }
 
+#[test]
+fn a_changed_weight_in_an_archive_is_noticed_by_its_checksum() {
+    let four = ARCHIVE.windows(4).position(|bytes| bytes == 4.0f32.to_le_bytes()).unwrap();
+    let mut damaged = ARCHIVE.to_vec();
+    damaged[four] ^= 1;
+    let error = format!("{:#}", pytorch::state_dict(&damaged).unwrap_err());
+    assert!(error.contains("archive/data/0 in it is damaged"), "{error}");
+}
+
 fn network_arrays(name: &str, classes: usize) -> (Box<dyn smoothdarts::net::Classifier>, Arrays) {
     let row = published::ALL.iter().find(|row| row.name == name).unwrap();
     let size = Evaluation { stem: Stem::Small, cells: 3, channels: 4, classes };

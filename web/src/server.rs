@@ -2,6 +2,9 @@
 //!
 //! All files are read at the start and looked up by their exact path: what is not in the folder
 //! cannot be asked for, however the path is written. Links are not followed.
+//!
+//! (hyper with tower-http's ServeDir is 36 crates and 26 seconds of a processor before the page is first
+//! seen, for 45 lines here; ServeDir follows links. tiny_http hung under the connections of a browser.)
 
 use std::collections::HashMap;
 use std::fs;

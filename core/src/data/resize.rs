@@ -1,4 +1,8 @@
 //! Other sizes of the same images.
+//!
+//! (fast_image_resize 6 rounds between rows and columns: other pixels, and so other searches. `image` has
+//! both ways, `thumbnail` and `interpolate_bilinear`, but brings moxcms, a library of colour profiles,
+//! into the build of the page.)
 
 use super::Images;
 

@@ -1,4 +1,7 @@
 //! A line chart: several lines over two axes, bands around them, marks at places on the x axis.
+//!
+//! (plotters 0.3 draws on whole pixels in fixed colours, poloto 19 in classes; neither gives points a
+//! title, and with plotters there is no dark scheme.)
 
 pub(super) mod axis;
 

@@ -160,7 +160,7 @@ fn scale(stops: &[Lab; 3], share: f64) -> String {
     hex([mix(0), mix(1), mix(2)])
 }
 
-/// OKLab to sRGB (Ottosson 2020).
+/// OKLab to sRGB (Ottosson 2020). The crate oklab has a licence that deny.toml does not allow.
 fn hex([lightness, a, b]: Lab) -> String {
     let l = (lightness + 0.396_337_777_4 * a + 0.215_803_757_3 * b).powi(3);
     let m = (lightness - 0.105_561_345_8 * a - 0.063_854_172_8 * b).powi(3);

@@ -1,6 +1,7 @@
 //! Which class is taken for which, as a picture and as CSV.
 
 use super::colour::{self, Palette};
+use super::csv;
 use super::svg::{Anchor, Rect, Svg, shorten};
 use crate::measure::confusion::Confusion;
 
@@ -53,16 +54,15 @@ pub fn draw(confusion: &Confusion, names: &[String]) -> String {
 
 /// A record for every class: its images, recall and precision, then how many were taken for each class.
 pub fn csv(confusion: &Confusion, names: &[String]) -> String {
-    let quoted = |name: &String| format!("\"{}\"", name.replace('"', "\"\""));
     let mut header = ["class", "images", "recall", "precision"].map(str::to_owned).to_vec();
-    header.extend(names.iter().map(quoted));
-    let mut lines = vec![header.join(",")];
-    for ((scores, counts), name) in confusion.classes().iter().zip(confusion.counts()).zip(names) {
+    header.extend_from_slice(names);
+    let classes = confusion.classes().into_iter().zip(confusion.counts()).zip(names);
+    let rows = classes.map(|((scores, counts), name)| {
         let share = |value: f64| if value.is_nan() { String::new() } else { value.to_string() };
-        let mut record = vec![quoted(name), scores.images.to_string()];
+        let mut record = vec![name.clone(), scores.images.to_string()];
         record.extend([share(scores.recall), share(scores.precision)]);
         record.extend(counts.iter().map(u64::to_string));
-        lines.push(record.join(","));
-    }
-    lines.join("\n") + "\n"
+        record
+    });
+    csv::table([header].into_iter().chain(rows))
 }

@@ -155,7 +155,8 @@ pub fn cell(cell: &Cell) -> String {
     table([header].into_iter().chain(rows))
 }
 
-pub(super) fn table(rows: impl Iterator<Item = Vec<String>>) -> String {
+/// These records as CSV; a field is in quotes where it needs them.
+pub fn table(rows: impl Iterator<Item = Vec<String>>) -> String {
     let line = |row: Vec<String>| {
         let fields: Vec<String> = row.iter().map(|field| quote(field)).collect();
         fields.join(",") + "\n"
@@ -163,6 +164,7 @@ pub(super) fn table(rows: impl Iterator<Item = Vec<String>>) -> String {
     rows.map(line).collect()
 }
 
+/// Own code: csv-core, which reads tables here, writes into buffers of a fixed size.
 fn quote(field: &str) -> String {
     if field.contains([',', '"', '\n', '\r']) {
         format!("\"{}\"", field.replace('"', "\"\""))

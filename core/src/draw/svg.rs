@@ -1,4 +1,6 @@
 //! SVG as text: the few elements that the pictures are made of, one on each line.
+//!
+//! (The crate svg 0.18 leaves quotes in attributes as they are, and what XML forbids in texts.)
 
 use std::fmt::Write as _;
 

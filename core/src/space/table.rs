@@ -2,7 +2,7 @@
 //!
 //! A table has a header. One of its columns holds cells, each as the codec of the space writes it
 //! (`|nor_conv_3x3~0|+|…`), at least one other accuracies in percent; further columns are ignored.
-//! Neither needs quotes or commas in a field, so there are none: a comma always ends a field.
+//! Fields may stand in quotes, as R and spreadsheets write them.
 //! The name of a column of accuracies should say data set, split and epochs, e.g.
 //! `cifar10-test-200epochs`: accuracies after 12 epochs are no substitute for those after 200.
 //!
@@ -10,6 +10,8 @@
 //! row of its own.
 
 use std::collections::{HashMap, HashSet};
+
+use csv_core::ReadFieldResult;
 
 use super::{ALL, Space};
 use crate::ops;
@@ -30,8 +32,8 @@ struct Entry {
     accuracy: f64,
 }
 
-/// A line and its fields.
-type Record<'a> = (usize, Vec<&'a str>);
+/// The line that a record begins in, and its fields.
+type Record = (usize, Vec<String>);
 
 /// Where a cell stands among all.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -134,7 +136,7 @@ impl Table {
                 let problem = format!("it has {found} fields, but the header has {expected}");
                 return Err(TableError::Malformed { line, problem });
             }
-            table.add(space, line, fields[architecture], fields[accuracy])?;
+            table.add(space, line, &fields[architecture], &fields[accuracy])?;
             table.lines = line;
         }
         table.ranking.sort_by(|one, other| other.total_cmp(one));
@@ -223,9 +225,9 @@ fn other_space() -> TableError {
 }
 
 /// The column of the first record that holds a cell.
-fn architecture_column(space: &Space, line: usize, first: &[&str]) -> Result<usize, TableError> {
-    let is_one = |field: &str| (space.codec().decode)(field).is_ok();
-    first.iter().copied().position(is_one).ok_or_else(|| TableError::Malformed {
+fn architecture_column(space: &Space, line: usize, first: &[String]) -> Result<usize, TableError> {
+    let is_one = |field: &String| (space.codec().decode)(field).is_ok();
+    first.iter().position(is_one).ok_or_else(|| TableError::Malformed {
         line,
         problem: "no field is an architecture string like |nor_conv_3x3~0|+|none~0|none~1|+…"
             .to_owned(),
@@ -233,17 +235,17 @@ fn architecture_column(space: &Space, line: usize, first: &[&str]) -> Result<usi
 }
 
 fn accuracy_column(
-    header: &[&str],
+    header: &[String],
     architecture: usize,
     column: &str,
 ) -> Result<usize, TableError> {
     let found = match (header.len(), column) {
         (2, "") => 1usize.checked_sub(architecture),
-        _ => header.iter().position(|&name| name == column),
+        _ => header.iter().position(|name| name == column),
     };
     found.filter(|&index| index != architecture).ok_or_else(|| {
         let others = header.iter().enumerate().filter(|&(index, _)| index != architecture);
-        let known: Vec<&str> = others.map(|(_, &name)| name).collect();
+        let known: Vec<&str> = others.map(|(_, name)| name.as_str()).collect();
         if known.is_empty() {
             return TableError::NoColumn;
         }
@@ -251,16 +253,44 @@ fn accuracy_column(
     })
 }
 
-/// The fields of every line that is not empty, with the number of the line.
-fn records(bytes: &[u8]) -> Result<Vec<Record<'_>>, TableError> {
-    let lines = bytes.split(|&byte| byte == b'\n').enumerate();
-    lines.filter(|(_, line)| !line.trim_ascii().is_empty()).map(record).collect()
+/// All records but blank lines.
+fn records(bytes: &[u8]) -> Result<Vec<Record>, TableError> {
+    // A field is never longer than what it is read from.
+    let (mut reader, mut field) = (csv_core::Reader::new(), vec![0; bytes.len() + 1]);
+    let (mut rest, mut length, mut line, mut start) = (bytes, 0, 1, 1);
+    let (mut records, mut fields): (Vec<Record>, Vec<String>) = (Vec::new(), Vec::new());
+    loop {
+        if fields.is_empty() && length == 0 {
+            // The reader passes over empty lines by itself, but does not tell how many.
+            let blank = rest.iter().take_while(|byte| b"\r\n".contains(byte)).count();
+            line += pass(&mut rest, blank);
+            start = line;
+        }
+        let (result, read, written) = reader.read_field(rest, &mut field[length..]);
+        line += pass(&mut rest, read);
+        length += written;
+        match result {
+            ReadFieldResult::InputEmpty | ReadFieldResult::OutputFull => {}
+            ReadFieldResult::End => return Ok(records),
+            ReadFieldResult::Field { record_end } => {
+                let text = std::str::from_utf8(&field[..length]);
+                let problem = || "it is no UTF-8 text".to_owned();
+                let text =
+                    text.map_err(|_| TableError::Malformed { line: start, problem: problem() })?;
+                fields.push(text.trim().to_owned());
+                length = 0;
+                if record_end {
+                    let found = std::mem::take(&mut fields);
+                    records.extend((found != [""]).then_some((start, found)));
+                }
+            }
+        }
+    }
 }
 
-fn record((index, bytes): (usize, &[u8])) -> Result<Record<'_>, TableError> {
-    let line = index + 1;
-    match std::str::from_utf8(bytes) {
-        Ok(text) => Ok((line, text.split(',').map(str::trim).collect())),
-        Err(_) => Err(TableError::Malformed { line, problem: "it is no UTF-8 text".to_owned() }),
-    }
+/// Goes `count` bytes on and returns how many lines end in them.
+fn pass(rest: &mut &[u8], count: usize) -> usize {
+    let (passed, after) = rest.split_at(count);
+    *rest = after;
+    passed.iter().filter(|byte| **byte == b'\n').count()
 }

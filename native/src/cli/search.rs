@@ -105,8 +105,8 @@ pub struct SearchArgs {
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub resume: Resume,
 
-    /// Refuse a search that would take more memory than this, e.g. 8GB [default: what the machine
-    /// has].
+    /// Refuse a search that would take more memory than this, e.g. 8GB or 7.5GiB [default: what
+    /// the machine has].
     #[arg(long, value_name = "BYTES", value_parser = crate::estimate::bytes)]
     pub memory_limit: Option<u64>,
 

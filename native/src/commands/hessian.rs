@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use serde_json::json;
+use smoothdarts::draw::csv;
 use smoothdarts::event;
 use smoothdarts::measure::hessian::Spectrum;
 
@@ -33,7 +34,7 @@ pub fn run(args: &HessianArgs) -> anyhow::Result<Exit> {
     };
     output::line(&if args.json { measured.machine() } else { measured.human() })?;
     if let Some(path) = &args.csv {
-        run_dir::replace(path, csv(&found).as_bytes())?;
+        run_dir::replace(path, table(&found).as_bytes())?;
     }
     Ok(Exit::Done)
 }
@@ -90,8 +91,9 @@ impl Answer {
     }
 }
 
-fn csv(found: &Spectrum) -> String {
-    let lines = found.eigenvalues.iter().enumerate();
-    let lines = lines.map(|(index, eigenvalue)| format!("{index},{eigenvalue}\n"));
-    format!("index,eigenvalue\n{}", lines.collect::<String>())
+fn table(found: &Spectrum) -> String {
+    let header = ["index", "eigenvalue"].map(str::to_owned).to_vec();
+    let rows = found.eigenvalues.iter().enumerate();
+    let rows = rows.map(|(index, eigenvalue)| vec![index.to_string(), eigenvalue.to_string()]);
+    csv::table([header].into_iter().chain(rows))
 }

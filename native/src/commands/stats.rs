@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use serde_json::{Map, Value, json};
 use smoothdarts::cell::{Cell, CellStatistics, Genotype, published};
+use smoothdarts::draw::csv;
 use smoothdarts::draw::history::History;
 use smoothdarts::event::EpochFinished;
 use smoothdarts::net::Evaluation;
@@ -153,15 +154,15 @@ impl Table {
         json!(self.rows.iter().map(object).collect::<Vec<_>>()).to_string()
     }
 
-    /// No field holds a comma or a quote: names of genotypes and numbers.
     fn csv(&self) -> String {
-        let line = |row: &Vec<Value>| {
-            row.iter().map(|value| plain(value, "")).collect::<Vec<_>>().join(",")
-        };
-        let header = self.columns.join(",");
-        std::iter::once(header).chain(self.rows.iter().map(line)).collect::<Vec<_>>().join("\n")
+        let header = self.columns.iter().map(|&name| name.to_owned()).collect();
+        let line = |row: &Vec<Value>| row.iter().map(|value| plain(value, "")).collect();
+        let table = csv::table([header].into_iter().chain(self.rows.iter().map(line)));
+        table.trim_end().to_owned()
     }
 
+    /// Columns of ASCII and ticks, each character one column of a terminal wide: these lines do, and not
+    /// the 2,200 of comfy-table 8.
     fn text(&self) -> String {
         let tick = |value: &Value| match value {
             Value::Bool(true) => "✓".to_owned(),

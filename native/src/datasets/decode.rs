@@ -46,8 +46,9 @@ const START_OF_SCAN: u8 = 0xDA;
 const END_OF_IMAGE: [u8; 2] = [0xFF, 0xD9];
 
 /// Whether this is a JPEG without its end. The decoder fills what is missing with gray and says
-/// nothing. In compressed data 0xFF is always followed by 0 or a restart marker, so that the end
-/// marker after the first scan is the end; thumbnails with an end of their own stand before it.
+/// nothing: image 0.25 switches zune-jpeg's strict mode off. In compressed data 0xFF is always followed
+/// by 0 or a restart marker, so that the end marker after the first scan is the end; thumbnails with an
+/// end of their own stand before it.
 fn ends_early(bytes: &[u8]) -> bool {
     if !bytes.starts_with(&JPEG) {
         return false;

@@ -2,6 +2,7 @@
 //! makes it.
 
 use askama::Template;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use smoothdarts::draw::figures::{Figure, Picture};
 use smoothdarts::draw::table::Table;
 
@@ -40,17 +41,12 @@ impl Html {
     }
 }
 
-/// A text as the address of a file to save. What RFC 3986 reserves is written as %XX, except the
-/// commas, which are half of a CSV and allowed in the data of such an address.
+/// What RFC 3986 reserves, except the commas, which are half of a CSV and allowed in the data of an
+/// address.
+const RESERVED: AsciiSet =
+    NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b',');
+
+/// A text as the address of a file to save.
 pub(crate) fn data_uri(kind: &str, text: &str) -> String {
-    let mut address = format!("data:{kind};charset=utf-8,");
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b',' => {
-                address.push(char::from(byte));
-            }
-            _ => address.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    address
+    format!("data:{kind};charset=utf-8,{}", utf8_percent_encode(text, &RESERVED))
 }

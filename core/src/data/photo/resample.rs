@@ -1,6 +1,7 @@
 //! Resizing as Pillow 11 does it with its bilinear filter, to the bit: triangles as wide as a new pixel
 //! (which smooths where an image shrinks), first along the rows, then along the columns, each to u8
-//! with weights in fixed point. Torchvision resizes images of Pillow so.
+//! with weights in fixed point. Torchvision resizes images of Pillow so. (fast_image_resize 6 is not the
+//! same to the bit: its weights have 16 bits, those of Pillow 22.)
 
 use super::Photo;
 use super::crop::Rect;

@@ -1,6 +1,7 @@
 //! Where everything in the drawing of a cell stands. It depends on the numbers of inputs, of nodes
 //! and of edges that enter each, never on what they read, so that two drawings of a space can be
-//! compared by looking from one to the other.
+//! compared by looking from one to the other. (dagre, layout-rs and rust-sugiyama place what the edges
+//! of one graph need: nodes would move whenever a search takes another edge.)
 //!
 //! Nodes stand in a row on the middle line. Left of each node are its ports, one above the other,
 //! each with the label of one edge: labels cannot collide. An edge from the state just before goes

@@ -42,7 +42,7 @@ pub fn landscape(landscape: &Landscape) -> String {
     table([COLUMNS.map(str::to_owned).to_vec()].into_iter().chain(rows))
 }
 
-/// Reads what [`landscape()`] wrote.
+/// Reads what [`landscape()`] wrote: numbers and one word, of which none can stand in quotes.
 ///
 /// # Errors
 /// The first thing that is wrong, with its line.

@@ -3,6 +3,9 @@
 //! Every square of the grid is cut into four triangles that meet in its middle, at the mean of its
 //! corners. On a triangle the number is linear, so a level cuts it along one straight line and no
 //! case is ambiguous. Bands are painted from below, each over all that is higher.
+//!
+//! (contour 0.13 takes a point without a number for low ground, and draws its lines along the border,
+//! too; contour-isobands is under the AGPL.)
 
 use std::fmt::Write as _;
 
