@@ -9,16 +9,13 @@ use super::search::{Resume, SettingsArgs};
 
 /// Flags of `sdarts train`.
 #[derive(Debug, Args)]
-#[command(
-    args_override_self = true,
-    after_help = "\
+#[command(after_help = "\
 Settings come in layers: defaults (the paper's training on CIFAR-10), then the preset, then the \
 config file, then flags. `--print-config` shows every setting, its meaning and where its value comes \
 from. The section `train` has the network and how it learns, `data` the images.
 
 Without a preset or a config, `train-quick` runs: a small network on the images that come with the \
-program."
-)]
+program.")]
 pub struct TrainArgs {
     /// What to train: a run directory or a checkpoint of a search, a file with a genotype, the text
     /// of one (JSON, the Python tuple, a NAS-Bench-201 string), or the name of a published one
