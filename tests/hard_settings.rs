@@ -40,7 +40,7 @@ fn what_cannot_fit_the_machine_is_refused_with_the_estimate_and_the_setting() {
             let dry: &[&str] = if dry { &["--dry-run"] } else { &[] };
             let outcome = quick(folder.path(), &[&arguments, dry].concat());
             assert_eq!(outcome.code, Some(2), "{setting}: {}", outcome.stderr);
-            for said in [remedy, "this search would take about"] {
+            for said in [remedy, "this run would take about"] {
                 assert!(outcome.stderr.contains(said), "{setting}: {}", outcome.stderr);
             }
             assert!(!folder.path().join("run").exists());
@@ -115,8 +115,12 @@ fn no_settings_together_make_a_search_panic_hang_or_fill_the_memory() {
                 // One of three anywhere in the range, else as people set it.
                 let (wild, at) = (draw[1] < 1.0 / 3.0, f64::from(draw[2]));
                 let text = match (setting.name().as_str(), setting.value(&config)) {
-                    ("search.space", _) => space::ALL[pick(draw[2], space::ALL.len())].name.to_owned(),
-                    ("search.method", _) => method::ALL[pick(draw[2], method::ALL.len())].name.to_owned(),
+                    ("search.space", _) => {
+                        space::ALL[pick(draw[2], space::ALL.len())].name.to_owned()
+                    }
+                    ("search.method", _) => {
+                        method::ALL[pick(draw[2], method::ALL.len())].name.to_owned()
+                    }
                     (_, Value::Bool(_)) => (at < 0.5).to_string(),
                     (_, Value::Number(number)) if number.is_u64() && wild => {
                         (2f64.powf(63.0 * at) as u64).to_string()

@@ -53,6 +53,27 @@ fn a_disk_that_is_full_when_weights_are_written_costs_nothing_but_the_work_since
 }
 
 #[test]
+fn a_training_that_cannot_fit_the_machine_is_refused_before_there_is_a_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    for setting in
+        ["train.channels=100000", "train.cells=1000000000000", "train.channels=10000000000000"]
+    {
+        let set = format!("--set={setting}");
+        let outcome = run(here, &train("c10_s5_pgd", &[&set, "--memory-limit=8GB", "--out=net"]));
+        assert_eq!(outcome.code, Some(2), "{outcome:?}");
+        for words in ["this run would take about", "train.channels"] {
+            assert!(outcome.stderr.contains(words), "{words:?} is not in {outcome:?}");
+        }
+        assert!(!here.join("net").exists());
+    }
+    let limit = "--memory-limit=10MB";
+    let limited = run(here, &train("c10_s5_pgd", &[limit, "--out=net"]));
+    assert_eq!(limited.code, Some(2), "{limited:?}");
+    run(here, &train("c10_s5_pgd", &[limit, "--force", "--out=net"])).done();
+}
+
+#[test]
 fn weights_of_another_genotype_are_neither_continued_nor_trained() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();

@@ -51,6 +51,15 @@ pub struct TrainArgs {
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub resume: Resume,
 
+    /// Refuse a training that would take more memory than this, e.g. 8GB [default: what the machine
+    /// has].
+    #[arg(long, value_name = "BYTES", value_parser = crate::estimate::bytes)]
+    pub memory_limit: Option<u64>,
+
+    /// Train even if the memory is estimated not to suffice.
+    #[arg(long)]
+    pub force: bool,
+
     /// Print all settings as TOML and do nothing.
     #[arg(long)]
     pub print_config: bool,

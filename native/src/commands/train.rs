@@ -6,7 +6,7 @@ use serde_json::json;
 use smoothdarts::cell::published;
 use smoothdarts::config::Config;
 use smoothdarts::config::layers::{Origin, Resolved};
-use smoothdarts::data::Order;
+use smoothdarts::data::{MAX_SIZE, Order};
 use smoothdarts::draw::csv;
 use smoothdarts::draw::history::History;
 use smoothdarts::event::{EvaluatedOn, Trained};
@@ -20,6 +20,7 @@ use super::search::run_name;
 use crate::cli::TrainArgs;
 use crate::datasets::{Opened, Prefetch};
 use crate::device::{self, Selected};
+use crate::estimate::Estimate;
 use crate::exit::Exit;
 use crate::run_dir::RunDir;
 use crate::session::{Place, Session, Work, refuse, seconds};
@@ -58,7 +59,11 @@ fn one(
     let (config, began) = (&resolved.config, if stop.is_some() { seconds() } else { 0.0 });
     refuse(out, args.resume, false, config)?;
     let opened = Opened::of(config)?;
-    let classes = opened.class_names().to_vec();
+    let (classes, images) = (opened.class_names().to_vec(), opened.sizes(config));
+    if config.data.image_size <= MAX_SIZE {
+        let estimate = Estimate::of_training(config, &images, selected.adapter.is_some())?;
+        estimate.check(args.memory_limit, args.force)?;
+    }
     let loader = opened.supply(config, |train, test| Order::training(train, test, config))?;
     let (shape, steps) = (loader.shape(), loader.steps_per_epoch());
     let mut training = ImageTraining::new(config, shape, steps, &selected.device)?;
