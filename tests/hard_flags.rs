@@ -192,8 +192,8 @@ fn as_text(setting: &Setting, text: &str) -> Result<(), String> {
 
 fn as_table(setting: &Setting, value: Value) -> Result<(), String> {
     let table = match setting.section {
-        "" => json!({ setting.key: value }),
-        section => json!({ section: { setting.key: value } }),
+        "" => json!({ (setting.key): value }),
+        section => json!({ (section): { (setting.key): value } }),
     };
     let result = Resolver::default().table(&table, &Origin::File("config.toml".to_owned()));
     result.map_err(|error| error.to_string())

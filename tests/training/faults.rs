@@ -33,7 +33,7 @@ fn a_disk_that_is_full_when_weights_are_written_costs_nothing_but_the_work_since
     run(here, &train("c10_s5_pgd", &["--out=whole"])).done();
     let arguments = train("c10_s5_pgd", &["--out=net"]);
     // Room for the events, and not for a checkpoint.
-    let full = with_small_files(here, 64, &arguments);
+    let full = with_small_files(here, 80, &arguments);
     assert_eq!(full.code, Some(1), "{full:?}");
     assert!(full.stderr.contains("cannot write net/checkpoints/last.safetensors"), "{full:?}");
     assert_eq!(full.stderr.lines().filter(|line| line.starts_with("error")).count(), 1);
@@ -44,7 +44,7 @@ fn a_disk_that_is_full_when_weights_are_written_costs_nothing_but_the_work_since
 
     // Finished, and full when the results are written: the state has all of them.
     fs::remove_file(here.join("net/weights.safetensors")).unwrap();
-    let full = with_small_files(here, 64, &arguments);
+    let full = with_small_files(here, 80, &arguments);
     assert_eq!(full.code, Some(1), "{full:?}");
     assert!(full.stderr.contains("cannot write net/weights.safetensors"), "{full:?}");
     assert!(!here.join("net/weights.safetensors").exists());
@@ -102,12 +102,12 @@ fn a_genotype_of_another_space_is_no_network_of_these_settings() {
     let here = folder.path();
     let cell = "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|avg_pool_3x3~0|none~1|nor_conv_1x1~2|";
     let missing = cell.replace("avg_pool_3x3~0", "avg_pool_3x3~7");
-    let of_darts = cell.replace("nor_conv_3x3", "sep_conv_3x3");
+    let unknown = cell.replace("nor_conv_3x3", "sep_conv_9x9");
     for (genotype, more, words) in [
         (cell, "--set=train.cells=3", "3N + 2"),
         (cell, "--set=train.auxiliary=true", "NAS-Bench-201"),
         (&missing, "--set=train.cells=5", "7"),
-        (&of_darts, "--set=train.cells=5", "sep_conv_3x3"),
+        (&unknown, "--set=train.cells=5", "sep_conv_9x9"),
     ] {
         let outcome = run(here, &train(genotype, &[more, "--out=net"]));
         assert_eq!(outcome.code, Some(2), "{outcome:?}");
