@@ -79,13 +79,13 @@ fn a_training_on_photographs_is_tested_to_what_it_said_itself() {
 fn a_damaged_photograph_ends_a_test_with_its_name() {
     let folder = tempfile::tempdir().unwrap();
     folders(folder.path());
-    let path = folder.path().join("val/n01440764/ILSVRC2012_val_00000000.JPEG");
+    let path = folder.path().join("val/n01440764/ILSVRC2012_val_000000000.JPEG");
     let half = fs::read(&path).map(|bytes| bytes[..bytes.len() / 2].to_vec()).unwrap();
     fs::rename(&path, path.with_file_name("0.JPEG")).unwrap();
     fs::write(&path, half).unwrap();
     let outcome = test(folder.path(), Stem::Small, &["--data=imagenet", "--data-dir=."]);
     assert_eq!(outcome.code, Some(3), "{outcome:?}");
-    assert!(outcome.stderr.contains("ILSVRC2012_val_00000000.JPEG"), "{outcome:?}");
+    assert!(outcome.stderr.contains("ILSVRC2012_val_000000000.JPEG"), "{outcome:?}");
     assert_eq!(outcome.stdout, "");
     // The other parts are whole.
     let train = ["--data=imagenet", "--data-dir=.", "--part=train"];

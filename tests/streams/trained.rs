@@ -104,12 +104,10 @@ fn an_image_smaller_than_the_crop_is_enlarged_and_trained_on() {
     dot.save(folder.path().join("train/n01443537/dot.png")).unwrap();
     dot.save(folder.path().join("val/n01443537/dot.png")).unwrap();
     for transform in ["crop", "resized-crop"] {
-        let transform = format!("--set=data.transform={transform}");
-        let outcome = trained(
-            folder.path(),
-            &["--data=folder", &transform, "--set=train.batch_size=5", "--epochs=1"],
-        );
-        outcome.done();
+        let (out, set) =
+            (format!("--out={transform}"), format!("--set=data.transform={transform}"));
+        let more = ["--data=folder", &out, &set, "--set=train.batch_size=5", "--epochs=1"];
+        trained(folder.path(), &more).done();
     }
 }
 
@@ -123,12 +121,16 @@ fn a_run_does_not_go_on_with_another_number_of_classes_and_loses_nothing() {
     let checkpoint = here.join("net/checkpoints/last.safetensors");
     let state = fs::read(&checkpoint).unwrap();
     for index in 0..4 {
-        save(&photograph(index), &here.join(format!("train/n02000000/{index}.png")));
+        for part in ["train", "val"] {
+            save(&photograph(index), &here.join(format!("{part}/n02000000/{index}.png")));
+        }
     }
     let outcome = trained(here, &["--data=folder", "--out=net"]);
     refused(&outcome, &["weights", "other classes or channels", "another run directory"]);
     assert!(results(&here.join("net")) == before && fs::read(&checkpoint).unwrap() == state);
-    fs::remove_dir_all(here.join("train/n02000000")).unwrap();
+    for part in ["train", "val"] {
+        fs::remove_dir_all(here.join(part).join("n02000000")).unwrap();
+    }
     let again = trained(here, &["--data=folder", "--out=net"]).done();
     assert!(again.stderr.contains("was finished before"), "{again:?}");
 }

@@ -1,7 +1,7 @@
 //! The charts of the course of a training.
 
+use super::Picture;
 use super::course::{STEP_POINTS, trained};
-use super::picture::Picture;
 use crate::draw::chart::{Axis, Chart, Series, Unit};
 use crate::draw::confusion;
 use crate::draw::history::History;
