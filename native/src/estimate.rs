@@ -174,7 +174,9 @@ impl Network {
         let space = space::find(&config.search.space)?;
         let choices = space.choices();
         let (cells, channels) = (config.search.cells as f64, config.search.channels as f64);
-        let stem = channels * config.search.stem_multiplier as f64;
+        // The network around a single kind of cell, that of NAS-Bench-201, has no wider stem.
+        let multiplier = if choices.len() == 1 { 1 } else { config.search.stem_multiplier };
+        let stem = channels * multiplier as f64;
         let mut network = Self { weights: 9.0 * colours * stem, stem, planes: 0.0 };
         for stage in 0..3 {
             let (width, reduces) = (channels * 2f64.powi(stage), stage > 0);
