@@ -211,8 +211,10 @@ impl Network {
     fn of_genotype(genotype: &Genotype, train: &Train, images: &Sizes) -> Self {
         let (cells, channels) = (train.cells as f64, train.channels as f64);
         let (colours, classes) = (images.channels as f64, images.classes as f64);
+        // A single kind of cell is that of NAS-Bench-201, which reads one state and has a narrow stem.
+        let (inputs, multiplier) = if genotype.cells.len() == 1 { (0.0, 1.0) } else { (2.0, 3.0) };
         let stem = match train.stem {
-            Stem::Cifar => 3.0 * channels,
+            Stem::Cifar => multiplier * channels,
             // C/2 channels at half of the side, C at a quarter, C at an eighth, in planes of the last.
             Stem::Imagenet => 13.0 * channels,
         };
@@ -226,9 +228,9 @@ impl Network {
                 let Some(cell) = cell else { continue };
                 let of = |name: &str| ops::find(name).map_or(0.0, |it| parameters(it, width, 1));
                 let weights: f64 = cell.operations().map(of).sum();
-                network.weights += count * (weights + 2.0 * (4.0 * width) * width);
+                network.weights += count * (weights + inputs * (4.0 * width) * width);
                 let norms: f64 = cell.operations().map(norms).sum();
-                network.planes += count * (norms + 2.0) * width / 4f64.powi(stage);
+                network.planes += count * (norms + inputs) * width / 4f64.powi(stage);
             }
         }
         let auxiliary = 128.0 * 16.0 * channels + 4.0 * 128.0 * 768.0 + 768.0 * classes;
