@@ -106,7 +106,8 @@ fn an_image_smaller_than_the_crop_is_enlarged_and_trained_on() {
     for transform in ["crop", "resized-crop"] {
         let (out, set) =
             (format!("--out={transform}"), format!("--set=data.transform={transform}"));
-        let more = ["--data=folder", &out, &set, "--set=train.batch_size=5", "--epochs=1"];
+        let more =
+            ["--data=folder", out.as_str(), set.as_str(), "--set=train.batch_size=5", "--epochs=1"];
         trained(folder.path(), &more).done();
     }
 }
