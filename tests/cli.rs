@@ -156,7 +156,7 @@ fn json_events_are_alone_on_stdout_and_start_with_the_schema() {
     let events: Vec<Value> = outcome.stdout.lines().map(json).collect();
     assert_eq!(
         (events[0]["type"].as_str(), events[0]["schema"].as_u64()),
-        (Some("started"), Some(2))
+        (Some("started"), Some(u64::from(smoothdarts::event::SCHEMA)))
     );
     assert_eq!(events.last().unwrap()["type"], "finished");
     let file = std::fs::read_to_string(folder.path().join("run/events.jsonl")).unwrap();

@@ -3,14 +3,14 @@
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-/// A search of a second or two: six steps in each of two epochs, on the CPU.
+/// A search of a second or two: six steps in each of two epochs, on the CPU. Named flags win over it.
 pub const TINY: &[&str] = &[
     "search",
     "--preset=quick",
-    "--space=s2",
-    "--method=sdarts-rs",
-    "--epochs=2",
-    "--device=cpu",
+    "--set=search.space=s2",
+    "--set=search.method=sdarts-rs",
+    "--set=search.epochs=2",
+    "--set=run.device=cpu",
     "--set=search.cells=3",
     "--set=search.channels=2",
     "--set=search.batch_size=8",

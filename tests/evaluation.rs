@@ -1,6 +1,6 @@
 //! `sdarts test`: networks that others trained, files of every kind, and what does not fit together.
 
-mod command_line;
+pub mod command_line;
 mod files;
 mod networks;
 mod published;

@@ -4,9 +4,10 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use smoothdarts::config::Config;
 use smoothdarts::config::layers::settings;
+use smoothdarts::config::{Config, Setting};
 use smoothdarts::rng::{Stream, Streams, uniform};
+use smoothdarts::{method, space};
 
 use crate::command::{Outcome, TINY, run, sdarts};
 
@@ -39,7 +40,7 @@ fn what_cannot_fit_the_machine_is_refused_with_the_estimate_and_the_setting() {
             let dry: &[&str] = if dry { &["--dry-run"] } else { &[] };
             let outcome = quick(folder.path(), &[&arguments, dry].concat());
             assert_eq!(outcome.code, Some(2), "{setting}: {}", outcome.stderr);
-            for said in [remedy, "this search would take about"] {
+            for said in [remedy, "this run would take about"] {
                 assert!(outcome.stderr.contains(said), "{setting}: {}", outcome.stderr);
             }
             assert!(!folder.path().join("run").exists());
@@ -88,6 +89,55 @@ fn a_dry_run_is_quick_and_says_what_it_extrapolates() {
     assert_eq!(found["steps_per_epoch"], 391, "25,000 images in batches of 64");
     let outcome = run(folder.path(), &[TINY, &["--dry-run"]].concat()).done();
     assert!(!outcome.stdout.contains("extrapolated"), "{}", outcome.stdout);
+}
+
+/// Several settings together: numbers over the whole range of their types beside ordinary ones, switches,
+/// spaces and methods. What fits each alone need not fit together.
+#[test]
+fn no_settings_together_make_a_search_panic_hang_or_fill_the_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut rng = Streams::new(9).at(Stream::Split, 0);
+    let config = Config::default();
+    let drawn: Vec<&Setting> = settings()
+        .filter(|setting| {
+            let value = setting.value(&config);
+            let named = ["search.space", "search.method"].contains(&setting.name().as_str());
+            value.is_number() || value.is_boolean() || named
+        })
+        .collect();
+    for _ in 0..40 {
+        let draws = uniform(&mut rng, 24, 0.0, 1.0);
+        let pick = |draw: f32, count: usize| ((draw * count as f32) as usize).min(count - 1);
+        let sets: Vec<String> = draws[..3 * (2 + pick(draws[23], 5))]
+            .chunks_exact(3)
+            .map(|draw| {
+                let setting = drawn[pick(draw[0], drawn.len())];
+                // One of three anywhere in the range, else as people set it.
+                let (wild, at) = (draw[1] < 1.0 / 3.0, f64::from(draw[2]));
+                let text = match (setting.name().as_str(), setting.value(&config)) {
+                    ("search.space", _) => {
+                        space::ALL[pick(draw[2], space::ALL.len())].name.to_owned()
+                    }
+                    ("search.method", _) => {
+                        method::ALL[pick(draw[2], method::ALL.len())].name.to_owned()
+                    }
+                    (_, Value::Bool(_)) => (at < 0.5).to_string(),
+                    (_, Value::Number(number)) if number.is_u64() && wild => {
+                        (2f64.powf(63.0 * at) as u64).to_string()
+                    }
+                    (_, Value::Number(number)) if number.is_u64() => (8.0 * at).round().to_string(),
+                    _ if wild => format!("1e{:.0}", 600.0 * at - 300.0),
+                    _ => format!("{at:.3}"),
+                };
+                format!("--set={}={text}", setting.name())
+            })
+            .collect();
+        let sets: Vec<&str> = sets.iter().map(String::as_str).collect();
+        let outcome = quick(folder.path(), &[TINY, &["--dry-run"], &sets].concat());
+        let said = &outcome.stderr;
+        assert!(matches!(outcome.code, Some(0 | 2 | 5)), "{sets:?}: {:?}, {said}", outcome.code);
+        assert!(!said.contains("panicked"), "{sets:?}: {said}");
+    }
 }
 
 /// Every number of the settings, over the whole range of its type.

@@ -15,6 +15,7 @@ mod evaluation;
 mod fetch;
 mod folders;
 mod golden;
+mod hard_flags;
 mod hard_inputs;
 mod hard_settings;
 mod kernels;

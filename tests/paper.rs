@@ -38,4 +38,16 @@ fn published_numbers_are_found_by_data_space_and_method() {
     assert_eq!(found("fashion-mnist", "s5", "sdarts-adv"), None);
     assert_eq!(paper::parameter_free("cifar10", "s2", "sdarts-rs"), Some(0.375));
     assert_eq!(paper::parameter_free("svhn", "s2", "sdarts-rs"), None);
+    let genotype = |name, data| {
+        paper::genotypes::test_error(name, data).map(|it| (it.data, it.test_error, it.top5_error))
+    };
+    assert_eq!(genotype("c10_s5_pgd", "cifar10"), Some(("cifar10", 2.61, None)));
+    assert_eq!(genotype("c10_s5_pgd", "fashion-mnist"), Some(("cifar10", 2.61, None)));
+    assert_eq!(genotype("c10_s5_pgd", "imagenet"), Some(("imagenet", 25.2, Some(7.8))));
+    assert_eq!(genotype("c10_s5_random", "imagenet"), Some(("imagenet", 25.6, Some(8.2))));
+    // Table 2 has cells of the main space alone.
+    assert_eq!(genotype("c10_s1_pgd", "imagenet"), None);
+    for row in paper::TABLE_2 {
+        assert!(row.top5_error.is_some_and(|top5| top5 < row.test_error), "{}", row.method);
+    }
 }

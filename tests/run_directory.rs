@@ -239,6 +239,35 @@ fn a_finished_run_trains_on_when_it_is_extended() {
     assert_eq!(none.code, Some(2), "{}", none.stderr);
 }
 
+#[test]
+fn an_extended_run_can_keep_the_last_values_of_its_schedules() {
+    let folder = reference();
+    let before = events(folder.path());
+    let frozen = ["--epochs=4", "--extend", "--extend-schedule=frozen"];
+    Outcome::of(tiny(folder.path(), &frozen)).done();
+    let after = events(folder.path());
+    assert_eq!(after[..before.len()], before, "the history is kept");
+    let search = &after[before.len()]["config"]["search"];
+    assert_eq!((&search["epochs"], &search["schedule_epochs"]), (&4.into(), &2.into()));
+    let of = |epoch: u64| {
+        let started =
+            after.iter().find(|it| it["type"] == "epoch_started" && it["epoch"] == epoch).unwrap();
+        (started["learning_rate"].as_f64().unwrap(), started["epsilon"].as_f64().unwrap())
+    };
+    assert!(of(0) != of(1));
+    assert_eq!((of(1), of(1)), (of(2), of(3)));
+    // The same command has nothing left to do, and one that is longer keeps them, too.
+    let again = Outcome::of(tiny(folder.path(), &frozen)).done();
+    assert!(again.stderr.contains("was finished before"), "{}", again.stderr);
+    let longer = ["--epochs=5", "--extend", "--extend-schedule=frozen"];
+    Outcome::of(tiny(folder.path(), &longer)).done();
+    let last = events(folder.path()).into_iter().rfind(|it| it["type"] == "epoch_started").unwrap();
+    assert_eq!((&last["epoch"], last["learning_rate"].as_f64()), (&4.into(), Some(of(1).0)));
+    // Without --extend the flag means nothing.
+    let alone = Outcome::of(tiny(folder.path(), &["--extend-schedule=frozen"]));
+    assert_eq!(alone.code, Some(2), "{}", alone.stderr);
+}
+
 /// `sdarts search --json | head -1`
 #[test]
 fn a_reader_that_goes_away_ends_the_printing_and_not_the_search() {

@@ -16,6 +16,8 @@ use smoothdarts::data::{Batches as _, Order, Part};
 use crate::command::{Outcome, TINY, sdarts};
 
 mod archives;
+mod tested;
+mod trained;
 
 /// A photograph of its own for every number, of another size each.
 fn photograph(number: u32) -> RgbImage {

@@ -111,6 +111,33 @@ fn an_event_file_reads_back_with_every_number_of_the_events() {
 }
 
 #[test]
+fn the_event_file_of_a_training_has_its_losses_accuracies_and_schedules() {
+    let history = History::from_events(story::training(3));
+    let (scalars, times) = scalars(&tensorboard::encode(&history, 1_000_000.0));
+    let at = |tag: &str, step| scalars[&(tag.to_owned(), step)];
+    for (index, epoch) in history.train_epochs.iter().enumerate() {
+        let step = index as u64 + 1;
+        for (tag, expected) in [
+            ("loss/train", epoch.train_loss),
+            ("loss/test", epoch.loss),
+            ("accuracy/train", epoch.train_accuracy),
+            ("accuracy/test", epoch.accuracy),
+            ("accuracy/test_top5", epoch.top5.unwrap()),
+            ("schedule/learning_rate", epoch.learning_rate),
+            ("schedule/drop_path", epoch.drop_path),
+            ("loss/test_ema", epoch.ema.unwrap()[0]),
+            ("accuracy/test_ema", epoch.ema.unwrap()[1]),
+        ] {
+            assert_eq!(at(tag, step), expected as f32, "{tag}");
+        }
+    }
+    let last = history.train_steps.last().unwrap();
+    assert_eq!(at("step_loss/train", history.train_steps.len() as u64), last.loss);
+    assert!(times.is_sorted());
+    assert_eq!((times[0], times.last()), (1_000_000.0 - 3.0 * 2.5, Some(&1_000_000.0)));
+}
+
+#[test]
 fn the_checksum_is_that_of_the_standard() {
     // The check value of CRC-32C, RFC 3720.
     assert_eq!(crc(b"123456789"), 0xe306_9283);

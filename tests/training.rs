@@ -1,6 +1,7 @@
 //! Training what was found: the run, its schedules, its parts of a batch, and `sdarts train`.
 
-mod command;
+pub mod command;
+mod faults;
 mod micro_batch;
 mod resume;
 mod schedule;

@@ -7,6 +7,7 @@
 
 pub mod layers;
 pub mod presets;
+mod schedule;
 mod validate;
 
 pub use validate::ConfigError;
@@ -144,6 +145,9 @@ section! {
         order: Order = Order::First,
         /// Epochs of the search (E).
         epochs: usize = 50,
+        /// Epochs of the schedules of learning rate, ε and drop-path, which then stay at their last
+        /// values; 0: all epochs.
+        schedule_epochs: usize = 0,
         /// Images in a batch, for w and for α.
         batch_size: usize = 64,
         /// Cells of the supernet; reductions stand at 1/3 and 2/3. With N cells in a stage,

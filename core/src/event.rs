@@ -13,7 +13,8 @@ use crate::config::Config;
 ///
 /// - 1: searches.
 /// - 2: trainings too: [`TrainStep`], [`TrainEpoch`], [`Trained`], and [`EpochStarted::drop_path`].
-pub const SCHEMA: u32 = 2;
+/// - 3: of a training the top-5 accuracy, the names of the classes and which class it takes for which.
+pub const SCHEMA: u32 = 3;
 
 /// One thing that happened, in the order in which it happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -60,6 +61,9 @@ pub struct Started {
     pub choices: Vec<Choice>,
     /// Steps in one epoch.
     pub steps_per_epoch: usize,
+    /// Names of the classes by label, where somebody told them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<String>,
 }
 
 /// An epoch starts.
@@ -251,6 +255,9 @@ pub struct TrainEpoch {
     pub loss: f64,
     /// Share of right answers on them.
     pub accuracy: f64,
+    /// Share of them whose class is among the five strongest; none with five classes or fewer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub top5: Option<f64>,
     /// Loss and share of right answers of the moving average of the weights, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ema: Option<[f64; 2]>,
@@ -299,6 +306,13 @@ pub struct Trained {
     /// Share of right answers of the moving average of the weights, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ema_accuracy: Option<f64>,
+    /// [`TrainEpoch::top5`] after the last epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub top5: Option<f64>,
+    /// Images by class (rows) and by the class that they were taken for (columns), after the last
+    /// epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confusion: Option<Vec<Vec<u64>>>,
 }
 
 #[cfg(test)]
@@ -319,6 +333,22 @@ mod tests {
         }
         let event: Event = serde_json::from_str(&line("of_tomorrow"))?;
         assert!(matches!(event, Event::Warning(Warning { code: WarningCode::Other, .. })));
+        Ok(())
+    }
+
+    #[test]
+    fn the_trainings_of_schema_2_are_read() -> Result<(), serde_json::Error> {
+        let epoch: Event = serde_json::from_str(
+            r#"{"type":"train_epoch","epoch":0,"learning_rate":0.025,"drop_path":0.0,
+                "train_loss":2.3,"train_accuracy":0.1,"evaluated_on":"test","loss":2.2,
+                "accuracy":0.2,"best":true,"seconds":0.5}"#,
+        )?;
+        assert!(matches!(epoch, Event::TrainEpoch(TrainEpoch { top5: None, ema: None, .. })));
+        let trained: Event = serde_json::from_str(
+            r#"{"type":"trained","genotype":"|none~0|+|none~0|none~1|+|none~0|none~1|none~2|","epochs":1,"evaluated_on":"test",
+                "accuracy":0.2,"best_accuracy":0.2,"best_epoch":0}"#,
+        )?;
+        assert!(matches!(trained, Event::Trained(Trained { top5: None, confusion: None, .. })));
         Ok(())
     }
 }

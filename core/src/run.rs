@@ -144,6 +144,7 @@ pub struct Run<J> {
     observers: Vec<Option<Box<dyn Observer>>>,
     progress: Progress,
     device_label: String,
+    class_names: Vec<String>,
     clock: fn() -> f64,
 }
 
@@ -154,13 +155,24 @@ impl<J: Job> Run<J> {
     /// If the settings name no method.
     pub fn from_start(job: J) -> Result<Self, RunError> {
         let observers = job.observers()?;
-        let (progress, device_label) = (Progress::default(), String::new());
-        Ok(Self { job, observers, progress, device_label, clock: || 0.0 })
+        Ok(Self {
+            job,
+            observers,
+            progress: Progress::default(),
+            device_label: String::new(),
+            class_names: Vec::new(),
+            clock: || 0.0,
+        })
     }
 
     /// Names the device in [`Started`].
     pub fn set_device_label(&mut self, label: String) {
         self.device_label = label;
+    }
+
+    /// Names the classes in [`Started`].
+    pub fn set_class_names(&mut self, names: Vec<String>) {
+        self.class_names = names;
     }
 
     /// Gives the run a clock, in seconds; without one every epoch takes 0.
@@ -245,7 +257,8 @@ impl<J: Job> Run<J> {
 
     /// What runs: settings, network, choices.
     pub fn started(&self) -> Started {
-        Started { device: self.device_label.clone(), ..self.job.started() }
+        let (device, classes) = (self.device_label.clone(), self.class_names.clone());
+        Started { device, classes, ..self.job.started() }
     }
 
     /// The job.
@@ -324,14 +337,17 @@ impl<J: Job> Run<J> {
     ///
     /// # Errors
     /// [`RunError::OtherConfig`] with every setting that differs, apart from the section `run`,
-    /// which changes no result; [`RunError::Checkpoint`] if something is missing.
+    /// which changes no result; [`RunError::OtherNetwork`] if the images have other classes or
+    /// channels; [`RunError::Checkpoint`] if something is missing.
     pub fn restore(&mut self, checkpoint: &Checkpoint) -> Result<(), RunError> {
         let differences = differences(&checkpoint.config, self.job.config());
         if !differences.is_empty() {
             return Err(RunError::OtherConfig { differences });
         }
         let notes = checkpoint.observers.get(NOTES).unwrap_or(&Value::Null);
-        self.job.restore(&checkpoint.arrays, notes)?;
+        self.job
+            .restore(&checkpoint.arrays, notes)
+            .map_err(|error| other_data(error, checkpoint))?;
         for (entry, observer) in measure::ALL.iter().zip(&mut self.observers) {
             if let (Some(observer), Some(saved)) = (observer, checkpoint.observers.get(entry.name))
             {
@@ -360,6 +376,17 @@ pub enum Advanced {
     Said(Event),
     /// Nothing: the run is over.
     Over,
+}
+
+/// Equal settings make equal networks but for what the data decide: classes and channels.
+fn other_data(error: CheckpointError, checkpoint: &Checkpoint) -> RunError {
+    let saved = checkpoint.arrays.get(state::WEIGHTS).map(|array| array.values.len());
+    match (&error, saved) {
+        (CheckpointError::Tensor { name, shape }, Some(saved)) if name == state::WEIGHTS => {
+            RunError::OtherNetwork { saved, needed: shape.iter().product() }
+        }
+        _ => error.into(),
+    }
 }
 
 /// One line for every setting that differs and could change a result.

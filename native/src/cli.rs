@@ -11,7 +11,7 @@ mod search;
 mod test;
 mod train;
 
-pub use search::{Resume, SearchArgs, SettingsArgs};
+pub use search::{ExtendSchedule, Resume, SearchArgs, SettingsArgs};
 pub use test::{Input, TestArgs, TestPart};
 pub use train::TrainArgs;
 
@@ -59,9 +59,7 @@ pub enum Command {
 
 /// Flags of `sdarts bench`.
 #[derive(Debug, Args)]
-#[command(
-    args_override_self = true,
-    after_help = "\
+#[command(after_help = "\
 Without a preset or a config, `bench` is timed: the paper's search on CIFAR-10 at batch size 16, so \
 that a step takes a second or so. The images are random numbers in the shape of the data set \
 (`--set data.name=cifar100` for 100 classes, `--set data.image_size=N` for N x N pixels, else 32 x \
@@ -71,8 +69,7 @@ With `--data` no network is computed: the batches of a training of search.batch_
 as a run would get them, ahead by --threads threads, and thrown away.
 
 A step is the whole step of a search, from the images to the new weights. Its time is the median of \
---steps steps after one that is not timed; the spread is the slowest minus the fastest."
-)]
+--steps steps after one that is not timed; the spread is the slowest minus the fastest.")]
 pub struct BenchArgs {
     /// Where the settings come from.
     #[command(flatten)]

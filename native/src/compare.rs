@@ -158,6 +158,7 @@ impl Comparison {
             "valid. accuracy",
             "best",
             "true test accuracy",
+            "top-5",
             "parameter-free",
             "paper (Table 5)",
             "max |λ|",
@@ -280,9 +281,10 @@ fn summary_row(summary: &Summary) -> Vec<String> {
         let tick = if free == Some(paper) { " ✓" } else { "" };
         format!("{:.1} %{tick}", 100.0 * paper)
     });
-    let error = summary.published.map(|it| match it.deviation {
-        Some(deviation) => format!("{:.2} ± {deviation:.2} %", it.test_error),
-        None => format!("{:.2} %", it.test_error),
+    let error = summary.published.map(|it| match (it.deviation, it.top5_error) {
+        (Some(deviation), _) => format!("{:.2} ± {deviation:.2} %", it.test_error),
+        (None, Some(top5)) => format!("{:.2} %, top-5 {top5:.2} %", it.test_error),
+        (None, None) => format!("{:.2} %", it.test_error),
     });
     vec![
         summary.group.clone(),
@@ -290,6 +292,7 @@ fn summary_row(summary: &Summary) -> Vec<String> {
         percent(summary.valid_accuracy),
         summary.best_valid_accuracy.map_or_else(nothing, |best| format!("{:.2} %", 100.0 * best)),
         percent(summary.test_accuracy),
+        percent(summary.top5_accuracy),
         percent(summary.parameter_free),
         paper_free.unwrap_or_else(nothing),
         plain(summary.spectral_norm),

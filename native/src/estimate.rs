@@ -1,14 +1,16 @@
-//! How much memory a search would take, before anything of it is made. The numbers come from
+//! How much memory a run would take, before anything of it is made. The numbers come from
 //! settings of any size, so they are floating-point numbers: nothing overflows.
 //!
 //! What a step holds was measured on the CPU (`search --dry-run --json`, `memory_bytes`): it is close
 //! to one and a half planes of activations for every candidate of every edge, and to ten copies of
-//! the weights (momentum, gradient, those of a checkpoint, …). The estimate is within a factor of two.
+//! the weights (momentum, gradient, those of a checkpoint, …). A training holds two planes for every
+//! batch norm. The estimate is within a factor of two: native/repro/memory has the table.
 
-use anyhow::anyhow;
+use anyhow::{Context as _, anyhow};
 use bytesize::ByteSize;
 use indicatif::HumanBytes;
-use smoothdarts::config::Config;
+use smoothdarts::cell::{Genotype, codec};
+use smoothdarts::config::{Config, Stem, Train};
 use smoothdarts::ops::{self, Operation};
 use smoothdarts::space;
 
@@ -17,6 +19,9 @@ use crate::exit::Exit;
 
 /// Planes of activations for each candidate.
 const PLANES: f64 = 1.5;
+
+/// Planes of activations for each batch norm of a network that is trained.
+const TRAINED_PLANES: f64 = 2.0;
 
 /// Planes of the stem: its convolution, batch norm, and their gradients.
 const STEM_PLANES: f64 = 6.0;
@@ -33,7 +38,24 @@ const ADDRESSES: f64 = (1u64 << 47) as f64;
 /// Bytes of a number.
 const F32: f64 = 4.0;
 
-/// Bytes that a search would take.
+/// What to set smaller: of the images, the weights, the stem, the cells.
+type Remedies = [&'static str; 4];
+
+const OF_SEARCH: Remedies = [
+    "data.image_size or data.train_images",
+    "search.channels, search.cells or search.stem_multiplier",
+    "search.stem_multiplier, search.channels or search.batch_size",
+    "search.channels, search.cells, search.batch_size or data.image_size",
+];
+
+const OF_TRAINING: Remedies = [
+    "data.image_size or data.train_images",
+    "train.channels or train.cells",
+    "train.micro_batch, train.channels or data.image_size",
+    "train.micro_batch, train.channels, train.cells or data.image_size",
+];
+
+/// Bytes that a run would take.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Estimate {
     /// The images, resized.
@@ -46,10 +68,11 @@ pub struct Estimate {
     pub cells: f64,
     /// Whether a GPU computes: then the step is in its memory, of which no system tells the size.
     gpu: bool,
+    remedies: Remedies,
 }
 
 impl Estimate {
-    /// The estimate for these settings on these images.
+    /// The estimate for a search with these settings on these images.
     ///
     /// # Errors
     /// If there is no such space.
@@ -67,6 +90,30 @@ impl Estimate {
             stem: plane(STEM_PLANES * network.stem),
             cells: plane(PLANES * network.planes),
             gpu,
+            remedies: OF_SEARCH,
+        })
+    }
+
+    /// The estimate for a training with these settings on these images.
+    ///
+    /// # Errors
+    /// If they have no genotype that can be read.
+    pub fn of_training(config: &Config, images: &Sizes, gpu: bool) -> anyhow::Result<Self> {
+        let (train, pixels) = (&config.train, (images.side as f64).powi(2));
+        let kept = if images.in_memory { images.train + images.test } else { 0 };
+        let largest = if train.micro_batch == 0 { usize::MAX } else { train.micro_batch };
+        let batch = train.batch_size.min(largest).min(images.train) as f64;
+        let genotype = codec::read(&train.genotype).context(Exit::Usage)?;
+        let network = Network::of_genotype(&genotype, train, images);
+        // The stem of ImageNet halves an image three times before the first cell.
+        let area = if train.stem == Stem::Imagenet { pixels / 64.0 } else { pixels };
+        Ok(Self {
+            data: kept as f64 * pixels * images.channels as f64,
+            weights: F32 * COPIES * network.weights,
+            stem: F32 * batch * area * STEM_PLANES * network.stem,
+            cells: F32 * batch * area * TRAINED_PLANES * network.planes,
+            gpu,
+            remedies: OF_TRAINING,
         })
     }
 
@@ -94,7 +141,7 @@ impl Estimate {
             ", or give --memory-limit or --force if you know better".to_owned()
         };
         let fault = anyhow!(
-            "this search would take about {}, and there are {}; set a smaller {}{remedy}",
+            "this run would take about {}, and there are {}; set a smaller {}{remedy}",
             shown(bytes),
             shown(allowed),
             self.cause(),
@@ -105,26 +152,20 @@ impl Estimate {
     /// What to change: the settings behind the largest part.
     fn cause(&self) -> &'static str {
         let step = |bytes: f64| if self.gpu { 0.0 } else { bytes };
-        let parts = [
-            (self.data, "data.image_size or data.train_images"),
-            (self.weights, "search.channels, search.cells or search.stem_multiplier"),
-            (step(self.stem), "search.stem_multiplier, search.channels or search.batch_size"),
-            (
-                step(self.cells),
-                "search.channels, search.cells, search.batch_size or data.image_size",
-            ),
-        ];
-        let largest = parts.into_iter().max_by(|one, other| one.0.total_cmp(&other.0));
-        largest.map_or("search.channels", |(_, settings)| settings)
+        let parts = [self.data, self.weights, step(self.stem), step(self.cells)];
+        let parts = parts.into_iter().zip(self.remedies);
+        let largest = parts.max_by(|one, other| one.0.total_cmp(&other.0));
+        largest.map_or("", |(_, settings)| settings)
     }
 }
 
-/// Sizes of a supernet.
+/// Sizes of a network.
 struct Network {
     weights: f64,
     /// Channels of the stem.
     stem: f64,
-    /// Channels of all candidates, those of smaller images counted for as much less.
+    /// Channels of all candidates, or of all batch norms of a network that is trained; those of smaller
+    /// images counted for as much less.
     planes: f64,
 }
 
@@ -134,7 +175,9 @@ impl Network {
         let space = space::find(&config.search.space)?;
         let choices = space.choices();
         let (cells, channels) = (config.search.cells as f64, config.search.channels as f64);
-        let stem = channels * config.search.stem_multiplier as f64;
+        // The network around a single kind of cell, that of NAS-Bench-201, has no wider stem.
+        let multiplier = if choices.len() == 1 { 1 } else { config.search.stem_multiplier };
+        let stem = channels * multiplier as f64;
         let mut network = Self { weights: 9.0 * colours * stem, stem, planes: 0.0 };
         for stage in 0..3 {
             let (width, reduces) = (channels * 2f64.powi(stage), stage > 0);
@@ -162,6 +205,45 @@ impl Network {
         network.weights += 3.0 * stem * channels + 16.0 * channels * classes;
         Ok(network)
     }
+}
+
+impl Network {
+    /// The network of a genotype: three stages as in a supernet, one operation on every edge.
+    fn of_genotype(genotype: &Genotype, train: &Train, images: &Sizes) -> Self {
+        let (cells, channels) = (train.cells as f64, train.channels as f64);
+        let (colours, classes) = (images.channels as f64, images.classes as f64);
+        // A single kind of cell is that of NAS-Bench-201, which reads one state and has a narrow stem.
+        let (inputs, multiplier) = if genotype.cells.len() == 1 { (0.0, 1.0) } else { (2.0, 3.0) };
+        let stem = match train.stem {
+            Stem::Cifar => multiplier * channels,
+            // C/2 channels at half of the side, C at a quarter, C at an eighth, in planes of the last.
+            Stem::Imagenet => 13.0 * channels,
+        };
+        let mut network = Self { weights: 9.0 * colours * stem, stem, planes: 0.0 };
+        for stage in 0..3 {
+            let width = channels * 2f64.powi(stage);
+            let reductions = if stage > 0 { 1.0 } else { 0.0 };
+            let normal = (cells / 3.0 - reductions).max(0.0);
+            let kinds = [(genotype.cells.first(), normal), (genotype.cells.get(1), reductions)];
+            for (cell, count) in kinds {
+                let Some(cell) = cell else { continue };
+                let of = |name: &str| ops::find(name).map_or(0.0, |it| parameters(it, width, 1));
+                let weights: f64 = cell.operations().map(of).sum();
+                network.weights += count * (weights + inputs * (4.0 * width) * width);
+                let norms: f64 = cell.operations().map(norms).sum();
+                network.planes += count * (norms + inputs) * width / 4f64.powi(stage);
+            }
+        }
+        let auxiliary = 128.0 * 16.0 * channels + 4.0 * 128.0 * 768.0 + 768.0 * classes;
+        network.weights += 16.0 * channels * classes;
+        network.weights += if train.auxiliary { auxiliary } else { 0.0 };
+        network
+    }
+}
+
+/// Batch norms of an operation that is trained: a separable convolution is two, one after the other.
+fn norms(operation: &str) -> f64 {
+    if operation.starts_with("sep_conv") { 2.0 } else { 1.0 }
 }
 
 /// Weights of an operation, for channels of any number. They are a·C² + b·C.

@@ -151,6 +151,7 @@ fn classify_search(error: &RunError) -> Option<Exit> {
         | RunError::Derived(_)
         | RunError::ImageSize { .. }
         | RunError::OtherConfig { .. } => Some(Exit::Usage),
+        RunError::OtherNetwork { .. } => Some(Exit::Data),
         RunError::Data(error) => classify_data(error),
         RunError::Device(_) | RunError::Hessian(HessianError::Device(_)) => Some(Exit::Device),
         RunError::Hessian(HessianError::NotFinite) => Some(Exit::Diverged),

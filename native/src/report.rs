@@ -14,7 +14,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use askama::Template;
-use smoothdarts::cell::Genotype;
+use smoothdarts::cell::{Genotype, codec};
 use smoothdarts::draw::csv;
 use smoothdarts::draw::figures::{self, Scene, Section};
 use smoothdarts::draw::table::Table;
@@ -128,8 +128,8 @@ fn section(section: Section, scene: Scene, command: &str) -> Vec<Html> {
 
 fn texts(genotype: Option<&Genotype>) -> anyhow::Result<Vec<CopyBox>> {
     let Some(genotype) = genotype else { return Ok(Vec::new()) };
-    Ok(vec![
-        CopyBox { name: "JSON (genotype.json)", text: serde_json::to_string(genotype)? },
-        CopyBox { name: "Python (for the code bases of the field)", text: derive::text(genotype) },
-    ])
+    let json = CopyBox { name: "JSON (genotype.json)", text: serde_json::to_string(genotype)? };
+    let text = codec::of(genotype)
+        .map(|codec| CopyBox { name: codec.title, text: derive::text(genotype) });
+    Ok([json].into_iter().chain(text).collect())
 }

@@ -4,12 +4,14 @@
 //! | file | what |
 //! |---|---|
 //! | config.toml | every setting and where it came from; feeding it back repeats the run |
-//! | events.jsonl | what the search said ([`smoothdarts::event`]), a line for each event |
+//! | events.jsonl | what the run said ([`smoothdarts::event`]), a line for each event |
 //! | checkpoints/last.safetensors, previous.safetensors | the whole state, twice |
-//! | genotype.json, genotype.py.txt | the result, and as the tuple that Python code reads |
-//! | weights.safetensors | weights of the supernet, with the names of the authors' code |
+//! | genotype.json, genotype.py.txt | what was found or is trained, and as the tuple that Python code reads |
+//! | weights.safetensors | weights of the supernet or of the trained network, with the names of the authors' code |
+//! | weights-best.safetensors, weights-ema.safetensors | of a training: those of the best epoch, and their moving average |
 //! | curves.csv | one row for each epoch |
 //! | report.html | pictures of all this, in one file |
+//! | test/ | what `sdarts test` draws: confusion.svg, confusion.csv |
 //! | manifest.json | what made the result: versions, device, seed, time |
 //! | checksums/ | the checksum of every file that is replaced (`run_dir::checked`) |
 //! | .lock | locked while a process writes here |
@@ -69,7 +71,7 @@ impl RunDir {
         &self.path
     }
 
-    /// Whether a search was started here.
+    /// Whether a run was started here.
     pub fn has_run(&self) -> bool {
         self.file("config.toml").exists()
     }
@@ -175,7 +177,7 @@ fn busy(run: &Path, lock: &mut File) -> anyhow::Error {
     // Windows lets nobody read a locked file; then the message has no number.
     let known = lock.read_to_string(&mut process).is_ok() && !process.is_empty();
     let process = if known { format!("process {process}") } else { "another process".to_owned() };
-    anyhow!("{process} searches in {}; wait for it or choose another --out", run.display())
+    anyhow!("{process} works in {}; wait for it or choose another --out", run.display())
         .context(Exit::Busy)
 }
 

@@ -1,6 +1,6 @@
 //! A run and everything that it writes to: the loop of a search and of a training.
 
-mod extend;
+pub mod extend;
 
 use std::path::Path;
 use std::sync::LazyLock;

@@ -11,7 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context as _;
 use smoothdarts::draw::history::History;
-use smoothdarts::event::EpochFinished;
+use smoothdarts::event::{EpochFinished, TrainEpoch};
 
 use crate::{events, run_dir};
 
@@ -41,10 +41,11 @@ fn seconds(path: &Path) -> f64 {
     since.map_or(0.0, |since| since.as_secs_f64())
 }
 
-/// The event file of a search that ended at `end` (seconds since 1970). Events have no clock, but
+/// The event file of a run that ended at `end` (seconds since 1970). Events have no clock, but
 /// epochs know how long they took: times are counted back from the end.
 pub fn encode(history: &History, end: f64) -> Vec<u8> {
-    let total: f64 = history.epochs.iter().map(|epoch| epoch.seconds).sum();
+    let epochs = history.epochs.iter().map(|epoch| epoch.seconds);
+    let total: f64 = epochs.chain(history.train_epochs.iter().map(|epoch| epoch.seconds)).sum();
     let mut time = end - total;
     let mut file = frame(&record(time, 0, bytes(FILE_VERSION, b"brain.Event:2")));
     let mut add = |time: f64, step: usize, values: &[Scalar]| {
@@ -66,6 +67,16 @@ pub fn encode(history: &History, end: f64) -> Vec<u8> {
         time += epoch.seconds;
         let values = [numbers(history, epoch), alphas(history, epoch)].concat();
         add(time, epoch.epoch + 1, &values);
+    }
+    for epoch in &history.train_epochs {
+        for step in history.train_steps.iter().filter(|step| step.epoch == epoch.epoch) {
+            let share = (step.step + 1) as f64 / per_epoch.max(1) as f64;
+            let at = epoch.epoch * per_epoch + step.step + 1;
+            let loss = [("step_loss/train".to_owned(), step.loss)];
+            add(time + share.min(1.0) * epoch.seconds, at, &loss);
+        }
+        time += epoch.seconds;
+        add(time, epoch.epoch + 1, &trained(epoch));
     }
     file
 }
@@ -101,6 +112,25 @@ fn numbers(history: &History, epoch: &EpochFinished) -> Vec<Scalar> {
     let cells = history.choices().iter().zip(&epoch.parameter_free);
     let shares = cells.map(|(cell, &share)| (format!("parameter_free/{}", cell.name), share));
     numbers.into_iter().map(|(tag, value)| (tag.to_owned(), value as f32)).chain(shares).collect()
+}
+
+/// Everything that an epoch of a training says.
+fn trained(epoch: &TrainEpoch) -> Vec<Scalar> {
+    let on = epoch.evaluated_on.word();
+    let mut numbers = vec![
+        ("loss/train".to_owned(), epoch.train_loss),
+        (format!("loss/{on}"), epoch.loss),
+        ("accuracy/train".to_owned(), epoch.train_accuracy),
+        (format!("accuracy/{on}"), epoch.accuracy),
+        ("schedule/learning_rate".to_owned(), epoch.learning_rate),
+        ("schedule/drop_path".to_owned(), epoch.drop_path),
+    ];
+    numbers.extend(epoch.top5.map(|share| (format!("accuracy/{on}_top5"), share)));
+    if let Some([loss, accuracy]) = epoch.ema {
+        numbers.push((format!("loss/{on}_ema"), loss));
+        numbers.push((format!("accuracy/{on}_ema"), accuracy));
+    }
+    numbers.into_iter().map(|(tag, value)| (tag, value as f32)).collect()
 }
 
 /// α of every operation on every edge: `alpha/normal/edge0/skip_connect`.

@@ -42,6 +42,7 @@ pub fn events_with(epochs: usize, operations: &[&str]) -> Vec<Event> {
         parameters: 1_930_618,
         choices: choices.clone(),
         steps_per_epoch: STEPS,
+        classes: Vec::new(),
     })];
     for epoch in 0..epochs {
         epoch_events(&mut events, epoch, epochs, &choices);
@@ -114,6 +115,7 @@ pub fn training(epochs: usize) -> Vec<Event> {
         parameters: 3_341_626,
         choices: Vec::new(),
         steps_per_epoch: STEPS,
+        classes: Vec::new(),
     })];
     let accuracy = |epoch: usize| 1.0 - 0.8 / (epoch + 2) as f64;
     for epoch in 0..epochs {
@@ -135,6 +137,7 @@ pub fn training(epochs: usize) -> Vec<Event> {
             evaluated_on,
             loss: 1.2 / (epoch + 1) as f64,
             accuracy: accuracy(epoch),
+            top5: Some(1.0 - 0.2 / (epoch + 2) as f64),
             ema: Some([1.1 / (epoch + 1) as f64, accuracy(epoch)]),
             best: true,
             seconds: 2.5,
@@ -149,6 +152,10 @@ pub fn training(epochs: usize) -> Vec<Event> {
         best_accuracy: accuracy,
         best_epoch: epochs - 1,
         ema_accuracy: Some(accuracy),
+        top5: Some(0.97),
+        confusion: Some(
+            (0..10).map(|row| (0..10).map(|it| 9 * (it == row) as u64 + 1).collect()).collect(),
+        ),
     }));
     events
 }

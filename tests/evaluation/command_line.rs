@@ -12,9 +12,14 @@ use crate::command::{Outcome, TINY, run};
 
 /// Weights of a network of DARTS_V2 that nobody trained, for gray images and so many classes.
 fn write_weights(path: &Path, classes: usize) {
+    write_weights_for(path, 1, classes, Stem::Small);
+}
+
+/// The same for images of so many channels.
+pub fn write_weights_for(path: &Path, image_channels: usize, classes: usize, stem: Stem) {
     let genotype = published::ALL.iter().find(|row| row.name == "DARTS_V2").unwrap().genotype();
-    let (stem, cells, channels) = (Stem::Small, 3, 4);
-    let shape = DerivedShape { image_channels: 1, classes, cells, channels, stem, auxiliary: true };
+    let (cells, channels) = (3, 4);
+    let shape = DerivedShape { image_channels, classes, cells, channels, stem, auxiliary: true };
     let network = derived(&genotype, shape).unwrap();
     let flat = network.layout().initial_weights(&Streams::new(3));
     let mut arrays = Arrays::new();
@@ -33,7 +38,8 @@ fn write_weights(path: &Path, classes: usize) {
     std::fs::write(path, to_bytes(named, None).unwrap()).unwrap();
 }
 
-fn result(outcome: &Outcome) -> Value {
+/// The object of the last line.
+pub fn result(outcome: &Outcome) -> Value {
     serde_json::from_str(outcome.stdout.lines().last().unwrap()).unwrap()
 }
 

@@ -27,7 +27,7 @@ fn files(dir: &Path) -> Vec<(String, Vec<u8>)> {
 }
 
 /// The photographs of [`folders`] as the archives of ImageNet, with the labels of the test images.
-fn archives(source: &Path, dir: &Path) {
+pub fn archives(source: &Path, dir: &Path) {
     let (mut classes, mut val, mut labels) = (Vec::new(), Vec::new(), String::new());
     for class in ["n01443537", "n01440764"] {
         let images = tar(&files(&source.join("train").join(class)));

@@ -13,8 +13,8 @@ use crate::command::{Outcome, TINY, run, sdarts};
 /// A training of a second or two: six steps in each of two epochs, on the CPU.
 const TRAIN: &[&str] = &[
     "--preset=train-quick",
-    "--epochs=2",
-    "--device=cpu",
+    "--set=train.epochs=2",
+    "--set=run.device=cpu",
     "--set=train.cells=3",
     "--set=train.channels=4",
     "--set=train.batch_size=16",
@@ -24,10 +24,10 @@ const TRAIN: &[&str] = &[
     "--set=run.checkpoint_seconds=0",
 ];
 
-const RESULTS: [&str; 4] =
+pub const RESULTS: [&str; 4] =
     ["genotype.json", "weights.safetensors", "weights-best.safetensors", "curves.csv"];
 
-fn train<'a>(genotype: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+pub fn train<'a>(genotype: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     [&["train", genotype], TRAIN, more].concat()
 }
 
@@ -61,6 +61,17 @@ fn a_finished_training_is_tested_to_what_it_said_itself_or_not_at_all() {
     let events = events(&here.join("net"));
     let trained = events.iter().find(|event| event["type"] == "trained").unwrap();
     assert_eq!(tested["accuracy"], trained["accuracy"]);
+    assert_eq!(tested["top5"], trained["top5"]);
+    // Which class is taken for which is what the test says, too.
+    let counts: Vec<Vec<u64>> = serde_json::from_value(trained["confusion"].clone()).unwrap();
+    let right: u64 = (0..10).map(|class| counts[class][class]).sum();
+    let all: u64 = counts.iter().flatten().sum();
+    assert_eq!(right as f64 / all as f64, trained["accuracy"].as_f64().unwrap());
+    assert_eq!(events[0]["classes"].as_array().unwrap().len(), 10);
+    let csv = fs::read_to_string(here.join("net/test/confusion.csv")).unwrap();
+    let first: Vec<u64> =
+        csv.lines().nth(1).unwrap().split(',').skip(4).map(|it| it.parse().unwrap()).collect();
+    assert_eq!(first, counts[0]);
 
     for name in ["weights.safetensors", "genotype.json", "config.toml"] {
         let path = here.join("net").join(name);
@@ -88,11 +99,18 @@ fn search_then_train_then_report_and_compare() {
         assert!(here.join("net").join(name).exists(), "{name}");
     }
     let report = fs::read_to_string(here.join("net/report.html")).unwrap();
-    for words in ["Training of", "The course of the training", "Probability of drop-path"] {
+    for words in [
+        "Training of",
+        "The course of the training",
+        "Probability of drop-path",
+        "Top-5 accuracy of the network",
+        "Confusion of 1000 images",
+        "Ankle boot taken for",
+    ] {
         assert!(report.contains(words), "the report lacks {words:?}");
     }
     let events = events(&here.join("net"));
-    assert_eq!((&events[0]["type"], &events[0]["schema"]), (&"started".into(), &2.into()));
+    assert_eq!((&events[0]["type"], &events[0]["schema"]), (&"started".into(), &3.into()));
     let kinds = |kind: &str| events.iter().filter(|event| event["type"] == kind).count();
     assert_eq!((kinds("train_step"), kinds("train_epoch"), kinds("trained")), (12, 2, 1));
 

@@ -20,6 +20,8 @@ use super::{Genotype, GenotypeError, published};
 pub struct Codec {
     /// Its name.
     pub name: &'static str,
+    /// What its texts are, for people.
+    pub title: &'static str,
     /// The text of a genotype; `None` if the form cannot hold this graph.
     pub encode: fn(&Genotype) -> Option<String>,
     /// Reads such a text.

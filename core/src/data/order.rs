@@ -46,16 +46,11 @@ impl Order {
     /// Halves smaller than one batch.
     pub fn search(images: usize, test: usize, config: &Config) -> Result<Self, DataError> {
         let streams = Streams::new(config.seed);
-        let (train, valid) = split(images, config, streams)?;
+        let halves = split(images, config, streams)?;
         Ok(Self {
-            train,
-            valid,
-            test,
-            batch_size: config.search.batch_size,
             architecture: Some(config.quirks.alpha_batches),
             augment_validation: config.quirks.augment_validation,
-            streams,
-            shuffles: Mutex::default(),
+            ..Self::plain(halves, test, config.search.batch_size, streams)
         })
     }
 
@@ -68,17 +63,27 @@ impl Order {
     /// norm can make no variance.
     pub fn training(images: usize, test: usize, config: &Config) -> Result<Self, DataError> {
         let streams = Streams::new(config.seed);
-        let (train, valid) = training_split(images, test, config, streams)?;
-        Ok(Self {
-            train,
-            valid,
-            test,
-            batch_size: config.train.batch_size,
-            architecture: None,
-            augment_validation: false,
-            streams,
-            shuffles: Mutex::default(),
-        })
+        let parts = training_split(images, test, config, streams)?;
+        Ok(Self::plain(parts, test, config.train.batch_size, streams))
+    }
+
+    /// The order of a test: the training images in the two halves of a search, and the test images,
+    /// evaluated in batches of any size. Nothing is augmented, and no half needs to fill a batch.
+    ///
+    /// # Errors
+    /// A batch size of 0.
+    pub fn testing(
+        images: usize,
+        test: usize,
+        batch_size: usize,
+        config: &Config,
+    ) -> Result<Self, DataError> {
+        if batch_size == 0 {
+            return Err(no_batch(images, batch_size));
+        }
+        let streams = Streams::new(config.seed);
+        let halves = divide(images, config.data.train_portion, config, streams);
+        Ok(Self::plain(halves, test, batch_size, streams))
     }
 
     /// Each training image once in an epoch, shuffled, and the test images: what is timed.
@@ -92,21 +97,29 @@ impl Order {
         seed: u64,
     ) -> Result<Self, DataError> {
         if images == 0 || batch_size == 0 {
-            return Err(DataError::unusable(
-                format!("{images} training images make no batch of {batch_size}"),
-                "a batch needs at least one image",
-            ));
+            return Err(no_batch(images, batch_size));
         }
-        Ok(Self {
-            train: (0..images).collect(),
-            valid: Vec::new(),
+        let all = ((0..images).collect(), Vec::new());
+        Ok(Self::plain(all, test, batch_size, Streams::new(seed)))
+    }
+
+    /// Without batches for an architecture, and with nothing augmented but what trains.
+    fn plain(
+        (train, valid): (Vec<usize>, Vec<usize>),
+        test: usize,
+        batch_size: usize,
+        streams: Streams,
+    ) -> Self {
+        Self {
+            train,
+            valid,
             test,
             batch_size,
             architecture: None,
             augment_validation: false,
-            streams: Streams::new(seed),
+            streams,
             shuffles: Mutex::default(),
-        })
+        }
     }
 
     /// Images of a batch; the last of an epoch may have fewer.
@@ -213,6 +226,13 @@ impl Order {
         kept.push((at, order.clone()));
         order
     }
+}
+
+fn no_batch(images: usize, batch_size: usize) -> DataError {
+    DataError::unusable(
+        format!("{images} training images make no batch of {batch_size}"),
+        "a batch needs at least one image",
+    )
 }
 
 /// Batch `index` of a list; empty beyond its end.

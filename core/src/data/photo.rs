@@ -126,9 +126,25 @@ impl Photographs {
     /// # Errors
     /// A size that images cannot have, or a padded crop that could miss the image.
     pub fn new(data: &config::Data, size: usize) -> Result<Self, DataError> {
+        Self::normalised_by(data, size, (&MEAN, &STD))
+    }
+
+    /// The same for a network that reads pixel / 255, neither centred nor scaled.
+    ///
+    /// # Errors
+    /// As for [`Self::new`].
+    pub fn unit(data: &config::Data, size: usize) -> Result<Self, DataError> {
+        Self::normalised_by(data, size, (&[0.0; 3], &[1.0; 3]))
+    }
+
+    fn normalised_by(
+        data: &config::Data,
+        size: usize,
+        (mean, std): (&[f32; 3], &[f32; 3]),
+    ) -> Result<Self, DataError> {
         super::loader::check_size(size)?;
         super::loader::check_padding(data.crop_padding, size)?;
-        Ok(Self { augment: Augment::new(data, size, &MEAN, &STD) })
+        Ok(Self { augment: Augment::new(data, size, mean, std) })
     }
 
     /// What chance decides for the images of a batch, in their order.

@@ -90,6 +90,9 @@ pub struct Summary {
     /// True test accuracy of the derived cell, a share, where a table of trained networks was given;
     /// of a training that of its network.
     pub test_accuracy: Option<Spread>,
+    /// Of a training the share of images whose class is among the five strongest, where there are
+    /// more than five classes.
+    pub top5_accuracy: Option<Spread>,
     /// Share of parameter-free operations in the first cell (the normal one).
     pub parameter_free: Option<Spread>,
     /// Spectral norm of the last Hessian.
@@ -226,7 +229,7 @@ fn summary(group: &Group, runs: &[Run]) -> Summary {
         if let Some(genotype) = training {
             let name = published::of(genotype).map_or("", |row| row.name);
             let free = paper::genotypes::find(name).parameter_free();
-            return (paper::genotypes::test_error(name), free);
+            return (paper::genotypes::test_error(name, &config.data.name), free);
         }
         let (data, space, method) = (&config.data.name, &config.search.space, &paper_name(config));
         (paper::test_error(data, space, method), paper::parameter_free(data, space, method))
@@ -239,6 +242,7 @@ fn summary(group: &Group, runs: &[Run]) -> Summary {
         valid_accuracy: Spread::of(&accuracies),
         best_valid_accuracy: accuracies.iter().copied().reduce(f64::max),
         test_accuracy: Spread::of(&tested),
+        top5_accuracy: Spread::of(&last(|it| it.train_epochs.last()?.top5)),
         parameter_free: Spread::of(&last(|it| {
             let cell = || it.training.as_ref()?.cells.first().map(Cell::parameter_free);
             let searched = it.epochs.last().and_then(|epoch| epoch.parameter_free.first().copied());

@@ -3,33 +3,38 @@
 use super::colour::{self, Palette};
 use super::csv;
 use super::svg::{Anchor, Rect, Svg, shorten};
-use crate::measure::confusion::Confusion;
+use super::table::Table;
+use crate::measure::confusion::{ClassScore, Matrix};
 
 const LEFT: f64 = 110.0;
 const TOP: f64 = 64.0;
 /// Side of the whole matrix; with few classes a square is at most 40 wide.
 const SIDE: f64 = 480.0;
-/// From so many classes on, squares are too small for numbers and names.
+/// With more classes, squares are too small for names, and too many to draw those that are empty.
 const NAMED: usize = 30;
 
 /// A square for every pair of classes: rows are the classes of the images, columns what they were taken
 /// for, the colour is the share of its row.
-pub fn draw(confusion: &Confusion, names: &[String]) -> String {
-    let classes = confusion.counts().len().max(1);
+pub fn draw(matrix: &Matrix, names: &[String]) -> String {
+    let classes = matrix.rows().len().max(1);
     let cell = (SIDE / classes as f64).min(40.0);
     let side = cell * classes as f64;
-    let title = format!("Confusion of {} images", confusion.images());
+    let title = format!("Confusion of {} images", matrix.images());
     let about = format!(
         "{classes} classes: each row is a class, each column what its images were taken for. {:.2} % \
          are on the diagonal.",
-        100.0 * confusion.accuracy()
+        100.0 * matrix.accuracy()
     );
     let size = (LEFT + side + 24.0, TOP + side + 24.0);
     let mut svg = Svg::new(size, &title, &about, &colour::style(Palette::Scale));
     svg.text("sd-ink sd-large sd-strong", (16.0, 24.0), Anchor::Start, &title);
     let unnamed = String::new();
     let name = |class: usize| names.get(class).unwrap_or(&unnamed);
-    for (row, counts) in confusion.counts().iter().enumerate() {
+    if classes > NAMED {
+        let whole = Rect { x: LEFT, y: TOP, width: side, height: side };
+        svg.rect(&format!("sd-fill {}", colour::level(0.0)), whole, 0.0, "");
+    }
+    for (row, counts) in matrix.rows().iter().enumerate() {
         let images: u64 = counts.iter().sum();
         let y = TOP + cell * row as f64;
         let middle = y + 0.5 * cell + 4.0;
@@ -39,7 +44,8 @@ pub fn draw(confusion: &Confusion, names: &[String]) -> String {
             let x = LEFT + cell * (row as f64 + 0.5);
             svg.text("sd-ink", (x, TOP - 8.0), Anchor::Middle, &shorten(name(row), 5));
         }
-        for (column, &count) in counts.iter().enumerate() {
+        let drawn = |count: u64| classes <= NAMED || count > 0;
+        for (column, &count) in counts.iter().enumerate().filter(|(_, count)| drawn(**count)) {
             let share = count as f64 / images.max(1) as f64;
             let x = LEFT + cell * column as f64;
             let told = format!("{} taken for {}: {count} of {images}", name(row), name(column));
@@ -53,10 +59,10 @@ pub fn draw(confusion: &Confusion, names: &[String]) -> String {
 }
 
 /// A record for every class: its images, recall and precision, then how many were taken for each class.
-pub fn csv(confusion: &Confusion, names: &[String]) -> String {
+pub fn csv(matrix: &Matrix, names: &[String]) -> String {
     let mut header = ["class", "images", "recall", "precision"].map(str::to_owned).to_vec();
     header.extend_from_slice(names);
-    let classes = confusion.classes().into_iter().zip(confusion.counts()).zip(names);
+    let classes = matrix.classes().into_iter().zip(matrix.rows()).zip(names);
     let rows = classes.map(|((scores, counts), name)| {
         let share = |value: f64| if value.is_nan() { String::new() } else { value.to_string() };
         let mut record = vec![name.clone(), scores.images.to_string()];
@@ -65,4 +71,20 @@ pub fn csv(confusion: &Confusion, names: &[String]) -> String {
         record
     });
     csv::table([header].into_iter().chain(rows))
+}
+
+/// A row for every class: its images, recall and precision.
+pub fn table(matrix: &Matrix, names: &[String]) -> Table {
+    let percent = |share: f64| match share.is_nan() {
+        true => "–".to_owned(),
+        false => format!("{:.2} %", 100.0 * share),
+    };
+    let row = |(scores, name): (&ClassScore, &String)| {
+        let ClassScore { images, recall, precision } = *scores;
+        vec![name.clone(), images.to_string(), percent(recall), percent(precision)]
+    };
+    Table {
+        header: ["class", "images", "recall", "precision"].map(str::to_owned).to_vec(),
+        rows: matrix.classes().iter().zip(names).map(row).collect(),
+    }
 }

@@ -62,12 +62,16 @@ pub fn curves(history: &History) -> String {
 }
 
 /// One record for each epoch of a training: rates, losses, accuracies; those of the moving average of
-/// the weights where there is one.
+/// the weights where there is one, and the top-5 accuracy where there are more than five classes.
 pub fn training(history: &History) -> String {
     let mut header = TRAINING.map(str::to_owned).to_vec();
     let average = history.train_epochs.iter().any(|epoch| epoch.ema.is_some());
     if average {
         header.extend(["ema_loss", "ema_accuracy"].map(str::to_owned));
+    }
+    let top5 = history.train_epochs.iter().any(|epoch| epoch.top5.is_some());
+    if top5 {
+        header.push("top5_accuracy".to_owned());
     }
     let rows = history.train_epochs.iter().map(|epoch| {
         let mut row = vec![epoch.epoch.to_string()];
@@ -83,6 +87,9 @@ pub fn training(history: &History) -> String {
         if average {
             let of = |index: usize| epoch.ema.map_or(String::new(), |it| it[index].to_string());
             row.extend([of(0), of(1)]);
+        }
+        if top5 {
+            row.push(epoch.top5.map_or(String::new(), |share| share.to_string()));
         }
         row
     });

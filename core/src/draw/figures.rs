@@ -244,6 +244,19 @@ pub static ALL: &[Figure] = &[
         })),
     },
     Figure {
+        name: "training-top5",
+        title: "Top-5 accuracy of the network",
+        pictures: |scene| some(training::top5(scene.history)),
+        report: Some(Section::Training),
+        page: None,
+        compare: Some(Compare::Curve(Curve {
+            title: "Top-5 accuracy of the trained network",
+            label: "test or validation accuracy",
+            unit: Unit::Percent,
+            points: training::top5_accuracies,
+        })),
+    },
+    Figure {
         name: "training-loss",
         title: "Loss of the network",
         pictures: |scene| some(training::loss(scene.history)),
@@ -275,6 +288,14 @@ pub static ALL: &[Figure] = &[
         page: None,
         compare: None,
     },
+    Figure {
+        name: "training-confusion",
+        title: "Which class is taken for which",
+        pictures: |scene| some(training::confusion(scene.history)),
+        report: Some(Section::Training),
+        page: None,
+        compare: Some(Compare::Best),
+    },
 ];
 
 /// The figure of this name.
@@ -304,6 +325,6 @@ fn one<'a>(chart: Chart) -> Pictures<'a> {
     vec![Box::new(chart)]
 }
 
-fn some<'a>(chart: Option<Chart>) -> Pictures<'a> {
-    chart.into_iter().flat_map(one).collect()
+fn some<'a, P: Picture + 'a>(picture: Option<P>) -> Pictures<'a> {
+    picture.into_iter().map(|picture| Box::new(picture) as Box<dyn Picture>).collect()
 }

@@ -62,6 +62,14 @@ pub struct Layout {
     norms: Vec<NormSlot>,
     weight_blocks: Blocks,
     norm_blocks: Blocks,
+    /// Where the flat vectors end: every further slot asks for it.
+    ends: Ends,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Ends {
+    weights: usize,
+    norms: usize,
 }
 
 impl Layout {
@@ -77,12 +85,12 @@ impl Layout {
 
     /// Number of weights of the network.
     pub fn weight_count(&self) -> usize {
-        self.weights.iter().map(|slot| slot.range.len()).sum()
+        self.ends.weights
     }
 
     /// Number of channels over all batch-norm layers.
     pub fn norm_channels(&self) -> usize {
-        self.norms.iter().map(|slot| slot.range.len()).sum()
+        self.ends.norms
     }
 
     /// Initial weights: the flat vector. A weight's values follow from its index, wherever it lies.
@@ -150,7 +158,7 @@ impl Layout {
     /// The blocks and their places, in the order of the flat vector; without those that lost all
     /// their weights to others.
     pub(super) fn blocks(&self) -> impl Iterator<Item = (BlockId, Range<usize>)> {
-        self.weight_blocks.0.iter().enumerate().filter_map(move |(index, slots)| {
+        self.weight_blocks.slots.iter().enumerate().filter_map(move |(index, slots)| {
             let (first, last) = (&self.weights[*slots.first()?], &self.weights[*slots.last()?]);
             Some((BlockId(index), first.range.start..last.range.end))
         })
@@ -160,7 +168,7 @@ impl Layout {
     pub(super) fn places(&self) -> Vec<(BlockId, Range<usize>)> {
         let mut places = vec![(BlockId(0), 0..0); self.weights.len()];
         for (block, Range { start, .. }) in self.blocks() {
-            for &slot in &self.weight_blocks.0[block.0] {
+            for &slot in &self.weight_blocks.slots[block.0] {
                 let range = &self.weights[slot].range;
                 places[slot] = (block, range.start - start..range.end - start);
             }
@@ -169,11 +177,11 @@ impl Layout {
     }
 
     fn join(&mut self, weights: &[WeightId]) -> BlockId {
-        let block = self.weight_blocks.join(weights.iter().map(|id| id.0).collect());
-        let mut start = 0;
-        for &slot in self.weight_blocks.0.iter().flatten() {
-            start = put(&mut self.weights[slot].range, start);
-        }
+        let (block, from) = self.weight_blocks.join(weights.iter().map(|id| id.0).collect());
+        let moved = self.weight_blocks.slots[from..].iter().flatten();
+        // They tile a part of the vector, before and after.
+        let start = moved.clone().map(|slot| self.weights[*slot].range.start).min();
+        moved.fold(start.unwrap_or(0), |start, &slot| put(&mut self.weights[slot].range, start));
         BlockId(block)
     }
 
@@ -183,11 +191,10 @@ impl Layout {
         if eps.any(|eps| Some(eps) != first) {
             return false;
         }
-        self.norm_blocks.join(norms.iter().map(|id| id.0).collect());
-        let mut start = 0;
-        for &slot in self.norm_blocks.0.iter().flatten() {
-            start = put(&mut self.norms[slot].range, start);
-        }
+        let (_, from) = self.norm_blocks.join(norms.iter().map(|id| id.0).collect());
+        let moved = self.norm_blocks.slots[from..].iter().flatten();
+        let start = moved.clone().map(|slot| self.norms[*slot].range.start).min();
+        moved.fold(start.unwrap_or(0), |start, &slot| put(&mut self.norms[slot].range, start));
         true
     }
 }
@@ -195,16 +202,32 @@ impl Layout {
 /// Which slots lie side by side: all of them in the order of the flat vector, in blocks. A block
 /// keeps its index for ever, so one that loses its slots stays, empty.
 #[derive(Clone, Debug, Default, PartialEq)]
-struct Blocks(Vec<Vec<usize>>);
+struct Blocks {
+    /// The slots of every block.
+    slots: Vec<Vec<usize>>,
+    /// The block of every slot.
+    blocks: Vec<usize>,
+}
 
 impl Blocks {
-    /// Takes these slots out of their blocks and makes them the last one; returns its index.
-    fn join(&mut self, slots: Vec<usize>) -> usize {
-        for block in &mut self.0 {
+    /// Adds the next slot, a block of its own.
+    fn push(&mut self) {
+        self.slots.push(vec![self.blocks.len()]);
+        self.blocks.push(self.slots.len() - 1);
+    }
+
+    /// Takes these slots out of their blocks and makes them the last one. Returns its index, and that
+    /// of the first block that changed: what lies before it stays. As a cell joins what it has just
+    /// added, that is little, however many cells there are.
+    fn join(&mut self, slots: Vec<usize>) -> (usize, usize) {
+        let last = self.slots.len();
+        let from = slots.iter().map(|&slot| self.blocks[slot]).min().unwrap_or(last);
+        for block in &mut self.slots[from..] {
             block.retain(|slot| !slots.contains(slot));
         }
-        self.0.push(slots);
-        self.0.len() - 1
+        slots.iter().for_each(|&slot| self.blocks[slot] = last);
+        self.slots.push(slots);
+        (last, from)
     }
 }
 

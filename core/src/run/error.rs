@@ -64,6 +64,18 @@ pub enum RunError {
         /// One line for each setting that differs.
         differences: Vec<String>,
     },
+    /// The settings are those of the checkpoint, and the network is another one all the same.
+    #[error(
+        "the checkpoint has {saved} weights, but the network of these settings has {needed} on these \
+         images: the data set has other classes or channels than before; put it back as it was, or \
+         choose another run directory"
+    )]
+    OtherNetwork {
+        /// Weights in the checkpoint.
+        saved: usize,
+        /// Weights of the network.
+        needed: usize,
+    },
     /// A step is under way.
     #[error("a step was begun and not ended; advance to its end before saving the search")]
     InStep,

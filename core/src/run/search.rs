@@ -26,7 +26,7 @@ use burn::tensor::{Device, Tensor};
 use super::noise::{Noise, Purpose};
 use super::state::Weights;
 use super::{Position, Run};
-use crate::config::{self, Config, Order};
+use crate::config::{Config, Order};
 use crate::method::Method;
 use crate::method::architect::{Unrolling, first_order, second_order};
 use crate::nn::{Randomness, ReadError, drop_path};
@@ -143,7 +143,8 @@ impl<T: Task> Search<T> {
     /// The rate of this epoch; of the next one where the quirk says so.
     fn learning_rate(&self, epoch: usize) -> f64 {
         let shift = usize::from(self.config.quirks.learning_rate_shift);
-        cosine(&self.config.weights, epoch + shift, self.config.search.epochs)
+        let search = &self.config.search;
+        cosine(&self.config.weights, search.scheduled(epoch) + shift, search.schedule_length())
     }
 
     /// The radius of this epoch; 0 without a perturbation.
@@ -172,8 +173,9 @@ impl<T: Task> Search<T> {
     }
 
     fn noise(&self, at: Position, purpose: Purpose) -> Noise {
-        let config::Search { drop_path: largest, epochs, .. } = self.config.search;
-        Noise::new(self.streams, at, purpose, drop_path(largest, at.epoch, epochs))
+        let search = &self.config.search;
+        let (epoch, epochs) = (search.scheduled(at.epoch), search.schedule_length());
+        Noise::new(self.streams, at, purpose, drop_path(search.drop_path, epoch, epochs))
     }
 
     /// A batch on the device of the search.

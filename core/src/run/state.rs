@@ -12,6 +12,9 @@ use crate::nn::{Layout, ReadError, read};
 use crate::rng::Streams;
 use crate::task::Point;
 
+/// The weights in a checkpoint.
+pub(super) const WEIGHTS: &str = "weights";
+
 /// Weights and what belongs to them.
 pub(super) struct Weights {
     /// All weights, flat.
@@ -40,7 +43,7 @@ impl Weights {
     pub async fn save(&self, layout: &Layout) -> Result<Arrays, ReadError> {
         let Self { weights, momentum, statistics } = self;
         Ok(BTreeMap::from([
-            ("weights".to_owned(), flat(layout, weights).await?),
+            (WEIGHTS.to_owned(), flat(layout, weights).await?),
             ("momentum".to_owned(), flat(layout, momentum).await?),
             ("statistics".to_owned(), norms(layout, statistics).await?),
         ]))
@@ -49,7 +52,7 @@ impl Weights {
     /// What [`Self::save`] gave.
     pub fn load(arrays: &Arrays, layout: &Layout, device: &Device) -> Result<Self, ArrayError> {
         Ok(Self {
-            weights: placed(arrays, "weights", layout, device)?,
+            weights: placed(arrays, WEIGHTS, layout, device)?,
             momentum: placed(arrays, "momentum", layout, device)?,
             statistics: placed_norms(arrays, "statistics", layout, device)?,
         })

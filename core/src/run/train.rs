@@ -21,11 +21,13 @@ use super::{Position, Run, RunError};
 use crate::cell::Genotype;
 use crate::config::{Config, WeightsOptimiser};
 use crate::data::{Batch, Batches, Part};
+use crate::measure::confusion::Confusion;
+use crate::nn::read;
 use crate::optim::{clip, moving_average, sgd, training_rate};
 use crate::rng::Streams;
 use crate::task::{self, Model, Point, Task, Training};
 pub use state::Kind;
-use state::{Average, Best};
+use state::{Average, Best, Tested};
 
 /// The training of a network on images.
 pub type ImageTraining = Run<Train<Training>>;
@@ -42,6 +44,8 @@ pub struct Train<T: Task> {
     best: Option<Best>,
     /// Accuracy of the moving average after the last epoch.
     average_accuracy: Option<f64>,
+    /// What the test after the last epoch of all counted.
+    tested: Option<Tested>,
     /// The step under way.
     step: Option<Step>,
     streams: Streams,
@@ -58,6 +62,15 @@ struct Step {
     noise: Noise,
     /// Sums over the parts so far; `None` before the first.
     sums: Option<Sums>,
+}
+
+/// How a network does on the images that it is evaluated on.
+struct Found {
+    /// Mean loss.
+    loss: f64,
+    /// Share of right answers.
+    accuracy: f64,
+    confusion: Confusion,
 }
 
 /// Sums over parts of a batch, each weighted by its share of the images.
@@ -137,23 +150,27 @@ impl<T: Task<Batch = Batch, Carry = ()>> Train<T> {
         if self.config.train.portion < 1.0 { Part::Valid } else { Part::Test }
     }
 
-    /// Loss and share of right answers at these weights.
+    /// How the network does at these weights.
     async fn evaluate_at(
         &self,
         point: Point<'_>,
         batches: &mut dyn Batches<Batch = Batch>,
         at: Position,
-    ) -> Result<(f64, f64), RunError> {
+    ) -> Result<Found, RunError> {
         let part = self.evaluated_on();
+        let mut confusion = Confusion::default();
         let mut noise = Noise::new(self.streams, at, Purpose::Evaluation, 0.0);
         let mut tally = task::Tally::new(&self.device);
         for index in 0..batches.evaluation_batches(part) {
             let batch = batches.evaluation(part, at.epoch, index)?;
             let input = self.model.task.upload(&batch, &(), &self.device);
             let outcome = self.model.loss(point, &[], &input, noise.next());
+            let logits = outcome.logits.clone();
             tally.add(outcome, self.model.task.count(&input));
+            confusion.add(&read(logits).await?, &batch.labels);
         }
-        Ok(tally.means().await?)
+        let (loss, accuracy) = tally.means().await?;
+        Ok(Found { loss, accuracy, confusion })
     }
 
     /// What is trained.

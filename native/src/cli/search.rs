@@ -49,20 +49,16 @@ pub struct SettingsArgs {
     pub kernels: Option<String>,
 }
 
-/// Flags of `sdarts search`. A flag that is given twice counts as given last, so that a script can
-/// append to a list of flags.
+/// Flags of `sdarts search`.
 #[derive(Debug, Args)]
-#[command(
-    args_override_self = true,
-    after_help = "\
+#[command(after_help = "\
 Settings come in layers: defaults (the paper's CIFAR-10 search), then the preset, then the config \
 file, then flags. `--print-config` shows every setting, its meaning and where its value comes from.
 
 Without a preset or a config, `quick` runs: a small search on the images that come with the program.
 
-A flag that is given twice counts as given last (only --set adds up), so that a script can append to \
-a list of flags; that goes for --config, too: files do not lie on top of each other."
-)]
+A flag may be given once, --config too: files do not lie on top of each other. Only --set adds up, so \
+that a script can append to a list of flags; of two values for one setting the last counts.")]
 pub struct SearchArgs {
     /// Where the settings come from.
     #[command(flatten)]
@@ -115,9 +111,14 @@ pub struct SearchArgs {
     pub force: bool,
 
     /// Train on: give the run in --out the number of --epochs, which is larger than the one it was
-    /// begun with. From there on, learning rate and epsilon follow the schedules of the new length.
+    /// begun with.
     #[arg(long, conflicts_with = "dry_run")]
     pub extend: bool,
+
+    /// Learning rate, epsilon and drop-path of an extended run: those of the schedules of the new
+    /// length (follow), or those of the last epoch before (frozen).
+    #[arg(long, value_name = "HOW", default_value = "follow", requires = "extend")]
+    pub extend_schedule: ExtendSchedule,
 
     /// Print all settings as TOML and do nothing.
     #[arg(long)]
@@ -145,6 +146,15 @@ pub enum Resume {
     Never,
     /// Only ever continue: refuse a directory without one.
     Must,
+}
+
+/// What the schedules of an extended run do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExtendSchedule {
+    /// Go over the new length.
+    Follow,
+    /// Stay at their last values.
+    Frozen,
 }
 
 fn assignment(text: &str) -> Result<(String, String), String> {

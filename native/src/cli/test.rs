@@ -28,7 +28,8 @@ pub struct TestArgs {
     #[arg(long, value_name = "SPACE")]
     pub supernet: Option<String>,
 
-    /// Data set (`sdarts list data`) [default: that of the run, else fashion-mnist].
+    /// Data set (`sdarts list data`) [default: that of the run, else fashion-mnist]. ImageNet and
+    /// large folders stay on the disk.
     #[arg(long, value_name = "NAME")]
     pub data: Option<String>,
 

@@ -9,16 +9,13 @@ use super::search::{Resume, SettingsArgs};
 
 /// Flags of `sdarts train`.
 #[derive(Debug, Args)]
-#[command(
-    args_override_self = true,
-    after_help = "\
+#[command(after_help = "\
 Settings come in layers: defaults (the paper's training on CIFAR-10), then the preset, then the \
 config file, then flags. `--print-config` shows every setting, its meaning and where its value comes \
 from. The section `train` has the network and how it learns, `data` the images.
 
 Without a preset or a config, `train-quick` runs: a small network on the images that come with the \
-program."
-)]
+program.")]
 pub struct TrainArgs {
     /// What to train: a run directory or a checkpoint of a search, a file with a genotype, the text
     /// of one (JSON, the Python tuple, a NAS-Bench-201 string), or the name of a published one
@@ -53,6 +50,15 @@ pub struct TrainArgs {
     /// What to do where the run directory already has checkpoints.
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub resume: Resume,
+
+    /// Refuse a training that would take more memory than this, e.g. 8GB [default: what the machine
+    /// has].
+    #[arg(long, value_name = "BYTES", value_parser = crate::estimate::bytes)]
+    pub memory_limit: Option<u64>,
+
+    /// Train even if the memory is estimated not to suffice.
+    #[arg(long)]
+    pub force: bool,
 
     /// Print all settings as TOML and do nothing.
     #[arg(long)]

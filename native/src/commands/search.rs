@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use smoothdarts::config::Config;
+use smoothdarts::config::layers::Origin;
 use smoothdarts::data::{self, Order};
 use smoothdarts::draw::csv;
 use smoothdarts::draw::history::History;
@@ -12,13 +13,13 @@ use smoothdarts::task::Classify;
 
 use super::derive;
 use super::dry_run::{self, Part};
-use crate::cli::{SearchArgs, SettingsArgs};
+use crate::cli::{ExtendSchedule, SearchArgs, SettingsArgs};
 use crate::datasets::{Opened, Prefetch};
 use crate::device;
 use crate::estimate::Estimate;
 use crate::exit::Exit;
 use crate::run_dir::RunDir;
-use crate::session::{Place, Session, Work, refuse, seconds};
+use crate::session::{Place, Session, Work, extend, refuse, seconds};
 use crate::{output, settings, table};
 
 /// Searches, or does what the flags ask for instead.
@@ -26,13 +27,17 @@ use crate::{output, settings, table};
 /// # Errors
 /// Everything in the table of exit codes.
 pub fn run(args: &SearchArgs) -> anyhow::Result<Exit> {
-    let resolved = settings::resolve(args)?;
+    let mut resolved = settings::resolve(args)?;
     if args.print_config {
         output::line(settings::to_toml(&resolved)?.trim_end())?;
         return Ok(Exit::Done);
     }
+    let out = args.out.clone().unwrap_or_else(|| default_out(args, &resolved.config));
+    if args.extend_schedule == ExtendSchedule::Frozen {
+        extend::freeze(&out, &mut resolved.config)?;
+        resolved.origins.insert("search.schedule_epochs".to_owned(), Origin::Flag);
+    }
     let config = &resolved.config;
-    let out = args.out.clone().unwrap_or_else(|| default_out(args, config));
     if !args.dry_run {
         refuse(&out, args.resume, args.extend, config)?;
     }

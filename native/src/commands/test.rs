@@ -9,9 +9,9 @@ use serde_json::json;
 use shaders::Kernels;
 use smoothdarts::arrays::{Arrays, pair, state_dict, vector};
 use smoothdarts::cell::Genotype;
-use smoothdarts::config::Config;
 use smoothdarts::config::layers::{Origin, Resolver};
-use smoothdarts::data::{Loader, Part};
+use smoothdarts::config::{Config, Transform};
+use smoothdarts::data::{Batches as _, Order, Part};
 use smoothdarts::draw::confusion as picture;
 use smoothdarts::measure::confusion::Confusion;
 use smoothdarts::net::{DerivedShape, NetShape, Network as _, Stem, derived};
@@ -21,8 +21,9 @@ use smoothdarts::task::{Classify, ImageBatch, Model, Point, Task, Training};
 use smoothdarts::{arrays, space};
 
 use crate::cli::{Input, TestArgs, TestPart};
+use crate::datasets::{IMAGENET, Opened, Supply};
 use crate::exit::Exit;
-use crate::{datasets, device, genotype, output, run_dir, weights};
+use crate::{device, genotype, output, run_dir, weights};
 
 /// Tests the network that the flags name.
 ///
@@ -41,8 +42,8 @@ pub fn run(args: &TestArgs) -> anyhow::Result<Exit> {
     let found = Found::new(&arrays).with_context(|| file.display().to_string())?;
     found.check(args).context(Exit::Usage)?;
     let config = settings(args)?;
-    let (loader, names) = open_data(args, &config)?;
-    let shape = loader.shape();
+    let (supply, names) = open_data(args, &config)?;
+    let shape = supply.shape();
     if found.classes != shape.classes || found.image_channels != shape.channels {
         let fault = anyhow::anyhow!(
             "{} has {} classes and reads images of {} channels, but {} has {} classes and images of \
@@ -57,18 +58,19 @@ pub fn run(args: &TestArgs) -> anyhow::Result<Exit> {
         return Err(fault.context(Exit::Usage));
     }
     let began = Instant::now();
-    let tested = Tested { args, arrays: &arrays, loader: &loader, device: &selected.device };
+    let tested = Tested { args, arrays: &arrays, supply: &supply, device: &selected.device };
     let confusion = match &args.supernet {
         Some(name) => tested.supernet(name, &genotype, &found)?,
         None => tested.derived(&genotype, &found)?,
     };
-    let rate = confusion.images() as f64 / began.elapsed().as_secs_f64();
+    let matrix = confusion.matrix();
+    let rate = matrix.images() as f64 / began.elapsed().as_secs_f64();
     if let Some(folder) = folder {
         std::fs::create_dir_all(&folder)
             .with_context(|| format!("cannot create {}", folder.display()))?;
         for (name, text) in [
-            ("confusion.svg", picture::draw(&confusion, &names)),
-            ("confusion.csv", picture::csv(&confusion, &names)),
+            ("confusion.svg", picture::draw(matrix, &names)),
+            ("confusion.csv", picture::csv(matrix, &names)),
         ] {
             run_dir::replace(&folder.join(name), text.as_bytes())?;
         }
@@ -78,10 +80,10 @@ pub fn run(args: &TestArgs) -> anyhow::Result<Exit> {
     }
     output::line(
         &json!({
-            "accuracy": confusion.accuracy(),
+            "accuracy": matrix.accuracy(),
             "top5": confusion.top5(),
             "loss": confusion.loss(),
-            "images": confusion.images(),
+            "images": matrix.images(),
             "images_per_second": rate,
             "device": selected.label,
         })
@@ -116,28 +118,18 @@ fn the_genotype(args: &TestArgs) -> anyhow::Result<Genotype> {
     }
 }
 
-fn open_data(args: &TestArgs, config: &Config) -> anyhow::Result<(Loader, Vec<String>)> {
-    let mut dataset = datasets::open(config)?;
-    if args.input == Input::Unit {
-        dataset.mean.fill(0.0);
-        dataset.std.fill(1.0);
-    }
-    let names = dataset.class_names.clone();
-    let mut config = config.clone();
-    let images = match config.data.train_images {
-        0 => dataset.train.len(),
-        limit => limit.min(dataset.train.len()),
-    };
-    // A loader wants a batch in each half, however few images a run trained on.
-    let first = (config.data.train_portion * images as f64) as usize;
-    let smaller = first.min(images.saturating_sub(first)).max(1);
-    config.search.batch_size = smaller.min(args.batch as usize);
-    let loader = Loader::new(dataset, &config)?;
-    if loader.evaluation_batches(part(args.part)) == 0 {
+/// The images, in batches of the size that the flags say, and the names of their classes.
+fn open_data(args: &TestArgs, config: &Config) -> anyhow::Result<(Supply, Vec<String>)> {
+    let opened = Opened::of(config)?;
+    let opened = if args.input == Input::Unit { opened.unit() } else { opened };
+    let (names, batch) = (opened.class_names().to_vec(), args.batch as usize);
+    let order = |images, test| Order::testing(images, test, batch, config);
+    let supply = opened.supply(config, order)?;
+    if supply.evaluation_batches(part(args.part)) == 0 {
         let (name, fault) = (&config.data.name, "has no images in this part");
         return Err(anyhow::anyhow!("{name} {fault}; choose another --part").context(Exit::Data));
     }
-    Ok((loader, names))
+    Ok((supply, names))
 }
 
 /// The settings of the data: those of the run, then the flags. Nothing is augmented.
@@ -157,6 +149,10 @@ fn settings(args: &TestArgs) -> anyhow::Result<Config> {
         }
     }
     if let Some(name) = &args.data {
+        if name == IMAGENET && config.data.name != IMAGENET {
+            // The shorter side to 256, the middle 224: how every network for it is tested.
+            config.data.transform = Transform::ResizedCrop;
+        }
         config.data.name.clone_from(name);
     }
     if let Some(folder) = &args.data_dir {
@@ -240,7 +236,7 @@ impl Found {
 struct Tested<'a> {
     args: &'a TestArgs,
     arrays: &'a Arrays,
-    loader: &'a Loader,
+    supply: &'a Supply,
     device: &'a burn::tensor::Device,
 }
 
@@ -255,7 +251,7 @@ impl Tested<'_> {
             auxiliary: false,
         };
         let network = derived(genotype, shape).context(Exit::Usage)?;
-        let image_size = self.loader.shape().size;
+        let image_size = self.supply.shape().size;
         let task = Training { image_size, label_smoothing: 0.0, auxiliary_weight: 0.0 };
         self.confusion(&Model { task, network, kernels: Kernels::Fused }, &[])
     }
@@ -277,7 +273,7 @@ impl Tested<'_> {
         };
         let network = space.supernet(shape)?;
         let p: Vec<Tensor<2>> = p.iter().map(|rows| arrays::from_rows(rows, self.device)).collect();
-        let task = Classify { image_size: self.loader.shape().size };
+        let task = Classify { image_size: self.supply.shape().size };
         // The fused plan knows one set of statistics for the pooling of all edges that leave a state. Those
         // of other programs may differ from edge to edge.
         self.confusion(&Model { task, network, kernels: Kernels::Composed }, &p)
@@ -293,9 +289,11 @@ impl Tested<'_> {
         let statistics = pair(flat.statistics, self.device);
         let at = Point { weights: &weights, statistics: &statistics, eval: true };
         let part = part(self.args.part);
-        let mut confusion = Confusion::new(self.loader.shape().classes);
-        for index in 0..self.loader.evaluation_batches(part) {
-            let batch = self.loader.evaluation(part, 0, index);
+        let mut confusion = Confusion::default();
+        // Cloning a supply copies a pointer.
+        let mut batches = self.supply.clone();
+        for index in 0..batches.evaluation_batches(part) {
+            let batch = batches.evaluation(part, 0, index)?;
             let input = ImageBatch::new(&batch, self.device);
             let noise = Streams::new(0).at(Stream::Noise, index as u64);
             let logits = model.loss(at, p, &input, noise).logits;
@@ -313,7 +311,8 @@ fn table(confusion: &Confusion, names: &[String], rate: f64, device: &str) -> St
     };
     let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(5);
     let mut text = format!("{:width$}  images    recall  precision\n", "class");
-    for (scores, name) in confusion.classes().iter().zip(names) {
+    let matrix = confusion.matrix();
+    for (scores, name) in matrix.classes().iter().zip(names) {
         text += &format!(
             "{name:width$}  {:6}  {}   {}\n",
             scores.images,
@@ -323,8 +322,8 @@ fn table(confusion: &Confusion, names: &[String], rate: f64, device: &str) -> St
     }
     text + &format!(
         "{} images: top-1 {}, top-5 {}, loss {:.4}; {rate:.0} images a second on {device}",
-        confusion.images(),
-        percent(confusion.accuracy()).trim(),
+        matrix.images(),
+        percent(matrix.accuracy()).trim(),
         percent(confusion.top5()).trim(),
         confusion.loss(),
     )

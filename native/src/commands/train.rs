@@ -6,6 +6,7 @@ use serde_json::json;
 use smoothdarts::cell::published;
 use smoothdarts::config::Config;
 use smoothdarts::config::layers::{Origin, Resolved};
+use smoothdarts::data::{MAX_SIZE, Order};
 use smoothdarts::draw::csv;
 use smoothdarts::draw::history::History;
 use smoothdarts::event::{EvaluatedOn, Trained};
@@ -17,8 +18,9 @@ use smoothdarts::task::Training;
 use super::derive;
 use super::search::run_name;
 use crate::cli::TrainArgs;
-use crate::datasets::{self, Prefetch};
+use crate::datasets::{Opened, Prefetch};
 use crate::device::{self, Selected};
+use crate::estimate::Estimate;
 use crate::exit::Exit;
 use crate::run_dir::RunDir;
 use crate::session::{Place, Session, Work, refuse, seconds};
@@ -56,10 +58,17 @@ fn one(
 ) -> anyhow::Result<(Exit, Stop)> {
     let (config, began) = (&resolved.config, if stop.is_some() { seconds() } else { 0.0 });
     refuse(out, args.resume, false, config)?;
-    let loader = datasets::supply_training(config)?;
+    let opened = Opened::of(config)?;
+    let (classes, images) = (opened.class_names().to_vec(), opened.sizes(config));
+    if config.data.image_size <= MAX_SIZE {
+        let estimate = Estimate::of_training(config, &images, selected.adapter.is_some())?;
+        estimate.check(args.memory_limit, args.force)?;
+    }
+    let loader = opened.supply(config, |train, test| Order::training(train, test, config))?;
     let (shape, steps) = (loader.shape(), loader.steps_per_epoch());
     let mut training = ImageTraining::new(config, shape, steps, &selected.device)?;
     training.set_device_label(selected.label.clone());
+    training.set_class_names(classes);
     training.set_clock(seconds);
     let place = Place { out, extend: false, json: args.json, quiet: args.quiet, stop, began };
     let session = Session::open(place, resolved, selected, training, Prefetch::new(loader))?;
@@ -122,14 +131,16 @@ fn mean(values: &[f64]) -> (f64, f64) {
 /// What the paper reports of the genotype that these settings train.
 fn published_error(config: &Config) -> Option<Published> {
     let genotype = smoothdarts::cell::codec::read(&config.train.genotype).ok()?;
-    paper::genotypes::test_error(published::of(&genotype)?.name)
+    paper::genotypes::test_error(published::of(&genotype)?.name, &config.data.name)
 }
 
 fn paper_words(paper: &Published) -> String {
-    let Published { data, space, method, test_error, deviation } = paper;
+    let Published { data, space, method, test_error, deviation, top5_error } = paper;
     let deviation = deviation.map_or(String::new(), |it| format!(" ± {it:.2}"));
+    let top5 = top5_error.map_or(String::new(), |it| format!(", top-5 {it:.2} %,"));
     format!(
-        "paper: {test_error:.2}{deviation} % on {data} ({method} in space {space}, trained in full)"
+        "paper: {test_error:.2}{deviation} %{top5} on {data} ({method} in space {space}, trained in \
+         full)"
     )
 }
 

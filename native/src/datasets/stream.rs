@@ -55,6 +55,8 @@ pub struct Parts {
     pub skipped: Skipped,
     /// What the user should know.
     pub notes: Vec<String>,
+    /// Whether a network reads pixel / 255 as it is, without mean and deviation.
+    pub unit: bool,
 }
 
 impl From<Listed> for Parts {
@@ -68,6 +70,7 @@ impl From<Listed> for Parts {
             test: Files::Folder(listed.test),
             skipped: listed.skipped,
             notes: unused.into_iter().collect(),
+            unit: false,
         }
     }
 }
@@ -143,6 +146,7 @@ impl Streamed {
         let wanted = config.data.train_images;
         let count = parts.train.len();
         let images = if wanted == 0 { count } else { wanted.min(count) };
+        let inputs = if parts.unit { Photographs::unit } else { Photographs::new };
         // A pool of its own: in the one that computes, a step would wait for images that it stole.
         let pool = ThreadPoolBuilder::new()
             .num_threads(config.run.threads)
@@ -152,7 +156,7 @@ impl Streamed {
         Ok(Self {
             inner: Arc::new(Inner {
                 order: order(images, parts.test.len())?,
-                photographs: Photographs::new(&config.data, size)?,
+                photographs: inputs(&config.data, size)?,
                 shape: ImageShape { channels: 3, size, classes: parts.classes.len() },
                 class_names: parts.classes,
                 train: parts.train,

@@ -109,6 +109,26 @@ impl Opened {
         Ok(Self::Disk(parts))
     }
 
+    /// Names of its classes, by label.
+    pub fn class_names(&self) -> &[String] {
+        match self {
+            Self::Memory(dataset) => &dataset.class_names,
+            Self::Disk(parts) => &parts.classes,
+        }
+    }
+
+    /// The same for a network that reads pixel / 255, without mean and deviation.
+    pub fn unit(mut self) -> Self {
+        match &mut self {
+            Self::Memory(dataset) => {
+                dataset.mean.fill(0.0);
+                dataset.std.fill(1.0);
+            }
+            Self::Disk(parts) => parts.unit = true,
+        }
+        self
+    }
+
     /// How large it is.
     pub fn sizes(&self, config: &Config) -> Sizes {
         let wanted = match config.data.train_images {

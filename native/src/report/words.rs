@@ -5,7 +5,7 @@ use smoothdarts::config::{Config, Mode};
 use smoothdarts::draw::history::History;
 use smoothdarts::event::WarningCode;
 use smoothdarts::method;
-use smoothdarts::paper;
+use smoothdarts::paper::{self, Published};
 
 /// Share of parameter-free operations above which a normal cell needs a second look.
 const HALF: f32 = 0.5;
@@ -119,6 +119,12 @@ pub(super) fn mode(mode: Mode) -> &'static str {
     }
 }
 
+/// What the paper reports of the network that is trained.
+fn in_paper(history: &History) -> Option<Published> {
+    let row = published::of(history.training.as_ref()?)?;
+    paper::genotypes::test_error(row.name, &history.started.as_ref()?.config.data.name)
+}
+
 /// The numbers at the top of the page.
 pub(super) fn tiles(history: &History) -> Vec<Tile> {
     let tile = |value: String, name: &str| Tile { value, name: name.to_owned() };
@@ -133,10 +139,15 @@ pub(super) fn tiles(history: &History) -> Vec<Tile> {
     if let Some(epoch) = history.train_epochs.last() {
         let name = format!("{} accuracy of the network", epoch.evaluated_on.word());
         tiles.push(tile(percent(epoch.accuracy), &name));
-        let paper = history.training.as_ref().and_then(published::of);
-        if let Some(paper) = paper.and_then(|row| paper::genotypes::test_error(row.name)) {
+        if let Some(top5) = epoch.top5 {
+            tiles.push(tile(percent(top5), &format!("{name}, top-5")));
+        }
+        if let Some(paper) = in_paper(history) {
             let name = format!("test accuracy in the paper, on {}", paper.data);
             tiles.push(tile(percent(1.0 - paper.test_error / 100.0), &name));
+            if let Some(error) = paper.top5_error {
+                tiles.push(tile(percent(1.0 - error / 100.0), &format!("{name}, top-5")));
+            }
         }
     }
     if let Some(started) = &history.started {

@@ -1,10 +1,13 @@
 //! `sdarts search --extend`: more epochs of the same run.
 //!
 //! The schedules go on over the new length: from the next epoch on, the cosine of the learning rate and
-//! the radius ε are those of a search of the new number of epochs. The epochs before were trained with
-//! the schedules of their time, so the result is not that of a search that was as long from its start.
-//! The file events.jsonl keeps the whole history: where the run was extended, it starts again with the
+//! the radius ε are those of a search of the new number of epochs. Or they are frozen
+//! (`search.schedule_epochs`): both stay at the values of the last epoch before. The epochs before were
+//! trained with the schedules of their time, so the result is not that of a search that was as long from
+//! its start. The file events.jsonl keeps the whole history: where the run was extended, it starts again with the
 //! new settings.
+
+use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
 use smoothdarts::config::{Config, Setting};
@@ -14,17 +17,32 @@ use smoothdarts::run::checkpoint::Checkpoint;
 
 use crate::exit::Exit;
 use crate::run_dir::RunDir;
+use crate::settings;
 
-/// The setting that an extension changes.
-const SETTING: &str = "search.epochs";
+/// The settings that an extension changes.
+const CHANGED: [&str; 2] = ["search.epochs", "search.schedule_epochs"];
 
-/// Whether two configs differ only in that the second has more epochs.
+/// The schedules of the run in `out` for a config that extends it and freezes them.
+///
+/// # Errors
+/// If the settings of the run cannot be read.
+pub fn freeze(out: &Path, config: &mut Config) -> anyhow::Result<()> {
+    let file = out.join("config.toml");
+    if file.exists() {
+        let then = settings::read(&file)?.search;
+        config.search.schedule_epochs = then.schedule_length();
+    }
+    Ok(())
+}
+
+/// Whether two configs differ only in that the second has more epochs, or other schedules for them.
 pub fn is_longer(
     differences: &[(&Setting, serde_json::Value, serde_json::Value)],
     then: &Config,
     now: &Config,
 ) -> bool {
-    let only_epochs = differences.iter().all(|(setting, ..)| setting.name() == SETTING);
+    let only_epochs =
+        differences.iter().all(|(setting, ..)| CHANGED.contains(&setting.name().as_str()));
     only_epochs && then.search.epochs < now.search.epochs
 }
 
@@ -46,6 +64,7 @@ pub fn apply(
         return Err(fault.context(Exit::Usage));
     }
     state.config.search.epochs = config.search.epochs;
+    state.config.search.schedule_epochs = config.search.schedule_epochs;
     if matches!(state.progress.phase, Phase::Finish | Phase::Done) {
         state.progress.phase = Phase::EpochStart;
     }

@@ -20,7 +20,13 @@ pub const CELLS: [&str; 2] = ["normal", "reduce"];
 pub const INPUTS: [&str; 2] = ["c_{k-2}", "c_{k-1}"];
 
 /// The row of the catalogue.
-pub static CODEC: Codec = Codec { name: "darts", encode: to_python, decode: from_python, columns };
+pub static CODEC: Codec = Codec {
+    name: "darts",
+    title: "Python (for the code bases of the field)",
+    encode: to_python,
+    decode: from_python,
+    columns,
+};
 
 /// An operation and the state that it reads, `["sep_conv_3x3", 1]` in JSON.
 pub type Gene = (String, usize);

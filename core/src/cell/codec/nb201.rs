@@ -16,7 +16,8 @@ pub const CELL: &str = "cell";
 pub const INPUT: &str = "input";
 
 /// The row of the catalogue.
-pub static CODEC: Codec = Codec { name: "nasbench201", encode, decode, columns };
+pub static CODEC: Codec =
+    Codec { name: "nasbench201", title: "The string of NAS-Bench-201", encode, decode, columns };
 
 /// The genotype of these nodes; all of NAS-Bench-201 are made here.
 pub fn from_nodes(nodes: Vec<Node>) -> Genotype {

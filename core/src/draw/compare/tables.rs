@@ -4,7 +4,7 @@ use super::{Difference, Run, Spread, Summary};
 use crate::draw::csv;
 
 /// One record for each group: the numbers of [`Summary`], shares from 0 to 1, empty where a run
-/// measured nothing; then what the paper reports, the test error in percent.
+/// measured nothing; then what the paper reports, test errors in percent.
 pub fn summaries_csv(summaries: &[Summary]) -> String {
     let spreads =
         ["valid_accuracy", "test_accuracy", "parameter_free", "spectral_norm", "mean_drop"];
@@ -14,6 +14,8 @@ pub fn summaries_csv(summaries: &[Summary]) -> String {
     header.push("best_valid_accuracy".to_owned());
     let paper = ["paper_test_error", "paper_test_error_std", "paper_parameter_free"];
     header.extend(paper.map(str::to_owned));
+    header.extend(pair("top5_accuracy"));
+    header.push("paper_top5_error".to_owned());
     let rows = summaries.iter().map(record);
     csv::table([header].into_iter().chain(rows))
 }
@@ -33,6 +35,8 @@ fn record(summary: &Summary) -> Vec<String> {
     record.push(number(summary.published.map(|it| it.test_error)));
     record.push(number(summary.published.and_then(|it| it.deviation)));
     record.push(number(summary.published_parameter_free));
+    record.extend(spread(summary.top5_accuracy));
+    record.push(number(summary.published.and_then(|it| it.top5_error)));
     record
 }
 

@@ -1,9 +1,13 @@
 //! The charts of the course of a training.
 
+use super::Picture;
 use super::course::{STEP_POINTS, trained};
 use crate::draw::chart::{Axis, Chart, Series, Unit};
+use crate::draw::confusion;
 use crate::draw::history::History;
+use crate::draw::table::Table;
 use crate::event::{TrainEpoch, TrainStep};
+use crate::measure::confusion::Matrix;
 
 /// Accuracy on the training batches and on the images that the network is evaluated on.
 pub fn accuracy(history: &History) -> Option<Chart> {
@@ -46,6 +50,55 @@ pub fn drop_path(history: &History) -> Option<Chart> {
     chart(history, "Probability of drop-path", about, axis, lines)
 }
 
+/// Share of images whose class is among the five strongest, epoch by epoch; none with five classes or
+/// fewer.
+pub fn top5(history: &History) -> Option<Chart> {
+    let lines = vec![line(history, evaluated_on(history), |epoch| epoch.top5)];
+    let about = "Share of images whose class is among the five that the network takes for the most \
+                 likely, after every epoch, on images that are never trained on.";
+    let axis = Axis::new("accuracy", Unit::Percent);
+    let chart = chart(history, "Top-5 accuracy of the network", about, axis, lines)?;
+    (!chart.series.is_empty()).then_some(chart)
+}
+
+/// Which class the network takes for which after its last epoch.
+pub fn confusion(history: &History) -> Option<Taken> {
+    let matrix = Matrix::new(history.trained.as_ref()?.confusion.clone()?)?;
+    let known = &history.started.as_ref()?.classes;
+    let name = |class: usize| known.get(class).cloned().unwrap_or_else(|| class.to_string());
+    Some(Taken { names: (0..matrix.rows().len()).map(name).collect(), matrix })
+}
+
+/// A picture of which class is taken for which.
+pub struct Taken {
+    names: Vec<String>,
+    matrix: Matrix,
+}
+
+impl Picture for Taken {
+    fn subject(&self) -> String {
+        "the network".to_owned()
+    }
+
+    fn caption(&self) -> String {
+        "Which class the network takes for which after the last epoch: a row is a class, a column \
+         what its images were taken for, and a darker square a larger share of the row."
+            .to_owned()
+    }
+
+    fn svg(&self) -> String {
+        confusion::draw(&self.matrix, &self.names)
+    }
+
+    fn csv(&self) -> String {
+        confusion::csv(&self.matrix, &self.names)
+    }
+
+    fn table(&self) -> Option<Table> {
+        Some(confusion::table(&self.matrix, &self.names))
+    }
+}
+
 /// Loss of the single steps, as means over stretches of equal length.
 pub fn steps(history: &History) -> Option<Chart> {
     let steps = &history.train_steps;
@@ -66,6 +119,12 @@ pub fn steps(history: &History) -> Option<Chart> {
 /// Share of right answers on images that are not trained on: (epochs trained, share).
 pub(super) fn accuracies(history: &History) -> Vec<(f64, f64)> {
     history.train_epochs.iter().map(|epoch| (trained(epoch.epoch), epoch.accuracy)).collect()
+}
+
+/// [`TrainEpoch::top5`]: (epochs trained, share).
+pub(super) fn top5_accuracies(history: &History) -> Vec<(f64, f64)> {
+    let point = |epoch: &TrainEpoch| Some((trained(epoch.epoch), epoch.top5?));
+    history.train_epochs.iter().filter_map(point).collect()
 }
 
 /// What the network is evaluated on.

@@ -25,10 +25,11 @@ impl<'a> Builder<'a> {
     pub fn weight(&mut self, name: &str, shape: &[usize], init: Init) -> WeightId {
         let start = self.layout.weight_count();
         let range = start..start + shape.iter().product::<usize>();
+        self.layout.ends.weights = range.end;
         let slot = WeightSlot { name: self.path_of(name), shape: shape.to_vec(), range, init };
         let index = self.layout.weights.len();
         self.layout.weights.push(slot);
-        self.layout.weight_blocks.0.push(vec![index]);
+        self.layout.weight_blocks.push();
         WeightId(index)
     }
 
@@ -36,10 +37,11 @@ impl<'a> Builder<'a> {
     pub fn norm(&mut self, channels: usize, options: NormOptions) -> NormId {
         let start = self.layout.norm_channels();
         let range = start..start + channels;
+        self.layout.ends.norms = range.end;
         let slot = NormSlot { name: self.path.clone(), range, options };
         let index = self.layout.norms.len();
         self.layout.norms.push(slot);
-        self.layout.norm_blocks.0.push(vec![index]);
+        self.layout.norm_blocks.push();
         NormId(index)
     }
 

@@ -42,6 +42,7 @@ impl<T: Task> Job for Search<T> {
             parameters: self.model.network.layout().weight_count(),
             choices: self.model.network.architecture().to_vec(),
             steps_per_epoch: self.steps_per_epoch,
+            classes: Vec::new(),
         }
     }
 

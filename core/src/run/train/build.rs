@@ -72,6 +72,7 @@ impl<T: Task<Batch = Batch, Carry = ()>> Train<T> {
             average,
             best: None,
             average_accuracy: None,
+            tested: None,
             step: None,
             streams,
             device: device.clone(),

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::state::Best;
-use super::{Noise, Purpose, Step, Sums, Train};
+use super::state::{Best, Tested};
+use super::{Found, Noise, Purpose, Step, Sums, Train};
 use crate::arrays::Arrays;
 use crate::cell::Genotype;
 use crate::config::Config;
@@ -22,6 +22,7 @@ type Supply<'a> = &'a mut dyn Batches<Batch = Batch>;
 pub struct Evaluated {
     loss: f64,
     accuracy: f64,
+    top5: Option<f64>,
     average: Option<[f64; 2]>,
     best: bool,
 }
@@ -53,6 +54,7 @@ impl<T: Task<Batch = Batch, Carry = ()>> Job for Train<T> {
             parameters: of_network.map(|slot| slot.range.len()).sum(),
             choices: Vec::new(),
             steps_per_epoch: self.steps_per_epoch,
+            classes: Vec::new(),
         }
     }
 
@@ -88,7 +90,8 @@ impl<T: Task<Batch = Batch, Carry = ()>> Job for Train<T> {
     }
 
     async fn evaluate(&mut self, batches: Supply<'_>, at: Position) -> Result<Evaluated, RunError> {
-        let (loss, accuracy) = self.evaluate_at(self.state.point(true), &mut *batches, at).await?;
+        let Found { loss, accuracy, confusion } =
+            self.evaluate_at(self.state.point(true), &mut *batches, at).await?;
         finite(at, "the loss of the evaluation", loss as f32)?;
         let average = match &self.average {
             None => None,
@@ -98,7 +101,7 @@ impl<T: Task<Batch = Batch, Carry = ()>> Job for Train<T> {
                 Some(self.evaluate_at(point, batches, at).await?)
             }
         };
-        if let Some((loss, _)) = average {
+        if let Some(Found { loss, .. }) = average {
             finite(at, "the loss of the moving average", loss as f32)?;
         }
         let best = self.best.as_ref().is_none_or(|best| accuracy > best.accuracy);
@@ -106,9 +109,12 @@ impl<T: Task<Batch = Batch, Carry = ()>> Job for Train<T> {
             let (weights, statistics) = (self.state.weights.clone(), self.state.statistics.clone());
             self.best = Some(Best { weights, statistics, accuracy, epoch: at.epoch });
         }
-        self.average_accuracy = average.map(|(_, accuracy)| accuracy);
-        let average = average.map(|(loss, accuracy)| [loss, accuracy]);
-        Ok(Evaluated { loss, accuracy, average, best })
+        let average = average.map(|found| [found.loss, found.accuracy]);
+        self.average_accuracy = average.map(|[_, accuracy]| accuracy);
+        let top5 = (confusion.matrix().classes().len() > 5).then(|| confusion.top5());
+        let last = at.epoch + 1 == self.epochs();
+        self.tested = last.then(|| Tested { top5, confusion: confusion.matrix().rows().to_vec() });
+        Ok(Evaluated { loss, accuracy, top5, average, best })
     }
 
     fn accuracy(evaluated: &Evaluated) -> f64 {
@@ -121,7 +127,7 @@ impl<T: Task<Batch = Batch, Carry = ()>> Job for Train<T> {
         evaluated: Evaluated,
     ) -> Result<Event, RunError> {
         let (epoch, tally) = (progress.position.epoch, &progress.tally);
-        let Evaluated { loss, accuracy, average, best } = evaluated;
+        let Evaluated { loss, accuracy, top5, average, best } = evaluated;
         Ok(Event::TrainEpoch(TrainEpoch {
             epoch,
             learning_rate: self.learning_rate(epoch),
@@ -131,6 +137,7 @@ impl<T: Task<Batch = Batch, Carry = ()>> Job for Train<T> {
             evaluated_on: self.images(),
             loss,
             accuracy,
+            top5,
             ema: average,
             best,
             seconds: tally.seconds,
@@ -147,7 +154,7 @@ impl<T: Task<Batch = Batch, Carry = ()>> Job for Train<T> {
     }
 
     async fn finished(&self, progress: &Progress) -> Result<Event, RunError> {
-        let best = self.best.as_ref();
+        let (best, tested) = (self.best.as_ref(), self.tested.as_ref());
         Ok(Event::Trained(Trained {
             genotype: self.genotype.clone(),
             epochs: progress.position.epoch,
@@ -156,6 +163,8 @@ impl<T: Task<Batch = Batch, Carry = ()>> Job for Train<T> {
             best_accuracy: best.map_or(progress.valid_accuracy, |best| best.accuracy),
             best_epoch: best.map_or(0, |best| best.epoch),
             ema_accuracy: self.average_accuracy,
+            top5: tested.and_then(|tested| tested.top5),
+            confusion: tested.map(|tested| tested.confusion.clone()),
         }))
     }
 

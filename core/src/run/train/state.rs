@@ -28,11 +28,22 @@ pub(super) struct Best {
     pub epoch: usize,
 }
 
+/// What the test after the last epoch counted.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct Tested {
+    /// Share of images whose class is among the five strongest; none with five classes or fewer.
+    pub top5: Option<f64>,
+    /// Images by class and by the class that they were taken for.
+    pub confusion: Vec<Vec<u64>>,
+}
+
 /// The numbers that no array of a checkpoint can hold exactly.
 #[derive(Default, Serialize, Deserialize)]
 struct Notes {
     best: Option<(f64, usize)>,
     average_accuracy: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tested: Option<Tested>,
 }
 
 /// Which weights of a training.
@@ -77,6 +88,7 @@ impl<T: Task<Batch = Batch, Carry = ()>> Train<T> {
         let notes = Notes {
             best: self.best.as_ref().map(|best| (best.accuracy, best.epoch)),
             average_accuracy: self.average_accuracy,
+            tested: self.tested.clone(),
         };
         serde_json::to_value(notes).unwrap_or_default()
     }
@@ -107,7 +119,7 @@ impl<T: Task<Batch = Batch, Carry = ()>> Train<T> {
             }
         };
         (self.state, self.average, self.best) = (state, average, best);
-        self.average_accuracy = notes.average_accuracy;
+        (self.average_accuracy, self.tested) = (notes.average_accuracy, notes.tested);
         Ok(())
     }
 
