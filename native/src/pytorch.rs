@@ -1,10 +1,11 @@
 //! The tensors of a file that `torch.save` wrote, in the archive of PyTorch 1.6 and later or in the stream
-//! before it. Only what a state_dict is made of is understood; nothing of the file is ever run.
+//! before it, and such an archive of tensors. Only what a state_dict is made of is understood; nothing of the file is ever run.
 //!
 //! Own code, because the reader behind burn-store brings another zip and another gzip with it, which
 //! changes how the whole workspace is built; what is needed here is small.
 
 mod pickle;
+mod write;
 
 use std::collections::BTreeMap;
 
@@ -12,6 +13,7 @@ use anyhow::{Context as _, bail, ensure};
 use smoothdarts::arrays::{Array, Arrays};
 
 use pickle::{Pickle, Value};
+pub use write::to_bytes;
 
 /// Start of the archive, and of the older stream: protocol 2, then a long number of ten bytes.
 const ARCHIVE: &[u8] = b"PK\x03\x04";
