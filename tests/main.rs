@@ -12,6 +12,7 @@ mod datasets;
 mod devices;
 mod drawings;
 mod evaluation;
+mod export;
 mod fetch;
 mod folders;
 mod golden;

@@ -13,7 +13,10 @@ mod topology;
 use burn::tensor::Tensor;
 
 use crate::cell::Choice;
-use crate::nn::{ActivationInfo, Builder, GradientTarget, Init, Layout, Pass, Sequence, WeightId};
+use crate::nn::{
+    ActivationInfo, Builder, GradientTarget, Init, Layout, Pass, Primitive, Sequence, Trace, Value,
+    WeightId,
+};
 use crate::ops::{Operation, State, stem};
 pub use bench201::Bench201Net;
 use cell::Cell;
@@ -190,6 +193,13 @@ impl LinearClassifier {
         let weight = pass.weight(self.weight, [self.classes, self.inputs]);
         pooled.reshape([batch, channels]).matmul(weight.transpose())
             + pass.weight(self.bias, [1, self.classes])
+    }
+
+    /// Writes down what [`Self::forward`] computes.
+    fn trace(&self, x: Value, trace: &mut Trace) -> Value {
+        let x = trace.step("global_pooling".to_owned(), Primitive::Mean, vec![x]);
+        let linear = Primitive::Linear { weight: self.weight, bias: self.bias };
+        trace.step("classifier".to_owned(), linear, vec![x])
     }
 }
 

@@ -15,6 +15,7 @@ mod layout;
 mod norm;
 mod pass;
 mod pattern;
+mod trace;
 
 pub use arithmetic::ActivationInfo;
 pub use bank::UnitBank;
@@ -24,6 +25,7 @@ pub use layout::{BlockId, Builder, Init, Layout, NormId, NormSlot, WeightId, Wei
 pub use norm::{BatchNorm, NormOptions};
 pub use pass::{GradientTarget, Pass, Randomness, Statistics, drop_path};
 pub use pattern::{ActivationPattern, PatternMode};
+pub use trace::{Primitive, Step, Trace, Value, Windows};
 
 use burn::tensor::{Int, Tensor, activation};
 

@@ -5,7 +5,9 @@
 use burn::tensor::Tensor;
 use shaders::{PendingNorm, Pool};
 
-use crate::nn::{ActivationInfo, Builder, Layer, NormId, NormOptions, Pass, Sequence, UnitLayer};
+use crate::nn::{
+    ActivationInfo, Builder, Layer, NormId, NormOptions, Pass, Sequence, Trace, UnitLayer, Value,
+};
 
 /// Name of the operation that gives nothing. It takes softmax mass in the spaces that have it, and
 /// is never derived.
@@ -235,6 +237,11 @@ impl Candidate {
     pub fn forward(&self, state: &State, pass: &mut Pass) -> PendingNorm {
         let compute = |pass: &mut Pass| self.layers.forward(state.value.clone().into(), pass);
         if self.draws() { compute(pass) } else { state.constant(pass, compute) }
+    }
+
+    /// Writes down what [`Self::forward`] computes, under `path`; nothing where it is `none`.
+    pub fn trace(&self, x: Value, path: &str, trace: &mut Trace) -> Option<Value> {
+        (!self.is_none()).then(|| self.layers.trace(x, path, trace))
     }
 
     /// Whether its output is another one in every pass.

@@ -7,10 +7,12 @@ use clap_complete::Shell;
 
 use crate::exit;
 
+mod export;
 mod search;
 mod test;
 mod train;
 
+pub use export::{ExportArgs, Format, Weights};
 pub use search::{ExtendSchedule, Resume, SearchArgs, SettingsArgs};
 pub use test::{Input, TestArgs, TestPart};
 pub use train::TrainArgs;
@@ -53,6 +55,8 @@ pub enum Command {
     Compare(CompareArgs),
     /// Test a trained network: accuracy, loss, and which class it takes for which.
     Test(TestArgs),
+    /// Write a trained network as a file of ONNX, safetensors or PyTorch.
+    Export(ExportArgs),
     /// Print the completion script of a shell.
     Completions(CompletionsArgs),
 }

@@ -6,6 +6,7 @@ pub mod completions;
 pub mod derive;
 pub mod doctor;
 pub mod dry_run;
+pub mod export;
 pub mod fetch;
 pub mod hessian;
 pub mod landscape;

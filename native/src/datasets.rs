@@ -3,6 +3,7 @@
 
 mod archive;
 mod common;
+mod constants;
 mod decode;
 pub mod folder;
 pub mod imagenet;
@@ -14,6 +15,7 @@ pub mod stream;
 mod supply;
 
 pub use common::home;
+pub use constants::{Constants, constants};
 pub use folder::FOLDER;
 pub use imagenet::IMAGENET;
 pub use open::open;

@@ -15,12 +15,14 @@ pub mod device;
 pub mod estimate;
 pub mod events;
 pub mod exit;
+pub mod export;
 pub mod fetch;
 pub mod genotype;
 pub mod manifest;
 pub mod open_run;
 pub mod output;
 pub mod progress;
+mod protobuf;
 pub mod pytorch;
 pub mod recovery;
 pub mod report;
@@ -56,6 +58,7 @@ pub fn main() -> ExitCode {
         Command::Stats(args) => commands::stats::run(&args),
         Command::Compare(args) => commands::compare::run(&args),
         Command::Test(args) => commands::test::run(&args),
+        Command::Export(args) => commands::export::run(&args),
         Command::Completions(args) => commands::completions::run(&args),
     };
     let exit = outcome.unwrap_or_else(|error| {

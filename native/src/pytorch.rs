@@ -1,11 +1,12 @@
 //! The tensors of a file that `torch.save` wrote, in the archive of PyTorch 1.6 and later or in the stream
-//! before it. Only what a state_dict is made of is understood; nothing of the file is ever run.
+//! before it, and such an archive of tensors. Only what a state_dict is made of is understood; nothing of the file is ever run.
 //!
 //! The archive is read by a library, what is in it by own code. (The reader behind burn-store,
 //! pytorch-reader 0.22, brings zip with zlib-rs, which changes how gzip is built for the whole
 //! workspace; serde-pickle 1.2 has no persistent ids, by which `torch.save` refers to its numbers.)
 
 mod pickle;
+mod write;
 
 use std::collections::BTreeMap;
 
@@ -14,6 +15,7 @@ use rawzip::{CompressionMethod, ZipArchive, ZipVerification};
 use smoothdarts::arrays::{Array, Arrays};
 
 use pickle::{Pickle, Value};
+pub use write::to_bytes;
 
 /// Start of the archive, and of the older stream: protocol 2, then a long number of ten bytes.
 const ARCHIVE: &[u8] = b"PK\x03\x04";

@@ -218,6 +218,18 @@ pub fn must_have_folder(path: &Path) -> anyhow::Result<()> {
     Err(anyhow!("cannot write {file}: there is no folder {folder}").context(Exit::Usage))
 }
 
+/// Refuses to replace a file that a run wrote: its checksum stands for what the run wrote.
+///
+/// # Errors
+/// Exit code 2.
+pub fn must_not_be_of_run(path: &Path) -> anyhow::Result<()> {
+    if !checked::has_checksum(path) {
+        return Ok(());
+    }
+    let fault = format!("{} is a file of a run; choose another --out", path.display());
+    Err(anyhow!(fault).context(Exit::Usage))
+}
+
 /// Refuses a path that is no run directory.
 ///
 /// # Errors

@@ -144,6 +144,18 @@ pub fn read(path: &Path) -> anyhow::Result<Config> {
     Ok(layers.finish()?.config)
 }
 
+/// The config of a run directory.
+///
+/// # Errors
+/// If it is none (exit code 2), or its config is damaged.
+pub fn of_run(run: &Path) -> anyhow::Result<Config> {
+    run_dir::must_be_run(run)?;
+    let path = run.join("config.toml");
+    // What is damaged is no wrong config.
+    run_dir::read(&path)?;
+    read(&path)
+}
+
 /// The text of config.toml: every setting with its meaning and the origin of its value.
 ///
 /// # Errors

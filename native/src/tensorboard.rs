@@ -13,6 +13,7 @@ use anyhow::Context as _;
 use smoothdarts::draw::history::History;
 use smoothdarts::event::{EpochFinished, TrainEpoch};
 
+use crate::protobuf::varint;
 use crate::{events, run_dir};
 
 /// Where the file lies in a run directory. TensorBoard looks for `tfevents` in names; the name is
@@ -183,15 +184,4 @@ fn value((tag, number): &Scalar) -> Vec<u8> {
 /// A field of counted bytes: a text or a message.
 fn bytes(key: u8, data: &[u8]) -> Vec<u8> {
     [&[key][..], &varint(data.len() as u64), data].concat()
-}
-
-/// Seven bits in a byte, the lowest first; the high bit says that more follow.
-fn varint(mut number: u64) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    while number >= 0x80 {
-        bytes.push((number & 0x7f) as u8 | 0x80);
-        number >>= 7;
-    }
-    bytes.push(number as u8);
-    bytes
 }

@@ -109,6 +109,11 @@ fn search_then_train_then_report_and_compare() {
     ] {
         assert!(report.contains(words), "the report lacks {words:?}");
     }
+    // Both cells are drawn, without probabilities, which the genotype of a training has none of.
+    for words in ["<title>Normal cell", "<title>Reduction cell", "Dashed: without weights"] {
+        assert!(report.contains(words), "the report lacks {words:?}");
+    }
+    assert!(!report.contains("more probable"));
     let events = events(&here.join("net"));
     assert_eq!((&events[0]["type"], &events[0]["schema"]), (&"started".into(), &3.into()));
     let kinds = |kind: &str| events.iter().filter(|event| event["type"] == kind).count();

@@ -6,7 +6,7 @@ use smoothdarts::cell::codec;
 use smoothdarts::config::Config;
 use smoothdarts::data::{Batch, Loader, embedded};
 use smoothdarts::net::{Classifier, Logits};
-use smoothdarts::nn::{Builder, GradientTarget, Init, Layout, Pass, WeightId};
+use smoothdarts::nn::{Builder, GradientTarget, Init, Layout, Pass, Trace, WeightId};
 use smoothdarts::run::{Run, Train};
 use smoothdarts::task::Training;
 
@@ -39,6 +39,10 @@ impl Classifier for Linear {
         let images = images.clone().reshape([images.dims()[0], self.inputs]);
         let weight = pass.weight(self.weight, [10, self.inputs]);
         Logits { logits: images.matmul(weight.transpose()), auxiliary: None }
+    }
+
+    fn trace(&self) -> Trace<'_> {
+        unreachable!("nobody exports it")
     }
 }
 

@@ -37,6 +37,11 @@ pub struct Flat {
     pub statistics: Vec<f32>,
 }
 
+/// Whether an auxiliary head is among them.
+pub fn has_auxiliary_head(arrays: &Arrays) -> bool {
+    arrays.keys().any(|name| name.starts_with(AUXILIARY))
+}
+
 /// Names without what a wrapped network has before them, and without the counts of batches.
 pub fn unwrapped(arrays: Arrays) -> Arrays {
     let named = |(name, array): (String, Array)| {

@@ -9,7 +9,8 @@ use super::topology::reduces;
 use super::{EdgeTable, LinearClassifier, NetShape, Supernet, flat};
 use crate::cell::Choice;
 use crate::nn::{
-    ActivationInfo, Builder, GradientTarget, Layer, Layout, NormOptions, Pass, Sequence,
+    ActivationInfo, Builder, GradientTarget, Layer, Layout, NormOptions, Pass, Primitive, Sequence,
+    Trace, Value,
 };
 use crate::ops::{Site, State, relu_square_norm, stem};
 
@@ -156,6 +157,19 @@ impl<C> Skeleton<C> {
         });
         self.classifier.forward(output.after(&self.last, pass).value, pass)
     }
+
+    /// Writes down what [`Self::forward`] computes in eval mode; `cell` writes a cell.
+    pub fn trace(&self, trace: &mut Trace, cell: impl Fn(&C, Value, &mut Trace) -> Value) {
+        let mut x = self.stem.trace(Value::Images, "stem", trace);
+        for (index, block) in self.blocks.iter().enumerate() {
+            x = match block {
+                Block::Cell(of_block) => cell(of_block, x, trace),
+                Block::Residual(residual) => residual.trace(x, &format!("cells.{index}"), trace),
+            };
+        }
+        let x = self.last.trace(x, "lastact", trace);
+        self.classifier.trace(x, trace);
+    }
 }
 
 impl Residual {
@@ -183,6 +197,15 @@ impl Residual {
         let [first, second] = &self.convolutions;
         let x = x.after(first, pass).after(second, pass);
         State::new(x.value + shortcut.value)
+    }
+
+    fn trace(&self, x: Value, path: &str, trace: &mut Trace) -> Value {
+        let halved = trace.step(format!("{path}.downsample.0"), Primitive::Halved, vec![x]);
+        let shortcut = self.shortcut.trace(halved, path, trace);
+        let [first, second] = &self.convolutions;
+        let x = first.trace(x, path, trace);
+        let x = second.trace(x, path, trace);
+        trace.step(path.to_owned(), Primitive::Sum, vec![x, shortcut])
     }
 }
 

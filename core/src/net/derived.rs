@@ -14,7 +14,7 @@ use burn::tensor::Tensor;
 
 use super::{Network, Stem};
 use crate::cell::{Cell, Choice, Genotype, GenotypeError, Output};
-use crate::nn::{GradientTarget, Layout, Pass};
+use crate::nn::{GradientTarget, Layout, Pass, Trace};
 use crate::ops::{self, Operation};
 use bench201::DerivedBench201;
 pub use error::DerivedError;
@@ -60,6 +60,9 @@ pub trait Classifier {
     /// # Shapes
     /// - `images`: [batch, height, width, channels]
     fn forward(&self, images: Tensor<4>, pass: &mut Pass) -> Logits;
+
+    /// Writes down what [`Self::forward`] computes in eval mode, where the auxiliary head has no part.
+    fn trace(&self) -> Trace<'_>;
 }
 
 impl Network for dyn Classifier {

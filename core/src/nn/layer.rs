@@ -8,6 +8,7 @@ use shaders::{Convolution, PendingNorm, Pool};
 use super::layout::{Builder, Init, WeightId};
 use super::norm::{BatchNorm, NormOptions};
 use super::pass::Pass;
+use super::trace::{Primitive, Trace, Value, Windows};
 use crate::rng::normal;
 
 /// One layer. All convolutions are without bias.
@@ -180,6 +181,32 @@ impl Layer {
         }
     }
 
+    /// Writes down what [`Self::forward`] computes. Layers without weights are at `path`.
+    pub fn trace(&self, x: Value, path: &str, trace: &mut Trace) -> Value {
+        let mut here = |operation| trace.step(path.to_owned(), operation, vec![x]);
+        match *self {
+            Self::Relu => trace.step(format!("{path}.relu"), Primitive::Relu, vec![x]),
+            Self::Pool { kind, stride } => here(Primitive::Pool { kind, stride }),
+            Self::Noise { stride } => here(Primitive::Noise { stride }),
+            Self::Norm(norm) => trace.norm(norm, x),
+            Self::RectangularConvolution { weight, stride, .. } => {
+                trace.convolution(Windows::new(weight, stride), x)
+            }
+            Self::Unit(unit) => unit.trace(x, trace),
+            Self::Convolution { weight, shifted, stride, relu, norm, .. } => {
+                let x = if relu { trace.rectified(weight, x) } else { x };
+                let first = Windows::new(weight, [stride; 2]);
+                let mut y = trace.convolution(first, x);
+                if let Some(weight) = shifted {
+                    let second = trace.convolution(Windows { weight, offset: 1, ..first }, x);
+                    let operation = Primitive::Concatenation;
+                    y = trace.step(format!("{path}.both"), operation, vec![y, second]);
+                }
+                norm.map_or(y, |norm| trace.norm(norm, y))
+            }
+        }
+    }
+
     /// Layers whose input must be ready.
     fn plain(&self, x: Tensor<4>, pass: &mut Pass) -> Tensor<4> {
         match *self {
@@ -198,6 +225,22 @@ impl Sequence {
     /// Applies the layers in order.
     pub fn forward(&self, x: PendingNorm, pass: &mut Pass) -> PendingNorm {
         self.0.iter().fold(x, |x, layer| layer.forward(x, pass))
+    }
+
+    /// Writes the layers down; see [`Layer::trace`].
+    pub fn trace(&self, x: Value, path: &str, trace: &mut Trace) -> Value {
+        self.0.iter().fold(x, |x, layer| layer.trace(x, path, trace))
+    }
+}
+
+impl UnitLayer {
+    fn trace(&self, x: Value, trace: &mut Trace) -> Value {
+        let Self { channels: groups, stride, dilation, .. } = *self;
+        let depthwise = Windows::new(self.depthwise, [stride; 2]);
+        let x = trace.rectified(self.depthwise, x);
+        let x = trace.convolution(Windows { dilation, groups, ..depthwise }, x);
+        let x = trace.convolution(Windows::new(self.pointwise, [1; 2]), x);
+        trace.norm(self.norm, x)
     }
 }
 

@@ -83,6 +83,16 @@ impl Layout {
         &self.norms
     }
 
+    /// The place of a weight tensor.
+    pub fn weight(&self, id: WeightId) -> &WeightSlot {
+        &self.weights[id.0]
+    }
+
+    /// The place of the statistics of a batch-norm layer.
+    pub fn norm(&self, id: NormId) -> &NormSlot {
+        &self.norms[id.0]
+    }
+
     /// Number of weights of the network.
     pub fn weight_count(&self) -> usize {
         self.ends.weights

@@ -50,6 +50,11 @@ impl BatchNorm {
         Self { id: builder.norm(channels, options), options, affine }
     }
 
+    /// γ and β, where it has them.
+    pub fn affine(&self) -> Option<(WeightId, WeightId)> {
+        self.affine
+    }
+
     /// Whether it has γ and β.
     pub fn is_affine(&self) -> bool {
         self.affine.is_some()

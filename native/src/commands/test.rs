@@ -14,7 +14,7 @@ use smoothdarts::config::{Config, Transform};
 use smoothdarts::data::{Batches as _, Order, Part};
 use smoothdarts::draw::confusion as picture;
 use smoothdarts::measure::confusion::Confusion;
-use smoothdarts::net::{DerivedShape, NetShape, Network as _, Stem, derived};
+use smoothdarts::net::{NetShape, Network as _, derived};
 use smoothdarts::nn::read;
 use smoothdarts::rng::{Stream, Streams};
 use smoothdarts::task::{Classify, ImageBatch, Model, Point, Task, Training};
@@ -23,7 +23,8 @@ use smoothdarts::{arrays, space};
 use crate::cli::{Input, TestArgs, TestPart};
 use crate::datasets::{IMAGENET, Opened, Supply};
 use crate::exit::Exit;
-use crate::{device, genotype, output, run_dir, weights};
+use crate::weights::{self, Found};
+use crate::{device, genotype, output, run_dir};
 
 /// Tests the network that the flags name.
 ///
@@ -40,7 +41,7 @@ pub fn run(args: &TestArgs) -> anyhow::Result<Exit> {
     let genotype = the_genotype(args)?;
     let arrays = weights::read(&file)?;
     let found = Found::new(&arrays).with_context(|| file.display().to_string())?;
-    found.check(args).context(Exit::Usage)?;
+    check(&found, args).context(Exit::Usage)?;
     let config = settings(args)?;
     let (supply, names) = open_data(args, &config)?;
     let shape = supply.shape();
@@ -174,62 +175,16 @@ fn part(part: TestPart) -> Part {
     }
 }
 
-/// What weights tell of their network.
-struct Found {
-    stem: Stem,
-    image_channels: usize,
-    /// Of the stem.
-    stem_channels: usize,
-    /// Of the first cell.
-    channels: usize,
-    cells: usize,
-    classes: usize,
-}
-
-impl Found {
-    fn new(arrays: &Arrays) -> anyhow::Result<Self> {
-        let shape = |name: &str| arrays.get(name).map(|array| array.shape.as_slice());
-        let stem = if shape("stem0.0.weight").is_some() { Stem::ImageNet } else { Stem::Small };
-        let (first, last) = match stem {
-            Stem::Small => ("stem.0.weight", "stem.0.weight"),
-            Stem::ImageNet => ("stem0.0.weight", "stem0.3.weight"),
-        };
-        let index = |name: &String| -> Option<usize> {
-            name.strip_prefix("cells.")?.split('.').next()?.parse().ok()
-        };
-        let (Some([_, image_channels, ..]), Some([stem_channels, ..])) =
-            (shape(first), shape(last))
-        else {
-            anyhow::bail!(
-                "there is no tensor {first}: these are not the weights of such a network"
-            );
-        };
-        let (Some([classes, _]), Some(cells)) =
-            (shape("classifier.weight"), arrays.keys().filter_map(index).max())
-        else {
-            anyhow::bail!("there are no cells or no classifier: these are not such weights");
-        };
-        let channels = shape("cells.0.preprocess1.op.1.weight").and_then(<[usize]>::first);
-        Ok(Self {
-            stem,
-            image_channels: *image_channels,
-            stem_channels: *stem_channels,
-            channels: *channels.unwrap_or(stem_channels),
-            cells: cells + 1,
-            classes: *classes,
-        })
-    }
-
-    fn check(&self, args: &TestArgs) -> anyhow::Result<()> {
-        for (flag, asked, found) in
-            [("channels", args.channels, self.channels), ("cells", args.cells, self.cells)]
-        {
-            if let Some(asked) = asked.filter(|asked| *asked != found) {
-                anyhow::bail!("--{flag} is {asked}, but the weights are those of {found} {flag}");
-            }
+/// Whether the weights are those that the flags ask for.
+fn check(found: &Found, args: &TestArgs) -> anyhow::Result<()> {
+    for (flag, asked, found) in
+        [("channels", args.channels, found.channels), ("cells", args.cells, found.cells)]
+    {
+        if let Some(asked) = asked.filter(|asked| *asked != found) {
+            anyhow::bail!("--{flag} is {asked}, but the weights are those of {found} {flag}");
         }
-        Ok(())
     }
+    Ok(())
 }
 
 /// What is tested on what.
@@ -242,15 +197,7 @@ struct Tested<'a> {
 
 impl Tested<'_> {
     fn derived(&self, genotype: &Genotype, found: &Found) -> anyhow::Result<Confusion> {
-        let shape = DerivedShape {
-            image_channels: found.image_channels,
-            classes: found.classes,
-            cells: found.cells,
-            channels: found.channels,
-            stem: found.stem,
-            auxiliary: false,
-        };
-        let network = derived(genotype, shape).context(Exit::Usage)?;
+        let network = derived(genotype, found.shape(false)).context(Exit::Usage)?;
         let image_size = self.supply.shape().size;
         let task = Training { image_size, label_smoothing: 0.0, auxiliary_weight: 0.0 };
         self.confusion(&Model { task, network, kernels: Kernels::Fused }, &[])

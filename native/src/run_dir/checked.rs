@@ -81,6 +81,11 @@ pub fn text(path: &Path) -> anyhow::Result<Option<String>> {
     text.transpose().with_context(|| format!("{} is not UTF-8 text", path.display()))
 }
 
+/// Whether a checksum of the file is kept.
+pub fn has_checksum(path: &Path) -> bool {
+    sums(path).exists()
+}
+
 /// The file of the checksums of a file.
 fn sums(path: &Path) -> PathBuf {
     directory(path).join(FOLDER).join(path.file_name().unwrap_or_default())

@@ -109,9 +109,10 @@ impl Picture for Derived<'_> {
             Output::Concatenation(_) => "",
             Output::Last => "The last node is the output. ",
         };
+        // A genotype that was given has no probabilities.
+        let thicker = if self.p.is_some() { "Thicker: more probable. " } else { "" };
         format!(
-            "{inputs}; every node adds what its edges bring. {output}Thicker: more probable. \
-             Dashed: without weights."
+            "{inputs}; every node adds what its edges bring. {output}{thicker}Dashed: without weights."
         )
     }
 

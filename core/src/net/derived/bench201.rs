@@ -6,7 +6,7 @@ use super::graph::Graph;
 use super::{Classifier, Derived, DerivedError, DerivedShape, Logits};
 use crate::net::bench201::Skeleton;
 use crate::net::{NetShape, Stem};
-use crate::nn::{Builder, GradientTarget, Layout, NormOptions, Pass};
+use crate::nn::{Builder, GradientTarget, Layout, NormOptions, Pass, Trace};
 use crate::ops::Site;
 
 /// The benchmark's skeleton around the cell.
@@ -54,5 +54,12 @@ impl Classifier for DerivedBench201 {
             graph.forward(vec![x.clone()], pass).pop().unwrap_or(x)
         });
         Logits { logits, auxiliary: None }
+    }
+
+    fn trace(&self) -> Trace<'_> {
+        let mut trace = Trace::new(&self.layout);
+        self.skeleton
+            .trace(&mut trace, |graph, x, trace| graph.trace(vec![x], trace).pop().unwrap_or(x));
+        trace
     }
 }

@@ -4,11 +4,13 @@ use burn::tensor::Tensor;
 
 use super::Derived;
 use crate::net::edge::add;
-use crate::nn::{ActivationInfo, Builder, Pass};
+use crate::nn::{ActivationInfo, Builder, Pass, Primitive, Trace, Value};
 use crate::ops::{Candidate, Site, State};
 
 /// The edges of a cell, node by node.
 pub(super) struct Graph {
+    /// Path of the cell.
+    module: String,
     inputs: usize,
     states: usize,
     edges: Vec<Edge>,
@@ -16,6 +18,7 @@ pub(super) struct Graph {
 }
 
 struct Edge {
+    path: String,
     source: usize,
     node: usize,
     operation: Candidate,
@@ -26,14 +29,17 @@ impl Graph {
     /// read an input are built for `site`, others for stride 1.
     pub fn new(builder: &mut Builder, derived: &Derived, site: Site, path: &str) -> Self {
         let inputs = derived.cell.inputs.len();
+        let module = builder.path().to_owned();
         let edge = |(index, &(source, node, operation)): (usize, &_)| {
             let operation: &'static crate::ops::Operation = operation;
             let stride = if source < inputs { site.stride } else { 1 };
             let mut builder = builder.child(format!("{path}.{index}"));
-            Edge { source, node, operation: operation.build(&mut builder, Site { stride, ..site }) }
+            let path = builder.path().to_owned();
+            let operation = operation.build(&mut builder, Site { stride, ..site });
+            Edge { path, source, node, operation }
         };
         let edges = derived.edges.iter().enumerate().map(edge).collect();
-        Self { inputs, states: derived.cell.states(), edges, stride: site.stride }
+        Self { module, inputs, states: derived.cell.states(), edges, stride: site.stride }
     }
 
     /// Multiply-adds of all operations for one image; `info` tells that of a state.
@@ -64,6 +70,30 @@ impl Graph {
             states.push(State::new(sum.unwrap_or_else(zeros)));
         }
         states
+    }
+
+    /// Writes down what [`Self::forward`] computes in eval mode: all states.
+    pub fn trace(&self, inputs: Vec<Value>, trace: &mut Trace) -> Vec<Value> {
+        let mut states = inputs;
+        let Some(&first) = states.first() else { return states };
+        for node in self.inputs..self.states {
+            let edges = self.edges.iter().filter(|edge| edge.node == node);
+            let term = |edge: &Edge| {
+                let state = states.get(edge.source)?;
+                edge.operation.trace(*state, &edge.path, trace)
+            };
+            let terms = edges.filter_map(term).collect();
+            let name = format!("{}.states.{node}", self.module);
+            let sum = trace.sum(name.clone(), terms);
+            let zeros = Primitive::Zeros { stride: self.stride };
+            states.push(sum.unwrap_or_else(|| trace.step(name, zeros, vec![first])));
+        }
+        states
+    }
+
+    /// Path of the cell.
+    pub fn module(&self) -> &str {
+        &self.module
     }
 }
 

@@ -8,7 +8,8 @@ use super::{Classifier, Derived, DerivedError, DerivedShape, Logits};
 use crate::net::topology::{self, CellShape, Start};
 use crate::net::{LinearClassifier, Stem};
 use crate::nn::{
-    ActivationInfo, Builder, GradientTarget, Layer, Layout, NormOptions, Pass, Sequence,
+    ActivationInfo, Builder, GradientTarget, Layer, Layout, NormOptions, Pass, Sequence, Trace,
+    Value,
 };
 use crate::ops::{Site, State, stem};
 
@@ -112,6 +113,17 @@ impl StackedCell {
         let outputs: Vec<Tensor<4>> = self.outputs.iter().filter_map(output).collect();
         State::new(shaders::concat(pass.kernels, outputs))
     }
+
+    fn trace(&self, before: Value, previous: Value, trace: &mut Trace) -> Value {
+        let ([first, second], module) = (&self.preprocess, self.graph.module());
+        let inputs = vec![
+            first.trace(before, &format!("{module}.preprocess0"), trace),
+            second.trace(previous, &format!("{module}.preprocess1"), trace),
+        ];
+        let states = self.graph.trace(inputs, trace);
+        let outputs = self.outputs.iter().filter_map(|state| states.get(*state).copied());
+        trace.concatenation(module.to_owned(), outputs.collect()).unwrap_or(previous)
+    }
 }
 
 impl Classifier for Stacked {
@@ -160,5 +172,18 @@ impl Classifier for Stacked {
             }
         }
         Logits { logits: self.classifier.forward(previous.value, pass), auxiliary }
+    }
+
+    fn trace(&self) -> Trace<'_> {
+        let mut trace = Trace::new(&self.layout);
+        let [first, second] = &self.stem;
+        let mut before = first.trace(Value::Images, "stem0", &mut trace);
+        let mut previous = second.trace(before, "stem1", &mut trace);
+        for cell in &self.cells {
+            let output = cell.trace(before, previous, &mut trace);
+            (before, previous) = (previous, output);
+        }
+        self.classifier.trace(previous, &mut trace);
+        trace
     }
 }

@@ -21,6 +21,11 @@ impl<'a> Builder<'a> {
         Builder { layout: self.layout, path }
     }
 
+    /// The module path.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
     /// Adds a weight tensor, a block of its own.
     pub fn weight(&mut self, name: &str, shape: &[usize], init: Init) -> WeightId {
         let start = self.layout.weight_count();
