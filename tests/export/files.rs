@@ -7,7 +7,7 @@ use smoothdarts::arrays;
 use smoothdarts::net::DerivedShape;
 
 use super::networks::{CLASSES, Images, Net, all, relative_error};
-use super::onnx::{Node, Tensor, read};
+use super::onnx::{Attribute, Model, Node, Tensor, read};
 use super::{interpreter, networks};
 
 /// The worst of 24 cases is 2.7e-7.
@@ -33,6 +33,43 @@ fn a_graph_of_onnx_computes_our_logits() {
         }
     }
     println!("worst {worst:e}");
+}
+
+/// A comparison that a wrong graph passes would be worth nothing.
+#[test]
+fn a_graph_that_is_wrong_in_one_place_computes_other_logits() {
+    let net = &all()[1];
+    let images = net.images(2, net.sizes[0], true);
+    let (planes, shape) = images.planes();
+    let expected = net.logits(&images, true);
+    let no_shift = |model: &mut Model| {
+        model.initialisers.insert("pixels.1.1.starts".to_owned(), Tensor::Integers(vec![0, 0]));
+        for node in model.nodes.iter_mut().filter(|node| node.inputs[0].ends_with(".pixels")) {
+            node.attributes.insert("pads".to_owned(), Attribute::Ints(vec![0; 4]));
+        }
+    };
+    let no_relu = |model: &mut Model| first(model, "Relu").kind = "Sum".to_owned();
+    let no_maximum = |model: &mut Model| {
+        let pool = first(model, "MaxPool");
+        pool.kind = "AveragePool".to_owned();
+        pool.attributes.insert("count_include_pad".to_owned(), Attribute::Int(0));
+    };
+    let no_edge = |model: &mut Model| {
+        first(model, "Sum").inputs.pop();
+    };
+    let wrong: [(&str, &dyn Fn(&mut Model)); 4] =
+        [("shift", &no_shift), ("ReLU", &no_relu), ("maximum", &no_maximum), ("edge", &no_edge)];
+    for (what, spoil) in wrong {
+        let mut model = read(&net.file(Format::Onnx, true));
+        spoil(&mut model);
+        let found = interpreter::run(&model, &planes, shape);
+        let error = relative_error(&found, &expected);
+        assert!(error > 100.0 * TOLERANCE, "without a {what}: {error:e}");
+    }
+}
+
+fn first<'a>(model: &'a mut Model, kind: &str) -> &'a mut Node {
+    model.nodes.iter_mut().find(|node| node.kind == kind).unwrap()
 }
 
 #[test]

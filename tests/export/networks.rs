@@ -89,8 +89,9 @@ pub fn arrays(genotype: &Genotype, shape: DerivedShape) -> Arrays {
         arrays.insert(slot.name.clone(), Array { shape: slot.shape.clone(), values });
     }
     for slot in layout.norms() {
-        for (kind, low) in [("running_mean", -0.3), ("running_var", 0.5)] {
-            let values = uniform(&mut rng, slot.range.len(), low, low + 1.0);
+        // Small variances keep the differences of images large, so that logits tell more than biases.
+        for (kind, low, high) in [("running_mean", -0.3, 0.7), ("running_var", 0.05, 0.15)] {
+            let values = uniform(&mut rng, slot.range.len(), low, high);
             let shape = vec![values.len()];
             arrays.insert(format!("{}.{kind}", slot.name), Array { shape, values });
         }
