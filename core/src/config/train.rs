@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Setting;
+use super::{Config, Setting};
 
 choice! {
     /// How the learning rate falls over a training.
@@ -72,5 +72,13 @@ section! {
         /// Share of the training images that is trained on; 1 takes all and evaluates on the test
         /// images, less evaluates on the rest and never reads a test image.
         portion: f64 = 1.0,
+    }
+}
+
+impl Config {
+    /// Whether test images are read: by a training that keeps some of the training images back to be
+    /// evaluated on, they are not.
+    pub fn reads_test_images(&self) -> bool {
+        !(self.trains() && self.train.portion < 1.0)
     }
 }

@@ -92,11 +92,12 @@ impl Opened {
         if !dir.is_dir() {
             return Err(no_such_folder(name, dir).into());
         }
-        let (context, skip) = (|| cannot_open(name, dir), config.data.skip_damaged);
+        let context = || cannot_open(name, dir);
+        let (skip, test) = (config.data.skip_damaged, config.reads_test_images());
         let parts = if name == IMAGENET {
-            imagenet::open(dir, skip).with_context(context)?
+            imagenet::open(dir, skip, test).with_context(context)?
         } else {
-            let listed = folder::list(dir, skip).with_context(context)?;
+            let listed = folder::list(dir, skip, test).with_context(context)?;
             if in_memory(&listed, config) {
                 return Ok(Self::Memory(open_folder(listed, config)?));
             }
