@@ -13,7 +13,7 @@ mod train;
 
 pub use search::{Resume, SearchArgs, SettingsArgs};
 pub use test::{Input, TestArgs, TestPart};
-pub use train::TrainArgs;
+pub use train::{TrainArgs, TrainingArgs};
 
 /// Differentiable architecture search that does not collapse.
 #[derive(Debug, Parser)]

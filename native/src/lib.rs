@@ -30,6 +30,7 @@ pub mod settings;
 pub mod signals;
 mod table;
 pub mod tensorboard;
+pub mod training;
 pub mod weights;
 
 use std::process::ExitCode;

@@ -9,7 +9,7 @@ use smoothdarts::config::layers::{Origin, Resolved, Resolver, sections, settings
 use smoothdarts::config::{Config, Setting, presets};
 use smoothdarts::{data, method, perturb, space};
 
-use crate::cli::{BenchArgs, SearchArgs, SettingsArgs, TrainArgs};
+use crate::cli::{BenchArgs, SearchArgs, SettingsArgs, TrainingArgs};
 use crate::datasets;
 use crate::exit::Exit;
 use crate::run_dir;
@@ -46,7 +46,7 @@ pub fn resolve(args: &SearchArgs) -> anyhow::Result<Resolved> {
 ///
 /// # Errors
 /// Like [`resolve`]; also if nothing says what to train.
-pub fn resolve_train(args: &TrainArgs, genotype: Option<String>) -> anyhow::Result<Resolved> {
+pub fn resolve_train(args: &TrainingArgs, genotype: Option<String>) -> anyhow::Result<Resolved> {
     let dir = args.data_dir.as_ref().map(|path| path.to_string_lossy().into_owned());
     let named = [
         ("train.genotype", genotype),
@@ -67,7 +67,7 @@ pub fn resolve_train(args: &TrainArgs, genotype: Option<String>) -> anyhow::Resu
 }
 
 /// The preset that a training starts from.
-pub fn train_preset(args: &TrainArgs) -> Option<&str> {
+pub fn train_preset(args: &TrainingArgs) -> Option<&str> {
     first_layer(&args.settings, presets::TRAIN)
 }
 

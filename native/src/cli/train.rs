@@ -1,4 +1,4 @@
-//! The flags of a training.
+//! The flags of a training, alone or of several genotypes.
 #![allow(rustdoc::invalid_html_tags, reason = "the doc comments are the help text of the flags")]
 
 use std::path::PathBuf;
@@ -6,6 +6,47 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::search::{Resume, SettingsArgs};
+
+/// Flags that every command has that trains genotypes.
+#[derive(Debug, Args)]
+pub struct TrainingArgs {
+    /// Where the settings come from.
+    #[command(flatten)]
+    pub settings: SettingsArgs,
+
+    /// Epochs of the training [the paper's: 600].
+    #[arg(long, value_name = "N")]
+    pub epochs: Option<usize>,
+
+    /// Data set (`sdarts list data`) [the paper's main one: cifar10].
+    #[arg(long, value_name = "NAME")]
+    pub data: Option<String>,
+
+    /// Folder of the data files; without it the images that come with the program are used.
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+
+    /// Directory of what is written [default: runs/<preset or config>-<genotype>-<seed>].
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+
+    /// What to do where the directory already has checkpoints.
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub resume: Resume,
+
+    /// Print all settings as TOML and do nothing.
+    #[arg(long)]
+    pub print_config: bool,
+
+    /// Write events to stdout as JSON lines ; with --seeds, the
+    /// last line is an object with the mean.
+    #[arg(long)]
+    pub json: bool,
+
+    /// Say nothing but warnings, errors and the result.
+    #[arg(long, short)]
+    pub quiet: bool,
+}
 
 /// Flags of `sdarts train`.
 #[derive(Debug, Args)]
@@ -20,49 +61,17 @@ Without a preset or a config, `train-quick` runs: a small network on the images 
 program."
 )]
 pub struct TrainArgs {
-    /// What to train: a run directory or a checkpoint of a search, a file with a genotype, the text
-    /// of one (JSON, the Python tuple, a NAS-Bench-201 string), or the name of a published one
-    /// (`sdarts list genotypes`). A config that names one needs none.
+    /// What to train: a run directory or a checkpoint of a search, a file
+    /// with a genotype, the text of one (JSON, the Python tuple, a NAS-Bench-201 string), or the name
+    /// of a published one (`sdarts list genotypes`). A config that names one needs none.
     pub genotype: Option<String>,
 
-    /// Where the settings come from.
+    /// How it is trained.
     #[command(flatten)]
-    pub settings: SettingsArgs,
-
-    /// Epochs of the training [the paper's: 600].
-    #[arg(long, value_name = "N")]
-    pub epochs: Option<usize>,
+    pub training: TrainingArgs,
 
     /// Train with so many seeds, one after another: --seed and those that follow it, each in
     /// OUT/seed-N; prints mean and standard deviation beside the paper's.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
     pub seeds: u64,
-
-    /// Data set (`sdarts list data`) [the paper's main one: cifar10].
-    #[arg(long, value_name = "NAME")]
-    pub data: Option<String>,
-
-    /// Folder of the data files; without it the images that come with the program are used.
-    #[arg(long, value_name = "DIR")]
-    pub data_dir: Option<PathBuf>,
-
-    /// Run directory [default: runs/<preset or config>-<genotype>-<seed>].
-    #[arg(long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
-
-    /// What to do where the run directory already has checkpoints.
-    #[arg(long, value_name = "WHEN", default_value = "auto")]
-    pub resume: Resume,
-
-    /// Print all settings as TOML and do nothing.
-    #[arg(long)]
-    pub print_config: bool,
-
-    /// Write events to stdout as JSON lines; with --seeds, the last line is an object with the mean.
-    #[arg(long)]
-    pub json: bool,
-
-    /// Say nothing but warnings, errors and the result.
-    #[arg(long, short)]
-    pub quiet: bool,
 }
