@@ -38,7 +38,11 @@ pub struct TrainingArgs {
     #[arg(long)]
     pub print_config: bool,
 
-    /// Write events to stdout as JSON lines ; with --seeds, the
+    /// Show the network, its size, and the time and memory that it would take; train nothing.
+    #[arg(long, conflicts_with = "print_config")]
+    pub dry_run: bool,
+
+    /// Write events to stdout as JSON lines (with --dry-run: one object); with --seeds, the
     /// last line is an object with the mean.
     #[arg(long)]
     pub json: bool,

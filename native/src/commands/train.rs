@@ -9,7 +9,7 @@ use smoothdarts::config::Config;
 use smoothdarts::config::layers::{Origin, Resolved};
 
 use super::search::run_name;
-use super::derive;
+use super::{derive, dry_run};
 use crate::cli::TrainArgs;
 use crate::device::{self, Selected};
 use crate::exit::Exit;
@@ -33,6 +33,9 @@ pub fn run(args: &TrainArgs) -> anyhow::Result<Exit> {
     let out = flags.out.clone().unwrap_or_else(|| default_out(args, config));
     device::set_threads(config.run.threads)?;
     let selected = device::select(config.run.device)?;
+    if flags.dry_run {
+        return dry_run::training::run(flags.json, config, args.seeds, &selected);
+    }
     if args.seeds > 1 {
         return several(args, &resolved, &selected, &out);
     }
