@@ -63,7 +63,7 @@ fn exit_code_2_is_a_wrong_flag_setting_name_or_file() {
     check(&["report", "nowhere"], "nowhere");
     // A name that is none, and a file that was never a genotype, whichever command is given them.
     std::fs::write(folder.path().join("notes.txt"), "no checkpoint").unwrap();
-    for command in ["derive", "train", "stats"] {
+    for command in ["derive", "train", "select", "stats"] {
         check(&[command, "nowhere"], "nowhere");
         check(&[command, "notes.txt"], "notes.txt holds no genotype");
     }

@@ -1,4 +1,4 @@
-//! A genotype that the user names: a run, a checkpoint, a file, a text, or the name of a
+//! A genotype that the user names: a run, a selection, a checkpoint, a file, a text, or the name of a
 //! published one.
 
 use std::ffi::OsStr;
@@ -13,6 +13,7 @@ use smoothdarts::config::Config;
 use smoothdarts::run::Phase;
 
 use crate::exit::Exit;
+use crate::selection::Selection;
 use crate::{open_run, run_dir};
 
 /// A genotype, and where it is from.
@@ -31,13 +32,16 @@ impl Found {
     }
 }
 
-/// The genotype of a run or of its checkpoint, else what [`read`] makes
+/// The genotype of a run or of its checkpoint, the one that a selection chose, else what [`read`] makes
 /// of `source`.
 ///
 /// # Errors
 /// If it is none of them, with what is wrong; exit code 2. A file that is damaged or cannot be read.
 pub fn found(source: &OsStr) -> anyhow::Result<Found> {
     let path = Path::new(source);
+    if let Some(selection) = Selection::read(path)? {
+        return Ok(Found::alone(selection.winner(path)?));
+    }
     if path.is_dir() || is_checkpoint(path) {
         let checkpoint = open_run::checkpoint(path)?;
         let unfinished = checkpoint.progress.phase != Phase::Done;

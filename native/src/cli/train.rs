@@ -26,7 +26,8 @@ pub struct TrainingArgs {
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
 
-    /// Directory of what is written [default: runs/<preset or config>-<genotype>-<seed>].
+    /// Directory of what is written [default: runs/<preset or config>-<genotype>-<seed>; of a
+    /// selection: runs/select-<preset or config>-<seed>].
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
 
@@ -42,8 +43,9 @@ pub struct TrainingArgs {
     #[arg(long, conflicts_with = "print_config")]
     pub dry_run: bool,
 
-    /// Write events to stdout as JSON lines (with --dry-run: one object); with --seeds, the
-    /// last line is an object with the mean.
+    /// Write events to stdout as JSON lines (with --dry-run: one object). With several trainings,
+    /// the last line of --seeds is an object with the mean, and `select` says in a line of its own
+    /// which candidate is trained and which one is chosen.
     #[arg(long)]
     pub json: bool,
 
@@ -65,7 +67,7 @@ Without a preset or a config, `train-quick` runs: a small network on the images 
 program."
 )]
 pub struct TrainArgs {
-    /// What to train: a run directory or a checkpoint of a search, a file
+    /// What to train: a run directory or a checkpoint of a search, a selection (its winner), a file
     /// with a genotype, the text of one (JSON, the Python tuple, a NAS-Bench-201 string), or the name
     /// of a published one (`sdarts list genotypes`). A config that names one needs none.
     pub genotype: Option<String>,
@@ -78,4 +80,38 @@ pub struct TrainArgs {
     /// OUT/seed-N; prints mean and standard deviation beside the paper's.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
     pub seeds: u64,
+}
+
+/// Flags of `sdarts select`.
+#[derive(Debug, Args)]
+#[command(
+    args_override_self = true,
+    after_help = "\
+Each candidate is trained for a few epochs on a part of the training images; the rest of them gives \
+its validation accuracy after the last epoch. The highest is chosen; of several that are equal the \
+one with the fewest parameters, then the one that is named first. The winner is trained as `sdarts \
+train` does it, on all training images. No test image is read before that.
+
+The section `select` has what the short trainings have other than `train`: `select.epochs` (default: \
+a sixth of train.epochs, as the 100 of 600 of Liu et al. 2019), `select.portion` (0.5: the halves of \
+the search), `select.cells`, `select.channels`. Everything lies in OUT: the training of the winner, \
+selection.json with all candidates, and OUT/candidates/N, the run directories of the short trainings. \
+The same command continues a selection that was interrupted.
+
+R-DARTS (Zela et al. 2020) searches with several strengths of regularisation and chooses like this: \
+name all of its runs."
+)]
+pub struct SelectArgs {
+    /// What to choose from: run directories of searches, or anything else that `sdarts train` takes.
+    /// A genotype that comes twice is trained once.
+    #[arg(value_name = "RUN", required = true)]
+    pub candidates: Vec<String>,
+
+    /// How the winner is trained, and the candidates but for what `select` says.
+    #[command(flatten)]
+    pub training: TrainingArgs,
+
+    /// Choose, and do not train the winner: `sdarts train OUT` does it.
+    #[arg(long)]
+    pub choose_only: bool,
 }

@@ -1,20 +1,24 @@
-//! `sdarts train --dry-run`: the network, and what its training would take.
+//! `sdarts train --dry-run` and `sdarts select --dry-run`: the network, and what its training would take.
 
 use std::fmt::Write as _;
 
 use indicatif::{HumanBytes, HumanDuration};
 use serde_json::{Value, json};
 use smoothdarts::config::Config;
+use smoothdarts::config::layers::Resolved;
 use smoothdarts::data::{ImageShape, Order};
 use smoothdarts::nn::GradientTarget;
 use smoothdarts::run::ImageTraining;
 
 use super::{duration, stand_in, time_step};
 use crate::bench::memory;
+use crate::commands::derive;
 use crate::datasets::{Opened, Prefetch};
 use crate::device::Selected;
 use crate::exit::Exit;
 use crate::output;
+use crate::selection::Selection;
+use crate::settings::{self, GENOTYPE};
 
 /// Multiply-adds of a step that is timed on the CPU, at most: two or three seconds of two cores. A larger
 /// batch is timed by a part of it.
@@ -38,6 +42,41 @@ pub fn run(json: bool, config: &Config, seeds: u64, selected: &Selected) -> anyh
     if seeds > 1 {
         write!(text, "\nin all      about {} ({seeds} seeds)", HumanDuration(duration(seconds)))?;
     }
+    output::line(&text)?;
+    Ok(Exit::Done)
+}
+
+/// Prints what a selection would take, with the first candidate in the place of all, and of the winner.
+///
+/// # Errors
+/// As for [`run`].
+pub fn selection(
+    json: bool,
+    full: &Resolved,
+    selection: &Selection,
+    selected: &Selected,
+) -> anyhow::Result<Exit> {
+    let Some(first) = selection.candidates.first() else { return Ok(Exit::Done) };
+    let genotype = derive::text(&first.genotype);
+    let short = settings::short(full, genotype.clone())?;
+    let full = settings::changed(full, [(GENOTYPE, genotype)])?;
+    let [short, full] = [&short, &full].map(|it| Cost::of(&it.config, selected));
+    let (short, full, count) = (short?, full?, selection.candidates.len());
+    let seconds = count as f64 * short.seconds() + full.seconds();
+    let text = if json {
+        let [short, full] = [&short, &full].map(Cost::machine);
+        json!({ "candidates": count, "short": short, "full": full, "seconds": seconds }).to_string()
+    } else {
+        format!(
+            "the short training of each of {count} candidates, as of {}\n\n{}\n\nthe training of the \
+             winner, if that is {}\n\n{}\n\nin all      about {}",
+            first.name,
+            short.human()?,
+            first.name,
+            full.human()?,
+            HumanDuration(duration(seconds)),
+        )
+    };
     output::line(&text)?;
     Ok(Exit::Done)
 }
