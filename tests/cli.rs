@@ -36,7 +36,10 @@ fn the_table_of_exit_codes_is_in_the_help() {
 fn exit_code_1_is_a_file_that_cannot_be_used() {
     let folder = folder();
     std::fs::write(folder.path().join("notes.txt"), "no checkpoint").unwrap();
-    fails(&run(folder.path(), &["derive", "notes.txt"]), 1, "notes.txt");
+    std::fs::write(folder.path().join("cut.safetensors"), "no checkpoint").unwrap();
+    for command in ["derive", "train"] {
+        fails(&run(folder.path(), &[command, "cut.safetensors"]), 1, "cut.safetensors");
+    }
     let arguments = [TINY, &["--out=notes.txt/run"]].concat();
     fails(&run(folder.path(), &arguments), 1, "notes.txt/run");
 }
@@ -58,6 +61,12 @@ fn exit_code_2_is_a_wrong_flag_setting_name_or_file() {
     check(&["search", "--preset", "quikc"], "quick");
     check(&["search", "--config", "nowhere.toml"], "nowhere.toml");
     check(&["report", "nowhere"], "nowhere");
+    // A name that is none, and a file that was never a genotype, whichever command is given them.
+    std::fs::write(folder.path().join("notes.txt"), "no checkpoint").unwrap();
+    for command in ["derive", "train", "select", "stats"] {
+        check(&[command, "nowhere"], "nowhere");
+        check(&[command, "notes.txt"], "notes.txt holds no genotype");
+    }
     std::fs::write(folder.path().join("broken.toml"), "[search\n").unwrap();
     check(&["search", "--config", "broken.toml"], "line 1");
     let resume = [TINY, &["--out=none", "--resume=must"]].concat();
@@ -231,6 +240,6 @@ fn the_hessian_of_a_checkpoint_is_what_the_search_said_and_agrees_with_the_matri
     assert!((norm(&all) / norm(&found) - 1.0).abs() < 0.02, "{all}, {found}");
     let csv = std::fs::read_to_string(path.join("spectrum.csv")).unwrap();
     assert_eq!(csv.lines().count(), 1 + 56, "a line for each alpha of s2");
-    fails(&run(path, &["hessian", "nowhere"]), 1, "nowhere");
+    fails(&run(path, &["hessian", "nowhere"]), 2, "nowhere");
     fails(&run(path, &["search", "--hessian=evry=1"]), 2, "every=K");
 }

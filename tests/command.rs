@@ -20,6 +20,20 @@ pub const TINY: &[&str] = &[
     "--set=run.checkpoint_seconds=0",
 ];
 
+/// Flags of a training of a second or two: six steps in each of two epochs, on the CPU.
+pub const TRAIN: &[&str] = &[
+    "--preset=train-quick",
+    "--set=train.epochs=2",
+    "--set=run.device=cpu",
+    "--set=train.cells=3",
+    "--set=train.channels=4",
+    "--set=train.batch_size=16",
+    "--set=data.image_size=8",
+    "--set=data.crop_padding=1",
+    "--set=data.train_images=96",
+    "--set=run.checkpoint_seconds=0",
+];
+
 /// `sdarts` with these arguments, in `directory`.
 pub fn sdarts(directory: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sdarts-under-test"));

@@ -70,7 +70,7 @@ mod images;
 mod train;
 
 pub use images::{AlphaBatches, Keep, Split, Transform};
-pub use train::{LAST_EPOCHS, Schedule, Stem, Train};
+pub use train::{LAST_EPOCHS, Schedule, Select, Stem, Train};
 
 choice! {
     /// Which of two accounts of the method a result follows.
@@ -353,6 +353,8 @@ section! {
         penalty: Penalty = Penalty::default(),
         /// See [`Train`].
         train: Train = Train::default(),
+        /// See [`Select`].
+        select: Select = Select::default(),
         /// See [`Data`].
         data: Data = Data::default(),
         /// See [`Table`].
@@ -375,6 +377,7 @@ pub const SETTINGS: &[&[Setting]] = &[
     EARLY_STOP,
     PENALTY,
     train::TRAIN,
+    train::SELECT,
     DATA,
     TABLE,
     QUIRKS,
@@ -390,6 +393,7 @@ impl Config {
         self.quirks.epsilon_reaches_max = paper;
         &["quirks.projection", "quirks.epsilon_reaches_max"]
     }
+
     /// Whether they are those of a training: they have a genotype to train.
     pub fn trains(&self) -> bool {
         !self.train.genotype.is_empty()

@@ -15,7 +15,7 @@ mod train;
 pub use export::{ExportArgs, Format, Weights};
 pub use search::{ExtendSchedule, Resume, SearchArgs, SettingsArgs};
 pub use test::{Input, TestArgs, TestPart};
-pub use train::TrainArgs;
+pub use train::{SelectArgs, TrainArgs, TrainingArgs};
 
 /// Differentiable architecture search that does not collapse.
 #[derive(Debug, Parser)]
@@ -33,6 +33,8 @@ pub enum Command {
     Search(Box<SearchArgs>),
     /// Train the network of a genotype, and test it; continues a run that was interrupted.
     Train(Box<TrainArgs>),
+    /// Choose one of several searches by short trainings, and train its network in full.
+    Select(Box<SelectArgs>),
     /// Measure the step of a search: time, arithmetic, memory, launches.
     Bench(Box<BenchArgs>),
     /// Print the genotype of a run or a checkpoint.

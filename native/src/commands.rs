@@ -13,6 +13,7 @@ pub mod landscape;
 pub mod list;
 pub mod report;
 pub mod search;
+pub mod select;
 pub mod stats;
 pub mod test;
 pub mod train;

@@ -20,4 +20,4 @@ pub use folder::FOLDER;
 pub use imagenet::IMAGENET;
 pub use open::open;
 pub use prefetch::Prefetch;
-pub use supply::{Opened, Sizes, Supply, supply, supply_training, supply_with};
+pub use supply::{Opened, Sizes, Supply, supply, supply_with};

@@ -1,28 +1,77 @@
-//! A genotype that the user names: in a file, as text, or by the name of a published one.
+//! A genotype that the user names: a run, a selection, a checkpoint, a file, a text, or the name of a
+//! published one.
 
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::Read as _;
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
 use smoothdarts::cell::codec::{darts, nb201};
 use smoothdarts::cell::{Genotype, published};
+use smoothdarts::config::Config;
+use smoothdarts::run::Phase;
 
 use crate::exit::Exit;
+use crate::selection::Selection;
 use crate::{open_run, run_dir};
 
-/// The genotype of a run, else of a checkpoint, else what [`read`] makes of `source`.
+/// A genotype, and where it is from.
+pub struct Found {
+    /// The genotype.
+    pub genotype: Genotype,
+    /// Settings of the run that it was found in.
+    pub run: Option<Config>,
+    /// Whether that run is not over, so that another genotype may follow.
+    pub unfinished: bool,
+}
+
+impl Found {
+    fn alone(genotype: Genotype) -> Self {
+        Self { genotype, run: None, unfinished: false }
+    }
+}
+
+/// The genotype of a run or of its checkpoint, the one that a selection chose, else what [`read`] makes
+/// of `source`.
 ///
 /// # Errors
-/// If it is none of them, with what is wrong.
-pub fn of(source: &str) -> anyhow::Result<Genotype> {
+/// If it is none of them, with what is wrong; exit code 2. A file that is damaged or cannot be read.
+pub fn found(source: &OsStr) -> anyhow::Result<Found> {
     let path = Path::new(source);
-    let is_checkpoint = path.extension().is_some_and(|it| it == "safetensors");
-    if path.is_dir() {
-        return Ok(open_run::checkpoint(path)?.genotype()?);
+    if let Some(selection) = Selection::read(path)? {
+        return Ok(Found::alone(selection.winner(path)?));
     }
-    if is_checkpoint && path.is_file() {
-        return Ok(run_dir::read_checkpoint(path)?.genotype()?);
+    if path.is_dir() || is_checkpoint(path) {
+        let checkpoint = open_run::checkpoint(path)?;
+        let unfinished = checkpoint.progress.phase != Phase::Done;
+        let genotype = checkpoint.genotype()?;
+        return Ok(Found { genotype, run: Some(checkpoint.config), unfinished });
     }
-    read(source)
+    let text = source.to_str().with_context(|| format!("{} is no file", path.display()));
+    Ok(Found::alone(read(text.context(Exit::Usage)?)?))
+}
+
+/// The genotype alone.
+///
+/// # Errors
+/// As for [`found`].
+pub fn of(source: impl AsRef<OsStr>) -> anyhow::Result<Genotype> {
+    Ok(found(source.as_ref())?.genotype)
+}
+
+/// Whether a file is meant as a checkpoint: by its name, or as its first eight bytes are the length of a
+/// header that fits into it, which no text begins with.
+fn is_checkpoint(path: &Path) -> bool {
+    if !path.is_file() {
+        return false;
+    }
+    let header = || {
+        let (mut file, mut first) = (File::open(path).ok()?, [0; 8]);
+        file.read_exact(&mut first).ok()?;
+        Some(u64::from_le_bytes(first) < file.metadata().ok()?.len())
+    };
+    path.extension().is_some_and(|it| it == "safetensors") || header().unwrap_or(false)
 }
 
 /// Reads it: the file that `source` names, else `source` itself. The text is the JSON of
@@ -55,12 +104,6 @@ pub fn read(source: &str) -> anyhow::Result<Genotype> {
         );
         anyhow!(fault).context(Exit::Usage)
     })
-}
-
-/// Whether a text is meant as a genotype, right or wrong.
-pub fn is_one(text: &str) -> bool {
-    let text = text.trim_start();
-    text.contains("Genotype(") || text.starts_with(['{', '|']) || text.starts_with("\"|")
 }
 
 /// The genotype of a text; `None` if it is in none of the forms.

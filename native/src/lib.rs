@@ -27,11 +27,13 @@ pub mod pytorch;
 pub mod recovery;
 pub mod report;
 pub mod run_dir;
+pub mod selection;
 pub mod session;
 pub mod settings;
 pub mod signals;
 mod table;
 pub mod tensorboard;
+pub mod training;
 pub mod weights;
 
 use std::process::ExitCode;
@@ -47,6 +49,7 @@ pub fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Search(args) => commands::search::run(&args),
         Command::Train(args) => commands::train::run(&args),
+        Command::Select(args) => commands::select::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
         Command::Derive(args) => commands::derive::run(&args),
         Command::List(args) => commands::list::run(&args),

@@ -60,8 +60,12 @@ pub fn device(flag: Option<&str>, config: &Config) -> anyhow::Result<Selected> {
 /// The newest checkpoint of a run directory, or the checkpoint in a file.
 ///
 /// # Errors
-/// If `source` is neither, or holds no checkpoint that can be read.
+/// If `source` is neither (exit code 2), or holds no checkpoint that can be read.
 pub fn checkpoint(source: &Path) -> anyhow::Result<Checkpoint> {
+    if !source.exists() {
+        let fault = format!("there is no run directory and no checkpoint {}", source.display());
+        return Err(anyhow::anyhow!(fault).context(Exit::Usage));
+    }
     if !source.is_dir() {
         return run_dir::read_checkpoint(source);
     }

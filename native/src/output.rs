@@ -22,6 +22,18 @@ pub fn line(text: &str) -> anyhow::Result<()> {
     }
 }
 
+/// Writes a line to stdout for whoever reads: false, once nobody does. `--json | head -1` ends the printing
+/// and not the work.
+///
+/// # Errors
+/// What writing says.
+pub fn told(text: &str) -> anyhow::Result<bool> {
+    match line(text) {
+        Err(error) if error.is::<OutputClosed>() => Ok(false),
+        result => result.map(|()| true),
+    }
+}
+
 /// Tells the user something on stderr. Where even that fails there is nobody to tell.
 pub fn note(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");

@@ -59,6 +59,7 @@ pub fn render(run: &ReportInput) -> anyhow::Result<String> {
         alarm: words::needs_a_second_look(history),
         mode: config.map(|config| words::mode(config.mode)),
         warnings: words::warnings(history),
+        candidates: run.candidates.as_ref(),
         cells: section(Section::Cells, scene, &report),
         curves: section(course, scene, &report),
         landscape: section(Section::Landscape, scene, &measure),
@@ -95,6 +96,8 @@ struct Page<'a> {
     alarm: bool,
     mode: Option<&'static str>,
     warnings: Vec<String>,
+    /// What a selection chose it from.
+    candidates: Option<&'a Table>,
     cells: Vec<Html>,
     curves: Vec<Html>,
     landscape: Vec<Html>,

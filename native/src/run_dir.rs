@@ -13,6 +13,7 @@
 //! | report.html | pictures of all this, in one file |
 //! | test/ | what `sdarts test` draws: confusion.svg, confusion.csv |
 //! | manifest.json | what made the result: versions, device, seed, time |
+//! | selection.json, candidates/ | of a selection: who was chosen, and the short trainings |
 //! | checksums/ | the checksum of every file that is replaced (`run_dir::checked`) |
 //! | .lock | locked while a process writes here |
 //!
@@ -35,6 +36,9 @@ use atomic::{directory, persist, temporary};
 
 pub use atomic::replace;
 pub use checked::{Damaged, read, text, write};
+
+/// What `sdarts select` writes beside these files ([`crate::selection`]).
+pub const SELECTION: &str = "selection.json";
 
 /// A run directory that this process alone writes to.
 pub struct RunDir {
@@ -156,7 +160,11 @@ pub(crate) fn checkpoint_paths(run: &Path) -> [PathBuf; 2] {
     ["last", "previous"].map(|name| run.join(format!("checkpoints/{name}.safetensors")))
 }
 
-fn lock(run: &Path) -> anyhow::Result<File> {
+/// Keeps other processes out of a directory until the file is dropped.
+///
+/// # Errors
+/// Exit code 6 if another process has it, else what the file system says.
+pub fn lock(run: &Path) -> anyhow::Result<File> {
     let path = run.join(".lock");
     let named = || format!("cannot lock {}", path.display());
     let mut options = OpenOptions::new();
@@ -236,7 +244,14 @@ pub fn must_not_be_of_run(path: &Path) -> anyhow::Result<()> {
 /// Exit code 2.
 pub fn must_be_run(path: &Path) -> anyhow::Result<()> {
     if !path.join("config.toml").exists() {
-        let fault = anyhow!("{} is not a run directory: it has no config.toml", path.display());
+        let shown = path.display();
+        let fault = match path.join(SELECTION).exists() {
+            true => anyhow!(
+                "{shown} is a selection that does not train its winner yet: its own command continues \
+                 it; its candidates are the run directories in {shown}/candidates"
+            ),
+            false => anyhow!("{shown} is not a run directory: it has no config.toml"),
+        };
         return Err(fault.context(Exit::Usage));
     }
     Ok(())

@@ -21,12 +21,11 @@ use crate::device::Selected;
 use crate::events::{self, EventLog};
 use crate::exit::Exit;
 use crate::manifest::Manifest;
-use crate::output::{self, OutputClosed};
 use crate::progress::Progress;
 use crate::recovery::{self, Resumed};
 use crate::run_dir::{self, RunDir};
 use crate::signals::Stop;
-use crate::{report, settings};
+use crate::{output, report, settings};
 
 /// What a run leaves when it is over.
 pub trait Work: Job<Batch = Batch> + Sized {
@@ -156,7 +155,7 @@ impl<J: Work> Session<J> {
         if self.json {
             // The stream of a process that continues explains itself too.
             let started = Event::Started(self.run.started());
-            output::line(&serde_json::to_string(&started)?)?;
+            self.print(&serde_json::to_string(&started)?)?;
         }
         Ok(())
     }
@@ -208,16 +207,17 @@ impl<J: Work> Session<J> {
         self.worked = true;
         let line = self.log.write(event)?;
         self.progress.show(event);
-        match if self.json { output::line(&line) } else { Ok(()) } {
-            // `--json | head -1` ends the printing and not the run.
-            Err(error) if error.is::<OutputClosed>() => {
-                self.json = false;
-                let what = J::NOUN;
-                self.progress.say(&format!("nobody reads the events any more; the {what} goes on"));
-                Ok(())
-            }
-            result => result,
+        self.print(&line)
+    }
+
+    /// Writes an event to stdout, as long as somebody reads there.
+    fn print(&mut self, line: &str) -> anyhow::Result<()> {
+        if self.json && !output::told(line)? {
+            self.json = false;
+            let what = J::NOUN;
+            self.progress.say(&format!("nobody reads the events any more; the {what} goes on"));
         }
+        Ok(())
     }
 
     fn checkpoint_is_due(&self, event: &Event) -> bool {
@@ -254,7 +254,7 @@ impl<J: Work> Session<J> {
         }
         let (result, more) = J::summary(&self.run, &history)?;
         if !self.json {
-            output::line(&result)?;
+            output::told(&result)?;
         }
         let verb = if self.worked { "finished" } else { "was finished before" };
         self.progress.say(&format!(

@@ -9,7 +9,7 @@ use smoothdarts::config::layers::{Origin, Resolved, Resolver, sections, settings
 use smoothdarts::config::{Config, Setting, presets};
 use smoothdarts::{data, method, perturb, space};
 
-use crate::cli::{BenchArgs, SearchArgs, SettingsArgs, TrainArgs};
+use crate::cli::{BenchArgs, SearchArgs, SettingsArgs, TrainingArgs};
 use crate::datasets;
 use crate::exit::Exit;
 use crate::run_dir;
@@ -46,28 +46,67 @@ pub fn resolve(args: &SearchArgs) -> anyhow::Result<Resolved> {
 ///
 /// # Errors
 /// Like [`resolve`]; also if nothing says what to train.
-pub fn resolve_train(args: &TrainArgs, genotype: Option<String>) -> anyhow::Result<Resolved> {
+pub fn resolve_train(args: &TrainingArgs, genotype: Option<String>) -> anyhow::Result<Resolved> {
+    let resolved = resolve_training(args, genotype)?;
+    if resolved.config.trains() {
+        return Ok(resolved);
+    }
+    let error = anyhow!(
+        "say what to train: a run directory, a genotype, or the name of a published one (`sdarts list \
+         genotypes`)"
+    );
+    Err(error.context(Exit::Usage))
+}
+
+/// The config of the full training of a selection, which has no genotype yet.
+///
+/// # Errors
+/// Like [`resolve`].
+pub fn resolve_selection(args: &TrainingArgs) -> anyhow::Result<Resolved> {
+    let none = (GENOTYPE, String::new());
+    changed(&resolve_training(args, None)?, [none])
+}
+
+/// The config with these settings changed, as a selection changes them for a candidate or its winner.
+///
+/// # Errors
+/// If a value is out of its range; exit code 2.
+pub fn changed(
+    resolved: &Resolved,
+    changes: impl IntoIterator<Item = (&'static str, String)>,
+) -> anyhow::Result<Resolved> {
+    let changes: Vec<_> = changes.into_iter().collect();
+    let mut layers = Resolver::from(resolved.clone());
+    layers.texts(changes.iter().map(|(key, text)| (*key, text.as_str())), &Origin::Selection)?;
+    Ok(layers.finish()?)
+}
+
+/// The config of the short training of a candidate, whose genotype is this text.
+///
+/// # Errors
+/// As for [`changed`].
+pub fn short(full: &Resolved, genotype: String) -> anyhow::Result<Resolved> {
+    let Config { select, train, .. } = &full.config;
+    changed(full, select.changes(train).into_iter().chain([(GENOTYPE, genotype)]))
+}
+
+/// The setting that says what is trained.
+pub const GENOTYPE: &str = "train.genotype";
+
+fn resolve_training(args: &TrainingArgs, genotype: Option<String>) -> anyhow::Result<Resolved> {
     let dir = args.data_dir.as_ref().map(|path| path.to_string_lossy().into_owned());
     let named = [
-        ("train.genotype", genotype),
+        (GENOTYPE, genotype),
         ("train.epochs", args.epochs.map(|epochs| epochs.to_string())),
         ("data.name", args.data.clone()),
         ("data.dir", dir),
     ];
     fitting_preset(&args.settings, true)?;
-    let resolved = layers(&args.settings, train_preset(args), named)?;
-    if !resolved.config.trains() {
-        let error = anyhow!(
-            "say what to train: a run directory, a genotype, or the name of a published one \
-             (`sdarts list genotypes`)"
-        );
-        return Err(error.context(Exit::Usage));
-    }
-    Ok(resolved)
+    layers(&args.settings, train_preset(args), named)
 }
 
 /// The preset that a training starts from.
-pub fn train_preset(args: &TrainArgs) -> Option<&str> {
+pub fn train_preset(args: &TrainingArgs) -> Option<&str> {
     first_layer(&args.settings, presets::TRAIN)
 }
 
@@ -161,10 +200,21 @@ pub fn of_run(run: &Path) -> anyhow::Result<Config> {
 /// # Errors
 /// If a value has no TOML form: a seed above 2^63 − 1.
 pub fn to_toml(resolved: &Resolved) -> anyhow::Result<String> {
-    let (run, command) = match resolved.config.trains() {
-        true => ("training", "train"),
-        false => ("search", "search"),
-    };
+    match resolved.config.trains() {
+        true => toml_of("training", "train", resolved),
+        false => toml_of("search", "search", resolved),
+    }
+}
+
+/// The same of a selection, whose settings have no genotype.
+///
+/// # Errors
+/// As for [`to_toml`].
+pub fn selection_to_toml(resolved: &Resolved) -> anyhow::Result<String> {
+    toml_of("selection", "select RUN…", resolved)
+}
+
+fn toml_of(run: &str, command: &str, resolved: &Resolved) -> anyhow::Result<String> {
     let mut text = format!(
         "# Settings of a {run}. `sdarts {command} --config FILE` with this file repeats it.\n\
          # After each value: where it comes from, and the default where it is another.\n",

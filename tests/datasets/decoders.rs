@@ -117,6 +117,22 @@ fn built() -> [(&'static str, Files); 5] {
 }
 
 #[test]
+fn training_images_are_read_without_a_look_at_the_test_images() {
+    for (name, files) in built() {
+        let mut asked = BTreeSet::new();
+        let data = find(name).unwrap().decode_training(&mut |file| {
+            asked.insert(file.to_owned());
+            Ok(files.get(file).cloned())
+        });
+        let (data, whole) = (data.unwrap(), decode(name, &files).unwrap());
+        assert!(data.train == whole.train && data.mean == whole.mean, "{name}");
+        assert_eq!(data.test.len(), 0, "{name}");
+        let test = |file: &String| file.contains("test") || file.contains("t10k");
+        assert!(!asked.is_empty() && !asked.iter().any(test), "{name}: {asked:?}");
+    }
+}
+
+#[test]
 fn the_catalogue_lists_exactly_the_files_that_are_read() {
     let built = built();
     let names: Vec<_> = ALL.iter().map(|source| source.name).collect();

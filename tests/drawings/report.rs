@@ -24,6 +24,7 @@ fn input(events: Vec<Event>) -> ReportInput {
         history: History::from_events(events),
         settings: vec![("search.epochs".to_owned(), "6".to_owned(), "flag".to_owned())],
         facts: vec![("burn".to_owned(), "0.22.1".to_owned())],
+        candidates: None,
         landscape: None,
         run: "runs/quick-2".to_owned(),
     }

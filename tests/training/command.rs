@@ -8,21 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 use smoothdarts::rng::{Stream, Streams, uniform};
 
-use crate::command::{Outcome, TINY, run, sdarts};
-
-/// A training of a second or two: six steps in each of two epochs, on the CPU.
-const TRAIN: &[&str] = &[
-    "--preset=train-quick",
-    "--set=train.epochs=2",
-    "--set=run.device=cpu",
-    "--set=train.cells=3",
-    "--set=train.channels=4",
-    "--set=train.batch_size=16",
-    "--set=data.image_size=8",
-    "--set=data.crop_padding=1",
-    "--set=data.train_images=96",
-    "--set=run.checkpoint_seconds=0",
-];
+use crate::command::{Outcome, TINY, TRAIN, run, sdarts};
 
 pub const RESULTS: [&str; 4] =
     ["genotype.json", "weights.safetensors", "weights-best.safetensors", "curves.csv"];
@@ -227,4 +213,33 @@ fn what_cannot_be_trained_is_refused_with_the_documented_code() {
     refused(&train("DARTS_V2", &[out, "--set=train.portion=0"]), 2, "train.portion");
     refused(&train("DARTS_V2", &[out, "--set=train.batch_size=95"]), 3, "single image");
     refused(&train("DARTS_V2", &[out, "--data=cifar10", "--data-dir=nowhere"]), 3, "nowhere");
+}
+
+#[test]
+fn a_dry_run_tells_the_network_and_what_it_would_take_and_writes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let dry = |more: &[&str]| run(here, &[&["train", "c10_s5_pgd", "--dry-run"], more].concat());
+    let found = |more: &[&str]| -> Value {
+        serde_json::from_str(&dry(&[more, &["--json"]].concat()).done().stdout).unwrap()
+    };
+    // The paper's network without its data: 3.3 million weights (Table 1), timed by a part of its batch.
+    let paper = ["--preset=train-cifar10", "--device=cpu"];
+    let whole = found(&paper);
+    assert_eq!(whole["parameters"], 3_344_806);
+    assert_eq!((&whole["epochs"], &whole["steps_per_epoch"]), (&600.into(), &521.into()));
+    assert_eq!(whole["extrapolated"], true);
+    let millions = whole["multiply_adds"].as_f64().unwrap() / 1e6;
+    assert!((500.0..600.0).contains(&millions), "{millions}");
+    assert!(whole["memory_bytes"].as_u64().unwrap() > 500_000_000, "{whole}");
+
+    let small = found(TRAIN);
+    assert_eq!((&small["extrapolated"], &small["steps_per_epoch"]), (&false.into(), &6.into()));
+    let (epoch, all) = (small["seconds_per_epoch"].as_f64(), small["seconds"].as_f64());
+    assert_eq!(2.0 * epoch.unwrap(), all.unwrap());
+    let text = dry(&[TRAIN, &["--seeds=3"]].concat()).done().stdout;
+    for words in ["network     3 cells, 4 channels", "million multiply-adds", "3 seeds"] {
+        assert!(text.contains(words), "{words:?} is not in {text}");
+    }
+    assert_eq!(fs::read_dir(here).unwrap().count(), 0);
 }

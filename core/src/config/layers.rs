@@ -33,6 +33,8 @@ pub enum Origin {
     File(String),
     /// A flag of the command line, or a control of the page.
     Flag,
+    /// A selection sets it, for the training of a candidate.
+    Selection,
 }
 
 impl fmt::Display for Origin {
@@ -44,6 +46,7 @@ impl fmt::Display for Origin {
             Self::Preset(name) => write!(out, "preset {name}"),
             Self::File(path) => write!(out, "file {path}"),
             Self::Flag => write!(out, "flag"),
+            Self::Selection => write!(out, "selection"),
         }
     }
 }
@@ -131,6 +134,13 @@ impl Default for Resolver {
     fn default() -> Self {
         let origins = settings().map(|setting| (setting.name(), Origin::Default)).collect();
         Self { config: Config::default(), origins }
+    }
+}
+
+impl From<Resolved> for Resolver {
+    /// What further layers lie on.
+    fn from(Resolved { config, origins }: Resolved) -> Self {
+        Self { config, origins }
     }
 }
 

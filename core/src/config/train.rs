@@ -1,9 +1,10 @@
 //! The settings of a training: which network is made of a genotype, and how it learns (spec §9.1
-//! and §9.2). The defaults are those of the paper for CIFAR-10.
+//! and §9.2), and of the selection among several genotypes (§9.3). The defaults are those of the paper
+//! for CIFAR-10.
 
 use serde::{Deserialize, Serialize};
 
-use super::Setting;
+use super::{Config, Setting};
 
 choice! {
     /// How the learning rate falls over a training.
@@ -72,5 +73,43 @@ section! {
         /// Share of the training images that is trained on; 1 takes all and evaluates on the test
         /// images, less evaluates on the rest and never reads a test image.
         portion: f64 = 1.0,
+    }
+}
+
+/// How many times longer the full training of the paper is than a short one: 600 epochs and 100.
+const SHORTER: usize = 6;
+
+section! {
+    /// The short trainings that choose one of several genotypes; they are otherwise as `train` says.
+    SELECT = "select", Select {
+        /// Epochs of each short training; 0 takes a sixth of train.epochs, as 100 of 600 (Liu et al. 2019).
+        epochs: usize = 0,
+        /// Share of the training images that they train on; the rest ranks them. 0.5 are the halves of the search.
+        portion: f64 = 0.5,
+        /// Cells of their networks; 0 takes train.cells.
+        cells: usize = 0,
+        /// Channels of the first cell of their networks; 0 takes train.channels.
+        channels: usize = 0,
+    }
+}
+
+impl Select {
+    /// What a short training has other than the full one: the name of each setting, and its value.
+    pub fn changes(&self, full: &Train) -> [(&'static str, String); 4] {
+        let or = |own: usize, other: usize| if own == 0 { other } else { own };
+        [
+            ("train.epochs", or(self.epochs, full.epochs.div_ceil(SHORTER)).to_string()),
+            ("train.portion", self.portion.to_string()),
+            ("train.cells", or(self.cells, full.cells).to_string()),
+            ("train.channels", or(self.channels, full.channels).to_string()),
+        ]
+    }
+}
+
+impl Config {
+    /// Whether test images are read: by a training that keeps some of the training images back to be
+    /// evaluated on, they are not.
+    pub fn reads_test_images(&self) -> bool {
+        !(self.trains() && self.train.portion < 1.0)
     }
 }

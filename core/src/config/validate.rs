@@ -101,6 +101,19 @@ impl Config {
             train.portion,
             train.portion > 0.0 && train.portion <= 1.0,
             "must lie between 0, exclusive, and 1",
+        )?;
+        let select = &self.select;
+        rule(
+            "select.portion",
+            select.portion,
+            select.portion > 0.0 && select.portion < 1.0,
+            "must lie between 0 and 1, exclusive: the rest of the training images chooses",
+        )?;
+        rule(
+            "select.channels",
+            select.channels,
+            select.channels.is_multiple_of(2),
+            "must be even, or 0 for train.channels",
         )
     }
 }

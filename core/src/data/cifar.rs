@@ -5,7 +5,7 @@
 
 use super::files::Files;
 use super::input::Input;
-use super::{DataError, Images};
+use super::{DataError, Images, Part};
 
 const SIDE: usize = 32;
 const PLANE: usize = SIDE * SIDE;
@@ -32,20 +32,26 @@ const TRAIN_BATCHES: [&str; 5] = [
     "data_batch_5.bin",
 ];
 
-/// Training and test images of CIFAR-10, from six files of 10,000 records.
-pub(super) fn decode_10(classes: usize, files: &mut Files) -> Result<(Images, Images), DataError> {
-    Ok((
-        CIFAR10.part(files, &TRAIN_BATCHES, 10_000, classes)?,
-        CIFAR10.part(files, &["test_batch.bin"], 10_000, classes)?,
-    ))
+/// Training or test images of CIFAR-10, from six files of 10,000 records.
+pub(super) fn decode_10(
+    part: Part,
+    classes: usize,
+    files: &mut Files,
+) -> Result<Images, DataError> {
+    let names: &[&str] = if part == Part::Test { &["test_batch.bin"] } else { &TRAIN_BATCHES };
+    CIFAR10.part(files, names, 10_000, classes)
 }
 
-/// Training and test images of CIFAR-100, with fine labels.
-pub(super) fn decode_100(classes: usize, files: &mut Files) -> Result<(Images, Images), DataError> {
-    Ok((
-        CIFAR100.part(files, &["train.bin"], 50_000, classes)?,
-        CIFAR100.part(files, &["test.bin"], 10_000, classes)?,
-    ))
+/// Training or test images of CIFAR-100, with fine labels.
+pub(super) fn decode_100(
+    part: Part,
+    classes: usize,
+    files: &mut Files,
+) -> Result<Images, DataError> {
+    match part {
+        Part::Test => CIFAR100.part(files, &["test.bin"], 10_000, classes),
+        _ => CIFAR100.part(files, &["train.bin"], 50_000, classes),
+    }
 }
 
 impl Layout {

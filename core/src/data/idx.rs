@@ -5,7 +5,7 @@
 
 use super::files::Files;
 use super::input::Input;
-use super::{DataError, Images};
+use super::{DataError, Images, Part};
 
 const IMAGES_MAGIC: u32 = 0x0803;
 const LABELS_MAGIC: u32 = 0x0801;
@@ -13,12 +13,9 @@ const LABELS_MAGIC: u32 = 0x0801;
 /// Sides beyond this are a damaged header, not a data set for cell search.
 const MAX_SIDE: u32 = 1024;
 
-/// Training and test images from the four files.
-pub(super) fn decode(classes: usize, files: &mut Files) -> Result<(Images, Images), DataError> {
-    Ok((part(files, "train", classes)?, part(files, "t10k", classes)?))
-}
-
-fn part(files: &mut Files, part: &str, classes: usize) -> Result<Images, DataError> {
+/// Training or test images from two of the four files.
+pub(super) fn decode(part: Part, classes: usize, files: &mut Files) -> Result<Images, DataError> {
+    let part = if part == Part::Test { "t10k" } else { "train" };
     let (file, bytes) = files.get(&[&format!("{part}-images-idx3-ubyte")])?;
     let (pixels, [count, height, width]) = images(&file, &bytes)?;
     let (file, bytes) = files.get(&[&format!("{part}-labels-idx1-ubyte")])?;

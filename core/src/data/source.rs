@@ -2,7 +2,7 @@
 //! which constants normalise them.
 
 use super::files::{Files, Read};
-use super::{DataError, Dataset, Images, cifar, idx, svhn};
+use super::{DataError, Dataset, Images, Part, cifar, idx, svhn};
 
 /// A file of a data set, and the official download that it comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,8 +19,9 @@ pub struct RemoteFile {
     pub member: Option<&'static str>,
 }
 
-/// Reads the training and the test images; labels are less than the number of classes.
-type Decoder = fn(usize, &mut Files) -> Result<(Images, Images), DataError>;
+/// Reads the test images, or for any other part all training images; labels are less than the number of
+/// classes.
+type Decoder = fn(Part, usize, &mut Files) -> Result<Images, DataError>;
 
 /// A row of the catalogue.
 #[derive(Clone, Copy)]
@@ -259,7 +260,9 @@ impl Source {
     /// # Errors
     /// A file that is missing, cannot be read, or does not hold what it should.
     pub fn decode<'a>(&self, read: &'a mut Read<'a>) -> Result<Dataset, DataError> {
-        let (train, test) = (self.decoder)(self.classes.len(), &mut Files::new(self.name, read))?;
+        let (classes, mut files) = (self.classes.len(), Files::new(self.name, read));
+        let train = (self.decoder)(Part::Train, classes, &mut files)?;
+        let test = (self.decoder)(Part::Test, classes, &mut files)?;
         if [train.height, train.width] != [test.height, test.width] {
             return Err(DataError::unusable(
                 format!(
@@ -269,14 +272,29 @@ impl Source {
                 super::FETCH_AGAIN,
             ));
         }
-        Ok(Dataset {
+        Ok(self.dataset(train, test))
+    }
+
+    /// Reads the training images alone: no file of test images is asked for, and there are none.
+    ///
+    /// # Errors
+    /// As for [`Self::decode`].
+    pub fn decode_training<'a>(&self, read: &'a mut Read<'a>) -> Result<Dataset, DataError> {
+        let mut files = Files::new(self.name, read);
+        let train = (self.decoder)(Part::Train, self.classes.len(), &mut files)?;
+        let test = Images { pixels: Vec::new(), labels: Vec::new(), ..train };
+        Ok(self.dataset(train, test))
+    }
+
+    fn dataset(&self, train: Images, test: Images) -> Dataset {
+        Dataset {
             name: self.name.to_owned(),
             train,
             test,
             class_names: self.classes.iter().map(|&class| class.to_owned()).collect(),
             mean: self.mean.to_vec(),
             std: self.std.to_vec(),
-        })
+        }
     }
 }
 

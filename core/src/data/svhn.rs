@@ -4,18 +4,15 @@
 
 use super::files::Files;
 use super::mat::{self, Array};
-use super::{DataError, Images};
+use super::{DataError, Images, Part};
 
 const SIDE: usize = 32;
 const CHANNELS: usize = 3;
 const IMAGE: usize = SIDE * SIDE * CHANNELS;
 
-/// Training and test images from the two files.
-pub(super) fn decode(_: usize, files: &mut Files) -> Result<(Images, Images), DataError> {
-    Ok((part(files, "train_32x32.mat")?, part(files, "test_32x32.mat")?))
-}
-
-fn part(files: &mut Files, name: &str) -> Result<Images, DataError> {
+/// Training or test images from one of the two files.
+pub(super) fn decode(part: Part, _: usize, files: &mut Files) -> Result<Images, DataError> {
+    let name = if part == Part::Test { "test_32x32.mat" } else { "train_32x32.mat" };
     let (file, bytes) = files.get(&[name])?;
     let labels = labels(&file, &mat::array(&file, &bytes, "y")?)?;
     let pixels = pixels(&file, &mat::array(&file, &bytes, "X")?, labels.len())?;

@@ -16,6 +16,22 @@ pub struct Table {
 const ROWS: usize = 60;
 
 impl Table {
+    /// The table in columns, two spaces apart, for a terminal.
+    pub fn text(&self) -> String {
+        let width = |column: usize| {
+            let rows = [&self.header].into_iter().chain(&self.rows);
+            let widths = rows.filter_map(|row| row.get(column)).map(|text| text.chars().count());
+            widths.max().unwrap_or(0)
+        };
+        let widths: Vec<usize> = (0..self.header.len()).map(width).collect();
+        let line = |row: &Vec<String>| {
+            let cells = row.iter().zip(&widths).map(|(text, &width)| format!("{text:width$}"));
+            cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+        };
+        let lines = [&self.header].into_iter().chain(&self.rows).map(line);
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
     /// A row for every x, or for every k-th and the last one where there are many; a column for every line, and for its standard deviation where it has bands.
     pub fn of_chart(chart: &Chart) -> Self {
         let mut header = vec![chart.x.label.clone()];

@@ -1,7 +1,6 @@
 //! `sdarts compare RUN RUN…`.
 
 use serde_json::json;
-use smoothdarts::draw::table::Table;
 
 use crate::cli::CompareArgs;
 use crate::compare::Comparison;
@@ -20,27 +19,12 @@ pub fn run(args: &CompareArgs) -> anyhow::Result<Exit> {
         object["page"] = json!(page);
         output::line(&serde_json::to_string(&object)?)?;
     } else {
-        output::line(&aligned(&comparison.summary()))?;
+        output::line(&comparison.summary().text())?;
         let flatness = comparison.flatness();
         if !flatness.rows.is_empty() {
-            output::line(&format!("\n{}\n", aligned(&flatness)))?;
+            output::line(&format!("\n{}\n", flatness.text()))?;
         }
         output::line(&page)?;
     }
     Ok(Exit::Done)
-}
-
-/// A table in columns, two spaces apart.
-fn aligned(table: &Table) -> String {
-    let width = |column: usize| {
-        let rows = [&table.header].into_iter().chain(&table.rows);
-        rows.filter_map(|row| row.get(column)).map(|text| text.chars().count()).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..table.header.len()).map(width).collect();
-    let line = |row: &Vec<String>| {
-        let cells = row.iter().zip(&widths).map(|(text, &width)| format!("{text:width$}"));
-        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-    };
-    let lines = [&table.header].into_iter().chain(&table.rows).map(line);
-    lines.collect::<Vec<_>>().join("\n")
 }

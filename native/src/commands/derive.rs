@@ -1,22 +1,17 @@
 //! `sdarts derive`: the genotype of a run or a checkpoint.
 
-use std::path::Path;
-
-use smoothdarts::cell::{Cell, Genotype, Output, codec, published};
+use smoothdarts::cell::{Cell, Genotype, Output, codec};
 
 use crate::cli::DeriveArgs;
 use crate::exit::Exit;
-use crate::{genotype, open_run, output};
+use crate::{genotype, output};
 
 /// Prints the genotype that the architecture parameters derive.
 ///
 /// # Errors
 /// If there is no checkpoint that can be read, or the text is no genotype.
 pub fn run(args: &DeriveArgs) -> anyhow::Result<Exit> {
-    let genotype = match args.source.to_str().filter(|source| is_text(source)) {
-        Some(source) => genotype::read(source)?,
-        None => open_run::checkpoint(&args.source)?.genotype()?,
-    };
+    let genotype = genotype::of(&args.source)?;
     let text = if args.json {
         serde_json::to_string(&genotype)?
     } else if args.python {
@@ -26,18 +21,6 @@ pub fn run(args: &DeriveArgs) -> anyhow::Result<Exit> {
     };
     output::line(&text)?;
     Ok(Exit::Done)
-}
-
-/// Whether a source is a genotype and no run: by its form, in a file or as it is.
-fn is_text(source: &str) -> bool {
-    let path = Path::new(source);
-    if path.is_dir() || path.extension().is_some_and(|end| end == "safetensors") {
-        return false;
-    }
-    if path.is_file() {
-        return std::fs::read_to_string(path).is_ok_and(|text| genotype::is_one(&text));
-    }
-    genotype::is_one(source) || published::find(source).is_some()
 }
 
 /// The genotype as the programs of its field read it: the Python tuple, or the string of a

@@ -1,4 +1,7 @@
-//! `sdarts search --dry-run`: what a search would be, and how long it would take.
+//! `sdarts search --dry-run`: what a search would be, and how long it would take; and the same of a
+//! training.
+
+pub mod training;
 
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -6,9 +9,9 @@ use std::time::{Duration, Instant};
 use indicatif::{HumanBytes, HumanDuration};
 use serde_json::{Value, json};
 use smoothdarts::config::Config;
-use smoothdarts::data::{self, Dataset, Images};
-use smoothdarts::event::{Event, Started};
-use smoothdarts::run::{Advanced, ImageSearch};
+use smoothdarts::data::{self, Batch, Dataset, Images};
+use smoothdarts::event::{Event, Started, Step, TrainStep};
+use smoothdarts::run::{Advanced, ImageSearch, Job, Run};
 
 use crate::bench::memory;
 use crate::datasets::Prefetch;
@@ -43,7 +46,7 @@ const KNOWN: [(&str, usize, usize); 4] = [
     ("mnist", 60_000, 28),
 ];
 
-/// Black images in the number and shape of a data set that is not there: what a search would take
+/// Black images in the number and shape of a data set that is not there: what a run would take
 /// does not depend on what they show.
 ///
 /// # Errors
@@ -158,15 +161,18 @@ struct StepTime {
 
 /// The mean over steps after the first, which compiles kernels and fills caches; of the first, if
 /// that took too long or there is no other.
-fn time_step(mut search: ImageSearch, batches: &mut Prefetch) -> anyhow::Result<StepTime> {
-    let wanted = TIMED.min(search.started().steps_per_epoch.saturating_sub(1) as u32);
+fn time_step<J: Job<Batch = Batch>>(
+    mut run: Run<J>,
+    batches: &mut Prefetch,
+) -> anyhow::Result<StepTime> {
+    let wanted = TIMED.min(run.started().steps_per_epoch.saturating_sub(1) as u32);
     let (mut sum, mut current, mut done) = (StepTime::default(), StepTime::default(), 0);
     let begin = Instant::now();
-    // The parts of a step: the architecture, the perturbation, the weights.
+    // The parts of a step of a search: the architecture, the perturbation, the weights.
     let mut parts = 0;
     loop {
         let began = Instant::now();
-        let advanced = pollster::block_on(search.advance_part(batches))?;
+        let advanced = pollster::block_on(run.advance_part(batches))?;
         let elapsed = began.elapsed();
         match advanced {
             Advanced::Over => break,
@@ -175,9 +181,11 @@ fn time_step(mut search: ImageSearch, batches: &mut Prefetch) -> anyhow::Result<
                 let of = if parts == 2 { &mut current.perturbation } else { &mut current.others };
                 *of += elapsed;
             }
-            Advanced::Said(Event::Step(step)) => {
+            Advanced::Said(
+                Event::Step(Step { step, .. }) | Event::TrainStep(TrainStep { step, .. }),
+            ) => {
                 current.others += elapsed;
-                let first = step.step == 0;
+                let first = step == 0;
                 let late = begin.elapsed() > PATIENCE;
                 if !first || wanted == 0 || late {
                     sum.perturbation += current.perturbation;

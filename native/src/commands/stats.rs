@@ -24,7 +24,7 @@ pub fn run(args: &StatsArgs) -> anyhow::Result<Exit> {
     let table = match args.source.as_deref() {
         None => published_table(),
         Some(source) if Path::new(source).is_dir() => epochs(Path::new(source))?,
-        Some(source) => single(&genotype::read(source)?),
+        Some(source) => single(&genotype::of(source)?),
     };
     output::line(&if args.json {
         table.json()

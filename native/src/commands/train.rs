@@ -1,79 +1,51 @@
 //! `sdarts train`: a network of a genotype, trained from scratch and tested.
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use smoothdarts::cell::published;
 use smoothdarts::config::Config;
 use smoothdarts::config::layers::{Origin, Resolved};
-use smoothdarts::data::{MAX_SIZE, Order};
-use smoothdarts::draw::csv;
-use smoothdarts::draw::history::History;
-use smoothdarts::event::{EvaluatedOn, Trained};
-use smoothdarts::paper::{self, Published};
-use smoothdarts::run::train::Kind;
-use smoothdarts::run::{ImageTraining, Train};
-use smoothdarts::task::Training;
 
-use super::derive;
 use super::search::run_name;
+use super::{derive, dry_run};
 use crate::cli::TrainArgs;
-use crate::datasets::{Opened, Prefetch};
 use crate::device::{self, Selected};
-use crate::estimate::Estimate;
 use crate::exit::Exit;
-use crate::run_dir::RunDir;
-use crate::session::{Place, Session, Work, refuse, seconds};
-use crate::signals::Stop;
-use crate::{events, genotype, output, settings};
+use crate::session::refuse;
+use crate::training::{Trainings, paper_words, published_error};
+use crate::{genotype, output, settings};
 
 /// Trains, or does what the flags ask for instead.
 ///
 /// # Errors
 /// Everything in the table of exit codes.
 pub fn run(args: &TrainArgs) -> anyhow::Result<Exit> {
+    let flags = &args.training;
     let named = args.genotype.as_deref().map(genotype::of).transpose()?;
-    let resolved = settings::resolve_train(args, named.as_ref().map(derive::text))?;
-    if args.print_config {
+    let resolved = settings::resolve_train(flags, named.as_ref().map(derive::text))?;
+    if flags.print_config {
         output::line(settings::to_toml(&resolved)?.trim_end())?;
         return Ok(Exit::Done);
     }
     let config = &resolved.config;
-    let out = args.out.clone().unwrap_or_else(|| default_out(args, config));
+    let out = flags.out.clone().unwrap_or_else(|| default_out(args, config));
     device::set_threads(config.run.threads)?;
     let selected = device::select(config.run.device)?;
-    if args.seeds == 1 {
-        return one(args, &resolved, &selected, &out, None).map(|(exit, _)| exit);
+    if flags.dry_run {
+        return dry_run::training::run(flags.json, config, args.seeds, &selected);
     }
-    several(args, &resolved, &selected, &out)
-}
-
-/// A training with one seed. The way to stop it is handed on to the next.
-fn one(
-    args: &TrainArgs,
-    resolved: &Resolved,
-    selected: &Selected,
-    out: &Path,
-    stop: Option<Stop>,
-) -> anyhow::Result<(Exit, Stop)> {
-    let (config, began) = (&resolved.config, if stop.is_some() { seconds() } else { 0.0 });
-    refuse(out, args.resume, false, config)?;
-    let opened = Opened::of(config)?;
-    let (classes, images) = (opened.class_names().to_vec(), opened.sizes(config));
-    if config.data.image_size <= MAX_SIZE {
-        let estimate = Estimate::of_training(config, &images, selected.adapter.is_some())?;
-        estimate.check(args.memory_limit, args.force)?;
+    if args.seeds > 1 {
+        return several(args, &resolved, &selected, &out);
     }
-    let loader = opened.supply(config, |train, test| Order::training(train, test, config))?;
-    let (shape, steps) = (loader.shape(), loader.steps_per_epoch());
-    let mut training = ImageTraining::new(config, shape, steps, &selected.device)?;
-    training.set_device_label(selected.label.clone());
-    training.set_class_names(classes);
-    training.set_clock(seconds);
-    let place = Place { out, extend: false, json: args.json, quiet: args.quiet, stop, began };
-    let session = Session::open(place, resolved, selected, training, Prefetch::new(loader))?;
-    let stop = session.stop();
-    Ok((session.run()?, stop))
+    refuse(&out, flags.resume, false, config)?;
+    let mut trainings = Trainings::new(&selected, flags);
+    let ready = trainings.prepare(&resolved)?;
+    Ok(match trainings.run(ready, &out)? {
+        ControlFlow::Continue(_) => Exit::Done,
+        ControlFlow::Break(exit) => exit,
+    })
 }
 
 /// Trainings with several seeds, one after another, and what they say together.
@@ -83,24 +55,25 @@ fn several(
     selected: &Selected,
     out: &Path,
 ) -> anyhow::Result<Exit> {
-    let (mut stop, mut found) = (None, Vec::new());
+    let flags = &args.training;
+    let mut trainings = Trainings::new(selected, flags);
+    let mut found = Vec::new();
     for seed in (resolved.config.seed..).take(args.seeds as usize) {
         let mut resolved = resolved.clone();
         resolved.config.seed = seed;
         resolved.origins.insert("seed".to_owned(), Origin::Flag);
         let out = out.join(format!("seed-{seed}"));
-        let (exit, next) = one(args, &resolved, selected, &out, stop)?;
-        if exit != Exit::Done {
-            return Ok(exit);
+        refuse(&out, flags.resume, false, &resolved.config)?;
+        let ready = trainings.prepare(&resolved)?;
+        match trainings.run(ready, &out)? {
+            ControlFlow::Continue(done) => found.push(done.trained),
+            ControlFlow::Break(exit) => return Ok(exit),
         }
-        stop = Some(next);
-        let history = History::from_events(events::of_run(&out)?);
-        found.extend(history.trained);
     }
     let errors: Vec<f64> = found.iter().map(|it| 100.0 * (1.0 - it.accuracy)).collect();
     let (mean, deviation) = mean(&errors);
     let paper = published_error(&resolved.config);
-    if args.json {
+    if flags.json {
         let object = json!({
             "seeds": errors.len(),
             "errors": errors,
@@ -128,73 +101,12 @@ fn mean(values: &[f64]) -> (f64, f64) {
     (mean, (squares / (count - 1.0).max(1.0)).sqrt())
 }
 
-/// What the paper reports of the genotype that these settings train.
-fn published_error(config: &Config) -> Option<Published> {
-    let genotype = smoothdarts::cell::codec::read(&config.train.genotype).ok()?;
-    paper::genotypes::test_error(published::of(&genotype)?.name, &config.data.name)
-}
-
-fn paper_words(paper: &Published) -> String {
-    let Published { data, space, method, test_error, deviation, top5_error } = paper;
-    let deviation = deviation.map_or(String::new(), |it| format!(" ± {it:.2}"));
-    let top5 = top5_error.map_or(String::new(), |it| format!(", top-5 {it:.2} %,"));
-    format!(
-        "paper: {test_error:.2}{deviation} %{top5} on {data} ({method} in space {space}, trained in \
-         full)"
-    )
-}
-
-impl Work for Train<Training> {
-    const NOUN: &'static str = "training";
-
-    fn write(run: &ImageTraining, directory: &RunDir) -> anyhow::Result<()> {
-        let genotype = pollster::block_on(run.genotype())?;
-        let json = serde_json::to_string_pretty(&genotype)? + "\n";
-        directory.write("genotype.json", json.as_bytes())?;
-        directory.write("genotype.py.txt", (derive::text(&genotype) + "\n").as_bytes())?;
-        for kind in Kind::ALL {
-            if let Some(weights) = pollster::block_on(run.job().weights(kind))? {
-                directory.write(kind.file(), &weights)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn curves(history: &History) -> String {
-        csv::training(history)
-    }
-
-    fn summary(run: &ImageTraining, history: &History) -> anyhow::Result<(String, String)> {
-        let words = history.trained.as_ref().map_or(String::new(), result);
-        let paper = published_error(&run.started().config);
-        Ok((words, paper.map_or(String::new(), |paper| paper_words(&paper) + "\n")))
-    }
-}
-
-/// The result of a training in words.
-fn result(trained: &Trained) -> String {
-    let error = |accuracy: f64| format!("{:.2} %", 100.0 * (1.0 - accuracy));
-    let mut text = format!(
-        "{} error {} after the last epoch, {} after the best ({})",
-        trained.evaluated_on.word(),
-        error(trained.accuracy),
-        error(trained.best_accuracy),
-        trained.best_epoch + 1,
-    );
-    if let Some(accuracy) = trained.ema_accuracy {
-        text += &format!(", {} of the moving average", error(accuracy));
-    }
-    if trained.evaluated_on == EvaluatedOn::Valid {
-        text += "; no test image was read";
-    }
-    text
-}
-
 /// runs/<preset or config>-<genotype>-<seed>; with several seeds, without the seed.
 fn default_out(args: &TrainArgs, config: &Config) -> PathBuf {
-    let name = run_name(&args.settings, settings::train_preset(args), "train");
+    let flags = &args.training;
+    let name = run_name(&flags.settings, settings::train_preset(flags), "train");
     let (seed, several) = (format!("-{}", config.seed), args.seeds > 1);
-    if args.settings.config.is_some() {
+    if flags.settings.config.is_some() {
         return Path::new("runs").join(format!("{}{seed}", name.trim_end_matches(&seed)));
     }
     let known = smoothdarts::cell::codec::read(&config.train.genotype).ok();

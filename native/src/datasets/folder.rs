@@ -47,13 +47,13 @@ pub struct Listed {
     pub unused: Option<PathBuf>,
 }
 
-/// Lists a folder of images. With `skip_damaged` what is called like an image and is no file is left
-/// out.
+/// Lists a folder of images, that of its test images only if they are wanted. With `skip_damaged` what is
+/// called like an image and is no file is left out.
 ///
 /// # Errors
 /// A folder without classes or without images, a link to nothing, a pipe, or a class of the test
 /// images that the training images do not have.
-pub fn list(dir: &Path, skip_damaged: bool) -> Result<Listed, DataError> {
+pub fn list(dir: &Path, skip_damaged: bool, test: bool) -> Result<Listed, DataError> {
     let mut lister = Lister { skip_damaged, skipped: Skipped::default() };
     let split = dir.join("train").is_dir();
     let train_dir = if split { dir.join("train") } else { dir.to_owned() };
@@ -61,7 +61,7 @@ pub fn list(dir: &Path, skip_damaged: bool) -> Result<Listed, DataError> {
     check_classes(&train_dir, &classes)?;
     let train = lister.list(&train_dir, &classes)?;
     let parts = ["test", "val"].map(|part| dir.join(part));
-    let mut parts = parts.into_iter().filter(|part| split && part.is_dir());
+    let mut parts = parts.into_iter().filter(|part| test && split && part.is_dir());
     let test = match parts.next() {
         Some(test_dir) => {
             refuse_unknown(&test_dir, &classes, &lister.classes(&test_dir)?)?;
@@ -86,7 +86,7 @@ pub fn list(dir: &Path, skip_damaged: bool) -> Result<Listed, DataError> {
 /// # Errors
 /// As for [`list`], a file that is no image, or images of several sizes where `image_size` is 0.
 pub fn open(dir: &Path, image_size: usize) -> Result<Folder, DataError> {
-    read(list(dir, false)?, image_size)
+    read(list(dir, false, true)?, image_size)
 }
 
 /// Reads the images of a folder.

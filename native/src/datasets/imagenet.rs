@@ -34,12 +34,12 @@ const VAL: &str = "ILSVRC2012_img_val.tar";
 const LABELS: [&str; 2] = ["val_labels.txt", "LOC_val_solution.csv"];
 const CLASSES: usize = 1000;
 
-/// Finds the images in DIR/imagenet or DIR.
+/// Finds the images in DIR/imagenet or DIR; those to test on only if they are wanted.
 ///
 /// # Errors
 /// Neither layout, classes that are no WordNet ids, archives that end early, test images without
 /// labels.
-pub fn open(dir: &Path, skip_damaged: bool) -> Result<Parts, DataError> {
+pub fn open(dir: &Path, skip_damaged: bool, test: bool) -> Result<Parts, DataError> {
     let homes = [home(dir, IMAGENET), dir.to_owned()];
     let has = |home: &&std::path::PathBuf| home.join("train").is_dir() || home.join(TRAIN).exists();
     let Some(home) = homes.iter().find(has) else {
@@ -50,9 +50,9 @@ pub fn open(dir: &Path, skip_damaged: bool) -> Result<Parts, DataError> {
         ));
     };
     let mut parts = if home.join("train").is_dir() {
-        Parts::from(folder::list(home, skip_damaged)?)
+        Parts::from(folder::list(home, skip_damaged, test)?)
     } else {
-        archives(home)?
+        archives(home, test)?
     };
     if let Some(class) = parts.classes.iter().find(|class| !is_wordnet_id(class)) {
         return Err(unusable(
@@ -64,7 +64,7 @@ pub fn open(dir: &Path, skip_damaged: bool) -> Result<Parts, DataError> {
     if count != CLASSES {
         parts.notes.push(format!("{} has {count} of the {CLASSES} classes", home.display()));
     }
-    if parts.test.len() == 0 {
+    if test && parts.test.len() == 0 {
         parts.notes.push(format!("{} has no test images ({VAL} or val/)", home.display()));
     }
     Ok(parts)
@@ -75,11 +75,11 @@ fn is_wordnet_id(class: &str) -> bool {
     digits.len() == 8 && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-fn archives(home: &Path) -> Result<Parts, DataError> {
+fn archives(home: &Path, test: bool) -> Result<Parts, DataError> {
     let (classes, train) = Archive::of_classes(&home.join(TRAIN))?;
     let mut parts = Parts { classes, train: Files::Archive(train), ..Parts::default() };
     let val = home.join(VAL);
-    if !val.exists() {
+    if !test || !val.exists() {
         return Ok(parts);
     }
     let Some(labels) = LABELS.map(|name| home.join(name)).into_iter().find(|path| path.exists())

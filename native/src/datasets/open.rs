@@ -16,12 +16,13 @@ use crate::output;
 /// `data.name` of the images that come with the program.
 const EMBEDDED: &str = "fashion-mnist";
 
-/// The data set that `data.name` and `data.dir` ask for.
+/// The data set that `data.name` and `data.dir` ask for; without test images where none is read.
 ///
 /// # Errors
 /// An unknown name, no folder where one is needed, or files that are missing or damaged.
 pub fn open(config: &Config) -> anyhow::Result<Dataset> {
     let (name, dir) = (config.data.name.as_str(), Path::new(&config.data.dir));
+    let test = config.reads_test_images();
     if dir.as_os_str().is_empty() {
         return without_folder(name);
     }
@@ -30,7 +31,7 @@ pub fn open(config: &Config) -> anyhow::Result<Dataset> {
     }
     match name {
         FOLDER => {
-            let listed = folder::list(dir, config.data.skip_damaged);
+            let listed = folder::list(dir, config.data.skip_damaged, test);
             open_folder(listed.with_context(|| cannot_open(FOLDER, dir))?, config)
         }
         IMAGENET => Err(DataError::Unusable {
@@ -38,7 +39,7 @@ pub fn open(config: &Config) -> anyhow::Result<Dataset> {
             remedy: "search or train on it: both read it from the disk".to_owned(),
         }
         .into()),
-        _ => open_files(name, dir),
+        _ => open_files(name, dir, test),
     }
 }
 
@@ -72,11 +73,12 @@ fn note_unused(listed: &folder::Listed) {
     }
 }
 
-fn open_files(name: &str, dir: &Path) -> anyhow::Result<Dataset> {
+fn open_files(name: &str, dir: &Path, test: bool) -> anyhow::Result<Dataset> {
     let source = data::find(name)?;
     let mut missing = String::new();
     for folder in [&home(dir, name), dir] {
-        match source.decode(&mut |file| read(&folder.join(file))) {
+        let read = &mut |file: &str| read(&folder.join(file));
+        match if test { source.decode(read) } else { source.decode_training(read) } {
             Err(DataError::Missing { file, .. }) => missing = file,
             result => return result.with_context(|| cannot_open(name, folder)),
         }

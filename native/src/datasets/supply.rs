@@ -34,15 +34,6 @@ pub fn supply(config: &Config) -> anyhow::Result<Supply> {
     supply_with(config, |images, test| Order::search(images, test, config))
 }
 
-/// The batches of a training: all training images train the weights, and the test images are
-/// there; with `train.portion` a part is kept for validation.
-///
-/// # Errors
-/// As for [`open`], and those of [`Order::training`].
-pub fn supply_training(config: &Config) -> anyhow::Result<Supply> {
-    supply_with(config, |images, test| Order::training(images, test, config))
-}
-
 /// The same in another order, which `order` makes of the numbers of training and test images.
 ///
 /// # Errors
@@ -92,11 +83,12 @@ impl Opened {
         if !dir.is_dir() {
             return Err(no_such_folder(name, dir).into());
         }
-        let (context, skip) = (|| cannot_open(name, dir), config.data.skip_damaged);
+        let context = || cannot_open(name, dir);
+        let (skip, test) = (config.data.skip_damaged, config.reads_test_images());
         let parts = if name == IMAGENET {
-            imagenet::open(dir, skip).with_context(context)?
+            imagenet::open(dir, skip, test).with_context(context)?
         } else {
-            let listed = folder::list(dir, skip).with_context(context)?;
+            let listed = folder::list(dir, skip, test).with_context(context)?;
             if in_memory(&listed, config) {
                 return Ok(Self::Memory(open_folder(listed, config)?));
             }

@@ -8,10 +8,12 @@ use serde_json::Value;
 use smoothdarts::config::layers::settings;
 use smoothdarts::draw::csv;
 use smoothdarts::draw::history::History;
+use smoothdarts::draw::table::Table;
 use smoothdarts::measure::landscape::Landscape;
 
 use super::words::quoted;
 use crate::run_dir::text;
+use crate::selection::Selection;
 use crate::{events, output};
 
 /// Everything that a report is made of.
@@ -23,6 +25,8 @@ pub struct ReportInput {
     pub settings: Vec<(String, String, String)>,
     /// What else made the result: versions, adapter, times.
     pub facts: Vec<(String, String)>,
+    /// What it was chosen from, if a selection trained it.
+    pub candidates: Option<Table>,
     /// The validation landscape, where it was computed.
     pub landscape: Option<Landscape>,
     /// The run directory, as the user names it.
@@ -41,6 +45,7 @@ pub(super) fn input(run: &Path) -> anyhow::Result<ReportInput> {
         settings,
         history,
         facts: facts(&run.join("manifest.json"))?,
+        candidates: Selection::read(run)?.map(|it| it.table()),
         landscape: landscape(run)?,
         run: run.display().to_string(),
     })

@@ -8,6 +8,7 @@ use crate::cell::{Genotype, codec};
 use crate::config::{self, Config};
 use crate::data::{Batch, ImageShape};
 use crate::net::{DerivedShape, Network as _, Stem, derived};
+use crate::nn::GradientTarget;
 use crate::rng::Streams;
 use crate::run::search::kernels;
 use crate::run::state::Weights;
@@ -46,6 +47,13 @@ impl ImageTraining {
         };
         let network = (task, derived(&genotype, shape)?);
         Run::from_start(Train::new(config, genotype, network, steps_per_epoch, device))
+    }
+
+    /// Multiply-adds of a pass for one image, with those of the gradients that are wanted; the auxiliary
+    /// head counts where a gradient is.
+    pub fn multiply_adds(&self, target: GradientTarget) -> u64 {
+        let Model { task, network, .. } = &self.job().model;
+        network.multiply_adds(task.image_size, target)
     }
 }
 
