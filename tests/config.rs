@@ -107,7 +107,7 @@ fn an_unknown_setting_is_refused_with_its_layer_and_the_nearest_names() {
         }
     };
     assert_eq!(near("search.epohcs")[0], "search.epochs");
-    assert_eq!(near("epochs"), ["search.epochs", "train.epochs"]);
+    assert_eq!(near("epochs"), ["search.epochs", "train.epochs", "select.epochs"]);
     assert!(near("q").is_empty());
 
     let mut resolver = Resolver::default();

@@ -96,7 +96,7 @@ fn a_flag_refuses_every_value_that_is_not_of_its_kind() {
         let shown = shown(&arg);
         let wrong: &[&str] = match kind(&arg) {
             Kind::Choice => &["x!", "", "-1", "1.5", HUGE],
-            Kind::Integer => &["x!", "", "-1", "one", "0x10", "1e", "∞", "nan"],
+            Kind::Integer => &["x!", "", "-1", "one", "0x10", "1e!", "∞", "nan"],
             Kind::Real => &["x!", "", "one", "1,5"],
             Kind::Text | Kind::Nothing => &[],
         };

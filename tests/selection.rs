@@ -282,7 +282,7 @@ fn what_cannot_be_selected_is_refused_with_what_differs() {
     );
     refused(&select(&["DARTS_V9"], &[out]), &["DARTS_V9"]);
     refused(&select(&["DARTS_V2"], &[out, "--set=select.portion=1"]), &["select.portion"]);
-    refused(&select(&["DARTS_V2"], &[out, "--preset=quick"]), &["is of a search"]);
+    refused(&["select", "DARTS_V2", out, "--preset=quick"], &["is of a search"]);
     refused(&select(&["DARTS_V2"], &[out, "--resume=must"]), &["no selection to continue"]);
     let nowhere = select(&["DARTS_V2"], &[out, "--data=cifar10", "--data-dir=nowhere"]);
     assert_eq!(run(here, &nowhere).code, Some(3));

@@ -393,9 +393,4 @@ impl Config {
         self.quirks.epsilon_reaches_max = paper;
         &["quirks.projection", "quirks.epsilon_reaches_max"]
     }
-
-    /// Whether they are those of a training: they have a genotype to train.
-    pub fn trains(&self) -> bool {
-        !self.train.genotype.is_empty()
-    }
 }

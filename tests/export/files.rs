@@ -57,7 +57,8 @@ fn a_graph_that_is_wrong_in_one_place_computes_other_logits() {
     let no_edge = |model: &mut Model| {
         first(model, "Sum").inputs.pop();
     };
-    let wrong: [(&str, &dyn Fn(&mut Model)); 4] =
+    type Spoil<'a> = &'a dyn Fn(&mut Model);
+    let wrong: [(&str, Spoil); 4] =
         [("shift", &no_shift), ("ReLU", &no_relu), ("maximum", &no_maximum), ("edge", &no_edge)];
     for (what, spoil) in wrong {
         let mut model = read(&net.file(Format::Onnx, true));

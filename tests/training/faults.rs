@@ -44,7 +44,7 @@ fn a_disk_that_is_full_when_weights_are_written_costs_nothing_but_the_work_since
 
     // Finished, and full when the results are written: the state has all of them.
     fs::remove_file(here.join("net/weights.safetensors")).unwrap();
-    let full = with_small_files(here, 80, &arguments);
+    let full = with_small_files(here, 40, &arguments);
     assert_eq!(full.code, Some(1), "{full:?}");
     assert!(full.stderr.contains("cannot write net/weights.safetensors"), "{full:?}");
     assert!(!here.join("net/weights.safetensors").exists());

@@ -107,6 +107,11 @@ impl Select {
 }
 
 impl Config {
+    /// Whether they are those of a training: they have a genotype to train.
+    pub fn trains(&self) -> bool {
+        !self.train.genotype.is_empty()
+    }
+
     /// Whether test images are read: by a training that keeps some of the training images back to be
     /// evaluated on, they are not.
     pub fn reads_test_images(&self) -> bool {
