@@ -1,32 +1,44 @@
 //! Golden numbers: quantities that the reference code computed in float64, compared on every
-//! device with both kinds of kernels. The files lie in the folder that `SDARTS_FIXTURES` names
-//! (default: ../shared/fixtures beside the checkout); without them these tests say so and pass.
+//! device with both kinds of kernels. The files are those of the folder that `SDARTS_FIXTURES` names,
+//! else of ../shared/fixtures beside the checkout, else the two of tests/data/golden, whose
+//! README.md tells what is in them. Kinds of networks that a folder lacks are named.
 
 mod cnn_search;
 mod derived;
 mod fixture;
 mod hessian;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use fixture::Fixture;
 use shaders::Kernels;
 
-fn fixtures() -> Vec<Fixture> {
-    let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/fixtures");
-    let folder =
-        std::env::var_os("SDARTS_FIXTURES").map_or_else(|| PathBuf::from(default), PathBuf::from);
-    let Ok(entries) = std::fs::read_dir(&folder) else {
-        println!("no golden numbers in {}: set SDARTS_FIXTURES", folder.display());
-        return Vec::new();
-    };
-    let mut paths: Vec<PathBuf> = entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.extension().is_some_and(|extension| extension == "safetensors"))
-        .collect();
+/// Comes with the tests.
+const COMMITTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/data/golden");
+
+/// The larger collection: the one that a variable names must be there, the one beside the checkout
+/// may.
+fn collection() -> Option<PathBuf> {
+    let beside = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/fixtures"));
+    let named = std::env::var_os("SDARTS_FIXTURES").filter(|folder| !folder.is_empty());
+    named.map(PathBuf::from).or_else(|| beside.is_dir().then_some(beside))
+}
+
+fn golden_files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder)
+        .unwrap_or_else(|error| panic!("golden numbers in {}: {error}", folder.display()));
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let mut paths: Vec<PathBuf> =
+        paths.filter(|path| path.extension().is_some_and(|it| it == "safetensors")).collect();
     paths.sort();
-    paths.iter().map(|path| Fixture::read(path)).collect()
+    assert!(!paths.is_empty(), "no golden numbers in {}", folder.display());
+    paths
+}
+
+fn fixtures() -> Vec<Fixture> {
+    let folder = collection().unwrap_or_else(|| COMMITTED.into());
+    golden_files(&folder).iter().map(|path| Fixture::read(path)).collect()
 }
 
 /// Kinds of which a search is made.
@@ -52,13 +64,39 @@ fn for_every(kinds: &[&str], device: &str, check: impl Fn(&Fixture, &Device)) {
     else {
         return;
     };
-    for fixture in fixtures() {
+    let fixtures = fixtures();
+    for kind in kinds {
+        if !fixtures.iter().any(|fixture| fixture.kind() == *kind) {
+            println!("left out: no golden numbers of the kind {kind} (SDARTS_FIXTURES)");
+        }
+    }
+    for fixture in fixtures {
         let kind = fixture.kind();
         if kinds.contains(&kind) {
             check(&fixture, &device);
         } else if !SEARCHES.contains(&kind) && !DERIVED.contains(&kind) {
             println!("{}: kind {kind} is not supported yet", fixture.name);
         }
+    }
+}
+
+#[test]
+fn the_golden_numbers_of_a_clone_are_those_of_the_collection() {
+    let Some(collection) = collection() else { return };
+    for path in golden_files(Path::new(COMMITTED)) {
+        let name = path.file_name().unwrap();
+        let same = std::fs::read(&path).unwrap() == std::fs::read(collection.join(name)).unwrap();
+        assert!(same, "{} differs from {}", path.display(), collection.display());
+    }
+}
+
+#[test]
+fn a_clone_alone_has_golden_numbers_of_every_kind_of_search() {
+    let paths = golden_files(Path::new(COMMITTED));
+    let kinds: Vec<String> =
+        paths.iter().map(|path| Fixture::read(path).kind().to_owned()).collect();
+    for kind in SEARCHES {
+        assert!(kinds.iter().any(|found| found == kind), "{kind}: {kinds:?}");
     }
 }
 

@@ -4,6 +4,8 @@
 mod server;
 #[cfg(not(target_family = "wasm"))]
 mod site;
+#[cfg(not(target_family = "wasm"))]
+mod target;
 
 /// Builds the page: the library compiled to WebAssembly, the files of www, and the images.
 #[cfg(not(target_family = "wasm"))]

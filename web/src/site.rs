@@ -12,6 +12,8 @@ use anyhow::{Context as _, bail};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
+use crate::target::Toolchain;
+
 /// 128-bit vectors; every browser with WebGPU has them, and the CPU path needs them.
 const RUSTFLAGS: &str = "-C target-feature=+simd128";
 const TARGET: &str = "wasm32-unknown-unknown";
@@ -55,6 +57,7 @@ pub fn build(out: &Path) -> anyhow::Result<Size> {
 
 /// Runs cargo for the library; its progress goes to the terminal.
 fn compile(package: &Path) -> anyhow::Result<PathBuf> {
+    Toolchain::of(package).require(TARGET)?;
     let output = cargo()
         .args(["rustc", "--lib", "--profile", "wasm", "--target", TARGET])
         .args(["--message-format=json-render-diagnostics", "--", "-C", EXPORT_REGISTRATION])
@@ -64,10 +67,7 @@ fn compile(package: &Path) -> anyhow::Result<PathBuf> {
         .output()
         .context("cannot run cargo")?;
     if !output.status.success() {
-        bail!(
-            "the library did not compile for {TARGET}; if the target is missing: `rustup target \
-             add {TARGET}`"
-        );
+        bail!("the library did not compile for {TARGET}");
     }
     let lines = String::from_utf8(output.stdout).context("cargo's messages")?;
     let artifacts = lines.lines().filter_map(|line| serde_json::from_str(line).ok());

@@ -15,7 +15,9 @@ use std::sync::atomic::AtomicBool;
 
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, backend_extension};
-use burn::tensor::{Shape, Slice, Tensor};
+#[cfg(not(target_family = "wasm"))]
+use burn::tensor::Shape;
+use burn::tensor::{Slice, Tensor};
 
 use crate::Kernels;
 
@@ -48,6 +50,8 @@ pub(crate) struct Part {
 }
 
 impl Part {
+    /// What the fused op has to say of its output.
+    #[cfg(not(target_family = "wasm"))]
     fn shape(&self) -> Shape {
         let [_, height, width, channels] = self.shape;
         [self.images.len(), height, width, channels].into()

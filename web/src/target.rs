@@ -1,0 +1,109 @@
+//! The part of the standard library that a page is compiled with: looked for before anything is
+//! compiled, and added where rustup can.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context as _, bail};
+
+/// Programs of a Rust toolchain.
+pub struct Toolchain {
+    rustc: OsString,
+    rustup: OsString,
+    /// Where they run, as a toolchain file beside the sources chooses the compiler.
+    folder: PathBuf,
+}
+
+impl Toolchain {
+    /// Those that compile in a folder.
+    pub fn of(folder: &Path) -> Self {
+        let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+        Self { rustc, rustup: "rustup".into(), folder: folder.to_owned() }
+    }
+
+    /// Adds a target that the compiler lacks.
+    ///
+    /// # Errors
+    /// If it is missing and rustup is, or cannot add it.
+    pub fn require(&self, target: &str) -> anyhow::Result<()> {
+        if self.has(target)? {
+            return Ok(());
+        }
+        let mut rustup = Command::new(&self.rustup);
+        rustup.args(["target", "add", target]).current_dir(&self.folder).stdout(Stdio::null());
+        // Its progress and its errors go to the terminal.
+        let added = rustup.status().is_ok_and(|status| status.success());
+        if added && self.has(target)? {
+            return Ok(());
+        }
+        bail!(
+            "the page is compiled for {target}, which this Rust lacks: `rustup target add {target}` \
+             adds it; a Rust without rustup has it in another package of the system"
+        )
+    }
+
+    /// Whether the standard library is there for a target.
+    fn has(&self, target: &str) -> anyhow::Result<bool> {
+        let mut rustc = Command::new(&self.rustc);
+        rustc.args(["--print", "target-libdir", "--target", target]).current_dir(&self.folder);
+        let output = rustc.stderr(Stdio::inherit()).output();
+        let output = output.with_context(|| format!("cannot run {}", self.rustc.display()))?;
+        let folder = String::from_utf8(output.stdout).context("what rustc prints")?;
+        Ok(output.status.success() && Path::new(folder.trim_end()).is_dir())
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    /// A toolchain whose rustc names the folder `there`, and whose rustup is a shell script.
+    fn toolchain(rustup: &str) -> (TempDir, Toolchain) {
+        let folder = tempfile::tempdir().unwrap();
+        let program = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+            path.into_os_string()
+        };
+        let rustc = program("rustc", "echo \"$PWD/there\"");
+        let rustup = program("rustup", rustup);
+        let toolchain = Toolchain { rustc, rustup, folder: folder.path().to_owned() };
+        (folder, toolchain)
+    }
+
+    #[test]
+    fn a_target_that_is_there_asks_nothing_of_rustup() {
+        let (folder, toolchain) = toolchain("touch asked");
+        fs::create_dir(folder.path().join("there")).unwrap();
+        toolchain.require("wasm32-unknown-unknown").unwrap();
+        assert!(!folder.path().join("asked").exists());
+    }
+
+    #[test]
+    fn a_missing_target_is_added() {
+        let (folder, toolchain) = toolchain("echo \"$@\" > asked; mkdir there");
+        toolchain.require("wasm32-unknown-unknown").unwrap();
+        let asked = fs::read_to_string(folder.path().join("asked")).unwrap();
+        assert_eq!(asked.trim_end(), "target add wasm32-unknown-unknown");
+    }
+
+    #[test]
+    fn a_target_that_cannot_be_added_is_named_with_what_adds_it() {
+        // rustup fails, says that it succeeded, is not there.
+        for (rustup, gone) in [("exit 1", false), ("exit 0", false), ("", true)] {
+            let (folder, toolchain) = toolchain(rustup);
+            if gone {
+                fs::remove_file(folder.path().join("rustup")).unwrap();
+            }
+            let error = toolchain.require("wasm32-unknown-unknown").unwrap_err().to_string();
+            assert!(error.contains("rustup target add wasm32-unknown-unknown"), "{error}");
+        }
+    }
+}
