@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Setting;
+use super::{Setting, WeightsOptimiser};
 
 choice! {
     /// How the learning rate falls over a training.
@@ -72,5 +72,18 @@ section! {
         /// Share of the training images that is trained on; 1 takes all and evaluates on the test
         /// images, less evaluates on the rest and never reads a test image.
         portion: f64 = 1.0,
+    }
+}
+
+impl Train {
+    /// Its SGD; the learning rate is the one that the schedule falls from.
+    pub fn optimiser(&self) -> WeightsOptimiser {
+        WeightsOptimiser {
+            learning_rate: self.learning_rate,
+            learning_rate_min: 0.0,
+            momentum: self.momentum,
+            weight_decay: self.weight_decay,
+            clip: self.clip,
+        }
     }
 }
