@@ -167,3 +167,87 @@ fn on_a_gpu_launches_of_burn_and_of_ours_are_counted_by_name() {
     assert!(ours.calls >= 1 && ours.bytes >= 4 * (32 + 32 + 32), "{kernels:?}");
     assert!(kernels.iter().any(|kernel| kernel.bytes == 0 && kernel.calls > 0), "{kernels:?}");
 }
+
+/// A step of a training of milliseconds.
+const TRAINING: &[&str] = &[
+    "bench",
+    "--train",
+    "--preset=train-quick",
+    "--device=cpu",
+    "--threads=2",
+    "--steps=1",
+    "--set=train.cells=3",
+    "--set=train.channels=4",
+    "--set=train.auxiliary=true",
+    "--set=train.batch_size=4",
+];
+
+fn training(arguments: &[&str]) -> Outcome {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let outcome = run(folder.path(), &[TRAINING, arguments].concat());
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "a bench writes no file");
+    outcome
+}
+
+fn trained(arguments: &[&str]) -> Value {
+    let text = training(&[&["--json"], arguments].concat()).done().stdout;
+    serde_json::from_str(text.trim()).expect("one object")
+}
+
+#[test]
+fn the_row_of_a_training_has_the_keys_that_programs_read() {
+    let row = trained(&["--profile"]);
+    for (key, expected) in [("kind", "train"), ("genotype", "c10_s5_pgd"), ("kernels", "fused")] {
+        assert_eq!(row[key], expected, "{row}");
+    }
+    for (key, expected) in [("cells", 3), ("channels", 4), ("batch_size", 4), ("image_size", 16)] {
+        assert_eq!(row[key], expected, "{row}");
+    }
+    for (what, timed) in [("step", &row), ("evaluation", &row["evaluation"])] {
+        let number = |key: &str| timed[key].as_f64().unwrap();
+        for key in
+            ["step_seconds", "model_gflop", "achieved_gflops", "fraction_of_peak", "launches"]
+        {
+            assert!(number(key) > 0.0, "{what}, {key}: {row}");
+        }
+        let profile = timed["profile"].as_array().unwrap();
+        let sum = |key: &str| profile.iter().map(|kernel| kernel[key].as_f64().unwrap()).sum();
+        let (share, calls): (f64, f64) = (sum("share"), sum("calls"));
+        assert!((share - 1.0).abs() < 1e-9, "{what}: {row}");
+        assert_eq!(calls, number("launches"), "{what}: {row}");
+        assert!(profile.iter().any(|kernel| kernel["name"] == "node"), "{what}: {row}");
+    }
+    assert_eq!(row["peak_memory_mb"].is_f64(), cfg!(target_os = "linux"), "{row}");
+}
+
+/// Forward and back to both inputs of a product take as much each; the head and the first convolution,
+/// whose images have no gradient, keep it from being three times as much.
+#[test]
+fn a_step_of_a_training_is_about_three_times_the_arithmetic_of_an_evaluation() {
+    let row = trained(&["--set=train.auxiliary=false"]);
+    let flop = |row: &Value| row["model_gflop"].as_f64().unwrap();
+    let ratio = flop(&row) / flop(&row["evaluation"]);
+    assert!((2.5..3.0).contains(&ratio), "{ratio}");
+    let composed = trained(&["--set=train.auxiliary=false", "--kernels=composed"]);
+    assert_eq!(flop(&composed), flop(&row));
+    assert_eq!(composed["launches"], 0, "plain burn operations call none of our kernels");
+}
+
+#[test]
+fn a_training_is_told_in_words_and_its_wrong_flags_are_exit_code_2() {
+    let text = training(&["--profile"]).done().stdout;
+    for word in ["c10_s5_pgd", "3 cells", "sgemm", "step", "evaluation", "median", "edge_gradient"]
+    {
+        assert!(text.contains(word), "{word}: {text}");
+    }
+    for (flags, expected) in [
+        (["--train=darts_v9", "--steps=1"], "darts_v9"),
+        (["--preset=quick", "--steps=1"], "the preset quick is of a search"),
+        (["--method=darts", "--steps=1"], "--method"),
+    ] {
+        let outcome = training(&flags);
+        assert_eq!(outcome.code, Some(2), "{flags:?}: {}", outcome.stderr);
+        assert!(outcome.stderr.contains(expected), "{flags:?}: {}", outcome.stderr);
+        assert_eq!(outcome.stdout, "", "{flags:?} is refused before anything is timed");
+    }
+}

@@ -5,10 +5,12 @@
 mod concat;
 mod convolution;
 mod mix;
+mod node;
 mod norm;
 mod pgd_step;
 mod pool;
 mod split_at;
+mod sums;
 mod unit;
 
 use burn::tensor::{Device, Tensor, TensorData};
@@ -252,7 +254,7 @@ fn by() -> impl Strategy<Value = By> {
 /// A stack of so many activations.
 fn pending_norm(kernels: Kernels, x: Tensor<4>, by: By, groups: usize) -> PendingNorm {
     let columns = groups * x.dims()[3];
-    let norm = |moments, of_batch| Some(Norm { moments, of_batch, eps: 1e-5 });
+    let norm = |moments, of_batch| Some(Norm { moments, of_batch, eps: 1e-5, affine: None });
     let norm = match by {
         By::Nothing => None,
         By::Batch => norm(shaders::moments(kernels, x.clone(), groups), true),
@@ -263,6 +265,23 @@ fn pending_norm(kernels: Kernels, x: Tensor<4>, by: By, groups: usize) -> Pendin
         }
     };
     PendingNorm { x, norm }
+}
+
+/// γ in [0.5, 1.5) and −1 times that, and β, for so many columns: the input that [`with_affine`] takes.
+fn affine(columns: usize, seed: u64) -> Vec<f32> {
+    let mut both = noise(2 * columns, seed);
+    for (index, gamma) in both[..columns].iter_mut().enumerate() {
+        *gamma = (1.0 + *gamma / 2.0) * if index % 3 == 2 { -1.0 } else { 1.0 };
+    }
+    both
+}
+
+/// The same with γ and β, where there is a batch norm.
+fn with_affine(mut pending: PendingNorm, affine: Tensor<1>) -> PendingNorm {
+    if let Some(norm) = &mut pending.norm {
+        norm.affine = Some(affine.reshape(norm.moments.dims()));
+    }
+    pending
 }
 
 /// The shape of a stack of so many activations.

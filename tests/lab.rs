@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use burn::tensor::{Device, Distribution, Tensor};
 use divan::{Bencher, Divan};
-use shaders::{Bank, Convolution, Kernels, Mix, Norm, PendingNorm, Pool, Term, Unit};
+use shaders::{Bank, Convolution, Incoming, Kernels, Mix, Norm, PendingNorm, Pool, Term, Unit};
 
 /// [batch, height, width, channels] of the cells of a search on CIFAR-10 (C = 16), at batch 16.
 const SHAPES: [[usize; 4]; 3] = [[16, 32, 32, 16], [16, 16, 16, 32], [16, 8, 8, 64]];
@@ -92,6 +92,21 @@ lab! {
         run: |kernels, x, weights| {
             let units = [[(3, 1); 4], [(5, 1); 4]].concat();
             bank(kernels, x, weights, 1, &units)
+        },
+    },
+    // Two edges of a node, each with an affine batch norm.
+    node: Op {
+        inputs: 2,
+        weights: |channels| vec![2 * channels; 2],
+        run: |kernels, x, weights| {
+            let edge = |(x, affine): (&Tensor<4>, &Tensor<1>)| {
+                let mut value = pending_norm(kernels, x);
+                let affine = affine.clone().reshape([2, x.dims()[3]]);
+                value.norm = value.norm.map(|norm| Norm { affine: Some(affine), ..norm });
+                Incoming::from(value)
+            };
+            let edges = x.iter().zip(weights).map(edge).collect();
+            shaders::node(kernels, edges).expect("two edges")
         },
     },
     convolution_1x1: Op {
@@ -173,7 +188,10 @@ fn convolution(
 /// With a batch norm that waits for its reader.
 fn pending_norm(kernels: Kernels, x: &Tensor<4>) -> PendingNorm {
     let moments = shaders::moments(kernels, x.clone(), 1);
-    PendingNorm { x: x.clone(), norm: Some(Norm { moments, of_batch: true, eps: 1e-5 }) }
+    PendingNorm {
+        x: x.clone(),
+        norm: Some(Norm { moments, of_batch: true, eps: 1e-5, affine: None }),
+    }
 }
 
 /// A line of the table.

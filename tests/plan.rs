@@ -62,7 +62,7 @@ fn edges(inputs: usize, nodes: usize) -> impl Strategy<Value = Vec<(usize, usize
 fn norms() -> impl Strategy<Value = NormOptions> {
     (any::<bool>(), any::<bool>()).prop_map(|(affine, usual)| match usual {
         true => NormOptions::new(affine),
-        false => NormOptions { affine, eps: 1e-3, momentum: 0.997 },
+        false => NormOptions { eps: 1e-3, momentum: 0.997, ..NormOptions::new(affine) },
     })
 }
 

@@ -14,8 +14,8 @@ use burn::tensor::Tensor;
 
 use crate::cell::Choice;
 use crate::nn::{
-    ActivationInfo, Builder, GradientTarget, Init, Layout, Pass, Primitive, Sequence, Trace, Value,
-    WeightId,
+    ActivationInfo, Builder, GradientTarget, Init, Layout, NormOptions, Pass, Primitive, Sequence,
+    Trace, Value, WeightId,
 };
 use crate::ops::{Operation, State, stem};
 pub use bench201::Bench201Net;
@@ -120,7 +120,8 @@ impl CellNet {
         let mut layout = Layout::default();
         let mut builder = Builder::new(&mut layout);
         let stem_channels = shape.stem_multiplier * shape.channels;
-        let stem = stem(&mut builder, shape.image_channels, stem_channels);
+        let norm = NormOptions::new(true);
+        let stem = stem(&mut builder, shape.image_channels, stem_channels, norm);
         let start = Start { channels: stem_channels, halved: false };
         let nodes = [normal, reduce].map(|table| Dag::nodes(table, cell::INPUTS));
         let shapes = topology::cells(start, shape.channels, shape.cells, nodes);

@@ -15,6 +15,7 @@ mod layout;
 mod norm;
 mod pass;
 mod pattern;
+mod sum;
 mod trace;
 
 pub use arithmetic::ActivationInfo;
@@ -25,6 +26,7 @@ pub use layout::{BlockId, Builder, Init, Layout, NormId, NormSlot, WeightId, Wei
 pub use norm::{BatchNorm, NormOptions};
 pub use pass::{GradientTarget, Pass, Randomness, Statistics, drop_path};
 pub use pattern::{ActivationPattern, PatternMode};
+pub use sum::{mean, sum};
 pub use trace::{Primitive, Step, Trace, Value, Windows};
 
 use burn::tensor::{Int, Tensor, activation};
@@ -44,7 +46,7 @@ pub fn cross_entropy(logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
     let [batch, _] = logits.dims();
     let labels = if logits.is_autodiff() { labels.autodiff() } else { labels };
     let picked = activation::log_softmax(logits, 1).gather(1, labels.reshape([batch, 1]));
-    picked.mean().neg()
+    mean(picked).neg()
 }
 
 /// Mean cross-entropy against targets of which a share ε goes to all classes alike: (1 − ε)·CE +
@@ -62,14 +64,14 @@ pub fn smoothed_cross_entropy(
     if smoothing == 0.0 {
         return hard;
     }
-    let even = activation::log_softmax(logits, 1).mean().neg();
+    let even = mean(activation::log_softmax(logits, 1)).neg();
     hard.mul_scalar(1.0 - smoothing) + even.mul_scalar(smoothing)
 }
 
 /// Number of right answers, as a float tensor of shape `[1]`.
 pub fn correct(logits: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
     let [batch, _] = logits.dims();
-    logits.argmax(1).reshape([batch]).equal(labels).float().sum()
+    sum(logits.argmax(1).reshape([batch]).equal(labels).float())
 }
 
 /// A tensor could not be brought back from its device.

@@ -3,7 +3,7 @@
 //! (shape, count, gradient, parity) all read this table. A new operation is a new row.
 
 use burn::tensor::Tensor;
-use shaders::{PendingNorm, Pool};
+use shaders::{Kernels, PendingNorm, Pool, Shared};
 
 use crate::nn::{
     ActivationInfo, Builder, Layer, NormId, NormOptions, Pass, Sequence, Trace, UnitLayer, Value,
@@ -235,7 +235,7 @@ impl Candidate {
     /// # Shapes
     /// - output: [batch, ⌈height / stride⌉, ⌈width / stride⌉, channels]
     pub fn forward(&self, state: &State, pass: &mut Pass) -> PendingNorm {
-        let compute = |pass: &mut Pass| self.layers.forward(state.value.clone().into(), pass);
+        let compute = |pass: &mut Pass| self.layers.forward(state.read(pass.kernels).into(), pass);
         if self.draws() { compute(pass) } else { state.constant(pass, compute) }
     }
 
@@ -257,26 +257,42 @@ pub struct State {
     pub value: Tensor<4>,
     /// Whether it is the same at every p.
     constant: bool,
+    /// Where several read it and their gradients meet.
+    shared: Option<Shared>,
 }
 
 impl State {
     /// A state that depends on p.
     pub fn new(value: Tensor<4>) -> Self {
-        Self { value, constant: false }
+        Self { value, constant: false, shared: None }
+    }
+
+    /// This state for several readers, as an input of a derived cell or a node has them.
+    pub fn for_several(mut self) -> Self {
+        self.shared.get_or_insert_with(|| Shared::new(self.value.clone()));
+        self
+    }
+
+    /// The value for one more reader.
+    pub fn read(&self, kernels: Kernels) -> Tensor<4> {
+        self.shared.as_ref().map_or_else(|| self.value.clone(), |shared| shared.read(kernels))
     }
 
     /// The images, before any p.
     pub fn images(value: Tensor<4>) -> Self {
-        Self { value, constant: true }
+        Self { value, constant: true, shared: None }
     }
 
     /// This state after layers.
     pub fn after(&self, layers: &Sequence, pass: &mut Pass) -> Self {
+        if layers.0.is_empty() && !self.constant {
+            return self.clone();
+        }
         let compute = |pass: &mut Pass| {
-            let output = layers.forward(self.value.clone().into(), pass);
+            let output = layers.forward(self.read(pass.kernels).into(), pass);
             pass.apply(output).into()
         };
-        Self { value: self.constant(pass, compute).x, ..*self }
+        Self { value: self.constant(pass, compute).x, constant: self.constant, shared: None }
     }
 
     /// What `compute` makes of this state alone; passes that share compute it once, where neither
@@ -325,10 +341,10 @@ pub fn factorized_reduce(
     Sequence(vec![both.and_norm(builder, "bn", norm)])
 }
 
-/// 3×3 convolution, batch norm: what brings images to the channels of the first cell.
-pub fn stem(builder: &mut Builder, inputs: usize, outputs: usize) -> Sequence {
+/// 3×3 convolution, affine batch norm: what brings images to the channels of the first cell.
+pub fn stem(builder: &mut Builder, inputs: usize, outputs: usize, norm: NormOptions) -> Sequence {
     let convolution = Layer::convolution(builder, "stem.0", [outputs, inputs, 3, 3], 1);
-    Sequence(vec![convolution.and_norm(builder, "stem.1", NormOptions::new(true))])
+    Sequence(vec![convolution.and_norm(builder, "stem.1", norm)])
 }
 
 fn pool(builder: &mut Builder, site: Site, kind: Pool) -> Sequence {

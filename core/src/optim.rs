@@ -1,9 +1,9 @@
 //! Optimisers with the semantics of PyTorch, over whole tensors, and their schedules (spec §2.4).
 
-use burn::backend::DispatchDevice;
 use burn::tensor::Tensor;
 
 use crate::config::{AlphaOptimiser, LAST_EPOCHS, Schedule, Train, WeightsOptimiser};
+use crate::nn::sum;
 
 /// Learning rate of the weights in an epoch: η_min + (η₀ − η_min)(1 + cos(π·e/E))/2.
 pub fn cosine(config: &WeightsOptimiser, epoch: usize, epochs: usize) -> f64 {
@@ -66,27 +66,6 @@ pub fn norm<const D: usize>(tensors: &[Tensor<D>]) -> Tensor<1> {
     let squares: Vec<Tensor<1>> =
         tensors.iter().map(|tensor| sum(tensor.clone().square())).collect();
     Tensor::cat(squares, 0).sum().sqrt()
-}
-
-/// Numbers that a GPU adds up at once.
-const ROW: usize = 1024;
-
-/// The sum of all numbers. On wgpu burn's own sum of a long vector loses a part of it (of 420,000 squares of
-/// a gradient it gave 57.1 instead of 83.1 on a software Vulkan), so rows are added up first there.
-fn sum<const D: usize>(x: Tensor<D>) -> Tensor<1> {
-    let count = x.dims().iter().product::<usize>();
-    let is_cpu = matches!(x.device().inner().as_dispatch(), DispatchDevice::Flex(_));
-    if is_cpu || count <= ROW {
-        return x.sum();
-    }
-    let x = x.reshape([count]);
-    let whole = count / ROW * ROW;
-    let rows = x.clone().slice([0..whole]).reshape([whole / ROW, ROW]).sum_dim(1);
-    let rows = rows.reshape([whole / ROW]);
-    match whole == count {
-        true => sum(rows),
-        false => sum(Tensor::cat(vec![rows, x.slice([whole..count]).sum()], 0)),
-    }
 }
 
 /// One step of SGD with momentum; dampening 0, no Nesterov. Returns the weights and the momentum

@@ -1,4 +1,4 @@
-//! Measuring the step of a search: what `sdarts bench` is made of.
+//! Measuring the step of a search or a training: what `sdarts bench` is made of.
 //!
 //! A row is a [`subject::Subject`] (a method in a config), timed by [`row::Timer`] on random
 //! [`images`], beside the peaks of the [`machine`] that the same process measured.
@@ -12,3 +12,4 @@ pub mod row;
 pub mod scaling;
 pub mod subject;
 pub mod table;
+pub mod training;

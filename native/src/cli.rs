@@ -35,7 +35,7 @@ pub enum Command {
     Train(Box<TrainArgs>),
     /// Choose one of several searches by short trainings, and train its network in full.
     Select(Box<SelectArgs>),
-    /// Measure the step of a search: time, arithmetic, memory, launches.
+    /// Measure the step of a search or a training: time, arithmetic, memory, launches.
     Bench(Box<BenchArgs>),
     /// Print the genotype of a run or a checkpoint.
     Derive(DeriveArgs),
@@ -75,7 +75,11 @@ With `--data` no network is computed: the batches of a training of search.batch_
 as a run would get them, ahead by --threads threads, and thrown away.
 
 A step is the whole step of a search, from the images to the new weights. Its time is the median of \
---steps steps after one that is not timed; the spread is the slowest minus the fastest.")]
+--steps steps after one that is not timed; the spread is the slowest minus the fastest.
+
+With `--train` the step of a training is timed, of the network of a genotype, and its pass in eval mode: \
+with the preset train-cifar10, where none is named, or train-imagenet and the others of `sdarts list \
+presets`, with all images of train.batch_size at once.")]
 pub struct BenchArgs {
     /// Where the settings come from.
     #[command(flatten)]
@@ -85,6 +89,11 @@ pub struct BenchArgs {
     /// [default: darts, sdarts-rs, sdarts-adv, darts-2nd; with --scaling: darts].
     #[arg(long, value_name = "NAME")]
     pub method: Vec<String>,
+
+    /// Time the step of a training instead: of this genotype, named as for `sdarts train`
+    /// [default: c10_s5_pgd].
+    #[arg(long, value_name = "GENOTYPE", num_args = 0..=1, conflicts_with_all = ["method", "scaling", "data"])]
+    pub train: Option<Option<String>>,
 
     /// Time the reading of a data set instead of a step: images in a second.
     #[arg(long, value_name = "NAME", conflicts_with_all = ["method", "scaling", "profile"])]

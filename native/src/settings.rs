@@ -129,6 +129,9 @@ fn fitting_preset(args: &SettingsArgs, trains: bool) -> anyhow::Result<()> {
     }
 }
 
+/// Images of a step that is timed, unless a config or a flag says otherwise.
+const BENCH_BATCH: usize = 96;
+
 /// The config that the flags of a bench ask for.
 ///
 /// # Errors
@@ -137,6 +140,30 @@ pub fn resolve_bench(args: &BenchArgs) -> anyhow::Result<Resolved> {
     let dir = args.data_dir.as_ref().map(|path| path.to_string_lossy().into_owned());
     let named = [("data.name", args.data.clone()), ("data.dir", dir)];
     layers(&args.settings, first_layer(&args.settings, presets::BENCH), named)
+}
+
+/// The config of a bench of a training; `genotype` is the text of what it trains, where the flags say so.
+/// A preset's batch is cut to [`BENCH_BATCH`] images: that of ImageNet would take 50 GB.
+///
+/// # Errors
+/// Like [`resolve_train`].
+pub fn resolve_bench_training(
+    args: &BenchArgs,
+    genotype: Option<String>,
+) -> anyhow::Result<Resolved> {
+    fitting_preset(&args.settings, true)?;
+    let preset = first_layer(&args.settings, presets::BENCH_TRAIN);
+    let mut resolved = layers(&args.settings, preset, [("train.genotype", genotype)])?;
+    if !resolved.config.trains() {
+        let error = anyhow!("this config names no genotype to train: `--train GENOTYPE`");
+        return Err(error.context(Exit::Usage));
+    }
+    let origin = resolved.origins.get("train.batch_size");
+    if matches!(origin, None | Some(Origin::Default | Origin::Preset(_))) {
+        let train = &mut resolved.config.train;
+        train.batch_size = train.batch_size.min(BENCH_BATCH);
+    }
+    Ok(resolved)
 }
 
 /// The preset that a search starts from: the first one, where nothing is asked for.

@@ -1,4 +1,4 @@
-//! The hot spots of a DARTS supernet, each in three forms: plain burn ops (the reference that the
+//! The hot spots of a DARTS supernet and of a derived network, each in three forms: plain burn ops (the reference that the
 //! others are tested against, value and gradient), a CPU twin for burn's Flex backend and WGSL
 //! kernels for wgpu. [`Kernels`] chooses. One folder for each: `mod.rs` has the function, the plain
 //! ops and the traits that burn dispatches by device, `autodiff.rs` the way back, `cpu.rs` and
@@ -9,12 +9,13 @@
 //! |---|---|---|
 //! | [`Bank::forward`] | \[batch norm\] → \[ReLU\] → depthwise → pointwise, and the moments of the output, of many units at once | a pass over memory for each, and Flex computes the depthwise weight gradient channel by channel |
 //! | [`Convolution::forward`] | \[ReLU\] → k×k convolution of all channels, FactorizedReduce included, and the moments of the output | layout changes around each call, copies of transposed matrices on the way back |
-//! | [`moments`], [`normalise`] | batch norm without affine part | about ten passes over memory instead of two |
+//! | [`moments`], [`normalise`] | batch norm | about ten passes over memory instead of two |
 //! | [`Mix::forward`] | Σ p·candidate of all edges that leave a state, batch norm included | four passes for each candidate, and twice as many backward |
+//! | [`node`](fn@node) | the sum of the edges of a node with their batch norms, γ and β included, and drop-path; with one edge, affine batch norm | a pass over memory for γ, for β, for the mask and for the sum, and x̂ is kept |
 //! | [`PgdStep::forward`] | a step of the attack: sign, ball, [`row_clip`] | 17 of them for a table of 14 rows |
 //! | [`pool`] | 3×3 pooling, the maximum and the mean at once | layout changes around each call, indices kept for the way back |
 //! | [`concat`](fn@concat), [`split_with_sizes`] | tensors one after another in their last dimension, and the opposite | a launch for each tensor |
-//! | [`split_at`] | a stack in two | on the way back zeros for each part, and a sum of both |
+//! | [`split_at`], [`Shared`] | a stack in two, an activation for several readers | on the way back zeros for each part, and copies before a sum |
 //!
 //! A batch norm can be left to the kernel that reads the activation: [`PendingNorm`]. Activations can lie in a
 //! stack, one after another along the batch, each with moments of its own: so a supernet computes in a
@@ -32,6 +33,7 @@ mod convolution;
 mod cpu;
 pub mod meter;
 mod mix;
+mod node;
 mod norm;
 mod pgd_step;
 mod pool;
@@ -45,10 +47,11 @@ mod wgpu;
 pub use concat::{concat, split_with_sizes};
 pub use convolution::Convolution;
 pub use mix::{Mix, Term};
+pub use node::{Incoming, node};
 pub use norm::{Norm, PendingNorm, moments, normalise};
 pub use pgd_step::{PgdStep, row_clip};
 pub use pool::{Pool, pool};
-pub use split_at::split_at;
+pub use split_at::{Shared, split_at};
 pub use unit::{Bank, Unit};
 
 use burn::backend::DispatchDevice;

@@ -11,6 +11,8 @@ struct Banks {
     outputs: usize,
     bank: Bank,
     by: By,
+    /// Whether the batch norm has γ and β.
+    affine: bool,
     permuted: bool,
 }
 
@@ -31,12 +33,13 @@ impl Case for Banks {
     fn strategy() -> BoxedStrategy<Self> {
         let outputs = prop::sample::select(vec![0, 0, 1, 5, 16]);
         let sizes = (shapes().prop_map(enough), outputs, units(), 1..3_usize);
-        (sizes, any::<bool>(), by(), any::<bool>())
-            .prop_map(|((shape, outputs, units, stride), relu, by, permuted)| {
+        (sizes, any::<bool>(), by(), any::<bool>(), any::<bool>())
+            .prop_map(|((shape, outputs, units, stride), relu, by, affine, permuted)| {
                 // A unit of a cell has as many outputs as channels.
                 let outputs = if outputs == 0 { shape[3] } else { outputs };
                 let bank = Bank { units, relu, stride, moments: false };
-                Self { shape, outputs, bank, by, permuted }
+                let affine = affine && by != By::Nothing;
+                Self { shape, outputs, bank, by, affine, permuted }
             })
             .boxed()
     }
@@ -45,14 +48,17 @@ impl Case for Banks {
         let channels = self.shape[3];
         let weights = |unit: &Unit| channels * (unit.size * unit.size + self.outputs);
         let images = noise(stack(self.shape, self.sources()).iter().product(), 1);
-        vec![images, noise(self.bank.units.iter().map(weights).sum(), 2)]
+        let mut inputs = vec![images, noise(self.bank.units.iter().map(weights).sum(), 2)];
+        inputs.extend(self.affine.then(|| affine(self.sources() * channels, 3)));
+        inputs
     }
 
     fn op(&self) -> Box<Op> {
         let case = self.clone();
         Box::new(move |kernels, inputs| {
-            let [x, weights] = inputs.try_into().unwrap();
-            case.bank.forward(kernels, case.input(kernels, x), weights).0
+            let mut inputs = inputs.into_iter();
+            let (x, weights) = (inputs.next().unwrap(), inputs.next().unwrap());
+            case.bank.forward(kernels, case.input(kernels, x, inputs.next()), weights).0
         })
     }
 }
@@ -62,9 +68,13 @@ impl Banks {
         self.bank.units.last().unwrap().source + 1
     }
 
-    fn input(&self, kernels: Kernels, x: Tensor<1>) -> PendingNorm {
+    fn input(&self, kernels: Kernels, x: Tensor<1>, affine: Option<Tensor<1>>) -> PendingNorm {
         let x = images(x, stack(self.shape, self.sources()), self.permuted);
-        pending_norm(kernels, x, self.by, self.sources())
+        let pending = pending_norm(kernels, x, self.by, self.sources());
+        match affine {
+            Some(affine) => with_affine(pending, affine),
+            None => pending,
+        }
     }
 }
 
@@ -118,6 +128,25 @@ fn many_pixels_of_four_channels_equal_plain_ops() {
             outputs: 4,
             bank: Bank { units: vec![unit(3, 2), unit(5, 1)], relu: true, stride, moments: false },
             by: By::Batch,
+            affine: false,
+            permuted: false,
+        });
+    }
+}
+
+/// 36, 72 and 48 channels, those of the networks that are trained, are no power of two of vectors.
+#[test]
+fn a_unit_of_a_derived_network_equals_plain_ops() {
+    let unit = |size, dilation| Unit { source: 0, size, dilation };
+    for (channels, units) in
+        [(36, vec![unit(3, 1)]), (72, vec![unit(5, 2)]), (48, vec![unit(3, 2), unit(5, 1)])]
+    {
+        equals_plain_ops_everywhere(&Banks {
+            shape: [2, 13, 11, channels],
+            outputs: channels,
+            bank: Bank { units, relu: true, stride: 1 + channels / 72, moments: false },
+            by: By::Batch,
+            affine: true,
             permuted: false,
         });
     }
@@ -132,7 +161,8 @@ fn a_bank_knows_the_moments_of_its_outputs() {
                 let inputs = case.inputs();
                 let [x, weights] = [0, 1].map(|i| vector(&inputs[i], &device));
                 let bank = Bank { moments: true, ..case.bank.clone() };
-                let input = case.input(Kernels::Fused, x);
+                let affine = inputs.get(2).map(|values| vector(values, &device));
+                let input = case.input(Kernels::Fused, x, affine);
                 let (z, moments) = bank.forward(Kernels::Fused, input, weights);
                 let units = bank.units.len();
                 let expected = numbers(shaders::moments(Kernels::Composed, z, units));
@@ -150,6 +180,7 @@ fn units_of_a_bank_do_not_disturb_each_other() {
     let cpu = Device::flex();
     runner(16)
         .run(&Banks::strategy(), |case| {
+            let case = Banks { affine: false, ..case };
             let (x, weights) = (case.inputs().remove(0), case.inputs().remove(1));
             let op = case.op();
             let all = numbers(op(Kernels::Fused, vec![vector(&x, &cpu), vector(&weights, &cpu)]));

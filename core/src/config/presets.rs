@@ -31,6 +31,9 @@ macro_rules! search {
 /// What `sdarts bench` times when nothing is asked for.
 pub const BENCH: &str = "bench";
 
+/// What `sdarts bench --train` times when nothing is asked for.
+pub const BENCH_TRAIN: &str = "train-cifar10";
+
 /// What `sdarts train` trains with when nothing is asked for.
 pub const TRAIN: &str = "train-quick";
 

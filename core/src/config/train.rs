@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Config, Setting};
+use super::{Config, Setting, WeightsOptimiser};
 
 choice! {
     /// How the learning rate falls over a training.
@@ -116,5 +116,18 @@ impl Config {
     /// evaluated on, they are not.
     pub fn reads_test_images(&self) -> bool {
         !(self.trains() && self.train.portion < 1.0)
+    }
+}
+
+impl Train {
+    /// Its SGD; the learning rate is the one that the schedule falls from.
+    pub fn optimiser(&self) -> WeightsOptimiser {
+        WeightsOptimiser {
+            learning_rate: self.learning_rate,
+            learning_rate_min: 0.0,
+            momentum: self.momentum,
+            weight_decay: self.weight_decay,
+            clip: self.clip,
+        }
     }
 }

@@ -98,7 +98,7 @@ impl<C> Skeleton<C> {
         mut cell: impl FnMut(&mut Builder, usize) -> C,
     ) -> Self {
         let mut channels = shape.channels;
-        let stem = stem(builder, shape.image_channels, channels);
+        let stem = stem(builder, shape.image_channels, channels, NormOptions::new(true));
         let mut blocks = Vec::with_capacity(shape.cells);
         for index in 0..shape.cells {
             let mut builder = builder.child(format!("cells.{index}"));

@@ -1,5 +1,6 @@
 //! What the passes of an attack share.
 
+use burn::tensor::Tensor;
 use shaders::PendingNorm;
 
 /// Activations that do not depend on p, in the order in which a pass comes to them. Passes that differ
@@ -24,9 +25,16 @@ impl Constants {
     }
 
     /// Keeps the next one, without its place in a graph.
-    pub(super) fn keep(&mut self, PendingNorm { x, norm }: PendingNorm) {
-        let x = if x.is_autodiff() { x.inner() } else { x };
+    pub(super) fn keep(&mut self, PendingNorm { x, mut norm }: PendingNorm) {
+        if let Some(norm) = &mut norm {
+            norm.affine = norm.affine.take().map(plain);
+        }
+        let x = plain(x);
         self.kept.push(PendingNorm { x, norm });
         self.next += 1;
     }
+}
+
+fn plain<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    if x.is_autodiff() { x.inner() } else { x }
 }

@@ -6,7 +6,7 @@ use std::ops::Range;
 use burn::tensor::{Tensor, TensorData};
 use shaders::{Kernels, PendingNorm};
 
-use super::layout::{Builder, Init, NormId, WeightId};
+use super::layout::{BlockId, Builder, Init, NormId, WeightId};
 use super::pass::Pass;
 use super::{NORM_EPS, NORM_MOMENTUM};
 
@@ -20,12 +20,20 @@ pub struct NormOptions {
     /// Share of the new batch in the running statistics, as in PyTorch: running ← (1 − momentum)·running
     /// + momentum·batch.
     pub momentum: f64,
+    /// Whether γ and β are left to what reads the activation, as the rest of the batch norm is. Those of a
+    /// supernet's stem are not: by plain operations its searches keep the bits that they had.
+    pub pending: bool,
 }
 
 impl NormOptions {
     /// With the eps and the momentum that are PyTorch's defaults.
     pub const fn new(affine: bool) -> Self {
-        Self { affine, eps: NORM_EPS, momentum: NORM_MOMENTUM }
+        Self { affine, eps: NORM_EPS, momentum: NORM_MOMENTUM, pending: false }
+    }
+
+    /// Affine, all of it left to the reader: those of a derived network.
+    pub const fn pending() -> Self {
+        Self { pending: true, ..Self::new(true) }
     }
 }
 
@@ -36,8 +44,8 @@ pub struct BatchNorm {
     pub id: NormId,
     /// What it was made with.
     pub options: NormOptions,
-    /// γ and β, where it has them.
-    affine: Option<(WeightId, WeightId)>,
+    /// γ and β, where it has them, and both as a block.
+    affine: Option<([WeightId; 2], BlockId)>,
 }
 
 impl BatchNorm {
@@ -45,7 +53,7 @@ impl BatchNorm {
         let affine = options.affine.then(|| {
             let gamma = builder.weight("weight", &[channels], Init::Constant(1.0));
             let beta = builder.weight("bias", &[channels], Init::Constant(0.0));
-            (gamma, beta)
+            ([gamma, beta], builder.join(&[gamma, beta]))
         });
         Self { id: builder.norm(channels, options), options, affine }
     }
@@ -60,18 +68,24 @@ impl BatchNorm {
         self.affine.is_some()
     }
 
-    /// `x`, whose moments may be known, with this batch norm to come; γ·x̂ + β at once, where there
-    /// are such.
+    /// `x`, whose moments may be known, with this batch norm to come.
     pub(super) fn pending(
         self,
         x: Tensor<4>,
         moments: Option<Tensor<2>>,
         pass: &mut Pass,
     ) -> PendingNorm {
-        let pending = PendingNorm { norm: Some(pass.norm(&[self.id], &x, moments)), x };
-        let Some((gamma, beta)) = self.affine else { return pending };
-        let x = pass.apply(pending);
-        let shape = [1, 1, 1, x.dims()[3]];
+        let channels = x.dims()[3];
+        let mut norm = pass.norm(&[self.id], &x, moments);
+        let Some(([gamma, beta], both)) = self.affine else {
+            return PendingNorm { x, norm: Some(norm) };
+        };
+        if self.options.pending {
+            norm.affine = Some(pass.block(both).reshape([2, channels]));
+            return PendingNorm { x, norm: Some(norm) };
+        }
+        let x = pass.apply(PendingNorm { x, norm: Some(norm) });
+        let shape = [1, 1, 1, channels];
         (x * pass.weight(gamma, shape) + pass.weight(beta, shape)).into()
     }
 }
@@ -276,9 +290,10 @@ mod tests {
     #[test]
     fn a_layer_used_twice_updates_its_statistics_twice_in_order() {
         for options in [
-            NormOptions { affine: true, eps: 1e-2, momentum: 0.3 },
-            NormOptions { affine: true, ..NormOptions::new(true) },
-            NormOptions { affine: false, eps: 1e-3, momentum: 0.997 },
+            NormOptions { eps: 1e-2, momentum: 0.3, ..NormOptions::pending() },
+            NormOptions::new(true),
+            NormOptions::pending(),
+            NormOptions { eps: 1e-3, momentum: 0.997, ..NormOptions::new(false) },
         ] {
             let mut layout = Layout::default();
             let layer = Layer::norm(&mut Builder::new(&mut layout), 2, options);

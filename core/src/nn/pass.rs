@@ -146,9 +146,15 @@ impl Pass {
     /// What `compute` gives: neither p nor a draw may have a part in it. Passes that share compute it
     /// once.
     pub fn constant(&mut self, compute: impl FnOnce(&mut Self) -> PendingNorm) -> PendingNorm {
-        if let Some(PendingNorm { x, norm }) = self.constants.as_mut().and_then(Constants::next) {
-            let x = if self.tracks { x.autodiff() } else { x };
-            return PendingNorm { x, norm };
+        if let Some(PendingNorm { x, mut norm }) = self.constants.as_mut().and_then(Constants::next)
+        {
+            if !self.tracks {
+                return PendingNorm { x, norm };
+            }
+            if let Some(norm) = &mut norm {
+                norm.affine = norm.affine.take().map(Tensor::autodiff);
+            }
+            return PendingNorm { x: x.autodiff(), norm };
         }
         let value = compute(self);
         if let Some(constants) = &mut self.constants {
@@ -192,14 +198,14 @@ impl Pass {
         let eps = ids.first().map_or(super::NORM_EPS, |id| self.norms[id.0].1.eps);
         if let Some(running) = &self.running {
             let moments = running.clone().slice([0..2, channels]);
-            return Norm { moments, of_batch: false, eps };
+            return Norm { moments, of_batch: false, eps, affine: None };
         }
         let [images, height, width, _] = x.dims();
         let moments =
             moments.unwrap_or_else(|| shaders::moments(self.kernels, x.clone(), ids.len()));
         let count = images / ids.len() * height * width;
         self.observe(Observation { channels, moments: moments.clone(), count });
-        Norm { moments, of_batch: true, eps }
+        Norm { moments, of_batch: true, eps, affine: None }
     }
 
     /// The channels of layers that lie side by side.
@@ -231,15 +237,22 @@ impl Pass {
     /// # Shapes
     /// - output: [images, 1, 1, 1]
     pub fn path_masks(&mut self, images: usize, like: &Tensor<4>) -> Tensor<4> {
+        let mask = self.image_masks(images, like).reshape([images, 1, 1, 1]);
+        if like.is_autodiff() { mask.autodiff() } else { mask }
+    }
+
+    /// The same as a row that is never tracked.
+    ///
+    /// # Shapes
+    /// - output: [images]
+    pub fn image_masks(&mut self, images: usize, like: &Tensor<4>) -> Tensor<1> {
         let Randomness { rng, drop_path } = &mut self.randomness;
         let keep = (1.0 - *drop_path) as f32;
         let mut mask: Vec<f32> =
             self.given_masks.by_ref().take(images).map(|stays| stays / keep).collect();
         let draws = uniform(rng, images - mask.len(), 0.0, 1.0).into_iter();
         mask.extend(draws.map(|draw| if draw < keep { 1.0 / keep } else { 0.0 }));
-        let mask = TensorData::new(mask, [images, 1, 1, 1]);
-        let mask = Tensor::from_data(mask, &like.device().inner());
-        if like.is_autodiff() { mask.autodiff() } else { mask }
+        Tensor::from_data(TensorData::new(mask, [images]), &like.device().inner())
     }
 
     /// Records that layers `others` saw the same input as layers `ids`, which just saw theirs; both are

@@ -19,7 +19,7 @@ use super::noise::{Noise, Purpose};
 use super::state::Weights;
 use super::{Position, Run, RunError};
 use crate::cell::Genotype;
-use crate::config::{Config, WeightsOptimiser};
+use crate::config::Config;
 use crate::data::{Batch, Batches, Part};
 use crate::measure::confusion::Confusion;
 use crate::nn::read;
@@ -108,7 +108,7 @@ impl<T: Task<Batch = Batch, Carry = ()>> Train<T> {
 
     /// One step of SGD along the gradient of the whole batch, and what the moving average makes of it.
     fn update_weights(&mut self, gradient: Tensor<1>, at: Position) {
-        let optimiser = self.optimiser();
+        let optimiser = self.config.train.optimiser();
         let gradient = clip(gradient, optimiser.clip);
         let (weights, momentum) = (self.state.weights.clone(), self.state.momentum.clone());
         let learning_rate = self.learning_rate(at.epoch);
@@ -120,17 +120,6 @@ impl<T: Task<Batch = Batch, Carry = ()>> Train<T> {
             let decay = self.config.train.ema.min((1.0 + steps) / (10.0 + steps));
             *weights = moving_average(weights.clone(), self.state.weights.clone(), decay);
             *statistics = moving_average(statistics.clone(), self.state.statistics.clone(), decay);
-        }
-    }
-
-    fn optimiser(&self) -> WeightsOptimiser {
-        let train = &self.config.train;
-        WeightsOptimiser {
-            learning_rate: train.learning_rate,
-            learning_rate_min: 0.0,
-            momentum: train.momentum,
-            weight_decay: train.weight_decay,
-            clip: train.clip,
         }
     }
 

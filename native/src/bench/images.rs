@@ -4,15 +4,18 @@ use smoothdarts::config::Config;
 use smoothdarts::data::{self, Batch, Batches, DataError, ImageShape, Part, StepBatches};
 use smoothdarts::rng::{Stream, Streams, normal};
 
+use crate::datasets::IMAGENET;
+
 /// Height and width of CIFAR and SVHN, where `data.image_size` does not say.
 const SIZE: usize = 32;
 
 /// The shape of the images that a config asks for, without its files: RGB and 10 classes for a
-/// folder of images, whose classes are not known.
+/// folder of images, whose classes are not known, 1,000 for ImageNet.
 pub fn shape(config: &Config) -> ImageShape {
     let size = if config.data.image_size == 0 { SIZE } else { config.data.image_size };
     let (channels, classes) = match data::find(&config.data.name) {
         Ok(source) => (source.mean.len(), source.classes.len()),
+        Err(_) if config.data.name == IMAGENET => (3, 1000),
         Err(_) => (3, 10),
     };
     ImageShape { channels, size, classes }
@@ -24,13 +27,14 @@ pub struct RandomImages(StepBatches);
 impl RandomImages {
     /// Batches of the size that the config asks for.
     pub fn new(config: &Config) -> Self {
-        let batch = |position| batch(config, shape(config), position);
+        let count = config.search.batch_size;
+        let batch = |position| batch(config, count, shape(config), position);
         Self(StepBatches { train: batch(0), valid: batch(1) })
     }
 }
 
-fn batch(config: &Config, image: ImageShape, position: u64) -> Batch {
-    let count = config.search.batch_size;
+/// So many images, N(0, 1), and classes in turn.
+pub fn batch(config: &Config, count: usize, image: ImageShape, position: u64) -> Batch {
     let shape = [count, image.size, image.size, image.channels];
     let mut rng = Streams::new(config.seed).at(Stream::TrainOrder, position);
     Batch {

@@ -155,13 +155,13 @@ impl Timer<'_> {
     }
 }
 
-const GIGA: f64 = 1e9;
+pub(super) const GIGA: f64 = 1e9;
 
-fn megabytes(bytes: u64) -> f64 {
+pub(super) fn megabytes(bytes: u64) -> f64 {
     bytes as f64 / 1e6
 }
 
-fn median(sorted: &[Duration]) -> Duration {
+pub(super) fn median(sorted: &[Duration]) -> Duration {
     let middle = sorted.len() / 2;
     match sorted {
         [] => Duration::ZERO,
@@ -170,13 +170,13 @@ fn median(sorted: &[Duration]) -> Duration {
     }
 }
 
-fn spread(sorted: &[Duration]) -> Duration {
+pub(super) fn spread(sorted: &[Duration]) -> Duration {
     let ends = sorted.first().zip(sorted.last());
     ends.map_or(Duration::ZERO, |(fastest, slowest)| *slowest - *fastest)
 }
 
 /// On a GPU kernels overlap with the host, so only their own sum is a whole that they are parts of.
-fn shares(mut kernels: Vec<Kernel>, gpu: bool, step: Duration) -> Vec<Share> {
+pub(super) fn shares(mut kernels: Vec<Kernel>, gpu: bool, step: Duration) -> Vec<Share> {
     let sum: f64 = kernels.iter().map(|kernel| kernel.seconds).sum();
     let whole = if gpu { sum } else { step.as_secs_f64() };
     if !gpu {

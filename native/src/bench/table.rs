@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use serde::Serialize;
+
 use super::row::{Row, Share};
 
 /// What the columns mean.
@@ -63,10 +65,15 @@ pub fn about(row: &Row) -> String {
          network   {space}, {cells} cells, {channels} channels, batch {batch_size}, images of \
          {image_size}x{image_size}\n\
          machine   sgemm {:.0} GFLOP/s, copy {:.1} GB/s\n",
-        serde_json::to_value(row.kernels).unwrap_or_default().as_str().unwrap_or_default(),
+        word(&row.kernels),
         row.sgemm_gflops,
         row.copy_gbs,
     )
+}
+
+/// A value as config.toml writes it.
+pub fn word(value: &impl Serialize) -> String {
+    serde_json::to_value(value).unwrap_or_default().as_str().unwrap_or_default().to_owned()
 }
 
 /// Where the time of a step goes.

@@ -3,22 +3,27 @@
 use anyhow::Context as _;
 use smoothdarts::config::Config;
 
+use super::derive;
 use crate::bench::loader;
 use crate::bench::machine::Machine;
 use crate::bench::row::{Row, Timer};
 use crate::bench::scaling::{self, Point};
 use crate::bench::subject::{METHODS, Subject};
 use crate::bench::table;
+use crate::bench::training;
 use crate::cli::BenchArgs;
 use crate::device::{self, Selected};
 use crate::exit::Exit;
-use crate::{output, settings};
+use crate::{genotype, output, settings};
 
 /// Measures and prints row by row.
 ///
 /// # Errors
 /// Wrong flags or settings (exit code 2), no device (4), or what a search says.
 pub fn run(args: &BenchArgs) -> anyhow::Result<Exit> {
+    if let Some(genotype) = &args.train {
+        return train(args, genotype.as_deref());
+    }
     let config = settings::resolve_bench(args)?.config;
     if args.data.is_some() {
         return read(args, &config);
@@ -42,6 +47,21 @@ pub fn run(args: &BenchArgs) -> anyhow::Result<Exit> {
         }
     }
     printer.finish()
+}
+
+/// The step of a training: of the genotype that is named, else that of a config, else that of the
+/// paper's main result.
+fn train(args: &BenchArgs, named: Option<&str>) -> anyhow::Result<Exit> {
+    let default = args.settings.config.is_none().then_some("c10_s5_pgd");
+    let genotype = named.or(default).map(genotype::of).transpose()?;
+    let resolved = settings::resolve_bench_training(args, genotype.as_ref().map(derive::text))?;
+    let config = &resolved.config;
+    device::set_threads(config.run.threads)?;
+    let selected = device::select(config.run.device)?;
+    let row = timer(args, &selected)?.training(config)?;
+    let text = if args.json { serde_json::to_string(&row)? } else { training::text(&row) };
+    output::line(&text)?;
+    Ok(Exit::Done)
 }
 
 /// How fast images are read.

@@ -5,7 +5,7 @@ use burn::backend::flex::FlexTensor;
 
 use super::{ColumnParts, ConcatGradients, ConcatOps, Parts};
 use crate::cpu::block::Block;
-use crate::cpu::{self, contiguous, for_chunks, for_each, values, zeros};
+use crate::cpu::{contiguous, for_chunks, for_each, values};
 use crate::meter;
 
 /// Numbers that are worth a thread.
@@ -37,8 +37,8 @@ impl ConcatGradients for Flex {
         let x = contiguous(x);
         let all = values(&x).len() / columns.rows().max(1);
         let rows = rows_at_once(columns.width());
-        let empty = |count: &usize| zeros(columns.rows() * count);
-        let mut parts: Vec<Vec<f32>> = columns.widths.iter().map(empty).collect();
+        let empty = |count: &usize| Block::new(columns.rows() * count);
+        let mut parts: Vec<Block> = columns.widths.iter().map(empty).collect();
         let (mut tasks, mut start) = (Vec::new(), columns.first);
         for (part, count) in parts.iter_mut().zip(&*columns.widths) {
             let chunks = part.chunks_mut((rows * count).max(1)).enumerate();
@@ -50,7 +50,7 @@ impl ConcatGradients for Flex {
                 part.chunks_exact_mut(count).zip(values(&x)[first * all..].chunks_exact(all));
             both.for_each(|(part, x)| part.copy_from_slice(&x[start..start + count]));
         });
-        let tensor = |(index, part)| cpu::tensor(part, columns.part(index));
+        let tensor = |(index, part): (usize, Block)| part.into_tensor(columns.part(index));
         let parts: Vec<FlexTensor> = parts.into_iter().enumerate().map(tensor).collect();
         Parts::new(|index| parts[index.min(parts.len() - 1)].clone())
     }

@@ -11,8 +11,7 @@ use crate::cpu::columns::Columns;
 use crate::cpu::matrix::{Layout, Packed, Pixels, outer, whole_vectors};
 use crate::cpu::planes::{Planes, Rows};
 use crate::cpu::{
-    self, Kernel, Scratch, contiguous, dispatch, fold, for_parts, gate, lanes, values,
-    with_scratch, zeros,
+    self, Kernel, Scratch, contiguous, dispatch, fold, for_parts, gate, lanes, values, with_scratch,
 };
 use crate::meter;
 use crate::norm::cpu::{image_moments, merge};
@@ -45,15 +44,15 @@ impl ConvolutionGradients for Flex {
         let (x, weight, gradient) = (contiguous(x), contiguous(weight), contiguous(gradient));
         let way = Way::new(values(&weight), sizes);
         let [input, output] = [sizes.image(), sizes.output()];
-        let mut out = zeros(sizes.batch * input);
-        for_parts([(&mut out, input)], |index, [out]| {
+        let mut out = Block::new(sizes.batch * input);
+        for_parts([(&mut *out, input)], |index, [out]| {
             let x = &values(&x)[index * input..][..input];
             let gradient = &values(&gradient)[index * output..][..output];
             with_scratch(|scratch| {
                 dispatch(Back { sizes: &sizes, way: &way, x, gradient, scratch, out });
             });
         });
-        cpu::tensor(out, sizes.input_shape())
+        out.into_tensor(sizes.input_shape())
     }
 
     fn convolution_weight_gradient(
@@ -66,8 +65,9 @@ impl ConvolutionGradients for Flex {
         let shape = sizes.weight_shape();
         let [input, output] = [sizes.image(), sizes.output()];
         // [image, i, j, c, o].
-        let mut partial = zeros(sizes.batch * shape.num_elements());
-        for_parts([(&mut partial, shape.num_elements())], |index, [out]| {
+        let mut partial = Block::new(sizes.batch * shape.num_elements());
+        for_parts([(&mut *partial, shape.num_elements())], |index, [out]| {
+            out.fill(0.0);
             let x = &values(&x)[index * input..][..input];
             let gradient = &values(&gradient)[index * output..][..output];
             with_scratch(|scratch| {
@@ -267,8 +267,11 @@ impl Kernel for Back<'_> {
         let ([_, width, channels], stride) = (sizes.windows.image, sizes.windows.stride);
         let rows = out.chunks_exact_mut(width * channels).zip(x.chunks_exact(width * channels));
         for (y, (out, x)) in rows.enumerate() {
-            let phases = phases[y % stride * stride..][..stride.min(width)].iter().enumerate();
-            for (column, phase) in phases {
+            let phases = &phases[y % stride * stride..][..stride.min(width)];
+            if phases.iter().any(Option::is_none) {
+                out.fill(0.0);
+            }
+            for (column, phase) in phases.iter().enumerate() {
                 let Some(Phase { matrix, start }) = phase else { continue };
                 let values = &scratch.gradient[y / stride * planes.row() + start..];
                 let gradient = Pixels { values, pixel: sizes.outputs, row: planes.row() };

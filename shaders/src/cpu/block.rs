@@ -14,8 +14,9 @@ use burn::tensor::{AllocationProperty, Bytes, DType, Shape};
 
 use super::aligned::Aligned;
 
-/// Most floats that wait to be used again: 419 MB. A process that does steps of the paper's network at
-/// batch 16 holds 653 MB in all (`sdarts bench --method sdarts-adv --device cpu`).
+/// Floats that may be held in any case, in tensors and waiting together: 419 MB. Where tensors held more at
+/// once, so much: a training of the paper's network at batch 96 holds gigabytes at the end of its forward
+/// pass, and asked the system for most of them again in every step when only 419 MB could wait.
 const KEPT: usize = 100 << 20;
 
 /// Floats of any value: whoever asks for them writes them all.
@@ -65,10 +66,15 @@ impl AsRef<[u8]> for Block {
 /// What waits, by its length.
 struct Pool {
     waiting: BTreeMap<usize, Vec<Aligned>>,
+    /// Floats that wait, floats in tensors, and the most that were in tensors at once.
     floats: usize,
+    held: usize,
+    most: usize,
+    /// Floats that may be held in any case.
+    kept: usize,
 }
 
-static POOL: Mutex<Pool> = Mutex::new(Pool { waiting: BTreeMap::new(), floats: 0 });
+static POOL: Mutex<Pool> = Mutex::new(Pool::new(KEPT));
 
 fn pool() -> MutexGuard<'static, Pool> {
     // A panic between two lines of it leaves a pool that is still one.
@@ -76,16 +82,43 @@ fn pool() -> MutexGuard<'static, Pool> {
 }
 
 impl Pool {
+    const fn new(kept: usize) -> Self {
+        Self { waiting: BTreeMap::new(), floats: 0, held: 0, most: 0, kept }
+    }
+
+    /// A block that waits, or `None`: the caller makes one then, and what waits for other lengths goes as
+    /// far as it has to.
     fn take(&mut self, count: usize) -> Option<Aligned> {
-        let known = self.waiting.get_mut(&count)?.pop()?;
-        self.floats -= count;
-        Some(known)
+        self.held += count;
+        self.most = self.most.max(self.held);
+        let known = self.waiting.get_mut(&count).and_then(Vec::pop);
+        match &known {
+            Some(_) => self.floats -= count,
+            None => self.make_room(),
+        }
+        known
     }
 
     fn give(&mut self, values: Aligned) {
-        if self.floats + values.len() <= KEPT {
+        self.held -= values.len();
+        if self.held + self.floats + values.len() <= self.limit() {
             self.floats += values.len();
             self.waiting.entry(values.len()).or_default().push(values);
+        }
+    }
+
+    fn limit(&self) -> usize {
+        self.kept.max(self.most)
+    }
+
+    /// Drops the largest blocks that wait until no more is held than the limit.
+    fn make_room(&mut self) {
+        while self.held + self.floats > self.limit() {
+            let Some(mut last) = self.waiting.last_entry() else { return };
+            self.floats -= last.get_mut().pop().map_or(0, |values| values.len());
+            if last.get().is_empty() {
+                last.remove();
+            }
         }
     }
 }
@@ -123,12 +156,26 @@ mod tests {
 
     #[test]
     fn no_more_than_the_limit_waits() {
-        let mut pool = Pool { waiting: BTreeMap::new(), floats: KEPT - 10 };
-        pool.give(Aligned::new(11));
-        assert!(pool.take(11).is_none());
-        pool.give(Aligned::new(10));
-        assert_eq!(pool.floats, KEPT);
-        assert_eq!(pool.take(10).map(|values| values.len()), Some(10));
-        assert_eq!(pool.floats, KEPT - 10);
+        let mut pool = Pool::new(100);
+        for count in [90, 11] {
+            assert!(pool.take(count).is_none());
+            pool.give(Aligned::new(count));
+        }
+        // Both together would be 101.
+        assert_eq!((pool.floats, pool.held), (11, 0));
+        assert_eq!(pool.take(11).map(|values| values.len()), Some(11));
+        assert_eq!((pool.floats, pool.held), (0, 11));
+    }
+
+    #[test]
+    fn as_much_may_wait_as_tensors_held_at_once() {
+        let mut pool = Pool::new(10);
+        let blocks: Vec<Aligned> =
+            (0..3).map(|_| pool.take(30).unwrap_or_else(|| Aligned::new(30))).collect();
+        blocks.into_iter().for_each(|block| pool.give(block));
+        assert_eq!((pool.floats, pool.held, pool.most), (90, 0, 90));
+        // Another length has no room beside all that waits.
+        assert!(pool.take(31).is_none());
+        assert_eq!((pool.floats, pool.held), (30, 31));
     }
 }

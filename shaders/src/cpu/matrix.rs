@@ -8,6 +8,7 @@ use macerator::{Scalar, Simd, Vector};
 
 use super::aligned::Aligned;
 use super::narrow::{self, Dealt, Narrow};
+use super::planes::copy_or_add;
 use super::{Kernel, dispatch, load, store, zero};
 
 /// Vectors of outputs of a register tile, if there is more than one.
@@ -131,7 +132,8 @@ impl Kernel for Gradient<'_> {
     }
 }
 
-/// A matrix [rows · inputs, outputs] as blocks of the outputs of a tile, filled up with zeros.
+/// A matrix [rows · inputs, outputs] as blocks of the outputs of a tile: of [`VECTORS`] vectors, and what is
+/// left in one where it fits, as 4 of 36 outputs do. Filled up with zeros.
 pub(crate) struct Packed {
     /// Rows of pixels that an output is made of: 1, or those of a window.
     rows: usize,
@@ -140,6 +142,8 @@ pub(crate) struct Packed {
     outputs: usize,
     /// [block][row][input] vectors.
     values: Aligned,
+    /// Blocks of several vectors, and floats of those.
+    wide: usize,
     block: usize,
 }
 
@@ -150,16 +154,20 @@ impl Packed {
         lanes: usize,
         at: impl Fn(usize, usize) -> f32,
     ) -> Self {
-        let block = if outputs > lanes { VECTORS * lanes } else { lanes };
-        let depth = rows * inputs;
-        let mut values = Aligned::new(outputs.div_ceil(block) * depth * block);
-        for (index, row) in values.chunks_exact_mut(block).enumerate() {
-            let (first, input) = (index / depth * block, index % depth);
-            for (output, value) in (first..outputs).zip(row) {
-                *value = at(input, output);
+        let (block, depth) = (VECTORS * lanes, rows * inputs);
+        let wide = outputs / block + usize::from(outputs % block > lanes);
+        let left = outputs.saturating_sub(wide * block).div_ceil(lanes);
+        let mut values = Aligned::new((wide * block + left * lanes) * depth);
+        let (wides, last) = values.split_at_mut(wide * block * depth);
+        for (values, start, block) in [(wides, 0, block), (last, wide * block, lanes)] {
+            for (index, row) in values.chunks_exact_mut(block).enumerate() {
+                let (first, input) = (start + index / depth * block, index % depth);
+                for (output, value) in (first..outputs).zip(row) {
+                    *value = at(input, output);
+                }
             }
         }
-        Self { rows, inputs, outputs, values, block }
+        Self { rows, inputs, outputs, values, wide, block }
     }
 
     /// `out` = `x` · matrix for the pixels of one row, which lie `pixel` floats apart in `out`.
@@ -170,27 +178,27 @@ impl Packed {
         out: &mut [f32],
         pixel: usize,
     ) {
-        if self.block == L {
-            self.blocks::<S, L, 1, 8, 4>(x, out, pixel);
-        } else {
-            self.blocks::<S, L, VECTORS, 4, 2>(x, out, pixel);
-        }
+        let wide = self.wide * self.block;
+        let (wides, last) = self.values.split_at(wide * self.rows * self.inputs);
+        self.blocks::<S, L, VECTORS, 4, 2>((wides, 0), x, out, pixel);
+        self.blocks::<S, L, 1, 8, 4>((last, wide), x, out, pixel);
     }
 
-    /// Tiles of `V` vectors of outputs and `P` pixels, then half as many, then one. Eight sums hide the
-    /// latency of one.
+    /// Blocks from output `start` on. Tiles of `V` vectors of outputs and `P` pixels, then half as many, then
+    /// one. Eight sums hide the latency of one.
     #[inline(always)]
     fn blocks<S: Simd, const L: usize, const V: usize, const P: usize, const HALF: usize>(
         &self,
+        (blocks, start): (&[f32], usize),
         x: Pixels,
         out: &mut [f32],
         pixel: usize,
     ) {
         let (pixels, depth) = (out.len().div_ceil(pixel), self.rows * self.inputs);
-        for (index, block) in self.values.chunks_exact(depth * self.block).enumerate() {
+        for (index, block) in blocks.chunks_exact(depth * V * L).enumerate() {
             let block = (block.as_chunks::<L>().0.as_chunks::<V>().0, self.inputs);
-            let first = index * self.block;
-            let (out, width) = (&mut out[first..], self.block.min(self.outputs - first));
+            let first = start + index * V * L;
+            let (out, width) = (&mut out[first..], (V * L).min(self.outputs - first));
             let next = tiles::<S, L, V, P>(0..pixels, x, block, out, [width, pixel]);
             let next = tiles::<S, L, V, HALF>(next..pixels, x, block, out, [width, pixel]);
             tiles::<S, L, V, 1>(next..pixels, x, block, out, [width, pixel]);
@@ -227,11 +235,21 @@ fn put<const L: usize, const V: usize>(
 ) {
     for (r, values) in values.iter().enumerate() {
         let (values, out) = (values.as_flattened(), &mut out[r * pixel..]);
-        // The length of a copy that is known needs no call.
-        match out.first_chunk_mut::<16>() {
-            Some(out) if width == 16 && V * L == 16 => out.copy_from_slice(values),
+        // The length of a copy that is known needs no call: whole blocks, and what is left of 36 outputs.
+        match width {
+            4 => known::<4>(values, out),
+            8 => known::<8>(values, out),
+            16 => known::<16>(values, out),
+            32 => known::<32>(values, out),
             _ => out[..width].copy_from_slice(&values[..width]),
         }
+    }
+}
+
+#[inline(always)]
+fn known<const N: usize>(values: &[f32], out: &mut [f32]) {
+    if let (Some(values), Some(out)) = (values.first_chunk::<N>(), out.first_chunk_mut::<N>()) {
+        *out = *values;
     }
 }
 
@@ -284,7 +302,7 @@ pub(crate) fn whole_vectors<'a, const L: usize>(
     scratch.resize(values.len() / channels * pixel);
     scratch.fill(0.0);
     for (filled, values) in scratch.chunks_exact_mut(pixel).zip(values.chunks_exact(channels)) {
-        filled[..channels].copy_from_slice(values);
+        copy_or_add(values, false, &mut filled[..channels]);
     }
     Pixels { values: scratch, pixel, row: width * pixel }
 }
@@ -320,8 +338,15 @@ pub(crate) fn outer<S: Simd, const L: usize>(
             outer_tile::<S, L, INPUTS>(size, x.from(input), gradient, &mut sums);
             add(&sums, [input, first], out, layout);
         }
+        // Of one input a sum waits for the last: four at once where there are as many, as in 36.
+        let fours = tiles + (inputs - tiles) / 4 * 4;
+        let mut sums = [[0.0; L]; 4];
+        for input in (tiles..fours).step_by(4) {
+            outer_tile::<S, L, 4>(size, x.from(input), gradient, &mut sums);
+            add(&sums, [input, first], out, layout);
+        }
         let mut sums = [[0.0; L]; 1];
-        for input in tiles..inputs {
+        for input in fours..inputs {
             outer_tile::<S, L, 1>(size, x.from(input), gradient, &mut sums);
             add(&sums, [input, first], out, layout);
         }

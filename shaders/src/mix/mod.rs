@@ -75,6 +75,12 @@ impl Mix {
         weights: Tensor<1>,
     ) -> Tensor<4> {
         let device = weights.device();
+        // Its kernels know no γ and no β.
+        let ready = |stack: PendingNorm| match &stack.norm {
+            Some(norm) if norm.affine.is_some() => normalise(kernels, stack).into(),
+            _ => stack,
+        };
+        let stacks: Vec<PendingNorm> = stacks.into_iter().map(ready).collect();
         let sum = if kernels.fused_for(&weights) {
             let mut terms = self.terms.clone();
             terms.sort_by_key(|term| (term.stack, term.group));

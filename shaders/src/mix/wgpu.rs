@@ -280,9 +280,12 @@ mod tests {
             }
             let norm = |slot: usize| match (case >> (slot % 4)) % 3 {
                 0 => None,
-                kind => {
-                    Some(Standard { groups: groups[slot].max(1), of_batch: kind == 1, eps: 1e-5 })
-                }
+                kind => Some(Standard {
+                    groups: groups[slot].max(1),
+                    of_batch: kind == 1,
+                    eps: 1e-5,
+                    affine: false,
+                }),
             };
             Mixture {
                 targets,

@@ -69,7 +69,8 @@ impl NormGradients for Flex {
         let batch = shape[0] / standard.groups;
         let pixels = batch * shape[1] * shape[2];
         let partial = partial.chunks_exact(batch * 2 * channels);
-        let pull = |(scale, partial)| Pull::new(scale, columns, partial, pixels);
+        let pull =
+            |(scale, partial): (&Scale, &[f32])| Pull::new(&scale.factor, columns, partial, pixels);
         let pulls: Vec<Pull> = scales.iter().zip(partial).map(pull).collect();
         let mut out = zeros(shape.num_elements());
         for_chunks(&mut out, image, |index, out| {
@@ -107,6 +108,34 @@ impl Scale {
         };
         let channels = columns.channels();
         means.chunks_exact(channels).zip(variances.chunks_exact(channels)).map(group).collect()
+    }
+}
+
+/// γ and β of a group, for x − mean: γ/√(variance + eps) and β, repeated to strips.
+#[derive(Clone)]
+pub(crate) struct Affine {
+    pub(crate) factor: Vec<f32>,
+    pub(crate) shift: Vec<f32>,
+}
+
+impl Affine {
+    /// γ = 1 and β = 0.
+    pub(crate) fn none(scale: &Scale) -> Self {
+        Self { factor: scale.factor.clone(), shift: vec![0.0; scale.factor.len()] }
+    }
+
+    /// Of every group, from [2, groups · channels] and the scales of the groups.
+    pub(crate) fn list(affine: &[f32], scales: &[Scale]) -> Vec<Self> {
+        let (gammas, betas) = affine.split_at(affine.len() / 2);
+        let columns = Columns::new(gammas.len() / scales.len().max(1));
+        let channels = columns.channels();
+        let both = gammas.chunks_exact(channels).zip(betas.chunks_exact(channels));
+        let group = |((gamma, beta), scale): ((&[f32], &[f32]), &Scale)| {
+            let mut factor = columns.repeat(gamma.iter().copied());
+            factor.iter_mut().zip(&scale.factor).for_each(|(gamma, factor)| *gamma *= factor);
+            Self { factor, shift: columns.repeat(beta.iter().copied()) }
+        };
+        both.zip(scales).map(group).collect()
     }
 }
 
@@ -211,20 +240,20 @@ pub(crate) struct Pull {
 }
 
 impl Pull {
-    /// Of a group, from its [image, 2, channels] sums over `count` pixels in all; with sums of 0 it
-    /// is the gradient by given moments.
-    pub(crate) fn new(scale: &Scale, columns: Columns, partial: &[f32], count: usize) -> Self {
+    /// Of a group with this factor, from its [image, 2, channels] sums over `count` pixels in all; with sums
+    /// of 0 it is the gradient by given moments.
+    pub(crate) fn new(factor: &[f32], columns: Columns, partial: &[f32], count: usize) -> Self {
         let channels = columns.channels();
         let mut sums = vec![0.0; 2 * channels];
         for image in partial.chunks_exact(2 * channels) {
             sums.iter_mut().zip(image).for_each(|(sum, value)| *sum += value);
         }
         let scaled = |sums: &[f32]| {
-            let scaled = sums.iter().zip(&scale.factor);
+            let scaled = sums.iter().zip(factor);
             columns.repeat(scaled.map(|(sum, factor)| sum * factor / count as f32))
         };
         let (shift, slope) = sums.split_at(channels);
-        Self { factor: scale.factor.clone(), shift: scaled(shift), slope: scaled(slope) }
+        Self { factor: factor.to_vec(), shift: scaled(shift), slope: scaled(slope) }
     }
 }
 

@@ -1,11 +1,11 @@
-//! Batch norm without affine part, in two steps: [`moments`] of the batch, which a caller also
+//! Batch norm, in two steps: [`moments`] of the batch, which a caller also
 //! wants for running statistics, and [`normalise`] by them. The second step can be left to the
 //! kernel that reads the activation: [`PendingNorm`].
 //!
 //! With x̂ = (x − μ)·r, r = 1/√(σ² + eps) and the moments of the batch, the gradient is
 //! r·(g − mean(g) − x̂·mean(g·x̂)); with given moments it is r·g. For each number, `moments` reads 4
 //! bytes (twice, the second time from the cache) and takes 4 FLOPs, `normalise` moves 8 bytes for 2
-//! FLOPs, its way back 20 for 8.
+//! FLOPs, its way back 20 for 8. With γ and β it is a node with one edge: [`crate::node`](mod@crate::node).
 
 mod autodiff;
 pub(crate) mod cpu;
@@ -18,6 +18,7 @@ use burn::tensor::Shape;
 use burn::tensor::Tensor;
 
 use crate::Kernels;
+use crate::node::node;
 
 /// Mean and biased variance of every channel over batch, height and width. Never tracked: the
 /// result has no part in any gradient and no autodiff association.
@@ -48,6 +49,8 @@ pub struct Norm {
     pub of_batch: bool,
     /// Added to the variance before its root.
     pub eps: f32,
+    /// γ, then β, [2, groups · channels], group after group; 1 and 0 where there are none.
+    pub affine: Option<Tensor<2>>,
 }
 
 /// An activation and the batch norm that is still to be applied to it, if any; or a stack of them, one
@@ -73,46 +76,71 @@ pub(crate) struct Standard {
     pub(crate) groups: usize,
     pub(crate) of_batch: bool,
     pub(crate) eps: f32,
+    /// Whether there are γ and β.
+    pub(crate) affine: bool,
 }
 
 impl PendingNorm {
     pub(crate) fn standard(&self) -> Option<Standard> {
         let [_, _, _, channels] = self.x.dims();
-        let standard = |Norm { moments, of_batch, eps }: &Norm| Standard {
+        let standard = |Norm { moments, of_batch, eps, affine }: &Norm| Standard {
             groups: moments.dims()[1] / channels.max(1),
             of_batch: *of_batch,
             eps: *eps,
+            affine: affine.is_some(),
         };
         self.norm.as_ref().map(standard)
     }
 }
 
-/// (x − mean) / √(variance + eps) where a norm is pending, else x.
+/// (x − mean) / √(variance + eps) where a norm is pending, times γ and plus β where it has them; else x.
 ///
 /// # Shapes
 /// - output: [groups · batch, height, width, channels]
 pub fn normalise(kernels: Kernels, pending: PendingNorm) -> Tensor<4> {
     let Some(standard) = pending.standard() else { return pending.x };
+    let fused = kernels.fused_for(&pending.x);
+    if fused && standard.affine && standard.groups == 1 {
+        let x = pending.x.clone();
+        return node(kernels, vec![pending.into()]).unwrap_or(x);
+    }
     let PendingNorm { x, norm: Some(norm) } = pending else { return pending.x };
-    if kernels.fused_for(&x) {
-        let moments = norm.moments.into_dispatch();
-        return Tensor::from_dispatch(Dispatch::normalise(x.into_dispatch(), moments, standard));
-    }
-    let (shape, groups) = (x.dims(), standard.groups);
-    if norm.of_batch {
+    let shape = x.dims();
+    let normed = match fused {
+        true => {
+            let moments = norm.moments.into_dispatch();
+            let standard = Standard { affine: false, ..standard };
+            Tensor::from_dispatch(Dispatch::normalise(x.into_dispatch(), moments, standard))
+        }
+        false => composed(x, norm.moments, standard),
+    };
+    let Some(affine) = norm.affine else { return normed };
+    let row = |index: usize| rows(&affine, index, standard.groups);
+    (grouped(normed, standard.groups) * row(0) + row(1)).reshape(shape)
+}
+
+fn composed(x: Tensor<4>, moments: Tensor<2>, standard: Standard) -> Tensor<4> {
+    let Standard { groups, of_batch, eps, .. } = standard;
+    let shape = x.dims();
+    if of_batch {
         let (centred, _, variance) = centred(x, groups);
-        return (centred / (variance + norm.eps).sqrt()).reshape(shape);
+        return (centred / (variance + eps).sqrt()).reshape(shape);
     }
-    let moments = norm.moments.inner();
-    let row =
-        |index: usize| moments.clone().slice([index..index + 1]).reshape([groups, 1, shape[3]]);
-    let scale = (row(1) + norm.eps).sqrt().recip();
+    let moments = moments.inner();
+    let row = |index: usize| rows(&moments, index, groups);
+    let scale = (row(1) + eps).sqrt().recip();
     let shift = row(0) * scale.clone();
     let (scale, shift) = match x.is_autodiff() {
         true => (scale.autodiff(), shift.autodiff()),
         false => (scale, shift),
     };
     (grouped(x, groups) * scale - shift).reshape(shape)
+}
+
+/// A row of [2, groups · channels] as [groups, 1, channels].
+fn rows(both: &Tensor<2>, index: usize, groups: usize) -> Tensor<3> {
+    let channels = both.dims()[1] / groups;
+    both.clone().slice([index..index + 1]).reshape([groups, 1, channels])
 }
 
 /// [groups, batch · height · width, channels].

@@ -1,4 +1,4 @@
-// out = scale * (gradient - mean(gradient) - standard(x) * mean(gradient * standard(x))), the means
+// out = gain * scale * (gradient - mean(gradient) - standard(x) * mean(gradient * standard(x))), the means
 // over all pixels of a column: sums hold their sums, first of the gradient.
 @group(0) @binding({{ next }}) var<storage, {{ access }}> gradient: array<f32>;
 @group(0) @binding({{ second }}) var<storage, {{ access }}> sums: array<f32>;
@@ -13,5 +13,5 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     let column = column_of(index);
     let norm = norm_of(column);
     let product = standard(x[index], norm) * sums[COLUMNS_OF_ALL + column];
-    out[index] = norm.scale * (gradient[index] - (sums[column] + product) / f32(PIXELS));
+    out[index] = norm.gain * norm.scale * (gradient[index] - {{ means }});
 }

@@ -73,7 +73,7 @@ fn pixels(shape: &Shape, groups: usize) -> usize {
 }
 
 /// Fills what every template of a stack has.
-fn sized(program: Program, shape: &Shape, groups: usize) -> Program {
+pub(crate) fn sized(program: Program, shape: &Shape, groups: usize) -> Program {
     let pixels = pixels(shape, groups);
     program.sizes([("channels", shape[3]), ("groups", groups), ("pixels", pixels)])
 }
@@ -118,10 +118,15 @@ pub(crate) fn gradient_products(shape: &Shape, groups: usize, norm: Option<Stand
 
 /// The rest of the way back through a batch norm of x, from the gradient and its [`sums`]: buffers x,
 /// its moments, the gradient, the sums, the output.
+/// With given moments the sums do not count.
 pub(crate) fn pull_through(name: &'static str, shape: &Shape, norm: Standard) -> Program {
     let pieces = [GROUPS, STANDARD, include_str!("pull.wgsl")];
     let program = Program::of_pieces(name, pieces, shape.num_elements());
-    declare(sized(program, shape, norm.groups), Some(norm))
+    let means = match norm.of_batch {
+        true => "(sums[column] + product) / f32(PIXELS)",
+        false => "0.0 * (sums[column] + product)",
+    };
+    declare(sized(program, shape, norm.groups), Some(norm)).constant("means", means)
 }
 
 /// The sizes of a stack.
@@ -129,26 +134,36 @@ pub(crate) const GROUPS: &str = include_str!("groups.wgsl");
 
 const MERGED: &str = include_str!("merged.wgsl");
 
-/// Declares x and, where there is a norm, its moments, as the first bindings, and the functions
-/// `norm_of(column)` and `standard(value, norm)`.
+/// Declares x and, where there is a norm, its moments and its γ and β, as the first bindings, and the functions
+/// `norm_of(column)`, `standard(value, norm)` and `normed(value, norm)`, which is that with γ and β.
 pub(crate) const STANDARD: &str = include_str!("standard.wgsl");
 
 /// Fills what [`STANDARD`] leaves open; `{{ next }}` to `{{ fourth }}` are the free bindings.
 pub(crate) fn declare(program: Program, norm: Option<Standard>) -> Program {
-    let (moments, of_column, standard, next) = match norm {
-        None => (String::new(), "Norm(0.0, 1.0)".to_owned(), "value", 1),
-        Some(Standard { eps, .. }) => {
-            let moments =
-                format!("@group(0) @binding(1) var<storage, {ACCESS}> moments: array<f32>;");
-            let scale = format!("inverseSqrt(moments[COLUMNS_OF_ALL + column] + {eps:e})");
-            let of_column = format!("Norm(moments[column], {scale})");
-            (moments, of_column, "(value - norm.mean) * norm.scale", 2)
-        }
+    let buffer = |binding: usize, name: &str| {
+        format!("@group(0) @binding({binding}) var<storage, {ACCESS}> {name}: array<f32>;\n")
     };
+    let (mut buffers, mut of_column, mut standard, mut next) =
+        (String::new(), "Norm(0.0, 1.0, 1.0, 0.0)".to_owned(), "value", 1);
+    let affine = norm.is_some_and(|norm| norm.affine);
+    if let Some(Standard { eps, .. }) = norm {
+        buffers = buffer(1, "moments");
+        let scale = format!("inverseSqrt(moments[COLUMNS_OF_ALL + column] + {eps:e})");
+        let gain =
+            if affine { "affine[column], affine[COLUMNS_OF_ALL + column]" } else { "1.0, 0.0" };
+        of_column = format!("Norm(moments[column], {scale}, {gain})");
+        (standard, next) = ("(value - norm.mean) * norm.scale", 2);
+    }
+    if affine {
+        buffers += &buffer(2, "affine");
+        next = 3;
+    }
+    let normed = if affine { "standard(value, norm) * norm.gain + norm.shift" } else { standard };
     program
-        .constant("moments", moments)
+        .constant("norm_buffers", buffers)
         .constant("norm", of_column)
         .constant("standard", standard)
+        .constant("normed", normed)
         .sizes([("next", next), ("second", next + 1), ("third", next + 2), ("fourth", next + 3)])
 }
 
@@ -170,7 +185,7 @@ mod tests {
             [(1, [2, 8, 8, 16]), (1, [1, 1, 1, 1]), (3, [3, 7, 5, 6]), (4, [64, 32, 32, 64])]
         {
             let (shape, norm) =
-                (Shape::from(shape), Standard { groups, of_batch: true, eps: 1e-5 });
+                (Shape::from(shape), Standard { groups, of_batch: true, eps: 1e-5, affine: false });
             for program in [
                 normalise(&shape, norm),
                 moments(&shape, groups),
@@ -178,6 +193,8 @@ mod tests {
                 gradient_products(&shape, groups, None),
                 gradient_products(&shape, groups, Some(norm)),
                 pull_through("pull", &shape, norm),
+                pull_through("pull", &shape, Standard { affine: true, ..norm }),
+                pull_through("pull", &shape, Standard { affine: true, of_batch: false, ..norm }),
                 pull(&shape, norm),
                 scale(&shape, norm),
             ] {

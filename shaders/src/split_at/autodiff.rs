@@ -1,4 +1,4 @@
-//! The way back. The two parts share whether one of them has come back: then there is a gradient of the stack
+//! The way back. All parts share whether one of them has come back: then there is a gradient of the stack
 //! already, to which the other is added.
 
 use std::sync::atomic::Ordering;
@@ -25,6 +25,9 @@ impl<B: PartOps + PartGradients> Backward<B, 1> for PartBackward {
         // The gradient of a leaf, which has no parents, stays where it is when it is read, so nothing can
         // take its place.
         let is_known = part.has_come_back.swap(true, Ordering::Relaxed) && !node.parents.is_empty();
+        if !is_known && part.is_all() {
+            return grads.register::<B>(node.id, gradient);
+        }
         let known = if is_known { grads.consume::<B>(&node) } else { gradient.clone() };
         grads.register::<B>(node.id, B::part_gradient(known, gradient, is_known, part));
     }

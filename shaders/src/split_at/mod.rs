@@ -1,4 +1,5 @@
-//! A stack of activations in two: the node of a cell that is finished, and the sums of those to come.
+//! A stack of activations in two: the node of a cell that is finished, and the sums of those to come. And an
+//! activation that several read, which is a stack of which each has all: [`Shared`].
 //!
 //! Forward these are slices. On the way back the gradient of the stack is that of its two parts. Slices of
 //! burn fill a stack with zeros for each part, write the part into it and add the two; here the first part to
@@ -39,13 +40,38 @@ pub fn split_at(kernels: Kernels, x: Tensor<4>, first: usize) -> (Tensor<4>, Ten
     (part(0..first), part(first..images))
 }
 
-/// Some images of a stack.
+/// An activation that several read. The gradients of its readers meet here, in one pass over memory for each
+/// but the first: burn copies what it adds to.
+#[derive(Clone, Debug)]
+pub struct Shared {
+    x: Tensor<4>,
+    has_come_back: Arc<AtomicBool>,
+}
+
+impl Shared {
+    /// Nobody has read it.
+    pub fn new(x: Tensor<4>) -> Self {
+        Self { x, has_come_back: Arc::default() }
+    }
+
+    /// The activation for one more reader.
+    pub fn read(&self, kernels: Kernels) -> Tensor<4> {
+        let (x, shape) = (self.x.clone(), self.x.dims());
+        if !kernels.fused_for(&x) || !x.is_autodiff() {
+            return x;
+        }
+        let part = Part { shape, images: 0..shape[0], has_come_back: self.has_come_back.clone() };
+        Tensor::from_dispatch(Dispatch::part(x.into_dispatch(), part))
+    }
+}
+
+/// Some images of a stack, or all.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Part {
     /// Of the stack.
     shape: [usize; 4],
     images: Range<usize>,
-    /// Whether the gradient of one of the two parts has.
+    /// Whether the gradient of another part has.
     has_come_back: Arc<AtomicBool>,
 }
 
@@ -55,6 +81,10 @@ impl Part {
     fn shape(&self) -> Shape {
         let [_, height, width, channels] = self.shape;
         [self.images.len(), height, width, channels].into()
+    }
+
+    fn is_all(&self) -> bool {
+        self.images == (0..self.shape[0])
     }
 
     /// Numbers of an image.
@@ -74,6 +104,9 @@ pub(crate) trait PartOps: Backend {
     /// The images of the part.
     #[fusion(dtype = x, shape = part.shape())]
     fn part(x: FloatTensor<Self>, part: Part) -> FloatTensor<Self> {
+        if part.is_all() {
+            return x;
+        }
         let images = Slice::new(part.images.start as isize, Some(part.images.end as isize), 1);
         Self::float_slice(x, &[images])
     }

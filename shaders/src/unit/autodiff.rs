@@ -15,13 +15,24 @@ struct BankBackward;
 
 type State<B> = (Operands<B>, Sizes);
 
-impl<B: BankOps + BankGradients> Backward<B, 2> for BankBackward {
+impl<B: BankOps + BankGradients> Backward<B, 3> for BankBackward {
     type State = State<B>;
 
-    fn backward(self, ops: Ops<State<B>, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+    fn backward(self, ops: Ops<State<B>, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
         let (operands, sizes) = ops.state;
         let gradient = grads.consume::<B>(&ops.node);
-        match ops.parents {
+        let [x, weights, affine] = ops.parents;
+        if let Some(affine) = affine {
+            let (for_x, for_weights, for_affine) = B::bank_all_gradients(operands, gradient, sizes);
+            for (node, gradient) in [(x, for_x), (weights, for_weights), (Some(affine), for_affine)]
+            {
+                if let Some(node) = node {
+                    grads.register::<B>(node.id, gradient);
+                }
+            }
+            return;
+        }
+        match [x, weights] {
             [Some(x), Some(weights)] => {
                 let (for_x, for_weights) = B::bank_gradients(operands, gradient, sizes);
                 grads.register::<B>(x.id, for_x);
@@ -60,9 +71,14 @@ fn track<B: BankOps + BankGradients, C: CheckpointStrategy, T>(
 ) -> (FloatTensor<Autodiff<B, C>>, T) {
     let (x, x_node) = operands.x.into_parts();
     let (weights, weights_node) = operands.weights.into_parts();
-    let operands = Operands { x, norm: operands.norm.into_primitive(), weights };
+    let (affine, affine_node) = operands.affine.into_parts();
+    let operands = Operands { x, norm: operands.norm.into_primitive(), affine, weights };
     let (z, rest) = compute(operands.clone(), sizes.clone());
-    let z = match BankBackward.prepare::<C>([x_node, weights_node]).compute_bound().stateful() {
+    let z = match BankBackward
+        .prepare::<C>([x_node, weights_node, affine_node])
+        .compute_bound()
+        .stateful()
+    {
         OpsKind::Tracked(prep) => prep.finish((operands, sizes), z),
         OpsKind::UnTracked(prep) => prep.finish(z),
     };

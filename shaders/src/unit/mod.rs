@@ -1,4 +1,4 @@
-//! The unit that all convolutions of a DARTS space are made of: \[batch norm\] → \[ReLU\] → depthwise
+//! The unit that all convolutions of a DARTS space are made of: \[batch norm, γ and β included\] → \[ReLU\] → depthwise
 //! k×k → pointwise 1×1, and the moments of what comes out. A [`Bank`] computes many at once: all that
 //! read one state of a cell, or all that come after those.
 //!
@@ -77,11 +77,14 @@ impl Bank {
         }
         let PendingNorm { x, norm } = input;
         // A kernel needs a tensor in every place: without a norm it does not look at this one.
-        let norm = norm.map_or_else(
-            || weights.clone().inner().into_dispatch(),
-            |norm| norm.moments.into_dispatch(),
-        );
-        let operands = Operands { x: x.into_dispatch(), norm, weights: weights.into_dispatch() };
+        let nothing = || weights.clone().inner().into_dispatch();
+        let (moments, affine) = norm.map_or((None, None), |norm| (Some(norm.moments), norm.affine));
+        let operands = Operands {
+            x: x.into_dispatch(),
+            norm: moments.map_or_else(nothing, Tensor::into_dispatch),
+            affine: affine.map_or_else(nothing, Tensor::into_dispatch),
+            weights: weights.clone().into_dispatch(),
+        };
         if !self.moments {
             return (Tensor::from_dispatch(Dispatch::bank(operands, sizes)), None);
         }
@@ -138,6 +141,8 @@ pub(crate) struct Operands<B: Backend> {
     pub(crate) x: FloatTensor<B>,
     /// The moments that normalise x, or anything.
     pub(crate) norm: FloatTensor<B>,
+    /// γ and β of the norm, or anything.
+    pub(crate) affine: FloatTensor<B>,
     pub(crate) weights: FloatTensor<B>,
 }
 
@@ -185,6 +190,14 @@ pub(crate) trait BankGradients: Backend {
         gradient: FloatTensor<Self>,
         sizes: Sizes,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
+
+    /// For γ and β too, where there are such: the sums that the gradient for x takes are theirs.
+    #[fusion(meta = |it, _, _| (it.x.clone(), it.weights.clone(), it.affine.clone()))]
+    fn bank_all_gradients(
+        #[extension_type] operands: Operands<Self>,
+        gradient: FloatTensor<Self>,
+        sizes: Sizes,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 }
 
 /// What stands before the convolutions.

@@ -1,13 +1,14 @@
 //! The WGSL kernels: one thread for each number of an output, or for each weight and chunk of rows;
 //! all units of a bank in one launch. The prologue is part of every kernel that reads x.
 
-use burn::backend::TensorMetadata;
+use burn::backend::tensor::FloatTensor;
 use burn::backend::wgpu::{CubeBackend, CubeTensor};
+use burn::backend::{Backend, TensorMetadata};
 
 use super::tiles::{self, stores};
 use super::{BankGradients, BankOps, Operands, Prologue, Sizes, Unit};
-use crate::norm::NormGradients;
 use crate::norm::wgpu::{GROUPS, STANDARD, declare, gradient_products, pull_through, sums};
+use crate::norm::{NormGradients, Standard};
 use crate::wgpu::{Program, chunks, contiguous, empty, fold};
 
 impl BankOps for CubeBackend {
@@ -49,27 +50,51 @@ impl BankGradients for CubeBackend {
         let middle = inputs.middle_gradient(&gradient);
         (inputs.x_gradient(&middle), inputs.weight_gradient(&middle, &gradient))
     }
+
+    fn bank_all_gradients(
+        operands: Operands<Self>,
+        gradient: CubeTensor,
+        sizes: Sizes,
+    ) -> (CubeTensor, CubeTensor, CubeTensor) {
+        let inputs = Inputs::new(operands, sizes);
+        let gradient = contiguous(gradient);
+        let middle = inputs.middle_gradient(&gradient);
+        let (x, sums) = inputs.x_gradient_and_sums(&middle);
+        let weights = inputs.weight_gradient(&middle, &gradient);
+        // Σ g is for β, which comes second.
+        let affine = sums.map_or_else(|| inputs.affine.clone(), swapped::<Self>);
+        (x, weights, affine)
+    }
+}
+
+/// The rows the other way round.
+fn swapped<B: Backend>(rows: FloatTensor<B>) -> FloatTensor<B> {
+    B::float_flip(rows, &[0])
 }
 
 /// The inputs of the op in row-major order.
 struct Inputs {
     x: CubeTensor,
     norm: CubeTensor,
+    affine: CubeTensor,
     weights: CubeTensor,
     sizes: Sizes,
 }
 
 impl Inputs {
     fn new(operands: Operands<CubeBackend>, sizes: Sizes) -> Self {
-        let Operands { x, norm, weights } = operands;
-        let [x, norm, weights] = [x, norm, weights].map(contiguous);
-        Self { x, norm, weights, sizes }
+        let Operands { x, norm, affine, weights } = operands;
+        let [x, norm, affine, weights] = [x, norm, affine, weights].map(contiguous);
+        Self { x, norm, affine, weights, sizes }
     }
 
-    /// x and, where the prologue normalises, its moments, before the other buffers of a kernel.
+    /// x and, where the prologue normalises, its moments, its γ and its β, before the other buffers of a
+    /// kernel.
     fn launch(&self, program: Program, others: &[&CubeTensor]) {
         let mut buffers = vec![&self.x];
-        buffers.extend(self.sizes.prologue.norm.map(|_| &self.norm));
+        let norm = self.sizes.prologue.norm;
+        buffers.extend(norm.map(|_| &self.norm));
+        buffers.extend(norm.filter(|norm| norm.affine).map(|_| &self.affine));
         buffers.extend(others);
         program.launch(&buffers);
     }
@@ -102,16 +127,26 @@ impl Inputs {
     }
 
     fn x_gradient(&self, middle: &CubeTensor) -> CubeTensor {
+        self.x_gradient_and_sums(middle).0
+    }
+
+    /// With the sums over all pixels that γ, β and the moments of the batch ask for.
+    fn x_gradient_and_sums(&self, middle: &CubeTensor) -> (CubeTensor, Option<CubeTensor>) {
         let out = empty(&self.x, self.sizes.input_shape());
         self.launch(x_gradient(&self.sizes), &[&self.weights, middle, &out]);
-        let Some(norm) = self.sizes.prologue.norm.filter(|norm| norm.of_batch) else { return out };
+        let Some(norm) = self.sizes.prologue.norm.filter(|norm| norm.of_batch || norm.affine)
+        else {
+            return (out, None);
+        };
         let shape = self.x.shape();
         let sums = sums(&out, norm.groups, |partial| {
-            self.launch(gradient_products(&shape, norm.groups, Some(norm)), &[&out, partial]);
+            let plain = Standard { affine: false, ..norm };
+            let program = gradient_products(&shape, norm.groups, Some(plain));
+            program.launch(&[&self.x, &self.norm, &out, partial]);
         });
         let pulled = empty(&self.x, shape.clone());
         self.launch(pull_through("unit_pull", &shape, norm), &[&out, &sums, &pulled]);
-        pulled
+        (pulled, Some(sums))
     }
 }
 
@@ -224,12 +259,12 @@ fn depthwise(sizes: &Sizes) -> Program {
 fn x_gradient(sizes: &Sizes) -> Program {
     let [height, width, _] = sizes.image;
     let tile = tiles::tile(width, sizes.stride);
-    // By moments of the batch the scale comes with the rest of the way back.
-    let constant = sizes.prologue.norm.is_some_and(|norm| !norm.of_batch);
+    // By moments of the batch, and with γ and β, the scale comes with the rest of the way back.
+    let constant = sizes.prologue.norm.is_some_and(|norm| !norm.of_batch && !norm.affine);
     let factor = if constant { " * norm.scale" } else { "" };
     let store = |t: usize| {
         let place = format!("(row + in_x + {t}u) * CHANNELS + channel");
-        let passes = format!("live(standard(x[{place}], norm))");
+        let passes = format!("live(normed(x[{place}], norm))");
         format!("out[{place}] = select(0.0, (*sums)[{t}]{factor}, {passes});")
     };
     let arguments = "unit, first, in_y, in_x, channel, &sums, &below";
@@ -285,7 +320,6 @@ fn weight_gradient(sizes: &Sizes) -> Program {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::norm::Standard;
 
     #[test]
     fn every_template_is_valid_wgsl() {
@@ -300,8 +334,10 @@ mod tests {
             let unit = |(source, size, dilation)| Unit { source, size, dilation };
             let units: Vec<Unit> = units.into_iter().map(unit).collect();
             let groups = units[units.len() - 1].source + 1;
-            let batch_norm = |of_batch| Standard { groups, of_batch, eps: 1e-5 };
-            for norm in [None, Some(batch_norm(true)), Some(batch_norm(false))] {
+            let norms = [(true, false), (false, false), (true, true), (false, true)];
+            let norms = norms
+                .map(|(of_batch, affine)| Some(Standard { groups, of_batch, eps: 1e-5, affine }));
+            for norm in norms.into_iter().chain([None]) {
                 for relu in [true, false] {
                     let (units, prologue) = (units.clone().into(), Prologue { relu, norm });
                     let sizes = Sizes { batch, image, stride, outputs: 8, units, prologue };

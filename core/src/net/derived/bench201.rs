@@ -31,7 +31,7 @@ impl DerivedBench201 {
         let mut layout = Layout::default();
         let shape = NetShape { image_channels, classes, cells, channels, stem_multiplier: 1 };
         let skeleton = Skeleton::new(&mut Builder::new(&mut layout), shape, |builder, channels| {
-            let norm = NormOptions::new(true);
+            let norm = NormOptions::pending();
             let site = Site { channels, stride: 1, norm, pool_norm: false };
             Graph::new(builder, derived, site, "layers")
         });

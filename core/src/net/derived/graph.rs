@@ -1,9 +1,8 @@
 //! The graph of a derived cell: every edge computes one operation, every node sums its edges.
 
-use burn::tensor::Tensor;
+use shaders::Incoming;
 
 use super::Derived;
-use crate::net::edge::add;
 use crate::nn::{ActivationInfo, Builder, Pass, Primitive, Trace, Value};
 use crate::ops::{Candidate, Site, State};
 
@@ -57,17 +56,14 @@ impl Graph {
     /// - `inputs`: [batch, height, width, channels]
     /// - each node: [batch, ⌈height / stride⌉, ⌈width / stride⌉, channels]
     pub fn forward(&self, inputs: Vec<State>, pass: &mut Pass) -> Vec<State> {
-        let mut states = inputs;
+        let mut states: Vec<State> = inputs.into_iter().map(State::for_several).collect();
         let Some(first) = states.first().map(|state| state.value.clone()) else { return states };
         for node in self.inputs..self.states {
-            let mut sum = None;
-            for edge in self.edges.iter().filter(|edge| edge.node == node) {
-                if let Some(output) = edge.forward(&states, pass) {
-                    add(&mut sum, output);
-                }
-            }
+            let edges = self.edges.iter().filter(|edge| edge.node == node);
+            let incoming = edges.filter_map(|edge| edge.forward(&states, pass)).collect();
             let zeros = || crate::net::dag::zeros(&first, self.stride);
-            states.push(State::new(sum.unwrap_or_else(zeros)));
+            let sum = shaders::node(pass.kernels, incoming);
+            states.push(State::new(sum.unwrap_or_else(zeros)).for_several());
         }
         states
     }
@@ -98,18 +94,18 @@ impl Graph {
 }
 
 impl Edge {
-    /// What it adds to its node; nothing where its operation is `none`.
-    fn forward(&self, states: &[State], pass: &mut Pass) -> Option<Tensor<4>> {
+    /// What it gives its node; nothing where its operation is `none`.
+    fn forward(&self, states: &[State], pass: &mut Pass) -> Option<Incoming> {
         let state = states.get(self.source)?;
         let drops = pass.is_training() && pass.drops_paths() && !self.operation.is_identity();
         if self.operation.is_none() {
             if drops {
-                pass.path_masks(state.value.dims()[0], &state.value);
+                pass.image_masks(state.value.dims()[0], &state.value);
             }
             return None;
         }
-        let output = self.operation.forward(state, pass);
-        let output = pass.apply(output);
-        Some(if drops { pass.drop_path(output) } else { output })
+        let value = self.operation.forward(state, pass);
+        let masks = drops.then(|| pass.image_masks(value.x.dims()[0], &value.x));
+        Some(Incoming { value, masks })
     }
 }

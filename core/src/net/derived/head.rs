@@ -36,7 +36,7 @@ impl AuxiliaryHead {
             Stem::Small => (3, true),
             Stem::ImageNet => (2, false),
         };
-        let norm = NormOptions::new(true);
+        let norm = NormOptions::pending();
         let mut builder = builder.child("auxiliary_head");
         let mut features = builder.child("features");
         let [narrow, wide] = CHANNELS;

@@ -13,7 +13,7 @@ use crate::nn::{
 };
 use crate::ops::{Site, State, stem};
 
-const AFFINE: NormOptions = NormOptions::new(true);
+const AFFINE: NormOptions = NormOptions::pending();
 
 /// Stem, cells, global average, classifier, and the auxiliary head.
 pub(super) struct Stacked {
@@ -63,7 +63,7 @@ fn start(builder: &mut Builder, shape: DerivedShape) -> ([Sequence; 2], Start) {
     match shape.stem {
         Stem::Small => {
             let wide = 3 * channels;
-            let stem = stem(builder, image_channels, wide);
+            let stem = stem(builder, image_channels, wide, AFFINE);
             ([stem, Sequence::default()], Start { channels: wide, halved: false })
         }
         Stem::ImageNet => {
@@ -109,9 +109,9 @@ impl StackedCell {
         let [first, second] = &self.preprocess;
         let inputs = vec![before.after(first, pass), previous.after(second, pass)];
         let states = self.graph.forward(inputs, pass);
-        let output = |state: &usize| states.get(*state).map(|state| state.value.clone());
+        let output = |state: &usize| states.get(*state).map(|state| state.read(pass.kernels));
         let outputs: Vec<Tensor<4>> = self.outputs.iter().filter_map(output).collect();
-        State::new(shaders::concat(pass.kernels, outputs))
+        State::new(shaders::concat(pass.kernels, outputs)).for_several()
     }
 
     fn trace(&self, before: Value, previous: Value, trace: &mut Trace) -> Value {
@@ -154,8 +154,8 @@ impl Classifier for Stacked {
     /// networks of at most 3 cells, the main classifier reads the rectified output too, in train mode.
     fn forward(&self, images: Tensor<4>, pass: &mut Pass) -> Logits {
         let [first, second] = &self.stem;
-        let mut before = State::new(images).after(first, pass);
-        let mut previous = before.after(second, pass);
+        let mut before = State::new(images).after(first, pass).for_several();
+        let mut previous = before.after(second, pass).for_several();
         let mut auxiliary = None;
         for (index, cell) in self.cells.iter().enumerate() {
             let output = cell.forward(&before, &previous, pass);
@@ -164,7 +164,7 @@ impl Classifier for Stacked {
                 && *place == index
                 && pass.is_training()
             {
-                let rectified = pass.pattern.rectify(previous.value.clone());
+                let rectified = pass.pattern.rectify(previous.read(pass.kernels));
                 auxiliary = Some(head.forward(rectified.clone(), pass));
                 if index + 1 == self.cells.len() {
                     previous = State::new(rectified);

@@ -13,9 +13,8 @@ use crate::cpu::narrow::Dealt;
 use crate::cpu::planes::Rows;
 use crate::cpu::{
     Scratch, contiguous, dispatch, fold, for_each, for_parts, gate, lanes, values, with_scratch,
-    zeros,
 };
-use crate::norm::cpu::{Pull, Scale};
+use crate::norm::cpu::{Affine, Pull, Scale};
 
 /// Which gradients.
 #[derive(Clone, Copy)]
@@ -37,21 +36,28 @@ struct Ready {
 type Outs<'a> = [&'a mut [f32]; 3];
 
 impl Inputs {
-    /// The gradients for x and the weights; empty where not wanted.
-    pub(super) fn backward(&self, gradient: FlexTensor, wanted: Wanted) -> (Block, Vec<f32>) {
+    /// The gradients for x and the weights, empty where not wanted, and those for γ and β, where there are
+    /// such.
+    pub(super) fn backward(
+        &self,
+        gradient: FlexTensor,
+        wanted: Wanted,
+    ) -> (Block, Vec<f32>, Vec<f32>) {
         let gradient = contiguous(gradient);
         let sizes = &self.sizes;
         let units: Vec<Ready> =
             (0..sizes.units.len()).map(|unit| self.ready_back(unit, wanted)).collect();
         let images = sizes.sources() * sizes.batch;
-        let of_batch = wanted.x && sizes.prologue.norm.is_some_and(|norm| norm.of_batch);
+        let summed = wanted.x && sizes.prologue.norm.is_some_and(|it| it.of_batch || it.affine);
         let mut x = Block::new(if wanted.x { images * self.input() } else { 0 });
-        let mut sums = vec![0.0; if of_batch { images * 2 * sizes.channels() } else { 0 }];
+        let mut sums = vec![0.0; if summed { images * 2 * sizes.channels() } else { 0 }];
         // [source, image, weights of the units of the source].
         let mut weights =
-            zeros(if wanted.weights { sizes.batch * sizes.weight_count() } else { 0 });
+            Block::new(if wanted.weights { sizes.batch * sizes.weight_count() } else { 0 });
         let tasks = self.deal_back(&mut x, &mut weights, &mut sums);
         for_each(tasks, |index, outs| {
+            // The weights are added up.
+            outs[1].fill(0.0);
             let (source, image) = (index / sizes.batch, index % sizes.batch);
             let activation = Activation { inputs: self, source, image: self.image(index) };
             let range = sizes.of_source(source);
@@ -61,10 +67,24 @@ impl Inputs {
             let units: Vec<(&Ready, &[f32])> = units[range.clone()].iter().zip(gradients).collect();
             with_scratch(|scratch| back(activation, &units, scratch, outs));
         });
-        if of_batch {
+        if summed {
             self.pull(&sums, &mut x);
         }
-        (x, self.folded(&weights))
+        let affine = if sizes.prologue.is_affine() { self.affine_gradient(&sums) } else { vec![] };
+        (x, self.folded(&weights), affine)
+    }
+
+    /// [2, sources · channels], γ and β, from [source, image, 2, channels], Σ g and Σ g·x̂.
+    fn affine_gradient(&self, sums: &[f32]) -> Vec<f32> {
+        let channels = self.sizes.channels();
+        let of_source = sums.chunks_exact((self.sizes.batch * 2 * channels).max(1));
+        let (mut gammas, mut betas) = (Vec::new(), Vec::new());
+        for sums in of_source.map(|sums| fold(sums, 2 * channels)) {
+            let (beta, gamma) = sums.split_at(channels);
+            betas.extend_from_slice(beta);
+            gammas.extend_from_slice(gamma);
+        }
+        [gammas, betas].concat()
     }
 
     fn ready_back(&self, unit: usize, wanted: Wanted) -> Ready {
@@ -126,10 +146,17 @@ impl Inputs {
     fn pull(&self, sums: &[f32], x: &mut [f32]) {
         let Sizes { batch, .. } = self.sizes;
         let channels = self.sizes.channels();
+        let of_batch = self.sizes.prologue.norm.is_some_and(|norm| norm.of_batch);
         let sums = sums.chunks_exact(batch * 2 * channels);
         let pixels = batch * self.input() / channels;
-        let pull = |(scale, sums)| Pull::new(scale, Columns::new(channels), sums, pixels);
-        let pulls: Vec<Pull> = self.scales.iter().zip(sums).map(pull).collect();
+        let pull = |(source, sums): (usize, &[f32])| {
+            let scale = &self.scales[source].factor;
+            let factor = self.affine.get(source).map_or(scale, |affine| &affine.factor);
+            // By given moments nothing comes back through them.
+            let sums = if of_batch { sums } else { &[] };
+            Pull::new(factor, Columns::new(channels), sums, pixels)
+        };
+        let pulls: Vec<Pull> = sums.enumerate().map(pull).collect();
         for_parts([(x, self.input())], |index, [out]| {
             let source = index / batch;
             let (scale, pull) = (&self.scales[source], &pulls[source]);
@@ -152,13 +179,14 @@ impl Products {
 
 /// From the gradient of the activations to that of the pixels, as far as one image goes.
 #[with_simd]
-fn through<S: Simd>(
+fn through<'a, S: Simd>(
     prologue: Prologue,
-    scale: &Scale,
+    scales: (&'a Scale, Option<&'a Affine>),
     x: &[f32],
     gradient: &mut [f32],
     products: &mut Products,
 ) {
+    let (scale, affine) = scales;
     let Some(norm) = prologue.norm else {
         if prologue.relu {
             gradient.iter_mut().zip(x).for_each(|(g, x)| *g = gate(*g, *x > 0.0));
@@ -167,13 +195,23 @@ fn through<S: Simd>(
     };
     let strip = scale.mean.len();
     for (gradient, x) in gradient.chunks_mut(strip).zip(x.chunks(strip)) {
-        let scale = scale.mean.iter().zip(&scale.factor);
-        if prologue.relu {
-            for ((g, x), (mean, factor)) in gradient.iter_mut().zip(x).zip(scale.clone()) {
-                *g = gate(*g, (x - mean) * factor > 0.0);
+        let means = &scale.mean;
+        let scale = means.iter().zip(&scale.factor);
+        match affine {
+            Some(Affine { factor, shift }) if prologue.relu => {
+                let rows = means.iter().zip(factor).zip(shift);
+                for ((g, x), ((mean, factor), shift)) in gradient.iter_mut().zip(x).zip(rows) {
+                    *g = gate(*g, (x - mean) * factor + shift > 0.0);
+                }
             }
+            None if prologue.relu => {
+                for ((g, x), (mean, factor)) in gradient.iter_mut().zip(x).zip(scale.clone()) {
+                    *g = gate(*g, (x - mean) * factor > 0.0);
+                }
+            }
+            _ => {}
         }
-        if !norm.of_batch {
+        if !norm.of_batch && affine.is_none() {
             gradient.iter_mut().zip(scale).for_each(|(g, (_, factor))| *g *= factor);
             continue;
         }
@@ -326,9 +364,11 @@ fn pull_back<S: Simd>(x: &[f32], scale: &Scale, pull: &Pull, out: &mut [f32]) {
     let strip = scale.mean.len();
     for (x, out) in x.chunks(strip).zip(out.chunks_mut(strip)) {
         let scale = scale.mean.iter().zip(&scale.factor);
-        let pull = pull.shift.iter().zip(&pull.slope);
-        for (((x, out), (mean, factor)), (shift, slope)) in x.iter().zip(out).zip(scale).zip(pull) {
-            *out = *out * factor - shift - (x - mean) * factor * slope;
+        let pull = pull.factor.iter().zip(&pull.shift).zip(&pull.slope);
+        for (((x, out), (mean, factor)), ((gain, shift), slope)) in
+            x.iter().zip(out).zip(scale).zip(pull)
+        {
+            *out = *out * gain - shift - (x - mean) * factor * slope;
         }
     }
 }

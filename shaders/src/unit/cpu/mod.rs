@@ -22,7 +22,7 @@ use crate::cpu::matrix::{Product, rows_at_once};
 use crate::cpu::planes::{Planes, Rows};
 use crate::cpu::{self, Scratch, contiguous, for_each, lanes, values, with_scratch};
 use crate::meter;
-use crate::norm::cpu::{Scale, image_moments, merge};
+use crate::norm::cpu::{Affine, Scale, image_moments, merge};
 
 impl BankOps for Flex {
     fn bank(operands: Operands<Self>, sizes: Sizes) -> FlexTensor {
@@ -44,7 +44,7 @@ impl BankGradients for Flex {
     fn bank_x_gradient(operands: Operands<Self>, gradient: FlexTensor, sizes: Sizes) -> FlexTensor {
         let _span = meter::span("bank_x_gradient");
         let inputs = Inputs::new(operands, sizes);
-        let (x, _) = inputs.backward(gradient, back::Wanted { x: true, weights: false });
+        let (x, _, _) = inputs.backward(gradient, back::Wanted { x: true, weights: false });
         x.into_tensor(inputs.sizes.input_shape())
     }
 
@@ -55,7 +55,7 @@ impl BankGradients for Flex {
     ) -> FlexTensor {
         let _span = meter::span("bank_weight_gradient");
         let inputs = Inputs::new(operands, sizes);
-        let (_, weights) = inputs.backward(gradient, back::Wanted { x: false, weights: true });
+        let (_, weights, _) = inputs.backward(gradient, back::Wanted { x: false, weights: true });
         cpu::tensor(weights, [inputs.sizes.weight_count()])
     }
 
@@ -66,9 +66,25 @@ impl BankGradients for Flex {
     ) -> (FlexTensor, FlexTensor) {
         let _span = meter::span("bank_gradients");
         let inputs = Inputs::new(operands, sizes);
-        let (x, weights) = inputs.backward(gradient, back::Wanted { x: true, weights: true });
+        let (x, weights, _) = inputs.backward(gradient, back::Wanted { x: true, weights: true });
         let sizes = inputs.sizes;
         (x.into_tensor(sizes.input_shape()), cpu::tensor(weights, [sizes.weight_count()]))
+    }
+
+    fn bank_all_gradients(
+        operands: Operands<Self>,
+        gradient: FlexTensor,
+        sizes: Sizes,
+    ) -> (FlexTensor, FlexTensor, FlexTensor) {
+        let _span = meter::span("bank_all_gradients");
+        let inputs = Inputs::new(operands, sizes);
+        let (x, weights, affine) =
+            inputs.backward(gradient, back::Wanted { x: true, weights: true });
+        let sizes = inputs.sizes;
+        let shape = [2, sizes.sources() * sizes.channels()];
+        let (x, weights) =
+            (x.into_tensor(sizes.input_shape()), cpu::tensor(weights, [sizes.weight_count()]));
+        (x, weights, cpu::tensor(affine, shape))
     }
 }
 
@@ -77,6 +93,8 @@ struct Inputs {
     x: FlexTensor,
     /// Of every source.
     scales: Vec<Scale>,
+    /// γ and β of every source, where there are such.
+    affine: Vec<Affine>,
     weights: FlexTensor,
     sizes: Sizes,
 }
@@ -89,12 +107,16 @@ struct Ready {
 
 impl Inputs {
     fn new(operands: Operands<Flex>, sizes: Sizes) -> Self {
-        let Operands { x, norm, weights } = operands;
+        let Operands { x, norm, affine, weights } = operands;
         let scales = match sizes.prologue.norm {
             Some(standard) => Scale::list(values(&contiguous(norm)), standard),
             None => (0..sizes.sources()).map(|_| Scale::identity(sizes.channels())).collect(),
         };
-        Self { x: contiguous(x), scales, weights: contiguous(weights), sizes }
+        let affine = match sizes.prologue.is_affine() {
+            true => Affine::list(values(&contiguous(affine)), &scales),
+            false => Vec::new(),
+        };
+        Self { x: contiguous(x), scales, affine, weights: contiguous(weights), sizes }
     }
 
     /// Floats of an image of the input.
@@ -174,10 +196,22 @@ impl Inputs {
 }
 
 impl Prologue {
+    /// Whether the batch norm has γ and β.
+    fn is_affine(&self) -> bool {
+        self.norm.is_some_and(|norm| norm.affine)
+    }
+
     /// Applies batch norm and ReLU to pixels.
     #[inline(always)]
-    fn apply(&self, scale: &Scale, pixels: &mut [f32]) {
-        if self.norm.is_some() {
+    fn apply(&self, (scale, affine): (&Scale, Option<&Affine>), pixels: &mut [f32]) {
+        if let Some(Affine { factor, shift }) = affine {
+            for pixels in pixels.chunks_mut(scale.mean.len()) {
+                let rows = scale.mean.iter().zip(factor).zip(shift);
+                for (x, ((mean, factor), shift)) in pixels.iter_mut().zip(rows) {
+                    *x = (*x - mean) * factor + shift;
+                }
+            }
+        } else if self.norm.is_some() {
             for pixels in pixels.chunks_mut(scale.mean.len()) {
                 for ((x, mean), factor) in pixels.iter_mut().zip(&scale.mean).zip(&scale.factor) {
                     *x = (*x - mean) * factor;
@@ -200,8 +234,8 @@ struct Activation<'a> {
 
 impl Activation<'_> {
     #[inline(always)]
-    fn scale(&self) -> &Scale {
-        &self.inputs.scales[self.source]
+    fn scale(&self) -> (&Scale, Option<&Affine>) {
+        (&self.inputs.scales[self.source], self.inputs.affine.get(self.source))
     }
 
     /// Fills the planes of a unit, unless those of the unit before, `filled`, are the same.
