@@ -204,7 +204,8 @@ fn the_row_of_a_training_has_the_keys_that_programs_read() {
     }
     for (what, timed) in [("step", &row), ("evaluation", &row["evaluation"])] {
         let number = |key: &str| timed[key].as_f64().unwrap();
-        for key in ["step_seconds", "model_gflop", "achieved_gflops", "fraction_of_peak", "launches"]
+        for key in
+            ["step_seconds", "model_gflop", "achieved_gflops", "fraction_of_peak", "launches"]
         {
             assert!(number(key) > 0.0, "{what}, {key}: {row}");
         }
@@ -234,7 +235,8 @@ fn a_step_of_a_training_is_about_three_times_the_arithmetic_of_an_evaluation() {
 #[test]
 fn a_training_is_told_in_words_and_its_wrong_flags_are_exit_code_2() {
     let text = training(&["--profile"]).done().stdout;
-    for word in ["c10_s5_pgd", "3 cells", "sgemm", "step", "evaluation", "median", "edge_gradient"] {
+    for word in ["c10_s5_pgd", "3 cells", "sgemm", "step", "evaluation", "median", "edge_gradient"]
+    {
         assert!(text.contains(word), "{word}: {text}");
     }
     for (flags, expected) in [
