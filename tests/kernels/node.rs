@@ -52,7 +52,7 @@ impl Case for Nodes {
 
 /// As drop-path draws them: some images out, the others scaled.
 fn masks(batch: usize, edge: usize) -> Vec<f32> {
-    (0..batch).map(|image| if (image + edge) % 3 == 0 { 0.0 } else { 1.25 }).collect()
+    (0..batch).map(|image| if (image + edge).is_multiple_of(3) { 0.0 } else { 1.25 }).collect()
 }
 
 #[test]

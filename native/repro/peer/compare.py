@@ -34,12 +34,19 @@ METHODS = {
     "sdarts-adv": "sdarts-adv",
     "second-order": "darts-2nd",
 }
-# Flag of bench.py, setting of sdarts, and their value in each size; both in the space s5.
+# Flag of the peer, setting of sdarts, and their value in each size; searches are in the space s5.
 SIZES = {
     "paper": (
         ("--batch", "search.batch_size", 16),
         ("--channels", "search.channels", 16),
         ("--cells", "search.cells", 8),
+        ("--image-size", "data.image_size", 32),
+    ),
+    # The network of c10_s5_pgd, trained as in the paper's tables.
+    "train": (
+        ("--batch", "train.batch_size", 96),
+        ("--channels", "train.channels", 36),
+        ("--cells", "train.cells", 20),
         ("--image-size", "data.image_size", 32),
     ),
     "small": (
@@ -64,19 +71,31 @@ COLUMNS = (
 
 
 def peer_command(method, args, flags):
-    command = [sys.executable, str(HERE / "bench.py"), "--method", method, *flags]
-    for flag, _, value in SIZES[args.size]:
+    if args.size == "train":
+        command = [sys.executable, str(HERE / "bench_train.py"), *flags]
+    else:
+        command = [sys.executable, str(HERE / "bench.py"), "--method", method, *flags]
+    for flag, _, value in sizes(args):
         command += [flag, str(value)]
     return command + ["--threads", str(args.threads), "--steps", str(args.steps)]
 
 
 def our_command(method, args):
     command = [*shlex.split(args.sdarts), "bench", "--json"]
-    command += ["--preset", "cifar10-s5-sdarts-adv"]
-    for _, setting, value in SIZES[args.size]:
+    if args.size == "train":
+        command += ["--train", "c10_s5_pgd"]
+    else:
+        command += ["--preset", "cifar10-s5-sdarts-adv", "--method", METHODS[method]]
+    for _, setting, value in sizes(args):
         command += ["--set", f"{setting}={value}"]
     command += ["--device", "cpu", "--threads", str(args.threads)]
-    return command + ["--method", METHODS[method], "--steps", str(args.steps)]
+    return command + ["--steps", str(args.steps)]
+
+
+def sizes(args):
+    """Those of the size that is compared, with the batch that was asked for."""
+    for flag, setting, value in SIZES[args.size]:
+        yield flag, setting, args.batch if args.batch and flag == "--batch" else value
 
 
 def programs(args):
@@ -109,16 +128,20 @@ def measure(args):
         for method in args.method:
             for program, command in commands.items():
                 found = run(command(method), args.threads)
-                row = {"size": args.size, "round": number, "program": program}
-                row |= {"threads": args.threads, "steps": args.steps}
-                row |= {key: found.get(key, "") for key in COLUMNS if key not in row}
-                row["method"] = method
-                print(
-                    f"round {number} {method} {program}: {row['step_seconds']:.3f} s",
-                    file=sys.stderr,
-                    flush=True,
-                )
-                yield row
+                pieces = {method: found}
+                if "evaluation" in found:
+                    pieces["evaluation"] = found | found["evaluation"]
+                for name, piece in pieces.items():
+                    row = {"size": args.size, "round": number, "program": program}
+                    row |= {"threads": args.threads, "steps": args.steps}
+                    row |= {key: piece.get(key, "") for key in COLUMNS if key not in row}
+                    row["method"] = name
+                    print(
+                        f"round {number} {name} {program}: {row['step_seconds']:.3f} s",
+                        file=sys.stderr,
+                        flush=True,
+                    )
+                    yield row
 
 
 def by_program(rows, method):
@@ -166,10 +189,11 @@ def load():
 
 
 def heading(rows, args, load_before):
-    size = ", ".join(f"{setting.split('.')[1]} {value}" for _, setting, value in SIZES[args.size])
+    size = ", ".join(f"{setting.split('.')[1]} {value}" for _, setting, value in sizes(args))
+    what = "c10_s5_pgd" if args.size == "train" else "space s5"
     versions = {row["torch"] for row in rows if row["torch"]}
     return (
-        f"Size {args.size} (space s5, {size}), {args.rounds} rounds of {args.steps} steps, "
+        f"Size {args.size} ({what}, {size}), {args.rounds} rounds of {args.steps} steps, "
         f"{args.threads} threads, {processor()}, PyTorch {', '.join(sorted(versions))}, "
         f"load before {load_before:.1f}\n"
     )
@@ -184,6 +208,7 @@ def arguments():
     parser.add_argument(
         "--method", action="append", choices=METHODS, help="repeatable; default: darts, sdarts-adv"
     )
+    parser.add_argument("--batch", type=int, default=0, help="images of a batch; default: the size's")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=3, help="timed steps of a program in a round")
     parser.add_argument("--threads", type=int, default=2)
@@ -198,6 +223,10 @@ def arguments():
         parser.error("--rounds, --steps and --threads are at least 1")
     if not shutil.which(shlex.split(args.sdarts)[0]):
         parser.error(f"--sdarts: there is no program {args.sdarts}")
+    if args.size == "train":
+        if args.method or args.lean:
+            parser.error("--size train has no --method and no --lean")
+        args.method = ["train"]
     args.method = args.method or ["darts", "sdarts-adv"]
     return args
 
@@ -220,7 +249,7 @@ def main():
         if args.csv:
             write_csv(args.csv, rows)
     print(heading(rows, args, load_before))
-    print("\n".join(table(rows, args.method)))
+    print("\n".join(table(rows, dict.fromkeys(row["method"] for row in rows))))
 
 
 if __name__ == "__main__":
