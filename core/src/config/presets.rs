@@ -50,12 +50,12 @@ pub static ALL: &[Preset] = &[
         name: "quick",
         help: "a small SDARTS-ADV search on the images that come with the program: half a \
                minute on two CPU cores",
-        // Rates that let alpha decide in 200 steps, and an epsilon that is left to the convolutions to
+        // Rates that let alpha decide in 375 steps, and an epsilon that is left to the convolutions to
         // learn under: native/repro/quick has what else was tried.
         settings: &[
             ("search.space", "s5"),
             ("search.method", "sdarts-adv"),
-            ("search.epochs", "8"),
+            ("search.epochs", "15"),
             ("search.batch_size", "32"),
             ("search.cells", "4"),
             ("search.channels", "4"),

@@ -60,7 +60,7 @@ impl BatchNorm {
 
     /// γ and β, where it has them.
     pub fn affine(&self) -> Option<(WeightId, WeightId)> {
-        self.affine
+        self.affine.map(|([gamma, beta], _)| (gamma, beta))
     }
 
     /// Whether it has γ and β.
