@@ -240,12 +240,13 @@ fn a_training_is_told_in_words_and_its_wrong_flags_are_exit_code_2() {
     {
         assert!(text.contains(word), "{word}: {text}");
     }
+    let folder = tempfile::tempdir().unwrap();
     for (flags, expected) in [
-        (["--train=darts_v9", "--steps=1"], "darts_v9"),
-        (["--preset=quick", "--steps=1"], "the preset quick is of a search"),
-        (["--method=darts", "--steps=1"], "--method"),
+        (["bench", "--train=darts_v9", "--steps=1"], "darts_v9"),
+        (["bench", "--train", "--preset=quick"], "the preset quick is of a search"),
+        (["bench", "--train", "--method=darts"], "--method"),
     ] {
-        let outcome = training(&flags);
+        let outcome = run(folder.path(), &flags);
         assert_eq!(outcome.code, Some(2), "{flags:?}: {}", outcome.stderr);
         assert!(outcome.stderr.contains(expected), "{flags:?}: {}", outcome.stderr);
         assert_eq!(outcome.stdout, "", "{flags:?} is refused before anything is timed");

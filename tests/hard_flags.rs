@@ -113,8 +113,9 @@ fn a_flag_refuses_every_value_that_is_not_of_its_kind() {
             refused(&line, if dashed { value } else { &shown });
             cases += 1;
         }
-        // What has a value needs one, and what has none takes none.
-        if let Some(long) = arg.get_long() {
+        // What has a value needs one, unless it may do without, and what has none takes none.
+        let optional = arg.get_num_args().is_some_and(|count| count.min_values() == 0);
+        if let Some(long) = arg.get_long().filter(|_| kind(&arg) == Kind::Nothing || !optional) {
             let value = if kind(&arg) == Kind::Nothing { "=yes" } else { "" };
             refused(&[least(&command, &arg), vec![format!("--{long}{value}")]].concat(), &shown);
             cases += 1;

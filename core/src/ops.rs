@@ -2,12 +2,14 @@
 //! colour key, its layers and its parameter count; parsers, lists, help texts and the generic tests
 //! (shape, count, gradient, parity) all read this table. A new operation is a new row.
 
-use burn::tensor::Tensor;
-use shaders::{Kernels, PendingNorm, Pool, Shared};
+mod state;
+
+use shaders::{PendingNorm, Pool};
 
 use crate::nn::{
     ActivationInfo, Builder, Layer, NormId, NormOptions, Pass, Sequence, Trace, UnitLayer, Value,
 };
+pub use state::State;
 
 /// Name of the operation that gives nothing. It takes softmax mass in the spaces that have it, and
 /// is never derived.
@@ -247,62 +249,6 @@ impl Candidate {
     /// Whether its output is another one in every pass.
     fn draws(&self) -> bool {
         self.layers.0.iter().any(|layer| matches!(layer, Layer::Noise { .. }))
-    }
-}
-
-/// A state of a cell.
-#[derive(Clone)]
-pub struct State {
-    /// [batch, height, width, channels].
-    pub value: Tensor<4>,
-    /// Whether it is the same at every p.
-    constant: bool,
-    /// Where several read it and their gradients meet.
-    shared: Option<Shared>,
-}
-
-impl State {
-    /// A state that depends on p.
-    pub fn new(value: Tensor<4>) -> Self {
-        Self { value, constant: false, shared: None }
-    }
-
-    /// This state for several readers, as an input of a derived cell or a node has them.
-    pub fn for_several(mut self) -> Self {
-        self.shared.get_or_insert_with(|| Shared::new(self.value.clone()));
-        self
-    }
-
-    /// The value for one more reader.
-    pub fn read(&self, kernels: Kernels) -> Tensor<4> {
-        self.shared.as_ref().map_or_else(|| self.value.clone(), |shared| shared.read(kernels))
-    }
-
-    /// The images, before any p.
-    pub fn images(value: Tensor<4>) -> Self {
-        Self { value, constant: true, shared: None }
-    }
-
-    /// This state after layers.
-    pub fn after(&self, layers: &Sequence, pass: &mut Pass) -> Self {
-        if layers.0.is_empty() && !self.constant {
-            return self.clone();
-        }
-        let compute = |pass: &mut Pass| {
-            let output = layers.forward(self.read(pass.kernels).into(), pass);
-            pass.apply(output).into()
-        };
-        Self { value: self.constant(pass, compute).x, constant: self.constant, shared: None }
-    }
-
-    /// What `compute` makes of this state alone; passes that share compute it once, where neither
-    /// depends on p.
-    pub fn constant(
-        &self,
-        pass: &mut Pass,
-        compute: impl FnOnce(&mut Pass) -> PendingNorm,
-    ) -> PendingNorm {
-        if self.constant { pass.constant(compute) } else { compute(pass) }
     }
 }
 
