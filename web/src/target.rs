@@ -64,46 +64,50 @@ mod tests {
     use super::*;
 
     /// A toolchain whose rustc names the folder `there`, and whose rustup is a shell script.
-    fn toolchain(rustup: &str) -> (TempDir, Toolchain) {
-        let folder = tempfile::tempdir().unwrap();
-        let program = |name: &str, text: &str| {
+    fn toolchain(rustup: &str) -> anyhow::Result<(TempDir, Toolchain)> {
+        let folder = tempfile::tempdir()?;
+        let program = |name: &str, text: &str| -> anyhow::Result<OsString> {
             let path = folder.path().join(name);
-            fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-            path.into_os_string()
+            fs::write(&path, format!("#!/bin/sh\n{text}\n"))?;
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
+            Ok(path.into_os_string())
         };
-        let rustc = program("rustc", "echo \"$PWD/there\"");
-        let rustup = program("rustup", rustup);
+        let rustc = program("rustc", "echo \"$PWD/there\"")?;
+        let rustup = program("rustup", rustup)?;
         let toolchain = Toolchain { rustc, rustup, folder: folder.path().to_owned() };
-        (folder, toolchain)
+        Ok((folder, toolchain))
     }
 
     #[test]
-    fn a_target_that_is_there_asks_nothing_of_rustup() {
-        let (folder, toolchain) = toolchain("touch asked");
-        fs::create_dir(folder.path().join("there")).unwrap();
-        toolchain.require("wasm32-unknown-unknown").unwrap();
+    fn a_target_that_is_there_asks_nothing_of_rustup() -> anyhow::Result<()> {
+        let (folder, toolchain) = toolchain("touch asked")?;
+        fs::create_dir(folder.path().join("there"))?;
+        toolchain.require("wasm32-unknown-unknown")?;
         assert!(!folder.path().join("asked").exists());
+        Ok(())
     }
 
     #[test]
-    fn a_missing_target_is_added() {
-        let (folder, toolchain) = toolchain("echo \"$@\" > asked; mkdir there");
-        toolchain.require("wasm32-unknown-unknown").unwrap();
-        let asked = fs::read_to_string(folder.path().join("asked")).unwrap();
+    fn a_missing_target_is_added() -> anyhow::Result<()> {
+        let (folder, toolchain) = toolchain("echo \"$@\" > asked; mkdir there")?;
+        toolchain.require("wasm32-unknown-unknown")?;
+        let asked = fs::read_to_string(folder.path().join("asked"))?;
         assert_eq!(asked.trim_end(), "target add wasm32-unknown-unknown");
+        Ok(())
     }
 
     #[test]
-    fn a_target_that_cannot_be_added_is_named_with_what_adds_it() {
+    fn a_target_that_cannot_be_added_is_named_with_what_adds_it() -> anyhow::Result<()> {
         // rustup fails, says that it succeeded, is not there.
         for (rustup, gone) in [("exit 1", false), ("exit 0", false), ("", true)] {
-            let (folder, toolchain) = toolchain(rustup);
+            let (folder, toolchain) = toolchain(rustup)?;
             if gone {
-                fs::remove_file(folder.path().join("rustup")).unwrap();
+                fs::remove_file(folder.path().join("rustup"))?;
             }
-            let error = toolchain.require("wasm32-unknown-unknown").unwrap_err().to_string();
+            let error = toolchain.require("wasm32-unknown-unknown").err();
+            let error = error.map_or(String::new(), |error| error.to_string());
             assert!(error.contains("rustup target add wasm32-unknown-unknown"), "{error}");
         }
+        Ok(())
     }
 }

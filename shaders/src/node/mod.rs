@@ -32,7 +32,7 @@ const PLACES: usize = 2;
 pub struct Incoming {
     /// One activation.
     pub value: PendingNorm,
-    /// What every image of it is multiplied by, [batch]; nothing for 1. Never tracked.
+    /// What every image of it is multiplied by, `[batch]`; nothing for 1. Never tracked.
     pub masks: Option<Tensor<1>>,
 }
 
