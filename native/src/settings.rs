@@ -143,7 +143,7 @@ pub fn resolve_bench(args: &BenchArgs) -> anyhow::Result<Resolved> {
 }
 
 /// The config of a bench of a training; `genotype` is the text of what it trains, where the flags say so.
-/// A preset's batch is cut to [`BENCH_BATCH`] images: that of ImageNet would take 50 GB.
+/// A preset's batch is cut to 96 images: that of ImageNet would take 50 GB.
 ///
 /// # Errors
 /// Like [`resolve_train`].

@@ -244,7 +244,7 @@ impl Pass {
     /// The same as a row that is never tracked.
     ///
     /// # Shapes
-    /// - output: [images]
+    /// - output: `[images]`
     pub fn image_masks(&mut self, images: usize, like: &Tensor<4>) -> Tensor<1> {
         let Randomness { rng, drop_path } = &mut self.randomness;
         let keep = (1.0 - *drop_path) as f32;
