@@ -75,25 +75,30 @@ def positive(text):
     return number
 
 
+def add_sizes(parser, batch, channels, cells):
+    """The flags that every bench has, with its sizes as their defaults."""
+    parser.add_argument("--batch", type=positive, default=batch)
+    parser.add_argument("--channels", type=positive, default=channels)
+    parser.add_argument("--cells", type=positive, default=cells)
+    parser.add_argument("--image-size", type=positive, default=32)
+    parser.add_argument("--threads", type=positive, default=2)
+    parser.add_argument("--channels-last", action="store_true", help="NHWC in memory, else NCHW")
+    parser.add_argument("--steps", type=positive, default=3)
+    parser.add_argument("--warmup", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=2)
+
+
 def arguments():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--method", action="append", choices=METHODS, help="repeatable; default: all")
     parser.add_argument("--space", default="s5", choices=SPACES)
-    parser.add_argument("--batch", type=positive, default=16)
-    parser.add_argument("--channels", type=positive, default=16)
-    parser.add_argument("--cells", type=positive, default=8)
-    parser.add_argument("--image-size", type=positive, default=32)
+    add_sizes(parser, batch=16, channels=16, cells=8)
     parser.add_argument("--classes", type=positive, default=10)
-    parser.add_argument("--threads", type=positive, default=2)
-    parser.add_argument("--channels-last", action="store_true", help="NHWC in memory, else NCHW")
     parser.add_argument(
         "--lean", action="store_true", help="no weight gradients in the α-step and the attack"
     )
-    parser.add_argument("--steps", type=positive, default=3)
-    parser.add_argument("--warmup", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=2)
     return parser.parse_args()
 
 

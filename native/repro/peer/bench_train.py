@@ -15,7 +15,7 @@ import time
 
 import torch
 
-from bench import peak_memory_mb, positive
+from bench import add_sizes, peak_memory_mb
 from derived import C10_S5_PGD, DerivedNetwork, Training
 
 
@@ -68,16 +68,8 @@ def arguments():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--batch", type=positive, default=96)
-    parser.add_argument("--channels", type=positive, default=36)
-    parser.add_argument("--cells", type=positive, default=20)
-    parser.add_argument("--image-size", type=positive, default=32)
+    add_sizes(parser, batch=96, channels=36, cells=20)
     parser.add_argument("--imagenet", action="store_true", help="the network for images of 224 pixels")
-    parser.add_argument("--threads", type=positive, default=2)
-    parser.add_argument("--channels-last", action="store_true", help="NHWC in memory, else NCHW")
-    parser.add_argument("--steps", type=positive, default=3)
-    parser.add_argument("--warmup", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=2)
     return parser.parse_args()
 
 

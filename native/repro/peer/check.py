@@ -20,17 +20,14 @@ import sys
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
 
 from check_derived import KINDS, DerivedCase
+from golden import CELLS, Case, Fixture, Report, flat
 from network import Network
 from step import Search, leaves, probabilities, row_clip
 
-CELLS = ("normal", "reduce")
 CHECKOUT = Path(__file__).resolve().parents[3]
 LAYOUTS = {"nchw": torch.contiguous_format, "nhwc": torch.channels_last}
-# An attack moves an entry by a whole step where rounding decides a sign: one entry in 50 may.
-ENTRIES_OFF = 0.02
 STEPS = 5
 # Weights of the supernet with 16 channels and 8 cells, also of the spaces without a golden file.
 WEIGHTS = {
@@ -43,87 +40,22 @@ WEIGHTS = {
 }
 # Its backward pass ends in "could not create a memory" of oneDNN, or in a corrupted heap.
 BROKEN = ("cnn-eval-imagenet", torch.float32, "nhwc")
-# Starts tried in float32, and how far they lie from the given one, in standard deviations relative
-# to each weight: about two units in the last place.
-STARTS = 12
-ROUNDING = 3e-7
 
 
-class Fixture:
-    """A golden file."""
-
-    def __init__(self, path):
-        with safe_open(path, framework="pt") as file:
-            self.metadata = file.metadata()
-            self.tensors = {name: file.get_tensor(name) for name in file.keys()}
-
-    def __getitem__(self, name):
-        return self.tensors[name]
-
-    def under(self, prefix):
-        """The names after this prefix."""
-        return {n.removeprefix(prefix) for n in self.tensors if n.startswith(prefix)}
-
-    def pair(self, prefix):
-        return [self[f"{prefix}/{name}"] for name in CELLS]
-
-
-class Report:
-    """Errors and tolerances of all quantities."""
-
-    def __init__(self):
-        self.rows = []
-
-    def add(self, what, error, tolerance):
-        # A NaN is a miss as well.
-        self.rows.append((what, error, tolerance, error <= tolerance))
-
-    def relative(self, what, found, expected, tolerance):
-        """Largest difference, relative to the largest magnitude expected."""
-        found, expected = flat(found), flat(expected)
-        error = (found - expected).abs().max() / expected.abs().max()
-        self.add(what, error.item(), tolerance)
-
-    def absolute(self, what, found, expected, tolerance):
-        self.add(what, (flat(found) - flat(expected)).abs().max().item(), tolerance)
-
-    def share(self, what, found, expected, tolerance):
-        """Share of the entries that differ by more than the tolerance."""
-        differs = ~((flat(found) - flat(expected)).abs() <= tolerance)
-        self.add(what, differs.double().mean().item(), ENTRIES_OFF)
-
-    def passes(self):
-        return all(passes for *_, passes in self.rows)
-
-    def print(self, title):
-        print(f"{title}: {'ok' if self.passes() else 'MISS'}")
-        for what, error, tolerance, passes in self.rows:
-            print(f"  {what:<22}{error:9.1e}  (≤ {tolerance:g}){'' if passes else '  MISS'}")
-
-
-def flat(tensors):
-    tensors = [tensors] if isinstance(tensors, torch.Tensor) else tensors
-    return torch.cat([torch.as_tensor(t).detach().double().flatten() for t in tensors])
-
-
-class Case:
-    """A golden file with the network that it describes."""
+class SearchCase(Case):
+    """A golden file of a search."""
 
     def __init__(self, fixture, dtype, layout):
-        self.fixture, self.dtype, self.report = fixture, dtype, Report()
-        self.starts = STARTS if dtype == torch.float32 else 1
         about = fixture.metadata
-        self.network = Network(
+        network = Network(
             about["space"], int(about["channels"]), int(about["cells"]), int(about["classes"])
         ).to(dtype)
-        names = {name for name, _ in self.network.named_parameters()}
-        if differing := names ^ fixture.under("param/"):
-            raise SystemExit(f"weights missing or unknown: {sorted(differing)[:5]} …")
-        self.network.to(memory_format=LAYOUTS[layout])
+        super().__init__(fixture, network, layout)
+        self.dtype = dtype
         self.alpha = [rows.to(dtype).requires_grad_() for rows in fixture.pair("alpha")]
         self.train, self.valid = (
             (
-                fixture[f"x_{half}"].to(dtype).to(memory_format=LAYOUTS[layout]),
+                fixture[f"x_{half}"].to(dtype).to(memory_format=layout),
                 fixture[f"y_{half}"],
             )
             for half in ("train", "valid")
@@ -161,27 +93,6 @@ class Case:
         for check in checks:
             whole.rows += self.from_any_start(check).rows
         return whole
-
-    def from_any_start(self, check):
-        """The report of the first start that passes, else that of the given weights."""
-        reports = []
-        for start in range(self.starts):
-            self.report = Report()
-            self.set_start(start)
-            check()
-            reports.append(self.report)
-            if self.report.passes():
-                return self.report
-        return reports[0]
-
-    @torch.no_grad()
-    def set_start(self, start):
-        """Sets the given weights, which is start 0, or some that differ from them by rounding."""
-        generator = torch.Generator().manual_seed(start)
-        for name, weight in self.network.named_parameters():
-            given = self.fixture[f"param/{name}"].double()
-            noise = torch.randn(given.shape, generator=generator, dtype=given.dtype)
-            weight.copy_(given * (1 + ROUNDING * noise) if start else given)
 
     def check_validation(self):
         search = self.search()
@@ -251,9 +162,8 @@ class Case:
 def case(fixture, dtype, layout):
     """The case of a golden file of either network."""
     if fixture.metadata["kind"] == "cnn-search":
-        return Case(fixture, dtype, layout)
-    starts = STARTS if dtype == torch.float32 else 1
-    return DerivedCase(fixture, dtype, LAYOUTS[layout], Report, starts, ROUNDING)
+        return SearchCase(fixture, dtype, LAYOUTS[layout])
+    return DerivedCase(fixture, dtype, LAYOUTS[layout])
 
 
 def check_weight_counts():

@@ -10,54 +10,33 @@ import json
 import torch
 
 from derived import DerivedNetwork, Training
+from golden import Case
 
 KINDS = ("cnn-eval", "cnn-eval-steps", "cnn-eval-imagenet")
 
 
-class DerivedCase:
+class DerivedCase(Case):
     """A golden file with the network that it describes."""
 
-    def __init__(self, fixture, dtype, layout, report, starts, rounding):
-        self.fixture, self.dtype, self.layout = fixture, dtype, layout
-        self.new_report, self.starts, self.rounding = report, starts, rounding
+    def __init__(self, fixture, dtype, layout):
         about = fixture.metadata
-        self.kind = about["kind"]
-        self.network = DerivedNetwork(
+        self.dtype, self.layout, self.kind = dtype, layout, about["kind"]
+        network = DerivedNetwork(
             json.loads(about["genotype"]),
             int(about["channels"]),
             int(about["cells"]),
             int(about["classes"]),
             imagenet=self.kind == "cnn-eval-imagenet",
         ).to(dtype)
-        names = {name for name, _ in self.network.named_parameters()}
-        if differing := names ^ fixture.under("param/"):
-            raise SystemExit(f"weights missing or unknown: {sorted(differing)[:5]} …")
-        self.network.to(memory_format=layout)
+        super().__init__(fixture, network, layout)
 
     def batch(self, suffix=""):
         images = self.fixture[f"x{suffix}"].to(self.dtype)
         return images.to(memory_format=self.layout), self.fixture[f"y{suffix}"]
 
     def check(self):
-        """The report of the first start that passes, else that of the given weights."""
-        reports = []
-        for start in range(self.starts):
-            self.set_start(start)
-            self.report = self.new_report()
-            self.check_steps() if self.kind == "cnn-eval-steps" else self.check_modes()
-            reports.append(self.report)
-            if self.report.passes():
-                return self.report
-        return reports[0]
-
-    @torch.no_grad()
-    def set_start(self, start):
-        """The given weights, which is start 0, or some that differ from them by rounding."""
-        generator = torch.Generator().manual_seed(start)
-        for name, weight in self.network.named_parameters():
-            given = self.fixture[f"param/{name}"].double()
-            noise = torch.randn(given.shape, generator=generator, dtype=given.dtype)
-            weight.copy_(given * (1 + self.rounding * noise) if start else given)
+        steps = self.kind == "cnn-eval-steps"
+        return self.from_any_start(self.check_steps if steps else self.check_modes)
 
     def training(self):
         """A training from the initial state."""

@@ -82,6 +82,23 @@ impl Formula for Total {
     }
 }
 
+/// Σ y · (x − mean); the mean is the first row.
+#[derive(Clone, Copy)]
+pub(crate) struct Products;
+
+impl Formula for Products {
+    #[inline(always)]
+    fn at<S: Simd>(
+        self,
+        [mean, ..]: &[Vector<S, f32>; ROWS],
+        x: Vector<S, f32>,
+        y: Vector<S, f32>,
+        sum: Vector<S, f32>,
+    ) -> Vector<S, f32> {
+        y.mul_add(x - *mean, sum)
+    }
+}
+
 /// Rows of per-channel numbers of a [`Formula`].
 pub(crate) const ROWS: usize = 4;
 

@@ -6,7 +6,7 @@ use macerator::{Simd, Vector};
 
 use super::{MixGradients, MixOps, Mixture, SLOTS, Slots, Stacks, Term};
 use crate::cpu::block::Block;
-use crate::cpu::columns::{self, Columns, Formula, ROWS, Total};
+use crate::cpu::columns::{self, Columns, Formula, Products, ROWS, Total};
 use crate::cpu::{self, contiguous, fold, for_each, for_parts, values};
 use crate::meter;
 use crate::norm::Standard;
@@ -324,23 +324,6 @@ impl Formula for Pull {
         _: Vector<S, f32>,
     ) -> Vector<S, f32> {
         gradient * *factor - (x - *mean).mul_add(*slope, *shift)
-    }
-}
-
-/// Σ gradient · (x − mean).
-#[derive(Clone, Copy)]
-struct Products;
-
-impl Formula for Products {
-    #[inline(always)]
-    fn at<S: Simd>(
-        self,
-        [mean, ..]: &[Vector<S, f32>; ROWS],
-        x: Vector<S, f32>,
-        gradient: Vector<S, f32>,
-        sum: Vector<S, f32>,
-    ) -> Vector<S, f32> {
-        gradient.mul_add(x - *mean, sum)
     }
 }
 

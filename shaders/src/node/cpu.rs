@@ -7,7 +7,7 @@ use macerator::{Scalar, Simd, Vector};
 
 use super::{Edge, Edges, NodeGradients, NodeOps, OfEdge, Sum};
 use crate::cpu::block::Block;
-use crate::cpu::columns::{self, Columns, Formula, ROWS, Total};
+use crate::cpu::columns::{self, Columns, Formula, Products, ROWS, Total};
 use crate::cpu::{self, contiguous, fold, for_chunks, for_each, values};
 use crate::meter;
 use crate::norm::cpu::{Affine, Scale};
@@ -191,23 +191,6 @@ impl Formula for Normed {
         let y = (x - *mean).mul_add(*factor, *shift);
         let mask: Vector<S, f32> = self.mask.splat();
         if self.add { y.mul_add(mask, out) } else { y * mask }
-    }
-}
-
-/// Σ g · (x − mean).
-#[derive(Clone, Copy)]
-struct Products;
-
-impl Formula for Products {
-    #[inline(always)]
-    fn at<S: Simd>(
-        self,
-        [mean, ..]: &[Vector<S, f32>; ROWS],
-        x: Vector<S, f32>,
-        gradient: Vector<S, f32>,
-        sum: Vector<S, f32>,
-    ) -> Vector<S, f32> {
-        gradient.mul_add(x - *mean, sum)
     }
 }
 
