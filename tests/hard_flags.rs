@@ -156,7 +156,7 @@ fn resolved(line: &[&str]) -> (u8, String) {
     };
     let resolved = match &cli.command {
         Command::Search(args) => resolve(args),
-        Command::Train(args) => resolve_train(&args.training, Some("DARTS_V2".to_owned())),
+        Command::Train(args) => resolve_train(&args.run, Some("DARTS_V2".to_owned())),
         Command::Bench(args) => resolve_bench(args),
         _ => panic!("{line:?} has no settings"),
     };

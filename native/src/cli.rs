@@ -8,14 +8,16 @@ use clap_complete::Shell;
 use crate::exit;
 
 mod export;
+mod run;
 mod search;
 mod test;
 mod train;
 
 pub use export::{ExportArgs, Format, Weights};
-pub use search::{ExtendSchedule, Resume, SearchArgs, SettingsArgs};
+pub use run::{Resume, RunArgs, SettingsArgs};
+pub use search::{ExtendSchedule, SearchArgs};
 pub use test::{Input, TestArgs, TestPart};
-pub use train::{SelectArgs, TrainArgs, TrainingArgs};
+pub use train::{SelectArgs, TrainArgs};
 
 /// Differentiable architecture search that does not collapse.
 #[derive(Debug, Parser)]

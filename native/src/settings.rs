@@ -9,7 +9,7 @@ use smoothdarts::config::layers::{Origin, Resolved, Resolver, sections, settings
 use smoothdarts::config::{Config, Setting, presets};
 use smoothdarts::{data, method, perturb, space};
 
-use crate::cli::{BenchArgs, SearchArgs, SettingsArgs, TrainingArgs};
+use crate::cli::{BenchArgs, RunArgs, SearchArgs, SettingsArgs};
 use crate::datasets;
 use crate::exit::Exit;
 use crate::run_dir;
@@ -19,21 +19,19 @@ use crate::run_dir;
 /// # Errors
 /// The first setting, file or name that is wrong, with its layer; exit code 2.
 pub fn resolve(args: &SearchArgs) -> anyhow::Result<Resolved> {
-    let dir = args.data_dir.as_ref().map(|path| path.to_string_lossy().into_owned());
-    let table = args.table.as_deref().map(table);
+    let (run, table) = (&args.run, args.table.as_deref().map(table));
     let named = [
         ("search.method", args.method.clone()),
         ("perturbation.kind", args.perturbation.clone()),
-        ("search.epochs", args.epochs.map(|epochs| epochs.to_string())),
-        ("data.name", args.data.clone()),
-        ("data.dir", dir),
+        ("search.epochs", run.epochs.map(|epochs| epochs.to_string())),
         ("hessian.every", args.hessian.map(|(every, _)| every.to_string())),
         ("hessian.dense", args.hessian.map(|(_, dense)| dense.to_string())),
         ("table.path", table.map(|(path, _)| path.to_owned())),
         ("table.column", table.map(|(_, column)| column.to_owned())),
     ];
-    fitting_preset(&args.settings, false)?;
-    let resolved = layers(&args.settings, preset(args), named)?;
+    fitting_preset(&run.settings, false)?;
+    let named = named.into_iter().chain(images(run.data.as_ref(), run.data_dir.as_deref()));
+    let resolved = layers(&run.settings, preset(args), named)?;
     if resolved.config.trains() {
         let error = anyhow!("these settings train a genotype (train.genotype); use `sdarts train`");
         return Err(error.context(Exit::Usage));
@@ -46,7 +44,7 @@ pub fn resolve(args: &SearchArgs) -> anyhow::Result<Resolved> {
 ///
 /// # Errors
 /// Like [`resolve`]; also if nothing says what to train.
-pub fn resolve_train(args: &TrainingArgs, genotype: Option<String>) -> anyhow::Result<Resolved> {
+pub fn resolve_train(args: &RunArgs, genotype: Option<String>) -> anyhow::Result<Resolved> {
     let resolved = resolve_training(args, genotype)?;
     if resolved.config.trains() {
         return Ok(resolved);
@@ -62,7 +60,7 @@ pub fn resolve_train(args: &TrainingArgs, genotype: Option<String>) -> anyhow::R
 ///
 /// # Errors
 /// Like [`resolve`].
-pub fn resolve_selection(args: &TrainingArgs) -> anyhow::Result<Resolved> {
+pub fn resolve_selection(args: &RunArgs) -> anyhow::Result<Resolved> {
     let none = (GENOTYPE, String::new());
     changed(&resolve_training(args, None)?, [none])
 }
@@ -93,20 +91,22 @@ pub fn short(full: &Resolved, genotype: String) -> anyhow::Result<Resolved> {
 /// The setting that says what is trained.
 pub const GENOTYPE: &str = "train.genotype";
 
-fn resolve_training(args: &TrainingArgs, genotype: Option<String>) -> anyhow::Result<Resolved> {
-    let dir = args.data_dir.as_ref().map(|path| path.to_string_lossy().into_owned());
-    let named = [
-        (GENOTYPE, genotype),
-        ("train.epochs", args.epochs.map(|epochs| epochs.to_string())),
-        ("data.name", args.data.clone()),
-        ("data.dir", dir),
-    ];
+fn resolve_training(args: &RunArgs, genotype: Option<String>) -> anyhow::Result<Resolved> {
+    let named =
+        [(GENOTYPE, genotype), ("train.epochs", args.epochs.map(|epochs| epochs.to_string()))];
     fitting_preset(&args.settings, true)?;
+    let named = named.into_iter().chain(images(args.data.as_ref(), args.data_dir.as_deref()));
     layers(&args.settings, train_preset(args), named)
 }
 
+/// The settings that `--data` and `--data-dir` stand for.
+fn images(name: Option<&String>, dir: Option<&Path>) -> [(&'static str, Option<String>); 2] {
+    let dir = dir.map(|path| path.to_string_lossy().into_owned());
+    [("data.name", name.cloned()), ("data.dir", dir)]
+}
+
 /// The preset that a training starts from.
-pub fn train_preset(args: &TrainingArgs) -> Option<&str> {
+pub fn train_preset(args: &RunArgs) -> Option<&str> {
     first_layer(&args.settings, presets::TRAIN)
 }
 
@@ -137,8 +137,7 @@ const BENCH_BATCH: usize = 96;
 /// # Errors
 /// Like [`resolve`].
 pub fn resolve_bench(args: &BenchArgs) -> anyhow::Result<Resolved> {
-    let dir = args.data_dir.as_ref().map(|path| path.to_string_lossy().into_owned());
-    let named = [("data.name", args.data.clone()), ("data.dir", dir)];
+    let named = images(args.data.as_ref(), args.data_dir.as_deref());
     layers(&args.settings, first_layer(&args.settings, presets::BENCH), named)
 }
 
@@ -168,7 +167,7 @@ pub fn resolve_bench_training(
 
 /// The preset that a search starts from: the first one, where nothing is asked for.
 pub fn preset(args: &SearchArgs) -> Option<&str> {
-    first_layer(&args.settings, presets::ALL.first().map_or("", |preset| preset.name))
+    first_layer(&args.run.settings, presets::ALL.first().map_or("", |preset| preset.name))
 }
 
 /// The preset below all other layers; `fallback`, where nothing is asked for.
@@ -180,10 +179,10 @@ fn first_layer<'a>(args: &'a SettingsArgs, fallback: &'a str) -> Option<&'a str>
     }
 }
 
-fn layers<const N: usize>(
-    args: &SettingsArgs,
+fn layers<'a>(
+    args: &'a SettingsArgs,
     preset: Option<&str>,
-    more: [(&str, Option<String>); N],
+    more: impl IntoIterator<Item = (&'a str, Option<String>)>,
 ) -> anyhow::Result<Resolved> {
     let mut layers = Resolver::default();
     if let Some(preset) = preset {

@@ -16,7 +16,7 @@ use smoothdarts::run::train::Kind;
 use smoothdarts::run::{ImageTraining, Train};
 use smoothdarts::task::Training;
 
-use crate::cli::TrainingArgs;
+use crate::cli::RunArgs;
 use crate::commands::derive;
 use crate::datasets::{Opened, Prefetch};
 use crate::device::Selected;
@@ -32,7 +32,7 @@ pub struct Trainings<'a> {
     /// What computes.
     pub selected: &'a Selected,
     /// How much they print, and what memory they may take.
-    pub flags: &'a TrainingArgs,
+    pub flags: &'a RunArgs,
     /// Events on stdout, as long as somebody reads them.
     pub json: bool,
     /// What ends them; the first of them listens, and hands it on.
@@ -57,7 +57,7 @@ pub struct Done {
 
 impl<'a> Trainings<'a> {
     /// None so far.
-    pub fn new(selected: &'a Selected, flags: &'a TrainingArgs) -> Self {
+    pub fn new(selected: &'a Selected, flags: &'a RunArgs) -> Self {
         Self { selected, flags, json: flags.json, stop: None }
     }
 

@@ -1,73 +1,15 @@
 //! The flags of a training, alone or of several genotypes.
 #![allow(rustdoc::invalid_html_tags, reason = "the doc comments are the help text of the flags")]
 
-use std::path::PathBuf;
-
 use clap::Args;
 
-use super::search::{Resume, SettingsArgs};
-
-/// Flags that every command has that trains genotypes.
-#[derive(Debug, Args)]
-pub struct TrainingArgs {
-    /// Where the settings come from.
-    #[command(flatten)]
-    pub settings: SettingsArgs,
-
-    /// Epochs of the training [the paper's: 600].
-    #[arg(long, value_name = "N")]
-    pub epochs: Option<usize>,
-
-    /// Data set (`sdarts list data`) [the paper's main one: cifar10].
-    #[arg(long, value_name = "NAME")]
-    pub data: Option<String>,
-
-    /// Folder of the data files; without it the images that come with the program are used.
-    #[arg(long, value_name = "DIR")]
-    pub data_dir: Option<PathBuf>,
-
-    /// Directory of what is written [default: runs/<preset or config>-<genotype>-<seed>; of a
-    /// selection: runs/select-<preset or config>-<seed>].
-    #[arg(long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
-
-    /// What to do where the directory already has checkpoints.
-    #[arg(long, value_name = "WHEN", default_value = "auto")]
-    pub resume: Resume,
-
-    /// Refuse a training that would take more memory than this, e.g. 8GB [default: what the machine
-    /// has].
-    #[arg(long, value_name = "BYTES", value_parser = crate::estimate::bytes)]
-    pub memory_limit: Option<u64>,
-
-    /// Train even if the memory is estimated not to suffice.
-    #[arg(long)]
-    pub force: bool,
-
-    /// Print all settings as TOML and do nothing.
-    #[arg(long)]
-    pub print_config: bool,
-
-    /// Show the network, its size, and the time and memory that it would take; train nothing.
-    #[arg(long, conflicts_with = "print_config")]
-    pub dry_run: bool,
-
-    /// Write events to stdout as JSON lines (with --dry-run: one object). With several trainings,
-    /// the last line of --seeds is an object with the mean, and `select` says in a line of its own
-    /// which candidate is trained and which one is chosen.
-    #[arg(long)]
-    pub json: bool,
-
-    /// Say nothing but warnings, errors and the result.
-    #[arg(long, short)]
-    pub quiet: bool,
-}
+use super::run::RunArgs;
 
 /// Flags of `sdarts train`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Settings come in layers: defaults (the paper's training on CIFAR-10), then the preset, then the \
-config file, then flags. `--print-config` shows every setting, its meaning and where its value comes \
+Settings come in layers: defaults (the paper's values, on the images that come with the \
+program), then the preset, then the config file, then flags. `--print-config` shows every setting, its meaning and where its value comes \
 from. The section `train` has the network and how it learns, `data` the images.
 
 Without a preset or a config, `train-quick` runs: a small network on the images that come with the \
@@ -80,7 +22,7 @@ pub struct TrainArgs {
 
     /// How it is trained.
     #[command(flatten)]
-    pub training: TrainingArgs,
+    pub run: RunArgs,
 
     /// Train with so many seeds, one after another: --seed and those that follow it, each in
     /// OUT/seed-N; prints mean and standard deviation beside the paper's.
@@ -112,7 +54,7 @@ pub struct SelectArgs {
 
     /// How the winner is trained, and the candidates but for what `select` says.
     #[command(flatten)]
-    pub training: TrainingArgs,
+    pub run: RunArgs,
 
     /// Choose, and do not train the winner: `sdarts train OUT` does it.
     #[arg(long)]

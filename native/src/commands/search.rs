@@ -28,31 +28,31 @@ use crate::{output, settings, table};
 /// Everything in the table of exit codes.
 pub fn run(args: &SearchArgs) -> anyhow::Result<Exit> {
     let mut resolved = settings::resolve(args)?;
-    if args.print_config {
+    if args.run.print_config {
         output::line(settings::to_toml(&resolved)?.trim_end())?;
         return Ok(Exit::Done);
     }
-    let out = args.out.clone().unwrap_or_else(|| default_out(args, &resolved.config));
+    let out = args.run.out.clone().unwrap_or_else(|| default_out(args, &resolved.config));
     if args.extend_schedule == ExtendSchedule::Frozen {
         extend::freeze(&out, &mut resolved.config)?;
         resolved.origins.insert("search.schedule_epochs".to_owned(), Origin::Flag);
     }
     let config = &resolved.config;
-    if !args.dry_run {
-        refuse(&out, args.resume, args.extend, config)?;
+    if !args.run.dry_run {
+        refuse(&out, args.run.resume, args.extend, config)?;
     }
     device::set_threads(config.run.threads)?;
     let opened = match Opened::of(config) {
-        Err(error) if args.dry_run => Opened::Memory(dry_run::stand_in(config, error)?),
+        Err(error) if args.run.dry_run => Opened::Memory(dry_run::stand_in(config, error)?),
         opened => opened?,
     };
     let images = opened.sizes(config);
     let selected = device::select(config.run.device)?;
     let estimate = Estimate::of(config, &images, selected.adapter.is_some())?;
     if config.data.image_size <= data::MAX_SIZE {
-        estimate.check(args.memory_limit, args.force)?;
+        estimate.check(args.run.memory_limit, args.run.force)?;
     }
-    let part = args.dry_run.then(|| Part::of(config, images.train, &estimate));
+    let part = args.run.dry_run.then(|| Part::of(config, images.train, &estimate));
     let config = part.as_ref().map_or(config, |part| &part.config);
     let supply = opened.supply(config, |train, test| Order::search(train, test, config))?;
     let mut search =
@@ -64,9 +64,9 @@ pub fn run(args: &SearchArgs) -> anyhow::Result<Exit> {
     }
     let batches = Prefetch::new(supply);
     if let Some(part) = &part {
-        return dry_run::run(args.json, search, batches, part);
+        return dry_run::run(args.run.json, search, batches, part);
     }
-    let (json, quiet, extend) = (args.json, args.quiet, args.extend);
+    let (json, quiet, extend) = (args.run.json, args.run.quiet, args.extend);
     let place = Place { out: &out, extend, json, quiet, stop: None, began: 0.0 };
     Session::open(place, &resolved, &selected, search, batches)?.run()
 }
@@ -98,7 +98,7 @@ impl Work for Search<Classify> {
 /// `--config runs/quick-2/config.toml` finds that run.
 fn default_out(args: &SearchArgs, config: &Config) -> PathBuf {
     let suffix = format!("-{}", config.seed);
-    let name = run_name(&args.settings, settings::preset(args), "search");
+    let name = run_name(&args.run.settings, settings::preset(args), "search");
     Path::new("runs").join(format!("{}{suffix}", name.strip_suffix(&suffix).unwrap_or(&name)))
 }
 

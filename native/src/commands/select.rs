@@ -30,7 +30,7 @@ use crate::{device, output};
 /// # Errors
 /// Everything in the table of exit codes.
 pub fn run(args: &SelectArgs) -> anyhow::Result<Exit> {
-    let flags = &args.training;
+    let flags = &args.run;
     let full = settings::resolve_selection(flags)?;
     if flags.print_config {
         output::line(settings::selection_to_toml(&full)?.trim_end())?;
@@ -280,7 +280,7 @@ fn origin(run: Option<&Config>, varied: &BTreeSet<String>) -> String {
 
 /// runs/select-<preset or config>-<seed>.
 fn default_out(args: &SelectArgs, config: &Config) -> PathBuf {
-    let flags = &args.training;
+    let flags = &args.run;
     let suffix = format!("-{}", config.seed);
     let name = run_name(&flags.settings, settings::train_preset(flags), "train");
     let name = name.strip_suffix(&suffix).unwrap_or(&name);

@@ -22,7 +22,7 @@ use crate::{genotype, output, settings};
 /// # Errors
 /// Everything in the table of exit codes.
 pub fn run(args: &TrainArgs) -> anyhow::Result<Exit> {
-    let flags = &args.training;
+    let flags = &args.run;
     let named = args.genotype.as_deref().map(genotype::of).transpose()?;
     let resolved = settings::resolve_train(flags, named.as_ref().map(derive::text))?;
     if flags.print_config {
@@ -55,7 +55,7 @@ fn several(
     selected: &Selected,
     out: &Path,
 ) -> anyhow::Result<Exit> {
-    let flags = &args.training;
+    let flags = &args.run;
     let mut trainings = Trainings::new(selected, flags);
     let mut found = Vec::new();
     for seed in (resolved.config.seed..).take(args.seeds as usize) {
@@ -103,7 +103,7 @@ fn mean(values: &[f64]) -> (f64, f64) {
 
 /// runs/<preset or config>-<genotype>-<seed>; with several seeds, without the seed.
 fn default_out(args: &TrainArgs, config: &Config) -> PathBuf {
-    let flags = &args.training;
+    let flags = &args.run;
     let name = run_name(&flags.settings, settings::train_preset(flags), "train");
     let (seed, several) = (format!("-{}", config.seed), args.seeds > 1);
     if flags.settings.config.is_some() {
