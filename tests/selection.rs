@@ -288,7 +288,8 @@ fn what_cannot_be_selected_is_refused_with_what_differs() {
     assert_eq!(run(here, &nowhere).code, Some(3));
     assert!(!here.join("out").exists());
 
-    run(here, &select(&["DARTS_V2", "c10_s5_pgd"], &[out, "--choose-only"])).done();
+    let chosen = run(here, &select(&["DARTS_V2", "c10_s5_pgd"], &[out, "--choose-only"])).done();
+    assert!(!chosen.stdout.contains("paper:"), "a test error beside that of validation images");
     let before = fs::read(here.join("out/selection.json")).unwrap();
     refused(
         &select(&["DARTS_V2", "DARTS_V1"], &[out, "--set=select.epochs=3"]),

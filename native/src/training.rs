@@ -136,8 +136,12 @@ impl Work for Train<Training> {
     }
 }
 
-/// What the paper reports of the genotype that these settings train.
+/// What the paper reports of the genotype that these settings train, where it is tested as there: an error
+/// on validation images, as that of a candidate of a selection, has no place beside it.
 pub fn published_error(config: &Config) -> Option<Published> {
+    if !config.reads_test_images() {
+        return None;
+    }
     let genotype = smoothdarts::cell::codec::read(&config.train.genotype).ok()?;
     paper::genotypes::test_error(published::of(&genotype)?.name, &config.data.name)
 }
