@@ -16,7 +16,8 @@ use rand_pcg::Pcg64;
 use shaders::Kernels;
 use smoothdarts::net::{Dag, EdgeTable};
 use smoothdarts::nn::{
-    Builder, GradientTarget, Layout, NormOptions, Pass, Randomness, Sequence, Statistics,
+    Builder, GradientTarget, Layout, NormOptions, Pass, Randomness, RunningStatistics, Sequence,
+    Statistics,
 };
 use smoothdarts::ops::{ALL, Site, State, relu_conv_norm};
 use smoothdarts::rng::{Streams, normal, uniform};
@@ -156,7 +157,9 @@ impl Graph {
         let shape = [batch, height, width, self.case.site.channels];
         let running = vector(&self.statistics, device).reshape([2, self.layout.norm_channels()]);
         let statistics = match self.case.eval {
-            true => Statistics::Running(running.clone()),
+            true => {
+                Statistics::Running(RunningStatistics::new(&self.layout, kernels, running.clone()))
+            }
             false => Statistics::Batch,
         };
         let randomness =

@@ -4,6 +4,7 @@ mod baselines;
 mod hessian;
 mod house;
 mod perturbation;
+mod replay;
 mod resume;
 pub mod tiny;
 mod unrolled;

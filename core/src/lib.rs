@@ -33,7 +33,7 @@
 //!
 //! A module imports only modules that stand before it in this list; a test holds it to that.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 pub mod arrays;
 pub mod cell;

@@ -15,8 +15,10 @@ mod layout;
 mod norm;
 mod pass;
 mod pattern;
+mod replay;
 mod sum;
 mod trace;
+mod uploads;
 
 pub use arithmetic::ActivationInfo;
 pub use bank::UnitBank;
@@ -24,10 +26,12 @@ pub use constants::Constants;
 pub use layer::{Layer, Sequence, UnitLayer};
 pub use layout::{BlockId, Builder, Init, Layout, NormId, NormSlot, WeightId, WeightSlot};
 pub use norm::{BatchNorm, NormOptions};
-pub use pass::{GradientTarget, Pass, Randomness, Statistics, drop_path};
+pub use pass::{GradientTarget, Pass, Randomness, RunningStatistics, Statistics, drop_path};
 pub use pattern::{ActivationPattern, PatternMode};
+pub use replay::Replay;
 pub use sum::{mean, sum};
 pub use trace::{Primitive, Step, Trace, Value, Windows};
+pub use uploads::Uploads;
 
 use burn::tensor::{Int, Tensor, activation};
 

@@ -15,6 +15,9 @@ pub use state::State;
 /// is never derived.
 pub const NONE: &str = "none";
 
+/// The operation that draws random numbers in every pass.
+pub const NOISE: &str = "noise";
+
 /// Where an operation stands.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Site {
@@ -146,7 +149,7 @@ pub static ALL: &[Operation] = &[
         layers: |builder, site| plain(builder, site, 3),
     },
     Operation {
-        name: "noise",
+        name: NOISE,
         short: "nz",
         help: "N(0, 1) noise instead of the input (space S4)",
         parameter_free: true,

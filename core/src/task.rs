@@ -8,6 +8,7 @@
 
 mod classify;
 mod model;
+mod recorded;
 mod tally;
 mod training;
 
@@ -17,17 +18,18 @@ use crate::net::Network;
 use crate::nn::{GradientTarget, Pass};
 pub use classify::{Classify, ImageBatch};
 pub use model::{LossOfP, Model, Outcome, Point, Relax};
+pub use recorded::{Learned, Recorded};
 pub use tally::Tally;
 pub use training::Training;
 
 /// A kind of learning. The concrete task is a type, so that a step calls it without dispatch.
-pub trait Task {
+pub trait Task: Clone + 'static {
     /// The networks that it trains.
     type Net: Network + ?Sized;
     /// A batch on the host.
     type Batch;
     /// A batch on the device, with the state in which the network comes to it.
-    type Input;
+    type Input: Clone + 'static;
     /// What the network takes from one batch to the next.
     type Carry: Carry;
 
@@ -54,6 +56,16 @@ pub trait Task {
     /// # Shapes
     /// - `logits`: [examples, classes], detached
     fn correct(&self, input: &Self::Input, logits: Tensor<2>) -> Tensor<1>;
+
+    /// A batch as rows of numbers, for passes that are recorded; none where those of the task cannot be.
+    fn to_rows(&self, _input: &Self::Input) -> Option<Vec<Tensor<1>>> {
+        None
+    }
+
+    /// The batch of such rows.
+    fn from_rows(&self, _rows: &[Tensor<1>]) -> Option<Self::Input> {
+        None
+    }
 
     /// Multiply-adds of a pass for one example, with those of the gradients that are wanted.
     fn multiply_adds(&self, network: &Self::Net, target: GradientTarget) -> u64;

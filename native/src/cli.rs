@@ -77,7 +77,7 @@ With `--data` no network is computed: the batches of a training of search.batch_
 as a run would get them, ahead by --threads threads, and thrown away.
 
 A step is the whole step of a search, from the images to the new weights. Its time is the median of \
---steps steps after one that is not timed; the spread is the slowest minus the fastest.
+--steps steps after --warmup others; the spread is the slowest minus the fastest.
 
 With `--train` the step of a training is timed, of the network of a genotype, and its pass in eval mode: \
 with the preset train-cifar10, where none is named, or train-imagenet and the others of `sdarts list \
@@ -108,6 +108,14 @@ pub struct BenchArgs {
     /// Steps that are timed; with --data passes over at most 100 batches of the training images.
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub steps: u32,
+
+    /// Steps before those that are timed; the first of them compiles the kernels.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub warmup: u32,
+
+    /// Leave out how fast the device multiplies and copies, which takes some seconds.
+    #[arg(long)]
+    pub skip_peaks: bool,
 
     /// Time against batch size, cells, channels and threads, one varied at a time.
     #[arg(long)]

@@ -26,6 +26,9 @@ pub struct Selected {
     pub label: String,
     /// The adapter, unless the CPU computes.
     pub adapter: Option<Adapter>,
+    /// Whether passes are recorded and replayed: on a GPU, or as the variable `SDARTS_REPLAY` says, 0 or 1.
+    /// A software adapter computes on the cores of the host, which so has nothing to wait for.
+    pub replay: bool,
 }
 
 /// What wgpu says of an adapter.
@@ -167,7 +170,7 @@ pub fn set_threads(threads: usize) -> anyhow::Result<()> {
 /// The CPU.
 pub fn cpu() -> Selected {
     let label = format!("cpu ({} threads)", rayon::current_num_threads());
-    Selected { device: Device::flex(), label, adapter: None }
+    Selected { device: Device::flex(), label, adapter: None, replay: false }
 }
 
 /// The device of the best API. Works once in a process: burn-wgpu registers what it makes.
@@ -186,7 +189,17 @@ fn wgpu_device(adapters: &[Adapter]) -> anyhow::Result<Selected> {
     let (device, setup): (Device, WgpuSetup) =
         Device::wgpu_options().graphics_api(api).init_with_setup()?;
     let adapter = Adapter::new(&setup.adapter);
-    Ok(Selected { device, label: adapter.label(), adapter: Some(adapter) })
+    let replay = replays().unwrap_or_else(|| adapter.is_gpu());
+    Ok(Selected { device, label: adapter.label(), adapter: Some(adapter), replay })
+}
+
+/// What the variable says.
+fn replays() -> Option<bool> {
+    match std::env::var("SDARTS_REPLAY").ok()?.as_str() {
+        "0" => Some(false),
+        "1" => Some(true),
+        _ => None,
+    }
 }
 
 /// Lets burn try fewer variants of each kernel: on a software adapter compiling and timing them

@@ -15,6 +15,7 @@
 //! | [`PgdStep::forward`] | a step of the attack: sign, ball, [`row_clip`] | 17 of them for a table of 14 rows |
 //! | [`pool`] | 3×3 pooling, the maximum and the mean at once | layout changes around each call, indices kept for the way back |
 //! | [`concat`](fn@concat), [`split_with_sizes`] | tensors one after another in their last dimension, and the opposite | a launch for each tensor |
+//! | [`overwrite`], [`copied`] | numbers in the memory of another tensor, for passes that are replayed | stock ops write nowhere but into what they made |
 //! | [`split_at`], [`Shared`] | a stack in two, an activation for several readers | on the way back zeros for each part, and copies before a sum |
 //!
 //! A batch norm can be left to the kernel that reads the activation: [`PendingNorm`]. Activations can lie in a
@@ -35,6 +36,7 @@ pub mod meter;
 mod mix;
 mod node;
 mod norm;
+mod overwrite;
 mod pgd_step;
 mod pool;
 pub mod throttle;
@@ -49,6 +51,7 @@ pub use convolution::Convolution;
 pub use mix::{Mix, Term};
 pub use node::{Incoming, node};
 pub use norm::{Norm, PendingNorm, moments, normalise};
+pub use overwrite::{copied, overwrite};
 pub use pgd_step::{PgdStep, row_clip};
 pub use pool::{Pool, pool};
 pub use split_at::{Shared, split_at};

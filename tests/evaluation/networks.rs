@@ -166,7 +166,7 @@ fn a_training_loss_has_its_auxiliary_part_and_its_smoothing_only_in_train_mode()
         let weights = weights(network.as_ref());
         let statistics = vector(layout.initial_statistics()).reshape([2, layout.norm_channels()]);
         let task = Training { image_size: 8, label_smoothing, auxiliary_weight };
-        let model = Model { task, network, kernels: Kernels::Fused };
+        let model = Model::new(task, network, Kernels::Fused);
         let at = Point { weights: &weights, statistics: &statistics, eval };
         host(model.loss(at, &[], &batch, Pcg64::seed_from_u64(0)).loss)[0]
     };

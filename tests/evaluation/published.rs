@@ -100,7 +100,7 @@ fn a_network_trained_from_darts_v2_gives_its_logits() {
         let network = derived(&genotype, size.shape(false)).unwrap();
         assert_eq!(network.as_ref().layout().weight_count(), 246_106);
         let task = Training { image_size: 32, label_smoothing: 0.0, auxiliary_weight: 0.0 };
-        let model = Model { task, network, kernels };
+        let model = Model::new(task, network, kernels);
         let found = logits(&model, &arrays, &eight_images(&folder, false), &[]);
         assert_logits(&found, &expected(&folder)["darts_v2_c16_l8"]["logits"], "DARTS_V2");
     }
@@ -135,7 +135,7 @@ fn one_shot_networks_of_random_search_give_their_logits() {
             NetShape { image_channels: 3, classes: 10, cells: 8, channels: 16, stem_multiplier: 3 };
         let network = space.supernet(shape).unwrap();
         let task = Classify { image_size: 32 };
-        let model = Model { task, network, kernels: Kernels::Composed };
+        let model = Model::new(task, network, Kernels::Composed);
         let arrays = arrays(&folder, &format!("randomnas_{name}_cifar10"));
         let found = logits(&model, &arrays, &eight_images(&folder, true), &p);
         assert_logits(&found, &expected["logits"], name);

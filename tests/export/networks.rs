@@ -143,7 +143,7 @@ impl Net {
         let (weights, statistics) = (vector(flat.weights, &device), pair(flat.statistics, &device));
         let image_size = images.shape[1];
         let task = Training { image_size, label_smoothing: 0.0, auxiliary_weight: 0.0 };
-        let model = Model { task, network, kernels: Kernels::Fused };
+        let model = Model::new(task, network, Kernels::Fused);
         let at = Point { weights: &weights, statistics: &statistics, eval: true };
         let batch = ImageBatch::new(&batch, &device);
         host(model.loss(at, &[], &batch, Pcg64::seed_from_u64(0)).logits)

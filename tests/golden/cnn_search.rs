@@ -90,7 +90,7 @@ impl<'a> Case<'a> {
             train: examples("train"),
             valid: examples("valid"),
             device: device.clone(),
-            model: Model { task: CLASSIFY, network, kernels },
+            model: Model::new(CLASSIFY, network, kernels),
             fixture,
             report: Report::default(),
         }

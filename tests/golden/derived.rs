@@ -99,7 +99,7 @@ impl<'a> Case<'a> {
             weights: vector(layout.placed(&ordered)),
             fresh: vector(layout.initial_statistics()).reshape([2, layout.norm_channels()]),
             device: device.clone(),
-            model: Model { task, network, kernels },
+            model: Model::new(task, network, kernels),
             fixture,
         }
     }

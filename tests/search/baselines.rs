@@ -149,7 +149,7 @@ impl Net {
         let labels = Tensor::from_data(TensorData::new(vec![0, 1, 2], [3]), &device);
         Self {
             alpha: network.architecture().iter().map(|_| matrix(&[0.1; 28], 2)).collect(),
-            model: Model { task: Classify { image_size: 8 }, network, kernels: Kernels::Fused },
+            model: Model::new(Classify { image_size: 8 }, network, Kernels::Fused),
             weights,
             statistics,
             batch: ImageBatch { images, labels },

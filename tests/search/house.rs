@@ -90,9 +90,11 @@ impl Carry for Hidden {
     }
 }
 
+#[derive(Clone)]
 struct Words;
 
 /// Words and the next ones, and the state before them.
+#[derive(Clone)]
 struct WordBatch {
     words: Tensor<2>,
     next: Tensor<1, Int>,

@@ -73,7 +73,7 @@ impl Attackable {
                 images: Tensor::from_data(TensorData::new(images, [6, 8, 8, 1]), device),
                 labels: Tensor::from_data([0, 1, 2, 3, 0, 1], device),
             },
-            model: Model { task: Classify { image_size: 8 }, network, kernels: Kernels::Fused },
+            model: Model::new(Classify { image_size: 8 }, network, Kernels::Fused),
             eval: true,
         }
     }

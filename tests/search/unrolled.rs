@@ -103,7 +103,7 @@ impl Setting {
         let vector =
             |values: Vec<f32>| Tensor::<1>::from_data(TensorData::new(values, [count]), &device);
         Self {
-            model: Model { task: Classify { image_size: 4 }, network, kernels: Kernels::Composed },
+            model: Model::new(Classify { image_size: 4 }, network, Kernels::Composed),
             weights: vector(flat),
             statistics: Tensor::zeros([2, 0], &device),
             momentum: vector(momentum).mul_scalar(0.1),

@@ -174,6 +174,14 @@ impl Layout {
         })
     }
 
+    /// The places of the blocks of norms, in the order of the flat vectors, which they tile.
+    pub(super) fn norm_blocks(&self) -> impl Iterator<Item = Range<usize>> {
+        self.norm_blocks.slots.iter().filter_map(|slots| {
+            let (first, last) = (&self.norms[*slots.first()?], &self.norms[*slots.last()?]);
+            Some(first.range.start..last.range.end)
+        })
+    }
+
     /// The block of each weight, and its place in that block.
     pub(super) fn places(&self) -> Vec<(BlockId, Range<usize>)> {
         let mut places = vec![(BlockId(0), 0..0); self.weights.len()];

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::Tensor;
 use shaders::{Kernels, PendingNorm};
 
 use super::layout::{BlockId, Builder, Init, NormId, WeightId};
 use super::pass::Pass;
+use super::uploads::Uploads;
 use super::{NORM_EPS, NORM_MOMENTUM};
 
 /// What a batch norm is made with.
@@ -135,6 +136,7 @@ impl Observations {
         kernels: Kernels,
         layers: &[(Range<usize>, NormOptions)],
         running: Tensor<2>,
+        uploads: &Uploads,
     ) -> Tensor<2> {
         let first = layers.first().map_or(NORM_MOMENTUM, |(_, options)| options.momentum);
         let is_one = layers.iter().all(|(_, options)| options.momentum == first);
@@ -142,13 +144,12 @@ impl Observations {
             let channels = running.dims()[1];
             let seen: usize = round.values().map(|seen| seen.channels.len()).sum();
             let shares = (!is_one || seen < channels).then(|| shares(layers, &round, channels));
-            let moments = unbiased(kernels, round, &running);
+            let moments = unbiased(kernels, round, &running, uploads);
             let Some(shares) = shares else {
                 return running.mul_scalar(1.0 - first) + moments.mul_scalar(first);
             };
-            let row = |numbers: Vec<f32>| {
-                Tensor::<2>::from_data(TensorData::new(numbers, [1, channels]), &running.device())
-            };
+            let row =
+                |numbers: Vec<f32>| uploads.row(numbers, &running.device()).reshape([1, channels]);
             let kept = row(shares.iter().map(|share| (1.0 - share) as f32).collect());
             running.clone() * kept + moments * row(shares.iter().map(|x| *x as f32).collect())
         })
@@ -176,6 +177,7 @@ fn unbiased(
     kernels: Kernels,
     round: BTreeMap<usize, Observation>,
     running: &Tensor<2>,
+    uploads: &Uploads,
 ) -> Tensor<2> {
     let (channels, device) = (running.dims()[1], running.device());
     let mut scale = vec![1.0; 2 * channels];
@@ -193,13 +195,13 @@ fn unbiased(
     if end < channels {
         pieces.push(Tensor::zeros([2, channels - end], &device));
     }
-    let scale = Tensor::from_data(TensorData::new(scale, [2, channels]), &device);
+    let scale = uploads.row(scale, &device).reshape([2, channels]);
     shaders::concat(kernels, pieces) * scale
 }
 
 #[cfg(test)]
 mod tests {
-    use burn::tensor::Device;
+    use burn::tensor::{Device, TensorData};
     use rand::SeedableRng;
     use rand_pcg::Pcg64;
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::rc::Rc;
 
 use burn::tensor::{Gradients, Tensor, TensorData};
 use rand_pcg::Pcg64;
@@ -11,6 +12,7 @@ use super::constants::Constants;
 use super::layout::{BlockId, Layout, NormId, WeightId};
 use super::norm::{NormOptions, Observation, Observations};
 use super::pattern::PatternMode;
+use super::uploads::Uploads;
 use crate::rng::uniform;
 
 /// Which gradients a pass is for. What is not wanted is not computed.
@@ -26,12 +28,42 @@ pub enum GradientTarget {
 
 /// Which statistics batch-norm layers normalise by.
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "one for each pass")]
 pub enum Statistics {
     /// Those of the batch (train mode).
     Batch,
-    /// Running ones, [2, channels of all layers] (eval mode).
-    Running(Tensor<2>),
+    /// Running ones (eval mode).
+    Running(RunningStatistics),
+}
+
+/// Running statistics, cut once into what the layers read.
+#[derive(Clone, Debug)]
+pub struct RunningStatistics {
+    all: Tensor<2>,
+    /// [2, channels] of each block of layers, by its first channel.
+    blocks: Rc<BTreeMap<usize, Tensor<2>>>,
+}
+
+impl RunningStatistics {
+    /// Those of the network with this layout.
+    ///
+    /// # Shapes
+    /// - `all`: [2, channels of all layers]
+    pub fn new(layout: &Layout, kernels: Kernels, all: Tensor<2>) -> Self {
+        let places: Vec<Range<usize>> = layout.norm_blocks().collect();
+        let widths: Vec<usize> = places.iter().map(Range::len).collect();
+        let pieces = shaders::split_with_sizes(kernels, all.clone(), &widths);
+        let blocks = places.into_iter().map(|place| place.start).zip(pieces).collect();
+        Self { all, blocks: Rc::new(blocks) }
+    }
+
+    /// Those of some channels, [2, channels].
+    fn of(&self, channels: Range<usize>) -> Tensor<2> {
+        let block = self.blocks.get(&channels.start);
+        match block.filter(|block| block.dims()[1] == channels.len()) {
+            Some(block) => block.clone(),
+            None => self.all.clone().slice([0..2, channels]),
+        }
+    }
 }
 
 /// What one pass draws from: a generator, for the noise operation and for drop-path. A generator
@@ -72,8 +104,9 @@ pub struct Pass {
     places: Vec<(BlockId, Range<usize>)>,
     /// The channels of each batch-norm layer in the flat vectors, and what it was made with.
     norms: Vec<(Range<usize>, NormOptions)>,
-    running: Option<Tensor<2>>,
+    running: Option<RunningStatistics>,
     observed: Observations,
+    uploads: Uploads,
     /// Masks of drop-path to come, 1 for an image that stays.
     given_masks: std::vec::IntoIter<f32>,
 }
@@ -116,6 +149,7 @@ impl Pass {
             norms: layout.norms().iter().map(|slot| (slot.range.clone(), slot.options)).collect(),
             running,
             observed: Observations::default(),
+            uploads: Uploads::default(),
             given_masks: Vec::new().into_iter(),
         }
     }
@@ -130,6 +164,12 @@ impl Pass {
     /// The pass with what earlier ones shared, to which it adds. It observes no statistics.
     pub fn sharing(mut self, constants: Constants) -> Self {
         self.constants = Some(constants.rewound());
+        self
+    }
+
+    /// The pass with constants that are on the device already.
+    pub fn with_uploads(mut self, uploads: Uploads) -> Self {
+        self.uploads = uploads;
         self
     }
 
@@ -197,7 +237,7 @@ impl Pass {
         let channels = self.channels_of(ids);
         let eps = ids.first().map_or(super::NORM_EPS, |id| self.norms[id.0].1.eps);
         if let Some(running) = &self.running {
-            let moments = running.clone().slice([0..2, channels]);
+            let moments = running.of(channels);
             return Norm { moments, of_batch: false, eps, affine: None };
         }
         let [images, height, width, _] = x.dims();
@@ -287,6 +327,6 @@ impl Pass {
     /// # Shapes
     /// - `running` and output: [2, channels of all layers]
     pub fn updated(self, running: Tensor<2>) -> Tensor<2> {
-        self.observed.updated(self.kernels, &self.norms, running)
+        self.observed.updated(self.kernels, &self.norms, running, &self.uploads)
     }
 }

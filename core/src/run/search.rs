@@ -16,10 +16,13 @@
 mod arithmetic;
 mod build;
 mod job;
+mod passes;
 mod sharpness;
 mod state;
 mod step;
 mod watch;
+
+use std::cell::RefCell;
 
 use burn::tensor::{Device, Tensor};
 
@@ -28,14 +31,14 @@ use super::state::Weights;
 use super::{Position, Run};
 use crate::config::{Config, Order};
 use crate::method::Method;
-use crate::method::architect::{Unrolling, first_order, second_order};
+use crate::method::architect::{Unrolling, second_order};
 use crate::nn::{Randomness, ReadError, drop_path};
 use crate::optim::{clip, cosine, sgd};
 use crate::perturb::{Ball, Request};
 use crate::policy::{Draw, Policy};
 use crate::rng::{Stream, Streams};
 use crate::space::Space;
-use crate::task::{Classify, LossOfP, Model, Point, Task};
+use crate::task::{Classify, Model, Point, Recorded, Task};
 use state::Carries;
 use step::{Step, TrainingLoss};
 
@@ -52,6 +55,8 @@ pub struct Search<T: Task> {
     space: &'static Space,
     method: Method,
     model: Model<T>,
+    /// Its passes, where the device replays them.
+    recorded: Option<RefCell<Recorded<T>>>,
     policy: Box<dyn Policy>,
     state: Weights,
     carries: Carries<T>,
@@ -69,9 +74,7 @@ impl<T: Task> Search<T> {
         let relax = |leaves: &[_]| self.policy.relax(leaves, self.draw(at));
         let pass = step.noise.next();
         let mut found = match self.config.search.order {
-            Order::First => {
-                first_order(&self.model, point, (leaves, &relax), &step.valid, pass.clone())
-            }
+            Order::First => self.alpha_gradient((leaves, &relax), &step.valid, pass.clone()),
             Order::Second => {
                 let unrolling = Unrolling {
                     momentum: &self.state.momentum,
@@ -117,17 +120,15 @@ impl<T: Task> Search<T> {
         step: &mut Step<T>,
         at: Position,
     ) -> (Tensor<1>, Tensor<1>) {
-        let point = self.state.point(false);
-        let (gradient, outcome) =
-            self.model.weight_gradient(point, p, &step.train, step.noise.next());
+        let (gradient, carry, learned) = self.weight_gradient(p, &step.train, step.noise.next());
         let gradient = clip(gradient, self.config.weights.clip);
         let (weights, momentum) = (self.state.weights.clone(), self.state.momentum.clone());
         let learning_rate = self.learning_rate(at.epoch);
         (self.state.weights, self.state.momentum) =
             sgd(weights, momentum, gradient, learning_rate, &self.config.weights);
-        self.state.statistics = outcome.statistics;
-        self.carries.train = outcome.carry;
-        (outcome.loss, outcome.correct)
+        self.state.statistics = learned.statistics;
+        self.carries.train = carry;
+        (learned.loss, learned.correct)
     }
 
     /// What a perturbation may raise: the training loss, with batch norm as in the attack.
@@ -137,7 +138,7 @@ impl<T: Task> Search<T> {
         noise: &'a mut Noise,
     ) -> TrainingLoss<'a, T> {
         let point = self.state.point(self.config.quirks.attack_in_eval_mode);
-        TrainingLoss { loss: LossOfP::new(&self.model, point, train), noise }
+        TrainingLoss::new(&self.model, point, train, noise, self.recorded.as_ref())
     }
 
     /// The rate of this epoch; of the next one where the quirk says so.

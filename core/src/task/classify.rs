@@ -35,6 +35,21 @@ impl ImageBatch {
         }
     }
 
+    /// The numbers of the images, and the labels as numbers.
+    pub(super) fn to_rows(&self) -> Vec<Tensor<1>> {
+        let images = self.images.clone();
+        let count = images.shape().num_elements();
+        vec![images.reshape([count]), self.labels.clone().float()]
+    }
+
+    /// What [`Self::to_rows`] gave.
+    pub(super) fn from_rows(rows: &[Tensor<1>], size: usize) -> Option<Self> {
+        let [images, labels] = rows else { return None };
+        let ([numbers], [count]) = (images.dims(), labels.dims());
+        let shape = [count, size, size, numbers / (count * size * size).max(1)];
+        Some(Self { images: images.clone().reshape(shape), labels: labels.clone().int() })
+    }
+
     /// Number of images.
     pub fn count(&self) -> usize {
         self.labels.dims()[0]
@@ -70,6 +85,14 @@ impl Task for Classify {
 
     fn correct(&self, input: &ImageBatch, logits: Tensor<2>) -> Tensor<1> {
         correct(logits, input.labels.clone())
+    }
+
+    fn to_rows(&self, input: &ImageBatch) -> Option<Vec<Tensor<1>>> {
+        Some(input.to_rows())
+    }
+
+    fn from_rows(&self, rows: &[Tensor<1>]) -> Option<ImageBatch> {
+        ImageBatch::from_rows(rows, self.image_size)
     }
 
     fn multiply_adds(&self, network: &Self::Net, target: GradientTarget) -> u64 {

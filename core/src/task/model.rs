@@ -1,6 +1,7 @@
 //! A network as a function: the loss of a batch at given weights and architecture, and its
 //! gradients.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use burn::tensor::Tensor;
@@ -9,17 +10,27 @@ use shaders::Kernels;
 use super::{Scored, Task};
 use crate::net::Network as _;
 use crate::nn::{
-    ActivationPattern, Constants, GradientTarget, Pass, PatternMode, Randomness, Statistics,
+    ActivationPattern, Constants, GradientTarget, Pass, PatternMode, Randomness, RunningStatistics,
+    Statistics, Uploads,
 };
 
-/// A network, what it learns and how it is computed.
+/// A network, what it learns and how it is computed. Clones share the network.
 pub struct Model<T: Task> {
     /// What it learns.
     pub task: T,
     /// The network.
-    pub network: Box<T::Net>,
+    pub network: Rc<T::Net>,
     /// Whether plain burn ops or our kernels compute.
     pub kernels: Kernels,
+    uploads: Uploads,
+}
+
+impl<T: Task> Clone for Model<T> {
+    fn clone(&self) -> Self {
+        let Self { task, network, kernels, uploads } = self;
+        let (task, network, uploads) = (task.clone(), network.clone(), uploads.clone());
+        Self { task, network, kernels: *kernels, uploads }
+    }
 }
 
 /// Outcome of a pass: detached numbers and the running statistics after it.
@@ -51,6 +62,11 @@ pub struct Point<'a> {
 pub type Relax<'a> = &'a dyn Fn(&[Tensor<2>]) -> Vec<Tensor<2>>;
 
 impl<T: Task> Model<T> {
+    /// A network that learns this.
+    pub fn new(task: T, network: Box<T::Net>, kernels: Kernels) -> Self {
+        Self { task, network: network.into(), kernels, uploads: Uploads::default() }
+    }
+
     /// The loss alone.
     pub fn loss(
         &self,
@@ -170,36 +186,72 @@ impl<T: Task> Model<T> {
     }
 
     fn pass(&self, at: Point, target: GradientTarget, noise: impl Into<Randomness>) -> Pass {
-        let statistics =
-            if at.eval { Statistics::Running(at.statistics.clone()) } else { Statistics::Batch };
-        let mut randomness = noise.into();
-        if at.eval {
+        self.pass_with(at.weights, self.statistics(at), target, noise.into())
+    }
+
+    fn pass_with(
+        &self,
+        weights: &Tensor<1>,
+        statistics: Statistics,
+        target: GradientTarget,
+        mut randomness: Randomness,
+    ) -> Pass {
+        if matches!(statistics, Statistics::Running(_)) {
             randomness.drop_path = 0.0;
         }
         let layout = self.network.layout();
-        Pass::new(layout, at.weights, statistics, target, self.kernels, randomness)
+        Pass::new(layout, weights, statistics, target, self.kernels, randomness)
+            .with_uploads(self.uploads.clone())
+    }
+
+    /// What batch norms normalise by.
+    fn statistics(&self, at: Point) -> Statistics {
+        if !at.eval {
+            return Statistics::Batch;
+        }
+        let (layout, all) = (self.network.layout(), at.statistics.clone());
+        Statistics::Running(RunningStatistics::new(layout, self.kernels, all))
     }
 }
 
 /// The loss of a batch as a function of p alone, at fixed weights and statistics. What does not depend
 /// on p is computed once: the stem, and in the cells next to it the candidates of its edges.
-pub struct LossOfP<'a, T: Task> {
-    model: &'a Model<T>,
-    at: Point<'a>,
-    input: &'a T::Input,
+pub struct LossOfP<T: Task> {
+    model: Model<T>,
+    weights: Tensor<1>,
+    statistics: Statistics,
+    input: T::Input,
     constants: Constants,
 }
 
-impl<'a, T: Task> LossOfP<'a, T> {
+impl<T: Task> Clone for LossOfP<T> {
+    fn clone(&self) -> Self {
+        Self {
+            model: self.model.clone(),
+            weights: self.weights.clone(),
+            statistics: self.statistics.clone(),
+            input: self.input.clone(),
+            constants: self.constants.clone(),
+        }
+    }
+}
+
+impl<T: Task> LossOfP<T> {
     /// Computes nothing yet.
-    pub fn new(model: &'a Model<T>, at: Point<'a>, input: &'a T::Input) -> Self {
-        Self { model, at, input, constants: Constants::default() }
+    pub fn new(model: &Model<T>, at: Point, input: &T::Input) -> Self {
+        Self {
+            model: model.clone(),
+            weights: at.weights.clone(),
+            statistics: model.statistics(at),
+            input: input.clone(),
+            constants: Constants::default(),
+        }
     }
 
     /// The loss, `[1]`.
     pub fn loss(&mut self, p: &[Tensor<2>], noise: impl Into<Randomness>) -> Tensor<1> {
         let mut pass = self.pass(GradientTarget::Nothing, noise);
-        let scored = self.model.task.loss(&self.model.network, self.input, p, &mut pass);
+        let scored = self.model.task.loss(&self.model.network, &self.input, p, &mut pass);
         self.constants = pass.into_constants();
         scored.loss
     }
@@ -207,13 +259,15 @@ impl<'a, T: Task> LossOfP<'a, T> {
     /// Its gradient with respect to p.
     pub fn gradient(&mut self, p: &[Tensor<2>], noise: impl Into<Randomness>) -> Vec<Tensor<2>> {
         let mut pass = self.pass(GradientTarget::Architecture, noise);
-        let (gradient, _) = self.model.gradient_to(p, &<[_]>::to_vec, self.input, &mut pass);
+        let (gradient, _) = self.model.gradient_to(p, &<[_]>::to_vec, &self.input, &mut pass);
         self.constants = pass.into_constants();
         gradient
     }
 
     fn pass(&mut self, target: GradientTarget, noise: impl Into<Randomness>) -> Pass {
         let constants = std::mem::take(&mut self.constants);
-        self.model.pass(self.at, target, noise).sharing(constants)
+        let statistics = self.statistics.clone();
+        let pass = self.model.pass_with(&self.weights, statistics, target, noise.into());
+        pass.sharing(constants)
     }
 }

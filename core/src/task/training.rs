@@ -63,6 +63,14 @@ impl Task for Training {
         correct(logits, input.labels.clone())
     }
 
+    fn to_rows(&self, input: &ImageBatch) -> Option<Vec<Tensor<1>>> {
+        Some(input.to_rows())
+    }
+
+    fn from_rows(&self, rows: &[Tensor<1>]) -> Option<ImageBatch> {
+        ImageBatch::from_rows(rows, self.image_size)
+    }
+
     fn multiply_adds(&self, network: &Self::Net, target: GradientTarget) -> u64 {
         network.multiply_adds(self.image_size, target)
     }

@@ -37,8 +37,12 @@ pub struct Row {
     pub channels: usize,
     /// Height and width of an image.
     pub image_size: usize,
+    /// Kinds of passes that were recorded and replayed.
+    pub recorded_passes: usize,
     /// Steps that were timed.
     pub steps: u32,
+    /// The first step: kernels are compiled, and passes recorded.
+    pub first_step_seconds: f64,
     /// Median of their times.
     pub step_seconds: f64,
     /// The slowest minus the fastest.
@@ -49,12 +53,9 @@ pub struct Row {
     pub model_gflop_all_gradients: f64,
     /// `model_gflop` / `step_seconds`.
     pub achieved_gflops: f64,
-    /// Rate of a large matrix product on this device, measured by this process.
-    pub sgemm_gflops: f64,
-    /// Rate of a large copy on this device, bytes read and written, measured by this process.
-    pub copy_gbs: f64,
-    /// `achieved_gflops` / `sgemm_gflops`.
-    pub fraction_of_peak: f64,
+    /// Peaks of the device, unless they were left out.
+    #[serde(flatten)]
+    pub peaks: Peaks,
     /// Most memory of the process while the row was measured, where the system tells.
     pub peak_memory_mb: Option<f64>,
     /// Memory reserved on the GPU; none on the CPU.
@@ -71,6 +72,28 @@ pub struct Row {
     /// Kernels of one step with their times, where asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub profile: Option<Vec<Share>>,
+}
+
+/// What the device can do at most, and how much of it was reached; none where that was not measured.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Peaks {
+    /// Rate of a large matrix product on this device, measured by this process.
+    pub sgemm_gflops: Option<f64>,
+    /// Rate of a large copy on this device, bytes read and written, measured by this process.
+    pub copy_gbs: Option<f64>,
+    /// `achieved_gflops` / `sgemm_gflops`.
+    pub fraction_of_peak: Option<f64>,
+}
+
+impl Peaks {
+    /// Beside work that does so many operations in a second.
+    pub(super) fn new(machine: Option<Machine>, achieved: f64) -> Self {
+        Self {
+            sgemm_gflops: machine.map(|machine| machine.sgemm / GIGA),
+            copy_gbs: machine.map(|machine| machine.copy / GIGA),
+            fraction_of_peak: machine.map(|machine| achieved / machine.sgemm),
+        }
+    }
 }
 
 /// A kernel's part of a step.
@@ -90,8 +113,10 @@ const REST: &str = "everything else (burn's operations, autodiff, host)";
 pub struct Timer<'a> {
     /// What computes.
     pub selected: &'a Selected,
-    /// What it can do at most.
-    pub machine: Machine,
+    /// What it can do at most, where that was measured.
+    pub machine: Option<Machine>,
+    /// Steps before those that are timed, at least one.
+    pub warmup: u32,
     /// Steps that are timed, at least one.
     pub steps: u32,
     /// Whether the time of each kernel is wanted.
@@ -99,7 +124,8 @@ pub struct Timer<'a> {
 }
 
 impl Timer<'_> {
-    /// One step to compile kernels and fill caches, the timed steps, and one that is counted.
+    /// The steps that compile kernels and fill caches, the timed steps, and one that is counted: pass by
+    /// pass, also where they were replayed, because a launch that is replayed is not seen.
     ///
     /// # Errors
     /// If the settings make no network or the device fails.
@@ -107,10 +133,13 @@ impl Timer<'_> {
         let Self { selected, machine, steps, .. } = *self;
         memory::reset(&selected.device);
         let mut work = Work::new(subject, selected)?;
-        work.step()?;
+        let first = work.step()?;
+        (1..self.warmup).try_for_each(|_| work.step().map(drop))?;
         let mut times = (0..steps).map(|_| work.step()).collect::<anyhow::Result<Vec<_>>>()?;
         times.sort();
         let (peak, on_device) = (memory::peak(), memory::on_device(&selected.device));
+        let recorded_passes = work.search.job().recorded_passes();
+        work.search.set_replay(false);
         let (kernels, counted) = self.count(&mut work)?;
         let StepArithmetic { needed, all_gradients } = work.search.job().step_arithmetic();
 
@@ -128,15 +157,15 @@ impl Timer<'_> {
             cells: config.search.cells,
             channels: config.search.channels,
             image_size: shape(config).size,
+            recorded_passes,
             steps,
+            first_step_seconds: first.as_secs_f64(),
             step_seconds: step,
             step_seconds_spread: spread(&times).as_secs_f64(),
             model_gflop: needed / GIGA,
             model_gflop_all_gradients: all_gradients / GIGA,
             achieved_gflops: needed / GIGA / step,
-            sgemm_gflops: machine.sgemm / GIGA,
-            copy_gbs: machine.copy / GIGA,
-            fraction_of_peak: needed / step / machine.sgemm,
+            peaks: Peaks::new(machine, needed / step),
             peak_memory_mb: peak.map(megabytes),
             device_memory_mb: on_device.map(megabytes),
             launches: kernels.iter().map(|kernel| kernel.calls).sum(),
@@ -197,7 +226,8 @@ struct Work<'a> {
 impl<'a> Work<'a> {
     fn new(subject: &Subject, selected: &'a Selected) -> anyhow::Result<Self> {
         let config = &subject.config;
-        let search = ImageSearch::new(config, shape(config), usize::MAX, &selected.device)?;
+        let mut search = ImageSearch::new(config, shape(config), usize::MAX, &selected.device)?;
+        search.set_replay(selected.replay);
         Ok(Self { search, images: RandomImages::new(config), selected })
     }
 

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::row::{Row, Share};
+use super::row::{Peaks, Row, Share};
 
 /// What the columns mean.
 pub const NOTES: &str = "\
@@ -32,7 +32,7 @@ pub fn line(row: &Row) -> String {
         (None, None) => "?".to_owned(),
     };
     format!(
-        "{}{:<14}{:>8.3} s{:>8.3} s{:>9.2}{:>9.2}{:>9.1}{:>8.1}%{:>10}{:>10}",
+        "{}{:<14}{:>8.3} s{:>8.3} s{:>9.2}{:>9.2}{:>9.1}{:>9}{:>10}{:>10}",
         row.varied.map_or(String::new(), |varied| format!("{:<24}", value(row, varied))),
         row.method,
         row.step_seconds,
@@ -40,7 +40,7 @@ pub fn line(row: &Row) -> String {
         row.model_gflop,
         row.model_gflop_all_gradients,
         row.achieved_gflops,
-        100.0 * row.fraction_of_peak,
+        part(&row.peaks),
         memory,
         row.launches,
     )
@@ -64,11 +64,25 @@ pub fn about(row: &Row) -> String {
         "device    {device}, kernels {}\n\
          network   {space}, {cells} cells, {channels} channels, batch {batch_size}, images of \
          {image_size}x{image_size}\n\
-         machine   sgemm {:.0} GFLOP/s, copy {:.1} GB/s\n",
+         {}\n",
         word(&row.kernels),
-        row.sgemm_gflops,
-        row.copy_gbs,
+        peaks(&row.peaks),
     )
+}
+
+/// How much of the peak was reached.
+pub fn part(peaks: &Peaks) -> String {
+    peaks.fraction_of_peak.map_or_else(|| "?".to_owned(), |part| format!("{:.1}%", 100.0 * part))
+}
+
+/// The line about the machine.
+pub fn peaks(peaks: &Peaks) -> String {
+    match (peaks.sgemm_gflops, peaks.copy_gbs) {
+        (Some(sgemm), Some(copy)) => {
+            format!("machine   sgemm {sgemm:.0} GFLOP/s, copy {copy:.1} GB/s")
+        }
+        _ => "machine   not measured (--skip-peaks)".to_owned(),
+    }
 }
 
 /// A value as config.toml writes it.

@@ -17,7 +17,7 @@ use super::images::{batch, shape};
 use super::kernels::{Count, Kernel};
 use super::machine::sync;
 use super::memory;
-use super::row::{GIGA, Share, Timer, median, megabytes, shares, spread};
+use super::row::{GIGA, Peaks, Share, Timer, median, megabytes, shares, spread};
 use super::table;
 
 /// What was measured. The fields are those of `sdarts bench --train --json`; giga is 10⁹, mega 10⁶.
@@ -47,10 +47,6 @@ pub struct Row {
     pub weights: usize,
     /// Steps and evaluations that were timed.
     pub steps: u32,
-    /// Rate of a large matrix product on this device, measured by this process.
-    pub sgemm_gflops: f64,
-    /// Rate of a large copy on this device, bytes read and written, measured by this process.
-    pub copy_gbs: f64,
     /// A step: gradient, clip, update of the weights.
     #[serde(flatten)]
     pub step: Timed,
@@ -67,6 +63,8 @@ pub struct Row {
 /// One of the two pieces of work.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Timed {
+    /// The first one: kernels are compiled.
+    pub first_step_seconds: f64,
     /// Median of the times.
     pub step_seconds: f64,
     /// The slowest minus the fastest.
@@ -75,8 +73,9 @@ pub struct Timed {
     pub model_gflop: f64,
     /// `model_gflop` / `step_seconds`.
     pub achieved_gflops: f64,
-    /// `achieved_gflops` / `sgemm_gflops`.
-    pub fraction_of_peak: f64,
+    /// Peaks of the device, unless they were left out.
+    #[serde(flatten)]
+    pub peaks: Peaks,
     /// Kernels.
     pub launches: u64,
     /// Those with their times, where asked for.
@@ -117,8 +116,6 @@ impl Timer<'_> {
             image_size: shape(config).size,
             weights,
             steps: self.steps,
-            sgemm_gflops: self.machine.sgemm / GIGA,
-            copy_gbs: self.machine.copy / GIGA,
             step,
             evaluation,
             peak_memory_mb: peak.map(megabytes),
@@ -133,7 +130,8 @@ impl Timer<'_> {
         multiply_adds: u64,
         mut work: impl FnMut() -> anyhow::Result<Duration>,
     ) -> anyhow::Result<Timed> {
-        work()?;
+        let first = work()?;
+        (1..self.warmup).try_for_each(|_| work().map(drop))?;
         let mut times = (0..self.steps).map(|_| work()).collect::<anyhow::Result<Vec<_>>>()?;
         times.sort();
         let gpu = self.selected.adapter.is_some();
@@ -145,11 +143,12 @@ impl Timer<'_> {
             2.0 * (multiply_adds * config.train.batch_size as u64) as f64,
         );
         Ok(Timed {
+            first_step_seconds: first.as_secs_f64(),
             step_seconds: seconds,
             step_seconds_spread: spread(&times).as_secs_f64(),
             model_gflop: flop / GIGA,
             achieved_gflops: flop / GIGA / seconds,
-            fraction_of_peak: flop / seconds / self.machine.sgemm,
+            peaks: Peaks::new(self.machine, flop / seconds),
             launches: kernels.iter().map(|kernel| kernel.calls).sum(),
             profile: self.profile.then(|| shares(kernels, gpu, counted)),
         })
@@ -243,13 +242,12 @@ pub fn text(row: &Row) -> String {
         "device    {device}, kernels {}\n\
          network   {genotype}, {cells} cells, {channels} channels, batch {batch_size}, images of \
          {image_size}x{image_size}, {} weights\n\
-         machine   sgemm {:.0} GFLOP/s, copy {:.1} GB/s\n\
+         {}\n\
          memory    {memory} at most during a step\n\n\
          {:<12}{:>10}{:>10}{:>9}{:>9}{:>9}{:>10}",
         table::word(&row.kernels),
         row.weights,
-        row.sgemm_gflops,
-        row.copy_gbs,
+        table::peaks(&row.step.peaks),
         "",
         "time",
         "+-",
@@ -260,12 +258,12 @@ pub fn text(row: &Row) -> String {
     );
     for (name, timed) in [("step", &row.step), ("evaluation", &row.evaluation)] {
         text += &format!(
-            "\n{name:<12}{:>8.3} s{:>8.3} s{:>9.1}{:>9.1}{:>8.1}%{:>10}",
+            "\n{name:<12}{:>8.3} s{:>8.3} s{:>9.1}{:>9.1}{:>9}{:>10}",
             timed.step_seconds,
             timed.step_seconds_spread,
             timed.model_gflop,
             timed.achieved_gflops,
-            100.0 * timed.fraction_of_peak,
+            table::part(&timed.peaks),
             timed.launches,
         );
         if let Some(profile) = &timed.profile {

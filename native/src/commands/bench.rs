@@ -103,10 +103,11 @@ fn with_threads(args: &BenchArgs, point: &Point, subject: &Subject) -> anyhow::R
     pool.install(|| timer(args, &device::cpu())?.row(subject))
 }
 
-/// Measures the peaks first.
+/// Measures the peaks first, unless they are to be left out.
 fn timer<'a>(args: &BenchArgs, selected: &'a Selected) -> anyhow::Result<Timer<'a>> {
-    let machine = Machine::measure(&selected.device)?;
-    Ok(Timer { selected, machine, steps: args.steps, profile: args.profile })
+    let machine = (!args.skip_peaks).then(|| Machine::measure(&selected.device)).transpose()?;
+    let BenchArgs { warmup, steps, profile, .. } = *args;
+    Ok(Timer { selected, machine, warmup, steps, profile })
 }
 
 struct Printer<'a> {

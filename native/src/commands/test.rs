@@ -200,7 +200,7 @@ impl Tested<'_> {
         let network = derived(genotype, found.shape(false)).context(Exit::Usage)?;
         let image_size = self.supply.shape().size;
         let task = Training { image_size, label_smoothing: 0.0, auxiliary_weight: 0.0 };
-        self.confusion(&Model { task, network, kernels: Kernels::Fused }, &[])
+        self.confusion(&Model::new(task, network, Kernels::Fused), &[])
     }
 
     fn supernet(
@@ -223,7 +223,7 @@ impl Tested<'_> {
         let task = Classify { image_size: self.supply.shape().size };
         // The fused plan knows one set of statistics for the pooling of all edges that leave a state. Those
         // of other programs may differ from edge to edge.
-        self.confusion(&Model { task, network, kernels: Kernels::Composed }, &p)
+        self.confusion(&Model::new(task, network, Kernels::Composed), &p)
     }
 
     /// Runs all images of the part through the network, in eval mode.

@@ -1,6 +1,8 @@
 //! A step under way: what one part of it leaves to the next, what its passes draw from, and what it
 //! says at its end.
 
+use std::cell::RefCell;
+
 use burn::tensor::Tensor;
 
 use crate::event::{Attack, Event, Step as StepEvent};
@@ -8,7 +10,7 @@ use crate::nn::{ReadError, read};
 use crate::perturb::{Objective, Perturbed};
 use crate::run::noise::Noise;
 use crate::run::{Position, RunError, Tally};
-use crate::task::{LossOfP, Task};
+use crate::task::{LossOfP, Model, Point, Recorded, Task};
 
 /// A step under way.
 pub(super) struct Step<T: Task> {
@@ -24,17 +26,57 @@ pub(super) struct Step<T: Task> {
 
 /// The training loss as a function of p, for an attack.
 pub(super) struct TrainingLoss<'a, T: Task> {
-    pub loss: LossOfP<'a, T>,
-    pub noise: &'a mut Noise,
+    model: &'a Model<T>,
+    at: Point<'a>,
+    train: &'a T::Input,
+    noise: &'a mut Noise,
+    recorded: Option<&'a RefCell<Recorded<T>>>,
+    /// Whether the first pass of this attack was replayed, on which the others build.
+    is_replayed: bool,
+    computed: Option<LossOfP<T>>,
+}
+
+impl<'a, T: Task> TrainingLoss<'a, T> {
+    pub fn new(
+        model: &'a Model<T>,
+        at: Point<'a>,
+        train: &'a T::Input,
+        noise: &'a mut Noise,
+        recorded: Option<&'a RefCell<Recorded<T>>>,
+    ) -> Self {
+        Self { model, at, train, noise, recorded, is_replayed: false, computed: None }
+    }
+
+    /// What computes where nothing is replayed.
+    fn computed(&mut self) -> &mut LossOfP<T> {
+        self.computed.get_or_insert_with(|| LossOfP::new(self.model, self.at, self.train))
+    }
+
+    fn replayed_loss(&mut self, p: &[Tensor<2>]) -> Option<Tensor<1>> {
+        let mut recorded = self.recorded?.borrow_mut();
+        if self.is_replayed {
+            return recorded.loss(p);
+        }
+        let loss = recorded.begin_attack(self.at, p, self.train)?;
+        self.is_replayed = true;
+        Some(loss)
+    }
+
+    fn replayed_gradient(&mut self, p: &[Tensor<2>]) -> Option<Vec<Tensor<2>>> {
+        let recorded = self.recorded.filter(|_| self.is_replayed)?;
+        recorded.borrow_mut().gradient(p)
+    }
 }
 
 impl<T: Task> Objective for TrainingLoss<'_, T> {
     fn loss(&mut self, p: &[Tensor<2>]) -> Tensor<1> {
-        self.loss.loss(p, self.noise.next())
+        let draws = self.noise.next();
+        self.replayed_loss(p).unwrap_or_else(|| self.computed().loss(p, draws))
     }
 
     fn gradient(&mut self, p: &[Tensor<2>]) -> Vec<Tensor<2>> {
-        self.loss.gradient(p, self.noise.next())
+        let draws = self.noise.next();
+        self.replayed_gradient(p).unwrap_or_else(|| self.computed().gradient(p, draws))
     }
 }
 

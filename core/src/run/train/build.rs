@@ -75,7 +75,7 @@ impl<T: Task<Batch = Batch, Carry = ()>> Train<T> {
         Self {
             config: config.clone(),
             genotype,
-            model: Model { task, network, kernels: kernels(config) },
+            model: Model::new(task, network, kernels(config)),
             state,
             average,
             best: None,

@@ -1,0 +1,96 @@
+//! The passes of a step: replayed where the device has recorded them, else computed.
+
+use std::cell::RefCell;
+
+use burn::tensor::Tensor;
+
+use super::Search;
+use crate::config::Kernels;
+use crate::method::architect::{AlphaGradient, first_order};
+use crate::net::Network as _;
+use crate::nn::Randomness;
+use crate::ops;
+use crate::run::Run;
+use crate::task::{Learned, Outcome, Recorded, Relax, Task};
+
+impl<T: Task> Run<Search<T>> {
+    /// Whether the passes of steps are recorded on the device and replayed. That pays on a GPU, whose host
+    /// needs longer to say what is to be computed than the GPU to compute it; it takes memory for what lies
+    /// between the layers of each pass. Where passes draw they are computed as before.
+    pub fn set_replay(&mut self, wanted: bool) {
+        self.job.set_replay(wanted);
+    }
+}
+
+impl<T: Task> Search<T> {
+    fn set_replay(&mut self, wanted: bool) {
+        let can = self.config.run.kernels == Kernels::Fused && !self.draws();
+        self.recorded = (wanted && can).then(|| RefCell::new(Recorded::new(&self.model)));
+    }
+
+    /// Kinds of passes that the device has recorded.
+    pub fn recorded_passes(&self) -> usize {
+        self.recorded.as_ref().map_or(0, |recorded| recorded.borrow().count())
+    }
+
+    /// Whether passes draw random numbers.
+    fn draws(&self) -> bool {
+        let choices = self.model.network.architecture().iter();
+        let mut options = choices.flat_map(|choice| &choice.rows).flat_map(|row| &row.options);
+        self.config.search.drop_path > 0.0 || options.any(|option| option == ops::NOISE)
+    }
+
+    /// The gradient of the validation loss with respect to the leaves of the policy, of first order.
+    pub(super) fn alpha_gradient(
+        &self,
+        (leaves, relax): (&[Tensor<2>], Relax),
+        valid: &T::Input,
+        draws: Randomness,
+    ) -> AlphaGradient<T::Carry> {
+        let point = self.state.point(false);
+        let replayed = self.recorded.as_ref().and_then(|recorded| {
+            recorded.borrow_mut().probability_gradient(point, &relax(leaves), valid)
+        });
+        match replayed {
+            None => first_order(&self.model, point, (leaves, relax), valid, draws),
+            Some((gradient, Learned { loss, statistics, .. })) => AlphaGradient {
+                gradient: through(leaves, relax, gradient),
+                loss,
+                statistics,
+                carry: T::Carry::default(),
+            },
+        }
+    }
+
+    /// The gradient of the training loss with respect to the weights.
+    pub(super) fn weight_gradient(
+        &self,
+        p: &[Tensor<2>],
+        train: &T::Input,
+        draws: Randomness,
+    ) -> (Tensor<1>, T::Carry, Learned) {
+        let point = self.state.point(false);
+        let recorded = self.recorded.as_ref();
+        if let Some((gradient, learned)) =
+            recorded.and_then(|recorded| recorded.borrow_mut().weight_gradient(point, p, train))
+        {
+            return (gradient, T::Carry::default(), learned);
+        }
+        let (gradient, outcome) = self.model.weight_gradient(point, p, train, draws);
+        let Outcome { loss, correct, statistics, carry, .. } = outcome;
+        (gradient, carry, Learned { loss, correct, statistics })
+    }
+}
+
+/// The gradient with respect to the leaves, from that with respect to the p that `relax` makes of them.
+fn through(leaves: &[Tensor<2>], relax: Relax, gradient: Vec<Tensor<2>>) -> Vec<Tensor<2>> {
+    let leaves: Vec<_> = leaves.iter().map(|leaf| leaf.clone().autodiff().require_grad()).collect();
+    let products = relax(&leaves).into_iter().zip(gradient);
+    let products = products.map(|(p, gradient)| (p * gradient.autodiff()).sum());
+    let Some(sum) = products.reduce(|sum, product| sum + product) else { return Vec::new() };
+    let mut gradients = sum.backward();
+    let found = leaves.iter().map(|leaf| {
+        leaf.grad_remove(&mut gradients).unwrap_or_else(|| leaf.clone().inner().zeros_like())
+    });
+    found.collect()
+}
