@@ -129,7 +129,7 @@ class SearchCase(Case):
             found, loss = search.attack(p, self.train, random_start=False)
             name = " lean" if lean else ""
             self.report.share("adv/prob off" + name, found, fixture.pair("adv/prob"), 1e-4)
-            self.report.relative("adv/loss" + name, torch.tensor(loss), fixture["adv/loss"], 1e-4)
+            self.report.relative("adv/loss" + name, loss, fixture["adv/loss"], 1e-4)
 
     def check_noise(self):
         found = self.with_noise(probabilities(self.alpha))
@@ -152,7 +152,7 @@ class SearchCase(Case):
         search.perturbed = lambda p, _: self.with_noise(p)
         losses = [search.step(self.train, self.valid) for _ in range(STEPS)]
         for which, name in enumerate(("steps/train_loss", "steps/valid_loss")):
-            found = torch.tensor([pair[which] for pair in losses])
+            found = [pair[which] for pair in losses]
             self.report.relative(name, found, fixture[name], 1e-4)
         self.report.absolute("steps/alpha", search.alpha, fixture.pair("steps/alpha"), 1e-4)
         expected = self.by_weight("steps/param")
