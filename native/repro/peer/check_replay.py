@@ -1,0 +1,115 @@
+"""Holds a replayed step, and a compiled one, against the step as written; `check.py` runs it.
+
+Both start from the same state before every step and draw the same random numbers, so that a branch
+of a ReLU that rounding decides does not grow over the steps. On CUDA the replayed step is a graph
+after its warm-up; on a CPU it only goes through the same buffers.
+"""
+
+import copy
+
+import torch
+
+from golden import Report
+from network import Network
+from replay import WARMUP, Replayed, compile_parts
+from step import METHODS, Search, leaves
+
+LAYOUTS = {"nchw": torch.contiguous_format, "nhwc": torch.channels_last}
+# Space, layout, lean, methods.
+CASES = (
+    ("s2", "nchw", False, METHODS),
+    ("s5", "nhwc", False, ("darts", "sdarts-adv")),
+    ("s5", "nhwc", True, ("darts", "sdarts-adv")),
+)
+COMPILED = ("s2", "nhwc", False, ("darts", "sdarts-adv"))
+REPLAYS = 3
+BATCH, IMAGE = 8, 16
+# Largest errors, relative to the largest value; of what is not named, VALUE.
+VALUE = 1e-4
+TOLERANCES = {"momentum_buffer": 1e-3, "exp_avg": 1e-3, "exp_avg_sq": 1e-3, "step": 0, "counts": 0}
+
+
+def search(network, alpha, method, lean):
+    return Search(copy.deepcopy(network), leaves(alpha), method, lean=lean)
+
+
+def state(of):
+    """What a step changes: all tensors, by kind."""
+    buffers = list(of.network.buffers())
+    kinds = {
+        "weights": of.weights,
+        "alpha": of.alpha,
+        "statistics": [buffer for buffer in buffers if buffer.is_floating_point()],
+        "counts": [buffer for buffer in buffers if not buffer.is_floating_point()],
+    }
+    for optimiser in (of.weight_optimiser, of.alpha_optimiser):
+        for moments in optimiser.state.values():
+            for kind, tensor in moments.items():
+                kinds.setdefault(kind, []).append(tensor)
+    return kinds
+
+
+@torch.no_grad()
+def set_state(of, source):
+    for found, given in zip(state(of).values(), state(source).values()):
+        for tensor, value in zip(found, given):
+            tensor.copy_(value)
+
+
+def compare(written, other, step, batches):
+    """The report of `step`, which is that of `other` in another way."""
+    report = Report()
+    for seed, pair in enumerate(batches):
+        set_state(written, other)
+        torch.manual_seed(seed)
+        expected = torch.stack(written.step(*pair))
+        torch.manual_seed(seed)
+        found = torch.stack(step(*pair))
+        kind = "replay" if seed >= WARMUP else "step"
+        report.relative(f"{kind} {seed} losses", found, expected, VALUE)
+        others = state(other)
+        for name, tensors in state(written).items():
+            tolerance = TOLERANCES.get(name, VALUE)
+            report.relative(f"{kind} {seed} {name}", others[name], tensors, tolerance)
+    return report
+
+
+def batches(device, layout, classes):
+    """Other images in every step: a graph that read those of its capture would be found out."""
+    for _ in range(WARMUP + REPLAYS):
+        yield [
+            (
+                torch.randn(BATCH, 3, IMAGE, IMAGE, device=device).to(memory_format=layout),
+                torch.randint(classes, (BATCH,), device=device),
+            )
+            for _ in range(2)
+        ]
+
+
+def check(title, case, device, part=None):
+    """Whether the replayed steps of a case equal those as written; `part` is compiled first."""
+    space, layout, lean, methods = case
+    torch.manual_seed(0)
+    network = Network(space, channels=4, cells=3, classes=10)
+    alpha = [rows.to(device) for rows in network.initial_alpha()]
+    network.to(device).to(memory_format=LAYOUTS[layout])
+    given = list(batches(device, LAYOUTS[layout], 10))
+    passes = True
+    for method in methods:
+        written, other = search(network, alpha, method, lean), search(network, alpha, method, lean)
+        if part:
+            compile_parts(other.network, part)
+        report = compare(written, other, Replayed(other.step), given)
+        report.print(f"{title}: {space} {layout}{' lean' if lean else ''} {method}", brief=True)
+        passes &= report.passes()
+    return passes
+
+
+def check_replay(device):
+    """On a CPU, where only the buffers are new, the first case."""
+    cases = CASES if device == "cuda" else CASES[:1]
+    return all([check("replay", case, device) for case in cases])
+
+
+def check_compiled(device):
+    return check("compiled edges, replay", COMPILED, device, "edge")
