@@ -22,6 +22,7 @@ CASES = (
     ("s5", "nhwc", True, ("darts", "sdarts-adv")),
 )
 COMPILED = ("s2", "nhwc", False, ("darts", "sdarts-adv"))
+CELLS = 3  # the fewest with cells of both kinds
 REPLAYS = 3
 BATCH, IMAGE = 8, 16
 # Largest errors, relative to the largest value; of what is not named, VALUE.
@@ -90,7 +91,7 @@ def check(title, case, device, part=None):
     """Whether the replayed steps of a case equal those as written; `part` is compiled first."""
     space, layout, lean, methods = case
     torch.manual_seed(0)
-    network = Network(space, channels=4, cells=3, classes=10)
+    network = Network(space, channels=4, cells=CELLS, classes=10)
     alpha = [rows.to(device) for rows in network.initial_alpha()]
     network.to(device).to(memory_format=LAYOUTS[layout])
     given = list(batches(device, LAYOUTS[layout], 10))

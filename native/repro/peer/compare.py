@@ -249,7 +249,7 @@ def line(program, of_rounds, ours):
     """The other columns of a program: of the rounds that it was done in, else why it was not."""
     done = [row for row in of_rounds if "error" not in row]
     if not done:
-        return f"{of_rounds[0]['error']} | | | |"
+        return f"{of_rounds[0]['error'].replace('|', '/')} | | | |"
     times = [row["step_seconds"] for row in done]
     within = statistics.median(row["step_seconds_spread"] for row in done)
     memory = max(row["peak_memory_mb"] or 0 for row in done)
@@ -311,7 +311,7 @@ def arguments():
     parser.add_argument(
         "--steps", type=int, help="timed steps of a program in a round; default: 3, 10 on a GPU"
     )
-    parser.add_argument("--warmup", type=int, default=3, help="steps before, on a GPU")
+    parser.add_argument("--warmup", type=int, default=4, help="steps before, on a GPU")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument(
         "--lean",
