@@ -2,7 +2,8 @@
 
 Both start from the same state before every step and draw the same random numbers, so that a branch
 of a ReLU that rounding decides does not grow over the steps. On CUDA the replayed step is a graph
-after its warm-up; on a CPU it only goes through the same buffers.
+after its warm-up; on a CPU it only goes through the same buffers, and a step on the device `meta`
+shows that it reads no value, which a graph could not.
 """
 
 import copy
@@ -107,9 +108,22 @@ def check(title, case, device, part=None):
 
 
 def check_replay(device):
-    """On a CPU, where only the buffers are new, the first case."""
+    """On a CPU, where only the buffers are new, the first case; and that a graph could hold a step."""
     cases = CASES if device == "cuda" else CASES[:1]
+    if device == "cpu":
+        check_reads_nothing()
     return all([check("replay", case, device) for case in cases])
+
+
+def check_reads_nothing():
+    """Steps on the device `meta`, whose tensors have no values: it is an error to read one."""
+    images = torch.empty(BATCH, 3, IMAGE, IMAGE, device="meta")
+    batch = images, torch.empty(BATCH, dtype=torch.long, device="meta")
+    network = Network("s2", channels=4, cells=CELLS, classes=10)
+    alpha = [rows.to("meta") for rows in network.initial_alpha()]
+    for method in METHODS:
+        search(network.to("meta"), alpha, method, lean=False).step(batch, batch)
+        print(f"reads nothing of the device: {method}: ok")
 
 
 def check_compiled(device):

@@ -209,6 +209,8 @@ def measure(args):
                     about = {"size": args.size, "round": number, "program": program, **machine}
                     about |= {"threads": args.threads, "steps": args.steps}
                     about["date"] = datetime.now(UTC).isoformat(timespec="seconds")
+                    if args.device == "gpu" and program == OURS and "error" not in found:
+                        about["peak_memory_mb"] = found.get("device_memory_mb")
                     yield found | about | {"method": method}
                     if "evaluation" in found:
                         yield found | found["evaluation"] | about | {"method": "evaluation"}

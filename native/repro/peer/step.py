@@ -9,7 +9,7 @@ A step never waits for the device: no branch and no number of the host depends o
 and losses are tensors. So a CUDA graph can hold it (`replay.py`).
 """
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import torch
 from torch import nn
@@ -89,7 +89,8 @@ class Search:
 
     def loss(self, p, batch):
         images, labels = batch
-        with torch.autocast(images.device.type, torch.bfloat16, enabled=self.amp):
+        device = images.device.type
+        with torch.autocast(device, torch.bfloat16) if self.amp else nullcontext():
             return cross_entropy(self.network(images, p), labels)
 
     @contextmanager
