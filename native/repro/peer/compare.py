@@ -382,14 +382,17 @@ def main():
     rows, load_before = [], load()
     if load_before > BUSY:
         print(f"the load is {load_before:.1f}: ratios will flatter {OURS}", file=sys.stderr)
-    for row in measure(args):
-        rows.append(row)
-        write(args, rows)
-        what = row.get("error") or f"{row['step_seconds']:.4f} s"
-        about = f"round {row['round']} {row['method']} {row['program']}"
-        print(f"{about}: {what}", file=sys.stderr, flush=True)
-    print(heading(rows, args, load_before))
-    print("\n".join(table(rows, dict.fromkeys(row["method"] for row in rows))))
+    try:
+        for row in measure(args):
+            rows.append(row)
+            write(args, rows)
+            what = row.get("error") or f"{row['step_seconds']:.4f} s"
+            about = f"round {row['round']} {row['method']} {row['program']}"
+            print(f"{about}: {what}", file=sys.stderr, flush=True)
+    finally:
+        if rows:
+            print(heading(rows, args, load_before))
+            print("\n".join(table(rows, dict.fromkeys(row["method"] for row in rows))), flush=True)
     return 1 if any("error" in row for row in rows) else 0
 
 

@@ -64,7 +64,7 @@ class Report:
         print(f"{title}: {'ok' if self.passes() else 'MISS'}")
         rows = self.rows
         if brief:
-            worst = max(rows, key=lambda row: row[1] / (row[2] or 1))
+            worst = max(rows, key=lambda row: row[1] / row[2])
             rows = [row for row in rows if not row[3]] or [worst]
         for what, error, tolerance, passes in rows:
             print(f"  {what:<22}{error:9.1e}  (≤ {tolerance:g}){'' if passes else '  MISS'}")
