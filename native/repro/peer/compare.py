@@ -13,10 +13,9 @@ machine before the first round is printed with the result.
 
     python compare.py --device gpu --sdarts PATH --csv gpu.csv --json gpu.jsonl
 
-On a GPU a round has more programs: PyTorch as written, as a CUDA graph, and compiled (GPU_PEERS; the
-words of a name say what it is: PEER_FLAGS). A process times all methods, since starting it takes longer
-than they do, and without --sdarts PyTorch is timed alone. What fails, or is not done within --limit
-seconds, is a row that says so; the exit code is 1 then.
+On a GPU a round has more programs (GPU_PEERS; the words of a name are in PEER_FLAGS). A process times all
+methods, since it starts slowly; without --sdarts PyTorch is timed alone. What fails, or is not done within
+--limit seconds, is a row that says so; the exit code is 1 then.
 """
 
 import argparse
@@ -83,8 +82,9 @@ PEER_FLAGS = {
     "cells": ["--compile", "cell"],
     "tf32": ["--tf32"],
     "amp": ["--amp"],
+    "guessed": ["--no-benchmark"],
 }
-# The slowest to start come last. Compiled by cells none is done within the limit.
+# The slowest to start come last; "cells" would take minutes to compile.
 GPU_PEERS = (
     "pytorch-nchw",
     "pytorch-nhwc",

@@ -57,7 +57,7 @@ class Replayed:
 def compile_parts(network, part):
     """Compiles every "edge" or every "cell"; those of one structure and shape share their code.
 
-    An edge is a graph of about 40 operations, a cell of about 600. Both are compiled once more for
+    An edge is a graph of about 60 operations, a cell of about 900. Both are compiled once more for
     eval mode, and for passes without gradients.
     """
     torch._dynamo.config.recompile_limit = 256
