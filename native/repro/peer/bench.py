@@ -7,10 +7,17 @@ The images are random numbers. A step is a whole step of the search; its time is
 Peak memory (10^6 bytes) is the most that the process ever held, PyTorch itself included;
 import_memory_mb says how much that is. With several methods in one run the peak is that of the
 largest so far.
+
+    python bench.py --device cuda --channels-last --graphs
+
+On CUDA the clock is read after a synchronisation, the batches lie on the device, and the peak is that
+of the tensors of this method on the device; reserved_memory_mb is what PyTorch held of the device for it.
 """
 
 import argparse
+import gc
 import json
+import math
 import resource
 import statistics
 import sys
@@ -19,7 +26,8 @@ import time
 import torch
 
 from network import SPACES, Network
-from step import METHODS, Search
+from replay import WARMUP, Replayed, compile_parts
+from step import METHODS, Search, leaves
 
 
 def peak_memory_mb():
@@ -27,32 +35,80 @@ def peak_memory_mb():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 
+def set_precision(tf32=False, benchmark=True):
+    """What PyTorch leaves to its own defaults; nothing of it touches a CPU."""
+    torch.backends.cuda.matmul.allow_tf32 = tf32
+    torch.backends.cudnn.allow_tf32 = tf32
+    torch.backends.cudnn.benchmark = benchmark
+
+
+def synchronise(device):
+    if device == "cuda":
+        torch.cuda.synchronize()
+
+
 def batch(args):
-    images = torch.randn(args.batch, 3, args.image_size, args.image_size)
+    images = torch.randn(args.batch, 3, args.image_size, args.image_size, device=args.device)
     if args.channels_last:
         images = images.to(memory_format=torch.channels_last)
-    return images, torch.randint(args.classes, (args.batch,))
+    return images, torch.randint(args.classes, (args.batch,), device=args.device)
+
+
+def stepper(method, args):
+    """The step of a new search."""
+    torch.manual_seed(args.seed)
+    network = Network(args.space, args.channels, args.cells, args.classes)
+    alpha = leaves(rows.to(args.device) for rows in network.initial_alpha())
+    network.to(args.device)
+    if args.channels_last:
+        network.to(memory_format=torch.channels_last)
+    if args.compile:
+        compile_parts(network, args.compile)
+    search = Search(network, alpha, method, lean=args.lean, amp=args.amp)
+    return Replayed(search.step) if args.graphs else search.step
+
+
+def timed_steps(step, args):
+    """Seconds of the timed steps, those of the first step, and the last losses."""
+    warmup = max(args.warmup, WARMUP + 1) if args.graphs else args.warmup
+    seconds = []
+    for _ in range(warmup + args.steps):
+        train, valid = batch(args), batch(args)
+        synchronise(args.device)
+        start = time.perf_counter()
+        losses = step(train, valid)
+        synchronise(args.device)
+        seconds.append(time.perf_counter() - start)
+    return seconds[warmup:], seconds[0], [loss.item() for loss in losses]
+
+
+def memory(args):
+    if args.device == "cpu":
+        return {"peak_memory_mb": peak_memory_mb(), "import_memory_mb": args.import_memory_mb}
+    return {
+        "peak_memory_mb": torch.cuda.max_memory_allocated() / 1e6,
+        "reserved_memory_mb": torch.cuda.max_memory_reserved() / 1e6,
+    }
 
 
 def measure(method, args):
     """A row of the output."""
-    torch.manual_seed(args.seed)
-    network = Network(args.space, args.channels, args.cells, args.classes)
-    alpha = network.initial_alpha()
-    if args.channels_last:
-        network.to(memory_format=torch.channels_last)
-    search = Search(network, alpha, method, lean=args.lean)
-    seconds = []
-    for _ in range(args.warmup + args.steps):
-        train, valid = batch(args), batch(args)
-        start = time.perf_counter()
-        search.step(train, valid)
-        seconds.append(time.perf_counter() - start)
-    timed = seconds[args.warmup :]
+    if args.device == "cuda":
+        # What the method before left, its graph too.
+        gc.collect()
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+    timed, first, losses = timed_steps(stepper(method, args), args)
+    if not all(map(math.isfinite, losses)):
+        raise SystemExit(f"{method}: the losses are {losses}")
     return {
         "method": method,
         "layout": "nhwc" if args.channels_last else "nchw",
         "lean": args.lean,
+        "graphs": args.graphs,
+        "compile": args.compile,
+        "tf32": args.tf32,
+        "amp": args.amp,
         "space": args.space,
         "batch_size": args.batch,
         "channels": args.channels,
@@ -61,8 +117,10 @@ def measure(method, args):
         "steps": args.steps,
         "step_seconds": statistics.median(timed),
         "step_seconds_spread": max(timed) - min(timed),
-        "peak_memory_mb": peak_memory_mb(),
-        "import_memory_mb": args.import_memory_mb,
+        "first_step_seconds": first,
+        "losses": losses,
+        **memory(args),
+        "device": torch.cuda.get_device_name() if args.device == "cuda" else "cpu",
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
     }
@@ -99,12 +157,32 @@ def arguments():
     parser.add_argument(
         "--lean", action="store_true", help="no weight gradients in the α-step and the attack"
     )
-    return parser.parse_args()
+    add_device(parser)
+    parser.add_argument("--graphs", action="store_true", help="replay a step as one CUDA graph")
+    parser.add_argument("--compile", choices=("edge", "cell"), help="torch.compile of each")
+    parser.add_argument("--tf32", action="store_true", help="TF32 in products and convolutions")
+    parser.add_argument("--amp", action="store_true", help="autocast to bfloat16")
+    parser.add_argument(
+        "--no-benchmark",
+        action="store_true",
+        help="cuDNN guesses its algorithms instead of timing them",
+    )
+    args = parser.parse_args()
+    if args.device == "cuda" and not torch.cuda.is_available():
+        parser.error("--device cuda: PyTorch sees no GPU")
+    if args.graphs and args.device != "cuda":
+        parser.error("--graphs needs --device cuda")
+    return args
+
+
+def add_device(parser):
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
 
 
 def main():
     args = arguments()
     args.import_memory_mb = peak_memory_mb()
+    set_precision(args.tf32, benchmark=not args.no_benchmark)
     torch.set_num_threads(args.threads)
     for method in args.method or METHODS:
         print(json.dumps(measure(method, args)), flush=True)

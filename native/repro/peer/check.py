@@ -1,6 +1,6 @@
 """Holds the program against the golden numbers of the reference code.
 
-    python check.py [--fixtures FOLDER]
+    python check.py [--fixtures FOLDER] [--device cuda] [--part PART]
 
 Reads every golden file of the kinds `cnn-search` and `cnn-eval…` in the folder (else the one that SDARTS_FIXTURES
 names, else ../shared/fixtures beside the checkout), in float64, in which the golden numbers were
@@ -11,6 +11,11 @@ A ReLU whose input lies within rounding of 0 makes five steps fork: of 7 starts 
 differ by 3e-7 of each weight 5 take another branch, 7e-3 to 9e-3 of the largest weight apart, in
 float64 too. So in float64 the numbers are those of the given weights; in float32, where the sum of
 a convolution depends on the machine, of the given weights or of some that cannot be told from them.
+
+That is the part `golden`. The parts `replay` and `compile` hold a replayed step and a compiled one
+against the step as written (`check_replay.py`). On CUDA the golden files of a search are read in
+float32 alone, and all parts run; on a CPU `compile` only when asked for, since a C++ compiler takes
+minutes.
 """
 
 import argparse
@@ -21,13 +26,15 @@ from pathlib import Path
 
 import torch
 
+from bench import add_device, set_precision
 from check_derived import KINDS, DerivedCase
+from check_replay import LAYOUTS, check_compiled, check_replay
 from golden import CELLS, Case, Fixture, Report, flat
 from network import Network
 from step import Search, leaves, probabilities, row_clip
 
 CHECKOUT = Path(__file__).resolve().parents[3]
-LAYOUTS = {"nchw": torch.contiguous_format, "nhwc": torch.channels_last}
+PARTS = ("replay", "golden", "compile")
 STEPS = 5
 # Weights of the supernet with 16 channels and 8 cells, also of the spaces without a golden file.
 WEIGHTS = {
@@ -49,7 +56,7 @@ class SearchCase(Case):
         about = fixture.metadata
         network = Network(
             about["space"], int(about["channels"]), int(about["cells"]), int(about["classes"])
-        ).to(dtype)
+        ).to(fixture.device, dtype)
         super().__init__(fixture, network, layout)
         self.dtype = dtype
         self.alpha = [rows.to(dtype).requires_grad_() for rows in fixture.pair("alpha")]
@@ -129,7 +136,7 @@ class SearchCase(Case):
             found, loss = search.attack(p, self.train, random_start=False)
             name = " lean" if lean else ""
             self.report.share("adv/prob off" + name, found, fixture.pair("adv/prob"), 1e-4)
-            self.report.relative("adv/loss" + name, torch.tensor(loss), fixture["adv/loss"], 1e-4)
+            self.report.relative("adv/loss" + name, loss, fixture["adv/loss"], 1e-4)
 
     def check_noise(self):
         found = self.with_noise(probabilities(self.alpha))
@@ -152,7 +159,7 @@ class SearchCase(Case):
         search.perturbed = lambda p, _: self.with_noise(p)
         losses = [search.step(self.train, self.valid) for _ in range(STEPS)]
         for which, name in enumerate(("steps/train_loss", "steps/valid_loss")):
-            found = torch.tensor([pair[which] for pair in losses])
+            found = [pair[which] for pair in losses]
             self.report.relative(name, found, fixture[name], 1e-4)
         self.report.absolute("steps/alpha", search.alpha, fixture.pair("steps/alpha"), 1e-4)
         expected = self.by_weight("steps/param")
@@ -180,20 +187,18 @@ def check_weight_counts():
     return passes
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    default = os.environ.get("SDARTS_FIXTURES", CHECKOUT.parent / "shared" / "fixtures")
-    parser.add_argument("--fixtures", type=Path, default=Path(default))
-    folder = parser.parse_args().fixtures
-    # The networks are tiny: more threads would only wait for each other.
-    torch.set_num_threads(1)
-    checked, passes = 0, check_weight_counts()
+def check_golden(folder, device):
+    """Whether the golden numbers are met; None if there are none."""
+    on_cuda = device == "cuda"
+    kinds = ("cnn-search",) if on_cuda else ("cnn-search", *KINDS)
+    dtypes = (torch.float32,) if on_cuda else (torch.float64, torch.float32)
+    checked, passes = 0, on_cuda or check_weight_counts()
     for path in sorted(folder.glob("*.safetensors")):
-        fixture = Fixture(path)
-        if fixture.metadata.get("kind") not in ("cnn-search", *KINDS):
+        fixture = Fixture(path, device)
+        if fixture.metadata.get("kind") not in kinds:
             continue
         checked += 1
-        for dtype in (torch.float64, torch.float32):
+        for dtype in dtypes:
             for layout in LAYOUTS:
                 if (fixture.metadata["kind"], dtype, layout) == BROKEN:
                     print(f"{path.name} float32 nhwc: left out, PyTorch 2.15.0 fails in oneDNN")
@@ -201,10 +206,35 @@ def main():
                 report = case(fixture, dtype, layout).check()
                 report.print(f"{path.name} {str(dtype).removeprefix('torch.')} {layout}")
                 passes &= report.passes()
-    if not checked:
-        print(f"no golden file of these networks in {folder}", file=sys.stderr)
+    return passes if checked else None
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    default = os.environ.get("SDARTS_FIXTURES", CHECKOUT.parent / "shared" / "fixtures")
+    parser.add_argument("--fixtures", type=Path, default=Path(default))
+    add_device(parser)
+    parser.add_argument("--part", action="append", choices=PARTS, help="repeatable")
+    args = parser.parse_args()
+    args.part = args.part or (PARTS if args.device == "cuda" else PARTS[:2])
+    return args
+
+
+def main():
+    args = arguments()
+    # The networks are tiny: more threads would only wait for each other.
+    torch.set_num_threads(1)
+    set_precision()
+    checks = {
+        "replay": lambda: check_replay(args.device),
+        "golden": lambda: check_golden(args.fixtures, args.device),
+        "compile": lambda: check_compiled(args.device),
+    }
+    results = [check() for part, check in checks.items() if part in args.part]
+    if None in results:
+        print(f"no golden file of these networks in {args.fixtures}", file=sys.stderr)
         return 2
-    return 0 if passes else 1
+    return 0 if all(results) else 1
 
 
 if __name__ == "__main__":

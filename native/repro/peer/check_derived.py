@@ -27,7 +27,7 @@ class DerivedCase(Case):
             int(about["cells"]),
             int(about["classes"]),
             imagenet=self.kind == "cnn-eval-imagenet",
-        ).to(dtype)
+        ).to(fixture.device, dtype)
         super().__init__(fixture, network, layout)
 
     def batch(self, suffix=""):

@@ -13,10 +13,11 @@ ROUNDING = 3e-7
 
 
 class Fixture:
-    """A golden file."""
+    """A golden file, its tensors on a device."""
 
-    def __init__(self, path):
-        with safe_open(path, framework="pt") as file:
+    def __init__(self, path, device="cpu"):
+        self.device = device
+        with safe_open(path, framework="pt", device=device) as file:
             self.metadata = file.metadata()
             self.tensors = {name: file.get_tensor(name) for name in file.keys()}
 
@@ -58,9 +59,14 @@ class Report:
     def passes(self):
         return all(passes for *_, passes in self.rows)
 
-    def print(self, title):
+    def print(self, title, brief=False):
+        """Every error, or in brief the one that is nearest to its tolerance, and misses."""
         print(f"{title}: {'ok' if self.passes() else 'MISS'}")
-        for what, error, tolerance, passes in self.rows:
+        rows = self.rows
+        if brief:
+            worst = max(rows, key=lambda row: row[1] / row[2])
+            rows = [row for row in rows if not row[3]] or [worst]
+        for what, error, tolerance, passes in rows:
             print(f"  {what:<22}{error:9.1e}  (≤ {tolerance:g}){'' if passes else '  MISS'}")
 
 
@@ -99,5 +105,5 @@ class Case:
         generator = torch.Generator().manual_seed(start)
         for name, weight in self.network.named_parameters():
             given = self.fixture[f"param/{name}"].double()
-            noise = torch.randn(given.shape, generator=generator, dtype=given.dtype)
+            noise = torch.randn(given.shape, generator=generator, dtype=given.dtype).to(given)
             weight.copy_(given * (1 + ROUNDING * noise) if start else given)
