@@ -134,6 +134,18 @@ choice! {
     }
 }
 
+choice! {
+    /// Whether the passes of a search are recorded on a wgpu device and replayed.
+    Replay {
+        /// On a real GPU.
+        Auto,
+        /// On every wgpu device, software adapters included.
+        On,
+        /// Nowhere.
+        Off,
+    }
+}
+
 section! {
     /// The space, the method and the size of the supernet.
     SEARCH = "search", Search {
@@ -325,6 +337,9 @@ section! {
         threads: usize = 0,
         /// Kernels: fused, or composed to settle a doubt: edge by edge with plain burn operations.
         kernels: Kernels = Kernels::Fused,
+        /// Record the passes of a search on a GPU and replay them, which is faster and takes up to three times the
+        /// memory: auto, on or off.
+        replay: Replay = Replay::Auto,
         /// Seconds between checkpoints inside an epoch; 0 writes one after every step.
         checkpoint_seconds: u64 = 20,
     }

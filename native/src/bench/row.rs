@@ -227,7 +227,7 @@ impl<'a> Work<'a> {
     fn new(subject: &Subject, selected: &'a Selected) -> anyhow::Result<Self> {
         let config = &subject.config;
         let mut search = ImageSearch::new(config, shape(config), usize::MAX, &selected.device)?;
-        search.set_replay(selected.replay);
+        search.set_replay(selected.replays(config.run.replay));
         Ok(Self { search, images: RandomImages::new(config), selected })
     }
 

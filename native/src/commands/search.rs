@@ -59,7 +59,7 @@ pub fn run(args: &SearchArgs) -> anyhow::Result<Exit> {
         ImageSearch::new(config, supply.shape(), supply.steps_per_epoch(), &selected.device)?;
     search.set_device_label(selected.label.clone());
     search.set_clock(seconds);
-    search.set_replay(selected.replay);
+    search.set_replay(selected.replays(config.run.replay));
     if let Some(table) = table::open(config)? {
         search.set_table(&table).with_context(|| config.table.path.clone())?;
     }
