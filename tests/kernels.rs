@@ -12,6 +12,7 @@ mod pool;
 mod split_at;
 mod sums;
 mod unit;
+mod variants;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use proptest::prelude::*;

@@ -13,6 +13,7 @@ use burn_wgpu::{WgpuBackend, WgpuSetup};
 use cubecl::config::autotune::AutotuneLevel;
 use cubecl::config::{CubeClRuntimeConfig, RuntimeConfig as _};
 use serde::Serialize;
+use shaders::device::Variant;
 use smoothdarts::config::{self, Replay};
 
 use crate::exit::Exit;
@@ -199,6 +200,7 @@ fn wgpu_device(adapters: &[Adapter]) -> anyhow::Result<Selected> {
         "dx12" => WgpuBackend::Dx12,
         _ => WgpuBackend::Vulkan,
     };
+    shaders::device::choose(variant(best)?);
     if !best.is_gpu() {
         shorten_autotune();
         shaders::throttle::enable();
@@ -210,6 +212,20 @@ fn wgpu_device(adapters: &[Adapter]) -> anyhow::Result<Selected> {
     let (device, setup): (Device, WgpuSetup) = options.init_with_setup()?;
     let adapter = Adapter::new(&setup.adapter);
     Ok(Selected { device, label: adapter.label(), adapter: Some(adapter) })
+}
+
+/// Variable that names the WGSL kernels, for measuring: `plain` or `tiled`.
+const VARIANT: &str = "SDARTS_WGSL";
+
+/// The WGSL kernels for an adapter.
+fn variant(adapter: &Adapter) -> anyhow::Result<Variant> {
+    match std::env::var(VARIANT).as_deref() {
+        Ok("plain") => Ok(Variant::Plain),
+        Ok("tiled") => Ok(Variant::Tiled),
+        Ok(other) => Err(anyhow!("{VARIANT}={other}: there are plain and tiled")),
+        Err(_) if adapter.is_gpu() => Ok(Variant::Tiled),
+        Err(_) => Ok(Variant::Plain),
+    }
 }
 
 /// Lets burn try fewer variants of each kernel: on a software adapter compiling and timing them

@@ -32,6 +32,7 @@
 mod concat;
 mod convolution;
 mod cpu;
+pub mod device;
 pub mod meter;
 mod mix;
 mod node;

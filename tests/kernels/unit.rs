@@ -152,6 +152,63 @@ fn a_unit_of_a_derived_network_equals_plain_ops() {
     }
 }
 
+/// The widths of a network that is searched, with banks as large as it has, whose pixels do not fill a tile of
+/// a workgroup; among them fours of channels that are no power of two, and more than a workgroup stages.
+#[test]
+fn banks_of_a_network_equal_plain_ops() {
+    let unit = |index: usize| Unit {
+        source: index / 3,
+        size: 3 + index % 2 * 2,
+        dilation: 1 + index / 2 % 2,
+    };
+    for (channels, outputs, units, by) in [
+        (16, 16, 8, By::Nothing),
+        (32, 32, 8, By::Batch),
+        (64, 64, 5, By::Given),
+        (64, 32, 2, By::Batch),
+        (16, 64, 1, By::Nothing),
+        (12, 20, 3, By::Batch),
+        (96, 144, 2, By::Nothing),
+    ] {
+        for stride in [1, 2] {
+            equals_plain_ops_everywhere(&Banks {
+                shape: [3, 9, 7, channels],
+                outputs,
+                bank: Bank {
+                    units: (0..units).map(unit).collect(),
+                    relu: true,
+                    stride,
+                    moments: false,
+                },
+                by,
+                affine: by == By::Batch,
+                permuted: false,
+            });
+        }
+    }
+}
+
+/// So many pixels that a thread of a tile takes 4 and 8 of them.
+#[test]
+fn pixels_that_fill_a_gpu_equal_plain_ops() {
+    for (shape, units) in [([3, 153, 149, 16], 1), ([3, 151, 147, 16], 2), ([2, 61, 149, 64], 2)] {
+        let unit = |index: usize| Unit { source: 0, size: 3 + 2 * index, dilation: 1 };
+        equals_plain_ops_everywhere(&Banks {
+            shape,
+            outputs: shape[3],
+            bank: Bank {
+                units: (0..units).map(unit).collect(),
+                relu: true,
+                stride: 1,
+                moments: false,
+            },
+            by: By::Nothing,
+            affine: false,
+            permuted: false,
+        });
+    }
+}
+
 /// The moments that a bank takes on the way are those of its outputs.
 #[test]
 fn a_bank_knows_the_moments_of_its_outputs() {

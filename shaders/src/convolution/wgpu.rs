@@ -56,7 +56,8 @@ impl Sizes {
     /// Chunks of output rows that the sum for a weight is cut into.
     fn chunks(&self) -> usize {
         let [height, width, _] = self.windows.output();
-        chunks(self.batch * height * width).min(self.batch * height)
+        let weights = self.weight_shape().num_elements();
+        chunks(self.batch * height * width, weights).min(self.batch * height)
     }
 }
 

@@ -5,8 +5,10 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::wgpu::{CubeBackend, CubeTensor};
 use burn::backend::{Backend, TensorMetadata};
 
+use super::product::{Way, product};
 use super::tiles::{self, stores};
 use super::{BankGradients, BankOps, Operands, Prologue, Sizes, Unit};
+use crate::device;
 use crate::norm::wgpu::{GROUPS, STANDARD, declare, gradient_products, pull_through, sums};
 use crate::norm::{NormGradients, Standard};
 use crate::wgpu::{Program, chunks, contiguous, empty, fold};
@@ -101,7 +103,11 @@ impl Inputs {
 
     fn forward(&self) -> CubeTensor {
         let z = empty(&self.x, self.sizes.output_shape());
-        product(&self.sizes, Way::Forward).launch(&[&self.middle(), &self.weights, &z]);
+        product(&self.sizes, Way::Forward, device::variant()).launch(&[
+            &self.middle(),
+            &self.weights,
+            &z,
+        ]);
         z
     }
 
@@ -115,7 +121,7 @@ impl Inputs {
     /// Its gradient.
     fn middle_gradient(&self, gradient: &CubeTensor) -> CubeTensor {
         let out = empty(&self.x, self.sizes.middle_shape());
-        product(&self.sizes, Way::Back).launch(&[gradient, &self.weights, &out]);
+        product(&self.sizes, Way::Back, device::variant()).launch(&[gradient, &self.weights, &out]);
         out
     }
 
@@ -154,11 +160,12 @@ impl Sizes {
     /// Chunks of output rows that the sum for a weight is cut into.
     fn chunks(&self) -> usize {
         let [height, width] = self.out();
-        chunks(self.batch * height * width).min(self.batch * height)
+        let threads = self.threads_before(self.units.len());
+        chunks(self.batch * height * width, threads).min(self.batch * height)
     }
 
     /// A template with all sizes.
-    fn fill(&self, program: Program) -> Program {
+    pub(super) fn fill(&self, program: Program) -> Program {
         let [height, width, channels] = self.image;
         let [out_height, out_width] = self.out();
         program.constant("units", self.unit_cases()).sizes([
@@ -276,31 +283,6 @@ fn x_gradient(sizes: &Sizes) -> Program {
         .constant("stores", stores(tile, "in_x", "WIDTH", store))
 }
 
-/// Through the pointwise weights.
-#[derive(Clone, Copy, PartialEq)]
-enum Way {
-    Forward,
-    Back,
-}
-
-fn product(sizes: &Sizes, way: Way) -> Program {
-    let (channels, outputs) = (sizes.channels(), sizes.outputs);
-    let (name, [from, from_step], [to, to_step]) = match way {
-        Way::Forward => ("unit_pointwise", [channels, 1], [outputs, channels]),
-        Way::Back => ("unit_middle_gradient", [outputs, channels], [channels, 1]),
-    };
-    let [height, width] = sizes.out();
-    let pixels = (sizes.batch * height * width).div_ceil(8);
-    let threads = sizes.units.len() * pixels * to.div_ceil(8);
-    let pieces = [GROUPS, include_str!("sizes.wgsl"), include_str!("product.wgsl")];
-    sizes.fill(Program::of_pieces(name, pieces, threads)).sizes([
-        ("from", from),
-        ("from_step", from_step),
-        ("to", to),
-        ("to_step", to_step),
-    ])
-}
-
 fn weight_gradient(sizes: &Sizes) -> Program {
     let (chunks, threads) = (sizes.chunks(), sizes.threads_before(sizes.units.len()));
     let [height, _] = sizes.out();
@@ -320,6 +302,7 @@ fn weight_gradient(sizes: &Sizes) -> Program {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::device::Variant;
 
     #[test]
     fn every_template_is_valid_wgsl() {
@@ -343,8 +326,10 @@ mod tests {
                     let sizes = Sizes { batch, image, stride, outputs: 8, units, prologue };
                     for program in [
                         depthwise(&sizes),
-                        product(&sizes, Way::Forward),
-                        product(&sizes, Way::Back),
+                        product(&sizes, Way::Forward, Variant::Plain),
+                        product(&sizes, Way::Back, Variant::Plain),
+                        product(&sizes, Way::Forward, Variant::Tiled),
+                        product(&sizes, Way::Back, Variant::Tiled),
                         x_gradient(&sizes),
                         weight_gradient(&sizes),
                     ] {

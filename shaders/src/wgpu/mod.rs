@@ -12,6 +12,7 @@ use cubecl::prelude::{ExecutionMode, KernelId};
 use cubecl::server::KernelArguments;
 use cubecl::{CubeCount, CubeDim};
 
+use crate::device::{self, Variant};
 use crate::{meter, throttle};
 
 /// Threads of a workgroup: what every WebGPU device allows.
@@ -137,10 +138,14 @@ pub(crate) fn empty(like: &CubeTensor, shape: impl Into<Shape>) -> CubeTensor {
     CubeTensor::new_contiguous(like.client.clone(), like.device.clone(), shape, buffer, like.dtype)
 }
 
-/// Into how many chunks a sum over `rows` is cut: enough to fill a GPU, few enough that the second
-/// pass over them stays short.
-pub(crate) fn chunks(rows: usize) -> usize {
-    rows.div_ceil(32).clamp(1, 256)
+/// Threads that keep a large GPU at work.
+const BUSY: usize = 1 << 18;
+
+/// Into how many chunks a sum over `rows` is cut that takes so many threads for a chunk: enough to fill a
+/// GPU, few enough that the second pass over them stays short.
+pub(crate) fn chunks(rows: usize, threads: usize) -> usize {
+    let enough = BUSY.div_ceil(threads.max(1)).min(256);
+    rows.div_ceil(32).clamp(1, enough)
 }
 
 /// Pixels that a workgroup sums. With one chunk the sums are complete; only a larger image takes a
@@ -197,17 +202,38 @@ pub(crate) fn summed(
 /// out[i] = Σ over chunks of partial[chunk, i].
 pub(crate) fn fold(partial: &CubeTensor, chunks: usize, shape: impl Into<Shape>) -> CubeTensor {
     let out = empty(partial, shape);
-    fold_program(out.meta.shape().num_elements(), chunks).launch(&[partial, &out]);
+    let count = out.meta.shape().num_elements();
+    fold_program(count, chunks, device::variant()).launch(&[partial, &out]);
     out
 }
 
-pub(crate) fn fold_program(count: usize, chunks: usize) -> Program {
-    Program::new("fold", include_str!("fold.wgsl"), count).constant("chunks", chunks)
+/// Threads that share the chunks of a number, at most: those that are left of a workgroup read 32 bytes side
+/// by side, which is what a GPU reads at once.
+const LANES: usize = 32;
+
+fn fold_program(count: usize, chunks: usize, variant: Variant) -> Program {
+    let lanes = chunks.next_power_of_two().min(LANES);
+    let program = match variant {
+        Variant::Plain => Program::new("fold", include_str!("fold.wgsl"), count),
+        Variant::Tiled => Program::new("fold", include_str!("fold_tiled.wgsl"), count * lanes)
+            .sizes([("numbers", count), ("lanes", lanes)]),
+    };
+    program.constant("chunks", chunks)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_template_is_valid_wgsl() {
+        for variant in [Variant::Plain, Variant::Tiled] {
+            for (count, chunks) in [(1, 1), (5, 2), (300, 7), (40_000, 256)] {
+                let program = fold_program(count, chunks, variant);
+                assert_eq!(program.validate(), Ok(()), "{program:?}");
+            }
+        }
+    }
 
     impl Program {
         /// The filled template.

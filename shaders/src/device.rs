@@ -1,0 +1,27 @@
+//! Which WGSL kernels run where there are two for the same purpose. A GPU reads and writes memory in
+//! lines, so neighbouring threads should take neighbouring vectors, and what many threads need belongs in
+//! the memory of a workgroup. A software device goes through the threads of a workgroup as the lanes of a
+//! CPU's vectors, loads each lane by itself and has no faster memory.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Kernels for a kind of device. All are right on every device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Variant {
+    /// Threads that compute alone, each as much as its registers hold: for a software device.
+    Plain,
+    /// Workgroups that compute a tile together: for a GPU.
+    Tiled,
+}
+
+static TILED: AtomicBool = AtomicBool::new(true);
+
+/// From now on these kernels run, in the whole process. Until then those for a GPU.
+pub fn choose(variant: Variant) {
+    TILED.store(variant == Variant::Tiled, Ordering::Relaxed);
+}
+
+/// Which ones run.
+pub fn variant() -> Variant {
+    if TILED.load(Ordering::Relaxed) { Variant::Tiled } else { Variant::Plain }
+}

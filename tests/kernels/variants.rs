@@ -1,0 +1,24 @@
+//! Kernels for a GPU and for a software device: the tests of kernels hold with both, on whatever device there is.
+
+use std::process::Command;
+
+use shaders::device::Variant;
+
+/// The tests of this process run with the kernels of its device, those of another one with the others.
+#[test]
+fn the_kernels_for_another_kind_of_device_pass_the_same_tests() {
+    let (variable, device) = ("SDARTS_WGSL", crate::devices::wgpu());
+    // Without a device there are no such kernels; with the variable this is the other process.
+    if device.is_none() || std::env::var_os(variable).is_some() {
+        return;
+    }
+    let other = match shaders::device::variant() {
+        Variant::Plain => "tiled",
+        Variant::Tiled => "plain",
+    };
+    let mut tests = Command::new(std::env::current_exe().unwrap());
+    let outcome = tests.args(["kernels::"]).env(variable, other).output().unwrap();
+    let text = String::from_utf8_lossy(&outcome.stdout);
+    assert!(outcome.status.success(), "{variable}={other}: {text}");
+    assert!(!text.contains(" 0 passed"), "{variable}={other}: {text}");
+}
