@@ -1,0 +1,3 @@
+//! NAS-Bench-101: its cells, their hash, and the spaces of NAS-Bench-1Shot1 among them.
+
+mod graph;
