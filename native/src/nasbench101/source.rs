@@ -48,11 +48,12 @@ impl Kind {
             .read_to_end(&mut start)
             .with_context(|| named(path))?;
         let text = start.trim_ascii_start();
+        let ending = path.extension().is_some_and(|ending| ending == "tfrecord");
         Ok(match () {
             () if start.is_empty() => return Err(refused(&named(path), "it is empty")),
             () if start == MAGIC => Self::Compact,
             // The high bytes of the length of the first record; no text has them.
-            () if start.contains(&0) => Self::Records,
+            () if start.contains(&0) || ending => Self::Records,
             () if text.starts_with(b"{") || text.starts_with(b"[") => Self::Json,
             () => Self::Csv,
         })

@@ -1,6 +1,7 @@
 //! The hash by which NAS-Bench-101 names a network (`graph_util.hash_module` of the benchmark; spec §7.5).
 
 use std::fmt;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::str::FromStr;
 
 use md5::{Digest as _, Md5};
@@ -40,19 +41,61 @@ impl FromStr for Hash {
 /// in, label). As many times as there are vertices it becomes the MD5 of what its neighbours have, in
 /// order; the MD5 of Python's text of the sorted list is the hash of the graph.
 pub(super) fn of(graph: &Graph) -> Hash {
-    let mut hashes: Vec<Hash> = (0..graph.vertices()).map(|vertex| start(graph, vertex)).collect();
-    for _ in 0..graph.vertices() {
-        hashes = (0..graph.vertices()).map(|vertex| step(graph, &hashes, vertex)).collect();
-    }
-    hashes.sort_unstable();
-    let list: Vec<String> = hashes.iter().map(|hash| format!("'{hash}'")).collect();
-    md5(format!("[{}]", list.join(", ")).as_bytes())
+    let start =
+        |leaving, entering, label| md5(format!("({leaving}, {entering}, {label})").as_bytes());
+    let list = refined(graph, start, join).into_iter().map(|hash| format!("'{hash}'"));
+    md5(format!("[{}]", list.collect::<Vec<_>>().join(", ")).as_bytes())
 }
 
-fn start(graph: &Graph, vertex: usize) -> Hash {
-    let entering = (0..vertex).filter(|&from| graph.has_edge(from, vertex)).count();
-    let leaving = graph.feeds[vertex].count_ones();
-    md5(format!("({leaving}, {entering}, {})", label(graph, vertex)).as_bytes())
+/// What tells graphs apart as their hashes do, ten times as fast. It means nothing outside of this program.
+pub(super) fn class(graph: &Graph) -> Vec<u64> {
+    let number = |value: &dyn Fn(&mut DefaultHasher)| {
+        let mut hasher = DefaultHasher::new();
+        value(&mut hasher);
+        hasher.finish()
+    };
+    let start = |leaving: u32, entering: usize, label: i8| {
+        number(&|hasher| (leaving, entering, label).hash(hasher))
+    };
+    let join = |entering: &[u64], leaving: &[u64], own: u64| {
+        number(&|hasher| (entering, leaving, own).hash(hasher))
+    };
+    refined(graph, start, join)
+}
+
+/// What the vertices have in the end, sorted: each starts from its numbers of edges out and in and its
+/// label, and is joined with what its neighbours before and behind it have, sorted, once for each vertex
+/// of the graph.
+fn refined<T: Copy + Ord>(
+    graph: &Graph,
+    start: impl Fn(u32, usize, i8) -> T,
+    join: impl Fn(&[T], &[T], T) -> T,
+) -> Vec<T> {
+    let vertices = graph.vertices();
+    let start = |vertex: usize| {
+        let entering = (0..vertex).filter(|&from| graph.has_edge(from, vertex)).count();
+        start(graph.feeds[vertex].count_ones(), entering, label(graph, vertex))
+    };
+    let mut values: Vec<T> = (0..vertices).map(start).collect();
+    let (mut entering, mut leaving) = (Vec::with_capacity(vertices), Vec::with_capacity(vertices));
+    for _ in 0..vertices {
+        let before = values.clone();
+        for (vertex, value) in values.iter_mut().enumerate() {
+            entering.clear();
+            leaving.clear();
+            entering.extend(
+                (0..vertex).filter(|&from| graph.has_edge(from, vertex)).map(|it| before[it]),
+            );
+            leaving.extend(
+                (vertex..vertices).filter(|&to| graph.has_edge(vertex, to)).map(|it| before[it]),
+            );
+            entering.sort_unstable();
+            leaving.sort_unstable();
+            *value = join(&entering, &leaving, *value);
+        }
+    }
+    values.sort_unstable();
+    values
 }
 
 /// −1 for the input, −2 for the output, else the place among the operations of the benchmark.
@@ -63,22 +106,14 @@ fn label(graph: &Graph, vertex: usize) -> i8 {
     graph.operations.get(vertex - 1).map_or(-2, |&operation| operation as i8)
 }
 
-fn step(graph: &Graph, hashes: &[Hash], vertex: usize) -> Hash {
-    let mut text = Vec::with_capacity(32 * (hashes.len() + 1));
-    for entering in [true, false] {
-        let is_neighbour = |other: usize| match entering {
-            true => graph.has_edge(other, vertex),
-            false => graph.has_edge(vertex, other),
-        };
-        let all = hashes.iter().enumerate();
-        let mut found: Vec<&Hash> =
-            all.filter(|(other, _)| is_neighbour(*other)).map(|(_, hash)| hash).collect();
-        // Hexadecimal digits sort as the bytes that they stand for.
-        found.sort_unstable();
-        found.into_iter().for_each(|hash| spell(hash, &mut text));
-        text.push(b'|');
-    }
-    spell(&hashes[vertex], &mut text);
+/// Hexadecimal digits sort as the bytes that they stand for, so the neighbours are in Python's order.
+fn join(entering: &[Hash], leaving: &[Hash], own: Hash) -> Hash {
+    let mut text = Vec::with_capacity(32 * (entering.len() + leaving.len() + 1) + 2);
+    entering.iter().for_each(|hash| spell(hash, &mut text));
+    text.push(b'|');
+    leaving.iter().for_each(|hash| spell(hash, &mut text));
+    text.push(b'|');
+    spell(&own, &mut text);
     md5(&text)
 }
 
