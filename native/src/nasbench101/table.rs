@@ -114,7 +114,7 @@ impl Table {
     fn read_head(&mut self, length: u64) -> Result<(), String> {
         let mut head = self.bytes(0, MAGIC.len() + 12)?;
         let mut rest = head.as_slice();
-        if !rest.split_off(..MAGIC.len()).is_some_and(|mark| mark == MAGIC) {
+        if rest.split_off(..MAGIC.len()).is_none_or(|mark| mark != MAGIC) {
             return Err("it is no table of `sdarts table convert`".to_owned());
         }
         let [version, cells, budgets] = [word(&mut rest)?, word(&mut rest)?, word(&mut rest)?];

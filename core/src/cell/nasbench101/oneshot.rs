@@ -6,6 +6,7 @@
 //! blocks, or the input itself. These numbers always add up to nine edges.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::OnceLock;
 
 use super::{Graph, Hash, Operation, hash};
 
@@ -21,6 +22,7 @@ pub struct OneShot {
     pub best_test_error: f64,
     /// Lowest validation error of its cells, likewise.
     pub best_valid_error: f64,
+    networks: OnceLock<BTreeSet<Hash>>,
 }
 
 /// The spaces 1, 2 and 3.
@@ -30,18 +32,21 @@ pub static ALL: [OneShot; 3] = [
         parents: &[1, 2, 2, 2, 2],
         best_test_error: 0.054_487_168_788_909_91,
         best_valid_error: 0.049_278_855_323_791_504,
+        networks: OnceLock::new(),
     },
     OneShot {
         name: "oneshot-2",
         parents: &[1, 1, 2, 2, 3],
         best_test_error: 0.057_592_153_549_194_336,
         best_valid_error: 0.051_582_515_239_715_576,
+        networks: OnceLock::new(),
     },
     OneShot {
         name: "oneshot-3",
         parents: &[1, 1, 1, 2, 2, 2],
         best_test_error: 0.053_385_436_534_881_59,
         best_valid_error: 0.048_477_590_084_075_93,
+        networks: OnceLock::new(),
     },
 ];
 
@@ -98,8 +103,13 @@ impl OneShot {
         (1..=self.blocks()).filter(|block| way.iter().any(|(from, _)| from == block)).count()
     }
 
-    /// The networks of the space: the hashes of all of its cells.
-    pub fn networks(&self) -> BTreeSet<Hash> {
+    /// The networks of the space: the hashes of all of its cells. The first call takes a second or so in
+    /// space 3.
+    pub fn networks(&self) -> &BTreeSet<Hash> {
+        self.networks.get_or_init(|| self.hashes())
+    }
+
+    fn hashes(&self) -> BTreeSet<Hash> {
         let ways = self.connections();
         let drawn: BTreeSet<Graph> = ways.iter().filter_map(|way| self.drawn(way)).collect();
         let with_operations = drawn.iter().flat_map(|graph| {
