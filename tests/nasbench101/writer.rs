@@ -116,7 +116,7 @@ fn python_base64(bytes: &[u8]) -> String {
 pub fn frame(data: &[u8]) -> Vec<u8> {
     let masked = |bytes: &[u8]| {
         let crc = crc32c::crc32c(bytes);
-        ((crc >> 15 | crc << 17).wrapping_add(0xa282_ead8)).to_le_bytes()
+        crc.rotate_right(15).wrapping_add(0xa282_ead8).to_le_bytes()
     };
     let length = (data.len() as u64).to_le_bytes();
     [&length[..], &masked(&length), data, &masked(data)].concat()
