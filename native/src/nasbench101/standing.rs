@@ -9,7 +9,7 @@ use super::training::{Cell, Split};
 /// The length of the trainings that results are told of (spec §7.4).
 pub const EPOCHS: u32 = 108;
 
-/// How good a cell truly is: means over its trainings of [`EPOCHS`] epochs.
+/// How good a cell truly is: means over its trainings of 108 epochs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Standing {
     /// Share of the test images that it gets wrong, from 0 to 1; `None` where the table does not tell.

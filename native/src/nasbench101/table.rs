@@ -111,47 +111,40 @@ impl Table {
         Ok(table)
     }
 
+    /// Reads everything before the blocks.
     fn read_head(&mut self, length: u64) -> Result<(), String> {
         let mut head = self.bytes(0, MAGIC.len() + 12)?;
-        let mut rest = head.as_slice();
-        if rest.split_off(..MAGIC.len()).is_none_or(|mark| mark != MAGIC) {
+        let (mark, mut counts) = head.split_at(MAGIC.len());
+        if mark != MAGIC {
             return Err("it is no table of `sdarts table convert`".to_owned());
         }
-        let [version, cells, budgets] = [word(&mut rest)?, word(&mut rest)?, word(&mut rest)?];
+        let [version, cells, budgets] =
+            [word(&mut counts)?, word(&mut counts)?, word(&mut counts)?];
         if version != VERSION {
             return Err(format!(
                 "it has version {version}, and this program reads version {VERSION}; convert its source again"
             ));
         }
-        if budgets > MOST {
-            return Err("its head is damaged; convert its source again".to_owned());
-        }
-        let start = head.len() as u64;
-        head.extend(self.bytes(start, 8 * budgets as usize)?);
-        let mut rest = &head[start as usize..];
-        for _ in 0..budgets {
-            let [epochs, repeats] = [word(&mut rest)?, word(&mut rest)?];
-            self.budgets.push(Budget { epochs, repeats: repeats.min(MOST) as usize });
-        }
+        let lengths = self.bytes(head.len() as u64, 8 * budgets.min(MOST) as usize)?;
+        self.budgets = lengths.chunks_exact(8).map(budget).collect::<Result<_, String>>()?;
         self.cells = cells as usize;
         let blocks = self.cells.div_ceil(BLOCK);
         self.blocks = head_bytes(self.budgets.len(), blocks) as u64;
         let expected = self.blocks + self.cells as u64 * self.cell_bytes() as u64;
+        // Before the index is read: a damaged number of cells must not ask for its memory.
         if length != expected {
             return Err(format!(
                 "it has {length} bytes instead of {expected}; it was cut off or is damaged"
             ));
         }
-        let start = head.len() as u64;
-        head.extend(self.bytes(start, 20 * blocks)?);
+        head.extend(lengths);
+        let index = self.bytes(head.len() as u64, 20 * blocks)?;
+        self.index = index.chunks_exact(20).map(block).collect::<Result<_, String>>()?;
+        head.extend(index);
         let written = self.bytes(head.len() as u64, 4)?;
         if word(&mut written.as_slice())? != crc32c(&head) {
             return Err("its head or its index is damaged; convert its source again".to_owned());
         }
-        let entries = head[start as usize..].chunks_exact(20);
-        let block =
-            |mut entry: &[u8]| Ok(Block { first: hash(&mut entry)?, checksum: word(&mut entry)? });
-        self.index = entries.map(block).collect::<Result<_, String>>()?;
         Ok(())
     }
 
@@ -240,6 +233,15 @@ fn head(cells: usize, budgets: &[Budget], index: &[Block]) -> Vec<u8> {
     let checksum = crc32c(&head);
     head.extend(checksum.to_le_bytes());
     head
+}
+
+fn budget(mut bytes: &[u8]) -> Result<Budget, String> {
+    let [epochs, repeats] = [word(&mut bytes)?, word(&mut bytes)?];
+    Ok(Budget { epochs, repeats: repeats.min(MOST) as usize })
+}
+
+fn block(mut bytes: &[u8]) -> Result<Block, String> {
+    Ok(Block { first: hash(&mut bytes)?, checksum: word(&mut bytes)? })
 }
 
 fn encode(cell: &Cell, budgets: &[Budget], out: &mut Vec<u8>) {

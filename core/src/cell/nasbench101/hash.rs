@@ -47,7 +47,7 @@ pub(super) fn of(graph: &Graph) -> Hash {
     md5(format!("[{}]", list.collect::<Vec<_>>().join(", ")).as_bytes())
 }
 
-/// What tells graphs apart as their hashes do, ten times as fast. It means nothing outside of this program.
+/// What tells graphs apart as their hashes do, without MD5. It means nothing outside of this program.
 pub(super) fn class(graph: &Graph) -> Vec<u64> {
     let number = |value: &dyn Fn(&mut DefaultHasher)| {
         let mut hasher = DefaultHasher::new();
