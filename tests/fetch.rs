@@ -221,3 +221,14 @@ fn a_base_without_its_scheme_is_refused() {
     let error = run("mnist", folder.path(), Some("example.org/data")).unwrap_err();
     assert!(format!("{error:#}").contains("https://example.org/data"), "{error:#}");
 }
+
+#[test]
+fn a_table_of_another_length_is_refused_and_lies_in_the_folder_of_its_name() {
+    let (folder, content) = (tempfile::tempdir().unwrap(), content());
+    let server = Server::start(Behaviour::good(&content));
+    let error = run("nasbench101", folder.path(), Some(&server.base())).unwrap_err();
+    assert!(format!("{error:#}").contains("522767376 bytes"), "{error:#}");
+    assert_eq!(server.requests()[0].path, "/mirror/nasbench_only108.tfrecord");
+    let part = "nasbench101/nasbench_only108.tfrecord.part";
+    assert_eq!(fs::metadata(folder.path().join(part)).unwrap().len(), 0);
+}

@@ -50,7 +50,9 @@ fn value(arg: &Arg) -> String {
 
 /// A command with what it requires, but for one argument.
 fn least(command: &Tree, without: &Arg) -> Vec<String> {
-    let mut line = vec!["sdarts".to_owned(), command.get_name().to_owned()];
+    // A command of another one is called with the names of both.
+    let names = command.get_bin_name().unwrap_or_default();
+    let mut line: Vec<String> = names.split(' ').map(str::to_owned).collect();
     for arg in command.get_positionals() {
         if arg.is_required_set() && arg.get_id() != without.get_id() {
             let most = arg.get_num_args().map_or(1, |count| count.min_values());
@@ -80,13 +82,16 @@ fn refused(line: &[String], named: &str) {
 fn arguments() -> Vec<(Tree, Arg)> {
     let mut tree = Cli::command();
     tree.build();
-    let of = |command: &Tree| -> Vec<(Tree, Arg)> {
-        let own = command
-            .get_arguments()
-            .filter(|arg| !["help", "version"].contains(&arg.get_id().as_str()));
-        own.map(|arg| (command.clone(), arg.clone())).collect()
-    };
-    tree.get_subcommands().filter(|command| command.get_name() != "help").flat_map(of).collect()
+    of(&tree)
+}
+
+/// Those of a command, or of the commands in it.
+fn of(command: &Tree) -> Vec<(Tree, Arg)> {
+    let inner = command.get_subcommands().filter(|inner| inner.get_name() != "help");
+    let own =
+        command.get_arguments().filter(|arg| !["help", "version"].contains(&arg.get_id().as_str()));
+    let own = own.map(|arg| (command.clone(), arg.clone()));
+    own.chain(inner.flat_map(of)).collect()
 }
 
 #[test]

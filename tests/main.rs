@@ -21,6 +21,7 @@ mod hard_inputs;
 mod hard_settings;
 mod kernels;
 mod landscape;
+mod nasbench101;
 mod nasbench201;
 mod oracles;
 mod paper;

@@ -6,11 +6,13 @@
 //! from [`Cell::label`].
 //!
 //! - [`codec`]: the texts that other programs of the field write a genotype in.
+//! - [`nasbench101`]: cells of NAS-Bench-101, and the hash by which its tables name them.
 //! - [`published`]: genotypes from papers.
 
 mod choice;
 pub mod codec;
 mod genotype;
+pub mod nasbench101;
 pub mod published;
 mod statistics;
 

@@ -10,12 +10,14 @@ use crate::exit;
 mod export;
 mod run;
 mod search;
+mod table;
 mod test;
 mod train;
 
 pub use export::{ExportArgs, Format, Weights};
 pub use run::{Resume, RunArgs, SettingsArgs};
 pub use search::{ExtendSchedule, SearchArgs};
+pub use table::{ConvertArgs, FindArgs, InfoArgs, TableArgs, TableCommand};
 pub use test::{Input, TestArgs, TestPart};
 pub use train::{SelectArgs, TrainArgs};
 
@@ -45,7 +47,7 @@ pub enum Command {
     List(ListArgs),
     /// Show the devices, what they can do and whether they compute correctly.
     Doctor(DoctorArgs),
-    /// Download a data set.
+    /// Download a data set or a table.
     Fetch(FetchArgs),
     /// Measure how sharp the validation loss of a run is: the Hessian with respect to alpha.
     Hessian(HessianArgs),
@@ -61,6 +63,8 @@ pub enum Command {
     Test(TestArgs),
     /// Write a trained network as a file of ONNX, safetensors or PyTorch.
     Export(ExportArgs),
+    /// Tables of trained networks as files: convert one, say what it has, look a cell up.
+    Table(TableArgs),
     /// Print the completion script of a shell.
     Completions(CompletionsArgs),
 }
@@ -174,6 +178,8 @@ pub enum Catalogue {
     Genotypes,
     /// Data sets.
     Data,
+    /// Tables of trained networks that can be downloaded.
+    Tables,
 }
 
 /// Flags of `sdarts doctor`.
@@ -187,7 +193,7 @@ pub struct DoctorArgs {
 /// Flags of `sdarts fetch`.
 #[derive(Debug, Args)]
 pub struct FetchArgs {
-    /// Data set (`sdarts list data`).
+    /// Data set (`sdarts list data`) or table (`sdarts list tables`).
     pub data: String,
 
     /// Folder that its files go to, in a folder of its name; `sdarts search` takes the same flag.

@@ -15,5 +15,6 @@ pub mod report;
 pub mod search;
 pub mod select;
 pub mod stats;
+pub mod table;
 pub mod test;
 pub mod train;

@@ -1,4 +1,4 @@
-//! `sdarts fetch`: the official files of a data set, checked and unpacked.
+//! `sdarts fetch`: the official files of a data set or a table, checked and unpacked.
 //!
 //! A download grows in NAME.part, so that a broken one goes on where it stopped, and gets its name
 //! once its length and its SHA-256 are right. The catalogue knows the checksum of an archive and
@@ -17,13 +17,13 @@ use crate::{datasets, output};
 
 mod disk;
 mod download;
-mod progress;
+pub mod tables;
 mod unpack;
 
 pub use download::download;
 pub use unpack::unpack;
 
-/// Brings the files of a data set into the folder of its name in `dir`. Files that are there and
+/// Brings the files of a data set or a table into the folder of its name in `dir`. Files that are there and
 /// right are left alone. `url_base` takes the place of all but the last part of each address.
 ///
 /// # Errors
@@ -42,6 +42,15 @@ pub fn run(name: &str, dir: &Path, url_base: Option<&str>) -> anyhow::Result<()>
         let fault =
             anyhow!("--url-base {base}: an address starts with its scheme, e.g. https://{base}");
         return Err(fault.context(Exit::Usage));
+    }
+    if let Some(table) = tables::find(name) {
+        let folder = dir.join(name);
+        files(std::slice::from_ref(&table.file), &folder, url_base)?;
+        output::note(&format!(
+            "{name} is complete; make a table of it with `sdarts table convert {}`",
+            folder.join(table.file.path).display()
+        ));
+        return Ok(());
     }
     let source = data::find(name)?;
     let folder = datasets::home(dir, name);

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod bench;
+mod byte_progress;
 pub mod cli;
 pub mod commands;
 pub mod compare;
@@ -19,6 +20,7 @@ pub mod export;
 pub mod fetch;
 pub mod genotype;
 pub mod manifest;
+pub mod nasbench101;
 pub mod open_run;
 pub mod output;
 pub mod progress;
@@ -33,6 +35,7 @@ pub mod settings;
 pub mod signals;
 mod table;
 pub mod tensorboard;
+pub mod tfrecord;
 pub mod training;
 pub mod weights;
 
@@ -62,6 +65,7 @@ pub fn main() -> ExitCode {
         Command::Compare(args) => commands::compare::run(&args),
         Command::Test(args) => commands::test::run(&args),
         Command::Export(args) => commands::export::run(&args),
+        Command::Table(args) => commands::table::run(&args),
         Command::Completions(args) => commands::completions::run(&args),
     };
     let exit = outcome.unwrap_or_else(|error| {

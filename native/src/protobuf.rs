@@ -1,5 +1,5 @@
-//! Messages of protocol buffers as bytes, as far as files of TensorBoard and ONNX need them. A library
-//! would bring a compiler of messages and more lines than these.
+//! Messages of protocol buffers as bytes, as far as files of TensorBoard and ONNX need them written and
+//! those of NAS-Bench-101 read. A library would bring a compiler of messages and more lines than these.
 
 /// A message that is being written, field after field.
 #[derive(Clone, Debug, Default)]
@@ -7,6 +7,7 @@ pub(crate) struct Message(Vec<u8>);
 
 /// How a field is stored.
 const VARINT: u64 = 0;
+const EIGHT_BYTES: u64 = 1;
 const COUNTED: u64 = 2;
 const FOUR_BYTES: u64 = 5;
 
@@ -67,4 +68,65 @@ pub(crate) fn varint(mut number: u64) -> Vec<u8> {
     }
     bytes.push(number as u8);
     bytes
+}
+
+/// What a field holds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Value<'a> {
+    /// A number without a fraction.
+    Number(u64),
+    /// Eight bytes, as of a number with a fraction.
+    Eight([u8; 8]),
+    /// Counted bytes: a text or a message.
+    Bytes(&'a [u8]),
+    /// Four bytes.
+    Four([u8; 4]),
+}
+
+/// The fields of a message, in their order.
+///
+/// # Errors
+/// What is wrong with the bytes, in words.
+pub(crate) fn fields(mut message: &[u8]) -> Result<Vec<(u64, Value<'_>)>, String> {
+    let mut found = Vec::new();
+    while !message.is_empty() {
+        let key = read_varint(&mut message)?;
+        let value = match key & 7 {
+            VARINT => Value::Number(read_varint(&mut message)?),
+            EIGHT_BYTES => Value::Eight(*read_array(&mut message)?),
+            FOUR_BYTES => Value::Four(*read_array(&mut message)?),
+            COUNTED => {
+                let count = read_varint(&mut message)?;
+                let count = usize::try_from(count).ok().filter(|&count| count <= message.len());
+                let (value, rest) = message.split_at(count.ok_or_else(short)?);
+                message = rest;
+                Value::Bytes(value)
+            }
+            kind => return Err(format!("field {} is stored in the unknown way {kind}", key >> 3)),
+        };
+        found.push((key >> 3, value));
+    }
+    Ok(found)
+}
+
+fn read_varint(message: &mut &[u8]) -> Result<u64, String> {
+    let mut number = 0;
+    for place in 0..10 {
+        let [byte] = *read_array::<1>(message)?;
+        number |= u64::from(byte & 0x7f) << (7 * place);
+        if byte < 0x80 {
+            return Ok(number);
+        }
+    }
+    Err("a number in it has more than ten bytes".to_owned())
+}
+
+fn read_array<'a, const N: usize>(message: &mut &'a [u8]) -> Result<&'a [u8; N], String> {
+    let (array, rest) = message.split_first_chunk().ok_or_else(short)?;
+    *message = rest;
+    Ok(array)
+}
+
+fn short() -> String {
+    "it ends inside a field".to_owned()
 }

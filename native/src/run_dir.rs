@@ -32,9 +32,10 @@ use anyhow::{Context as _, anyhow};
 use smoothdarts::run::checkpoint::Checkpoint;
 
 use crate::exit::Exit;
-use atomic::{directory, persist, temporary};
+use atomic::directory;
 
 pub use atomic::replace;
+pub(crate) use atomic::{persist, temporary};
 pub use checked::{Damaged, read, text, write};
 
 /// What `sdarts select` writes beside these files ([`crate::selection`]).

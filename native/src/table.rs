@@ -1,12 +1,13 @@
 //! Tables of trained networks on disk.
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use smoothdarts::config::Config;
 use smoothdarts::event::Anytime;
 use smoothdarts::space;
 use smoothdarts::space::table::Table;
 
 use crate::exit::Exit;
+use crate::nasbench101;
 
 /// The table that the settings name; `None` if they name none.
 ///
@@ -21,6 +22,10 @@ pub fn open(config: &Config) -> anyhow::Result<Option<Table>> {
     let named = || format!("the table {}", settings.path);
     let bytes = std::fs::read(&settings.path).with_context(named).context(Exit::Data)?;
     let space = space::find(&config.search.space)?;
+    if bytes.starts_with(nasbench101::MAGIC) {
+        let problem = format!("it has cells of NAS-Bench-101, and space {} has others", space.name);
+        return Err(anyhow!(problem).context(named()).context(Exit::Data));
+    }
     Table::read(space, &bytes, &settings.column).map(Some).with_context(named)
 }
 

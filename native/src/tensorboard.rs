@@ -1,8 +1,7 @@
 //! A run as an event file of TensorBoard, made from events.jsonl.
 //!
-//! The file is a sequence of records (TFRecord): length as u64, checksum of the length, data,
-//! checksum of the data, all little-endian. The data is a protobuf message of TensorFlow's
-//! event.proto. Scalars need six of its fields, so they are written by hand: prost-derive 0.14 changes
+//! The file is a sequence of records ([`crate::tfrecord`]). Their data is a protobuf message of
+//! TensorFlow's event.proto. Scalars need six of its fields, so they are written by hand: prost-derive 0.14 changes
 //! features of itertools, which cubecl's macros use, so that burn is built anew; tfrecord 0.15 has an
 //! older prost.
 
@@ -14,6 +13,7 @@ use smoothdarts::draw::history::History;
 use smoothdarts::event::{EpochFinished, TrainEpoch};
 
 use crate::protobuf::varint;
+use crate::tfrecord::frame;
 use crate::{events, run_dir};
 
 /// Where the file lies in a run directory. TensorBoard looks for `tfevents` in names; the name is
@@ -146,17 +146,6 @@ fn alphas(history: &History, epoch: &EpochFinished) -> Vec<Scalar> {
         }
     }
     scalars
-}
-
-fn frame(data: &[u8]) -> Vec<u8> {
-    let length = (data.len() as u64).to_le_bytes();
-    [&length[..], &masked(&length), data, &masked(data)].concat()
-}
-
-/// The checksum of TFRecord: CRC-32C, rotated and shifted, because the checksum of data that holds
-/// its own checksum is weak.
-fn masked(data: &[u8]) -> [u8; 4] {
-    crc32c::crc32c(data).rotate_right(15).wrapping_add(0xa282_ead8).to_le_bytes()
 }
 
 /// Keys of the fields: number << 3 | wire type (0 varint, 1 eight bytes, 2 counted bytes, 5 four

@@ -33,7 +33,7 @@ struct Entry {
 }
 
 /// The line that a record begins in, and its fields.
-type Record = (usize, Vec<String>);
+pub type Record = (usize, Vec<String>);
 
 /// Where a cell stands among all.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -253,8 +253,11 @@ fn accuracy_column(
     })
 }
 
-/// All records but blank lines.
-fn records(bytes: &[u8]) -> Result<Vec<Record>, TableError> {
+/// All records of a CSV file but blank lines, the header among them.
+///
+/// # Errors
+/// [`TableError::Malformed`] for a line that is no UTF-8 text.
+pub fn records(bytes: &[u8]) -> Result<Vec<Record>, TableError> {
     // A field is never longer than what it is read from.
     let (mut reader, mut field) = (csv_core::Reader::new(), vec![0; bytes.len() + 1]);
     let (mut rest, mut length, mut line, mut start) = (bytes, 0, 1, 1);

@@ -8,6 +8,7 @@ use smoothdarts::{data, method, ops, perturb, space};
 use crate::cli::{Catalogue, ListArgs};
 use crate::datasets;
 use crate::exit::Exit;
+use crate::fetch::tables;
 use crate::output;
 
 /// Prints the rows of a catalogue.
@@ -30,6 +31,7 @@ fn rows(catalogue: Catalogue) -> Vec<Value> {
         Catalogue::Methods => method::ALL.iter().copied().map(searched).collect(),
         Catalogue::Perturbations => perturb::ALL.iter().map(|it| row(it.name, it.help)).collect(),
         Catalogue::Presets => presets::ALL.iter().map(preset).collect(),
+        Catalogue::Tables => tables::ALL.iter().map(|table| row(table.name, table.help)).collect(),
         Catalogue::Genotypes => published::ALL.iter().map(genotype).collect(),
         Catalogue::Data => {
             let imagenet = row(datasets::IMAGENET, datasets::imagenet::HELP);

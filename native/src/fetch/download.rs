@@ -6,12 +6,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
+use indicatif::HumanBytes;
 use smoothdarts::data::{DataError, RemoteFile};
 use ureq::http::{Response, StatusCode};
 use ureq::{Agent, Body};
 
-use super::disk::{BUFFER, cannot_write, sha256};
-use super::progress::Progress;
+use super::disk::{BUFFER, cannot_write, last_part, sha256};
+use crate::byte_progress::ByteProgress;
+use crate::output;
 
 /// Longest wait for a connection, an answer, or the next bytes.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -141,7 +143,10 @@ fn transfer(
     start: u64,
 ) -> anyhow::Result<()> {
     let mut have = start;
-    let mut progress = Progress::new(url, file.bytes, start);
+    let name = last_part(url);
+    let from = if start > 0 { format!(", from byte {start} on") } else { String::new() };
+    output::note(&format!("{name}: {} from {url}{from}", HumanBytes(file.bytes)));
+    let mut progress = ByteProgress::new(name, file.bytes, start);
     // One byte more than expected is enough to see that there are too many.
     let mut body = response.into_body().into_reader().take(file.bytes - start + 1);
     let mut buffer = vec![0; BUFFER];

@@ -1,20 +1,20 @@
-//! What people see of a download: a bar on a terminal, now and then a line elsewhere.
+//! What people see of the bytes of a long file that pass: a bar on a terminal, now and then a line
+//! elsewhere.
 
 use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
 
-use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
 
-use super::disk::last_part;
 use crate::output;
 
 const TEMPLATE: &str = "{prefix} {wide_bar} {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left";
 
-/// Time between two lines, so that the log of a slow download stays short.
+/// Time between two lines, so that the log of a slow one stays short.
 const BETWEEN_LINES: Duration = Duration::from_secs(10);
 
-/// The progress of one download.
-pub struct Progress {
+/// The progress through one file.
+pub(crate) struct ByteProgress {
     /// `None` without a terminal.
     bar: Option<ProgressBar>,
     name: String,
@@ -22,14 +22,11 @@ pub struct Progress {
     last_line: Instant,
 }
 
-impl Progress {
-    /// Shows a download that has `start` of its `total` bytes.
-    pub fn new(url: &str, total: u64, start: u64) -> Self {
-        let name = last_part(url).to_owned();
-        let from = if start > 0 { format!(", from byte {start} on") } else { String::new() };
-        output::note(&format!("{name}: {} from {url}{from}", HumanBytes(total)));
-        let bar = std::io::stderr().is_terminal().then(|| bar(&name, total, start));
-        Self { bar, name, total, last_line: Instant::now() }
+impl ByteProgress {
+    /// Shows a file of which `start` of its `total` bytes were there before.
+    pub fn new(name: &str, total: u64, start: u64) -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| bar(name, total, start));
+        Self { bar, name: name.to_owned(), total, last_line: Instant::now() }
     }
 
     /// Shows that there are `have` bytes.
@@ -44,7 +41,7 @@ impl Progress {
     }
 }
 
-impl Drop for Progress {
+impl Drop for ByteProgress {
     /// Leaves the terminal clean, also after an error.
     fn drop(&mut self) {
         if let Some(bar) = &self.bar {

@@ -1,0 +1,7 @@
+//! NAS-Bench-101: its cells, their hash, the spaces of NAS-Bench-1Shot1 among them, and its tables.
+
+mod damage;
+mod graph;
+mod real;
+mod table;
+mod writer;
