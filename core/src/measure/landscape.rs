@@ -334,7 +334,7 @@ impl Scan {
         let at = Point { weights: &self.weights, statistics: &self.statistics, eval: true };
         let mut tally = Tally::new(&self.weights.device());
         for (index, input) in self.inputs.iter().enumerate() {
-            tally.add(model.loss(at, &p, input, noise(index)), input.count());
+            tally.add(model.loss(at, &p, input, noise(index)).scores(), input.count());
         }
         let (loss, accuracy) = tally.means().await?;
         // A loss that is not a number has no right answers: argmax of NaN is any class.

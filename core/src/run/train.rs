@@ -155,7 +155,7 @@ impl<T: Task<Batch = Batch, Carry = ()>> Train<T> {
             let input = self.model.task.upload(&batch, &(), &self.device);
             let outcome = self.model.loss(point, &[], &input, noise.next());
             let logits = outcome.logits.clone();
-            tally.add(outcome, self.model.task.count(&input));
+            tally.add(outcome.scores(), self.model.task.count(&input));
             confusion.add(&read(logits).await?, &batch.labels);
         }
         let (loss, accuracy) = tally.means().await?;

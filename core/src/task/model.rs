@@ -47,6 +47,13 @@ pub struct Outcome<C = ()> {
     pub carry: C,
 }
 
+impl<C> Outcome<C> {
+    /// The loss and the number of right answers.
+    pub fn scores(self) -> (Tensor<1>, Tensor<1>) {
+        (self.loss, self.correct)
+    }
+}
+
 /// Weights and statistics at which a loss is taken.
 #[derive(Clone, Copy)]
 pub struct Point<'a> {

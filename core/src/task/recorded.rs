@@ -24,6 +24,7 @@ pub struct Recorded<T: Task> {
     first_loss: Record,
     loss: Record,
     gradient: Record,
+    evaluation: Record,
     /// The loss of the attack that is under way, with what its passes share.
     objective: Rc<RefCell<Option<LossOfP<T>>>>,
 }
@@ -77,15 +78,17 @@ impl<T: Task> Recorded<T> {
             first_loss: Record::default(),
             loss: Record::default(),
             gradient: Record::default(),
+            evaluation: Record::default(),
             objective: Rc::default(),
         }
     }
 
     /// Passes that are recorded.
     pub fn count(&self) -> usize {
-        let Self { weight_gradient, probability_gradient, first_loss, loss, gradient, .. } = self;
-        let all = [weight_gradient, probability_gradient, first_loss, loss, gradient];
-        all.into_iter().filter(|record| matches!(record, Record::Done(_))).count()
+        let Self { weight_gradient, probability_gradient, first_loss, loss, .. } = self;
+        let all = [weight_gradient, probability_gradient, first_loss, loss];
+        let all = all.into_iter().chain([&self.gradient, &self.evaluation]);
+        all.filter(|record| matches!(record, Record::Done(_))).count()
     }
 
     /// As [`Model::weight_gradient`] of a task without a carry, in train mode.
@@ -129,6 +132,25 @@ impl<T: Task> Recorded<T> {
         let mut found = replay.run(rows).into_iter();
         let learned = learned(&mut found)?;
         Some((matrices(&self.model, found.as_slice())?, learned))
+    }
+
+    /// As [`Model::loss`] of a task without a carry: the loss and the number of right answers, `[1]` each.
+    pub fn evaluation(
+        &mut self,
+        at: Point,
+        p: &[Tensor<2>],
+        input: &T::Input,
+    ) -> Option<(Tensor<1>, Tensor<1>)> {
+        let rows = self.rows(at, p, input)?;
+        let (model, eval) = (self.model.clone(), at.eval);
+        let work = move |rows: &[Tensor<1>]| {
+            let Some(args) = Arguments::new(&model, rows) else { return Vec::new() };
+            let outcome = model.loss(args.at(eval), &args.p, &args.input, no_draws());
+            <[_; 2]>::from(outcome.scores()).to_vec()
+        };
+        let replay = self.evaluation.replay(&rows, || Replay::record(rows.clone(), work))?;
+        let [loss, correct] = replay.run(rows).try_into().ok()?;
+        Some((loss, correct))
     }
 
     /// Begins an attack: the loss at p, as that of [`LossOfP`].

@@ -2,7 +2,6 @@
 
 use burn::tensor::{Device, Tensor};
 
-use super::Outcome;
 use crate::nn::{ReadError, read};
 
 /// The sums of losses and of right answers. They stay on the device until they are asked for: one
@@ -19,10 +18,10 @@ impl Tally {
         Self { sums: Tensor::zeros([2], device), examples: 0.0 }
     }
 
-    /// Adds a batch of `count` examples.
-    pub fn add<C>(&mut self, outcome: Outcome<C>, count: usize) {
+    /// Adds the loss and the right answers of a batch of `count` examples, `[1]` each.
+    pub fn add(&mut self, (loss, correct): (Tensor<1>, Tensor<1>), count: usize) {
         let count = count as f64;
-        let both = vec![outcome.loss.mul_scalar(count), outcome.correct];
+        let both = vec![loss.mul_scalar(count), correct];
         self.sums = self.sums.clone() + Tensor::cat(both, 0);
         self.examples += count;
     }

@@ -89,9 +89,9 @@ impl<T: Task> Job for Search<T> {
         for index in 0..batches.evaluation_batches(Part::Valid) {
             let batch = batches.evaluation(Part::Valid, at.epoch, index)?;
             let input = self.upload(&batch, &carry);
-            let mut outcome = self.model.loss(self.state.point(true), &p, &input, noise.next());
-            carry = std::mem::take(&mut outcome.carry);
-            tally.add(outcome, self.model.task.count(&input));
+            let (scores, after) = self.scores(&p, &input, noise.next());
+            carry = after;
+            tally.add(scores, self.model.task.count(&input));
         }
         Ok(tally.means().await?)
     }

@@ -80,7 +80,27 @@ impl<T: Task> Search<T> {
         let Outcome { loss, correct, statistics, carry, .. } = outcome;
         (gradient, carry, Learned { loss, correct, statistics })
     }
+
+    /// Loss and number of right answers in eval mode, and what the next batch starts from.
+    pub(super) fn scores(
+        &self,
+        p: &[Tensor<2>],
+        input: &T::Input,
+        draws: Randomness,
+    ) -> (Scores, T::Carry) {
+        let point = self.state.point(true);
+        let recorded = self.recorded.as_ref();
+        let replayed =
+            recorded.and_then(|recorded| recorded.borrow_mut().evaluation(point, p, input));
+        if let Some(scores) = replayed {
+            return (scores, T::Carry::default());
+        }
+        let Outcome { loss, correct, carry, .. } = self.model.loss(point, p, input, draws);
+        ((loss, correct), carry)
+    }
 }
+
+type Scores = (Tensor<1>, Tensor<1>);
 
 /// The gradient with respect to the leaves, from that with respect to the p that `relax` makes of them.
 fn through(leaves: &[Tensor<2>], relax: Relax, gradient: Vec<Tensor<2>>) -> Vec<Tensor<2>> {
