@@ -67,9 +67,11 @@ macro_rules! choice {
 
 // Below the macros that they use.
 mod images;
+mod quirks;
 mod train;
 
 pub use images::{AlphaBatches, Keep, Split, Transform};
+pub use quirks::Quirks;
 pub use train::{LAST_EPOCHS, Schedule, Select, Stem, Train};
 
 choice! {
@@ -151,14 +153,16 @@ section! {
         /// Images in a batch, for w and for α.
         batch_size: usize = 64,
         /// Cells of the supernet; reductions stand at 1/3 and 2/3. With N cells in a stage,
-        /// nasbench201 has 3N + 2.
+        /// nasbench201 has 3N + 2; oneshot-1, -2 and -3 have 9 in the paper.
         cells: usize = 8,
         /// Channels of the first cell (C).
         channels: usize = 16,
-        /// Channels of the stem, as a multiple of `channels`; nasbench201 always has 1.
+        /// Channels of the stem, as a multiple of `channels`; nasbench201 and the oneshot spaces always have 1.
         stem_multiplier: usize = 3,
         /// Probability of drop-path on every edge in the last epoch, growing linearly from 0 (R-DARTS(DP)).
         drop_path: f64 = 0.0,
+        /// One in so many channels goes through the operations in method pc-darts (K).
+        partial_channels: usize = 4,
     }
 }
 
@@ -295,28 +299,6 @@ section! {
 }
 
 section! {
-    /// Where the authors' code and the text of the paper differ, or the code does the unexpected.
-    QUIRKS = "quirks", Quirks {
-        /// How a perturbed row becomes a probability vector: row-clip (code) or exact (paper).
-        projection: Projection = Projection::RowClip,
-        /// ε reaches epsilon_max in the last epoch (paper), instead of stopping one step short (code).
-        epsilon_reaches_max: bool = false,
-        /// Take an attack back that lowered the loss (code).
-        revert_failed_attack: bool = true,
-        /// Attack in eval mode, with running BN statistics (code), instead of train mode.
-        attack_in_eval_mode: bool = true,
-        /// Use the learning rate of the next epoch, as newer PyTorch did with the authors' loop.
-        learning_rate_shift: bool = false,
-        /// Augment the validation half too, also while its accuracy is measured (code).
-        augment_validation: bool = true,
-        /// Validation batch of a step: fresh (code) or pass.
-        alpha_batches: AlphaBatches = AlphaBatches::Fresh,
-        /// Split of the training set: contiguous (code) or shuffled.
-        split: Split = Split::Contiguous,
-    }
-}
-
-section! {
     /// Where and how the search runs. On the CPU only `kernels` changes the last bits of a result.
     RUN = "run", Run {
         /// Device: auto, wgpu or cpu.
@@ -380,7 +362,7 @@ pub const SETTINGS: &[&[Setting]] = &[
     train::SELECT,
     DATA,
     TABLE,
-    QUIRKS,
+    quirks::QUIRKS,
     RUN,
 ];
 
@@ -391,6 +373,13 @@ impl Config {
         let paper = mode == Mode::Paper;
         self.quirks.projection = if paper { Projection::Exact } else { Projection::RowClip };
         self.quirks.epsilon_reaches_max = paper;
-        &["quirks.projection", "quirks.epsilon_reaches_max"]
+        self.quirks.oneshot_norm_momentum = if paper { 0.003 } else { 0.997 };
+        self.quirks.oneshot_pool_padding = !paper;
+        &[
+            "quirks.projection",
+            "quirks.epsilon_reaches_max",
+            "quirks.oneshot_norm_momentum",
+            "quirks.oneshot_pool_padding",
+        ]
     }
 }

@@ -6,12 +6,13 @@
 //! paper gives, `sdarts-rs` and `sdarts-adv`, have rows of their own.
 //!
 //! A method is a file here, whose documentation is its page, and a row of [`ALL`]: [`darts`],
-//! [`sdarts`], [`darts_es`], [`darts_hessian`].
+//! [`sdarts`], [`darts_es`], [`darts_hessian`], [`pc_darts`].
 
 pub mod architect;
 pub mod darts;
 pub mod darts_es;
 pub mod darts_hessian;
+pub mod pc_darts;
 pub mod sdarts;
 
 use crate::config::Config;
@@ -45,6 +46,8 @@ pub enum Extra {
     EarlyStop,
     /// Penalise the curvature of the validation loss in the α-step ([`architect::curvature`]).
     CurvaturePenalty,
+    /// Send only a part of the channels through the operations ([`pc_darts`]).
+    PartialChannels,
 }
 
 /// All methods.
@@ -54,6 +57,7 @@ pub static ALL: &[&Method] = &[
     &sdarts::ADVERSARIAL,
     &darts_es::ENTRY,
     &darts_hessian::ENTRY,
+    &pc_darts::ENTRY,
 ];
 
 /// No method of this name.

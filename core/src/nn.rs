@@ -24,7 +24,7 @@ pub use constants::Constants;
 pub use layer::{Layer, Sequence, UnitLayer};
 pub use layout::{BlockId, Builder, Init, Layout, NormId, NormSlot, WeightId, WeightSlot};
 pub use norm::{BatchNorm, NormOptions};
-pub use pass::{GradientTarget, Pass, Randomness, Statistics, drop_path};
+pub use pass::{GradientTarget, Pass, Picked, Randomness, Statistics, drop_path};
 pub use pattern::{ActivationPattern, PatternMode};
 pub use sum::{mean, sum};
 pub use trace::{Primitive, Step, Trace, Value, Windows};

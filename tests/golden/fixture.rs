@@ -43,6 +43,11 @@ impl Fixture {
         &self.metadata[key]
     }
 
+    /// Whether the metadata have this key.
+    pub fn says(&self, key: &str) -> bool {
+        self.metadata.contains_key(key)
+    }
+
     pub fn number<T: std::str::FromStr<Err: std::fmt::Debug>>(&self, key: &str) -> T {
         self.metadata[key].parse().unwrap()
     }

@@ -34,8 +34,14 @@ fn configs() -> Vec<Config> {
     let mut smooth = tiny::config("s4", "darts-hessian");
     smooth.search.drop_path = 0.3;
     smooth.hessian.every = 1;
+    let mut blocks = tiny::config("oneshot-1", "sdarts-adv");
+    blocks.search.cells = 3;
+    blocks.hessian.every = 1;
+    let mut partial = tiny::config("oneshot-2", "pc-darts");
+    partial.search.cells = 3;
+    partial.quirks.alpha_batches = AlphaBatches::Pass;
     let (s5, s4) = (tiny::config("s5", "sdarts-adv"), tiny::config("s4", "sdarts-rs"));
-    vec![s5, s4, second, pass, bench, sharp, smooth]
+    vec![s5, s4, second, pass, bench, sharp, smooth, blocks, partial]
 }
 
 #[test]

@@ -34,6 +34,7 @@ impl Config {
             "must be even and at least 2",
         )?;
         fraction("search.drop_path", search.drop_path)?;
+        at_least_one("search.partial_channels", search.partial_channels)?;
         non_negative("weights.learning_rate", weights.learning_rate)?;
         non_negative("weights.learning_rate_min", weights.learning_rate_min)?;
         fraction("weights.momentum", weights.momentum)?;
@@ -61,6 +62,7 @@ impl Config {
             (0.0..=0.5).contains(&data.hue_jitter),
             "must lie in [0, 0.5]",
         )?;
+        fraction("quirks.oneshot_norm_momentum", self.quirks.oneshot_norm_momentum)?;
         self.validate_training()?;
         let portion = data.train_portion;
         rule(

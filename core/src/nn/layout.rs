@@ -2,6 +2,7 @@
 
 mod builder;
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::norm::NormOptions;
@@ -172,6 +173,17 @@ impl Layout {
             let (first, last) = (&self.weights[*slots.first()?], &self.weights[*slots.last()?]);
             Some((BlockId(index), first.range.start..last.range.end))
         })
+    }
+
+    /// 1 for every weight of these blocks and 0 for the others: the flat vector.
+    pub fn mask(&self, used: &BTreeSet<usize>) -> Vec<f32> {
+        let mut mask = vec![0.0; self.weight_count()];
+        for (block, range) in self.blocks() {
+            if used.contains(&block.0) {
+                mask[range].fill(1.0);
+            }
+        }
+        mask
     }
 
     /// The block of each weight, and its place in that block.

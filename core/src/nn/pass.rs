@@ -1,7 +1,9 @@
 //! One forward pass: the weights it reads, the statistics it uses and those it observes.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use std::sync::Arc;
 
 use burn::tensor::{Gradients, Tensor, TensorData};
 use rand_pcg::Pcg64;
@@ -34,21 +36,29 @@ pub enum Statistics {
     Running(Tensor<2>),
 }
 
-/// What one pass draws from: a generator, for the noise operation and for drop-path. A generator
-/// alone means that nothing is dropped.
+/// What one pass draws from: a generator, for the noise operation and for drop-path, and what a policy
+/// drew for it. A generator alone means that nothing is dropped and that all options are computed.
 #[derive(Clone, Debug)]
 pub struct Randomness {
     /// The generator.
     pub rng: Pcg64,
     /// Probability that drop-path drops an edge, for every image by itself; only in train mode.
     pub drop_path: f64,
+    /// The options that are computed, where not all are.
+    pub picked: Option<Arc<Picked>>,
 }
 
 impl From<Pcg64> for Randomness {
     fn from(rng: Pcg64) -> Self {
-        Self { rng, drop_path: 0.0 }
+        Self { rng, drop_path: 0.0, picked: None }
     }
 }
+
+/// The one option of each row of p that a pass computes, choice by choice; `None` for a choice of which it
+/// computes all. What is left out has no part in the pass: its weights get no gradient and its batch norms see
+/// nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Picked(pub Vec<Option<Vec<usize>>>);
 
 /// Probability of drop-path in an epoch: linear from 0 in the first to `largest` in the last
 /// (spec §5.3).
@@ -76,6 +86,8 @@ pub struct Pass {
     observed: Observations,
     /// Masks of drop-path to come, 1 for an image that stays.
     given_masks: std::vec::IntoIter<f32>,
+    /// The blocks that were read so far.
+    used: RefCell<BTreeSet<usize>>,
 }
 
 impl Pass {
@@ -117,7 +129,20 @@ impl Pass {
             running,
             observed: Observations::default(),
             given_masks: Vec::new().into_iter(),
+            used: RefCell::default(),
         }
+    }
+
+    /// The options of a row of p that it computes, of so many.
+    pub fn columns(&self, choice: usize, row: usize, count: usize) -> Range<usize> {
+        let picked = self.randomness.picked.as_ref();
+        let picked = picked.and_then(|picked| picked.0.get(choice)?.as_ref()?.get(row).copied());
+        picked.map_or(0..count, |column| column..column + 1)
+    }
+
+    /// The blocks of weights that it read.
+    pub fn used(&self) -> BTreeSet<usize> {
+        self.used.borrow().clone()
     }
 
     /// The pass with the masks of drop-path given, 0 or 1 for every image in the order in which they
@@ -177,6 +202,7 @@ impl Pass {
     /// # Shapes
     /// - output: [weights of the block]
     pub fn block(&self, id: BlockId) -> Tensor<1> {
+        self.used.borrow_mut().insert(id.0);
         self.leaves[&id.0].clone()
     }
 
@@ -246,7 +272,7 @@ impl Pass {
     /// # Shapes
     /// - output: `[images]`
     pub fn image_masks(&mut self, images: usize, like: &Tensor<4>) -> Tensor<1> {
-        let Randomness { rng, drop_path } = &mut self.randomness;
+        let Randomness { rng, drop_path, .. } = &mut self.randomness;
         let keep = (1.0 - *drop_path) as f32;
         let mut mask: Vec<f32> =
             self.given_masks.by_ref().take(images).map(|stays| stays / keep).collect();
@@ -274,7 +300,7 @@ impl Pass {
     /// Gradients of all weights as a flat vector; zero where a weight had no part in the loss.
     pub fn weight_gradient(&self, layout: &Layout, gradients: &mut Gradients) -> Tensor<1> {
         let flat = layout.blocks().map(|(block, range)| {
-            let leaf = self.block(block);
+            let leaf = &self.leaves[&block.0];
             leaf.grad_remove(gradients)
                 .unwrap_or_else(|| Tensor::zeros([range.len()], &leaf.device().inner()))
         });

@@ -33,6 +33,6 @@ impl Noise {
     pub fn next(&mut self) -> Randomness {
         self.position += 1;
         let rng = self.streams.at(Stream::Noise, self.position);
-        Randomness { rng, drop_path: self.drop_path }
+        Randomness { rng, drop_path: self.drop_path, picked: None }
     }
 }

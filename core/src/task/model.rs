@@ -1,6 +1,7 @@
 //! A network as a function: the loss of a batch at given weights and architecture, and its
 //! gradients.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use burn::tensor::Tensor;
@@ -34,6 +35,8 @@ pub struct Outcome<C = ()> {
     pub statistics: Tensor<2>,
     /// What the next batch starts from.
     pub carry: C,
+    /// The blocks of weights that had a part in it.
+    pub used: BTreeSet<usize>,
 }
 
 /// Weights and statistics at which a loss is taken.
@@ -166,7 +169,9 @@ impl<T: Task> Model<T> {
         let (loss, logits) =
             if pass.is_tracked() { (loss.inner(), logits.inner()) } else { (loss, logits) };
         let correct = self.task.correct(input, logits.clone());
-        Outcome { loss, correct, logits, statistics: pass.updated(at.statistics.clone()), carry }
+        let used = pass.used();
+        let statistics = pass.updated(at.statistics.clone());
+        Outcome { loss, correct, logits, statistics, carry, used }
     }
 
     fn pass(&self, at: Point, target: GradientTarget, noise: impl Into<Randomness>) -> Pass {

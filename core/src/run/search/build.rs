@@ -7,8 +7,8 @@ use super::{ImageSearch, Search};
 use crate::config::{self, Config};
 use crate::data::ImageShape;
 use crate::measure::{self, Observer};
-use crate::method;
-use crate::net::{NetShape, Network as _};
+use crate::method::{self, Extra, Method};
+use crate::net::{Build, NetShape, Network as _};
 use crate::policy;
 use crate::rng::Streams;
 use crate::run::state::Weights;
@@ -40,7 +40,7 @@ impl ImageSearch {
             stem_multiplier: config.search.stem_multiplier,
         };
         let space = space::find(&config.search.space)?;
-        let network = space.supernet(shape)?;
+        let network = space.supernet_as(shape, &built(config, method::of(config)?))?;
         let task = Classify { image_size: images.size };
         Run::from_start(Search::new(config, space, (task, network), steps_per_epoch, device)?)
     }
@@ -94,6 +94,16 @@ impl<T: Task> Search<T> {
     pub(super) fn observers_with(&self, table: Option<&Table>) -> Vec<Option<Box<dyn Observer>>> {
         let (config, method) = (&self.config, &self.method);
         measure::observers(&measure::Setup { config, method, table })
+    }
+}
+
+/// How the settings and the method build a supernet.
+fn built(config: &Config, method: Method) -> Build {
+    let partial = method.extra == Some(Extra::PartialChannels);
+    Build {
+        partial_channels: if partial { config.search.partial_channels } else { 1 },
+        norm_momentum: config.quirks.oneshot_norm_momentum,
+        pool_padding: usize::from(config.quirks.oneshot_pool_padding),
     }
 }
 

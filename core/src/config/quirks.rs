@@ -1,0 +1,31 @@
+//! Where the authors' code and the text of the paper differ.
+
+use serde::{Deserialize, Serialize};
+
+use super::{AlphaBatches, Projection, Setting, Split};
+
+section! {
+    /// Where the authors' code and the text of the paper differ, or the code does the unexpected.
+    QUIRKS = "quirks", Quirks {
+        /// How a perturbed row becomes a probability vector: row-clip (code) or exact (paper).
+        projection: Projection = Projection::RowClip,
+        /// ε reaches epsilon_max in the last epoch (paper), instead of stopping one step short (code).
+        epsilon_reaches_max: bool = false,
+        /// Take an attack back that lowered the loss (code).
+        revert_failed_attack: bool = true,
+        /// Attack in eval mode, with running BN statistics (code), instead of train mode.
+        attack_in_eval_mode: bool = true,
+        /// Use the learning rate of the next epoch, as newer PyTorch did with the authors' loop.
+        learning_rate_shift: bool = false,
+        /// Augment the validation half too, also while its accuracy is measured (code).
+        augment_validation: bool = true,
+        /// Validation batch of a step: fresh (code) or pass.
+        alpha_batches: AlphaBatches = AlphaBatches::Fresh,
+        /// Momentum of batch norm in one-shot networks as PyTorch counts it: 0.997 (code) or 0.003, which TensorFlow calls 0.997 (paper).
+        oneshot_norm_momentum: f64 = 0.997,
+        /// Pad the poolings between the stages of one-shot networks by a pixel, 32 → 17 → 9 (code), instead of 32 → 16 → 8 (paper).
+        oneshot_pool_padding: bool = true,
+        /// Split of the training set: contiguous (code) or shuffled.
+        split: Split = Split::Contiguous,
+    }
+}
