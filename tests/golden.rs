@@ -7,6 +7,7 @@ mod cnn_search;
 mod derived;
 mod fixture;
 mod hessian;
+mod methods;
 
 use std::path::{Path, PathBuf};
 
@@ -57,6 +58,8 @@ fn check_search(device: &str, kernels: Kernels) {
 fn check_methods(device: &str, kernels: Kernels) {
     for_every(METHODS, device, |fixture, device| match fixture.text("method") {
         "pc-darts" => cnn_search::check(fixture, device, kernels),
+        "gdas" => methods::check_gdas(fixture, device, kernels),
+        "nasp" => methods::check_nasp(fixture, device, kernels),
         other => println!("{}: method {other} is not supported yet", fixture.name),
     });
 }

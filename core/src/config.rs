@@ -68,10 +68,12 @@ macro_rules! choice {
 // Below the macros that they use.
 mod images;
 mod quirks;
+mod sampling;
 mod train;
 
 pub use images::{AlphaBatches, Keep, Split, Transform};
 pub use quirks::Quirks;
+pub use sampling::Sampling;
 pub use train::{LAST_EPOCHS, Schedule, Select, Stem, Train};
 
 choice! {
@@ -325,6 +327,8 @@ section! {
         weights: WeightsOptimiser = WeightsOptimiser::default(),
         /// See [`AlphaOptimiser`].
         alpha: AlphaOptimiser = AlphaOptimiser::default(),
+        /// See [`Sampling`].
+        sampling: Sampling = Sampling::default(),
         /// See [`Perturbation`].
         perturbation: Perturbation = Perturbation::default(),
         /// See [`Hessian`].
@@ -354,6 +358,7 @@ pub const SETTINGS: &[&[Setting]] = &[
     SEARCH,
     WEIGHTS,
     ALPHA,
+    sampling::SAMPLING,
     PERTURBATION,
     HESSIAN,
     EARLY_STOP,
@@ -375,11 +380,17 @@ impl Config {
         self.quirks.epsilon_reaches_max = paper;
         self.quirks.oneshot_norm_momentum = if paper { 0.003 } else { 0.997 };
         self.quirks.oneshot_pool_padding = !paper;
+        self.quirks.gdas_temperature_stops = !paper;
+        self.quirks.gdas_soft_inputs = !paper;
+        self.quirks.nasp_softmax = !paper;
         &[
             "quirks.projection",
             "quirks.epsilon_reaches_max",
             "quirks.oneshot_norm_momentum",
             "quirks.oneshot_pool_padding",
+            "quirks.gdas_temperature_stops",
+            "quirks.gdas_soft_inputs",
+            "quirks.nasp_softmax",
         ]
     }
 }

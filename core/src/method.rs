@@ -6,14 +6,18 @@
 //! paper gives, `sdarts-rs` and `sdarts-adv`, have rows of their own.
 //!
 //! A method is a file here, whose documentation is its page, and a row of [`ALL`]: [`darts`],
-//! [`sdarts`], [`darts_es`], [`darts_hessian`], [`pc_darts`].
+//! [`sdarts`], [`darts_es`], [`darts_hessian`], [`pc_darts`],
+//! [`gdas`], [`nasp`], [`snas`].
 
 pub mod architect;
 pub mod darts;
 pub mod darts_es;
 pub mod darts_hessian;
+pub mod gdas;
+pub mod nasp;
 pub mod pc_darts;
 pub mod sdarts;
+pub mod snas;
 
 use crate::config::Config;
 use crate::perturb::{self, Perturbation, UnknownPerturbation};
@@ -58,6 +62,9 @@ pub static ALL: &[&Method] = &[
     &darts_es::ENTRY,
     &darts_hessian::ENTRY,
     &pc_darts::ENTRY,
+    &gdas::ENTRY,
+    &nasp::ENTRY,
+    &snas::ENTRY,
 ];
 
 /// No method of this name.
@@ -119,7 +126,9 @@ pub fn of(config: &Config) -> Result<Method, MethodError> {
 /// perturbation is `sdarts-rs`. A name that is not known stays as it is.
 pub fn name(config: &Config) -> String {
     let Ok(method) = of(config) else { return config.search.method.clone() };
-    let family = || ALL.iter().filter(|row| row.extra == method.extra);
+    let is_like =
+        |row: &&&Method| row.extra == method.extra && row.policy.name == method.policy.name;
+    let family = || ALL.iter().filter(is_like);
     let whole = family().find(|row| row.perturbation.name == method.perturbation.name);
     let base = family().find(|row| row.perturbation.is_none());
     match (whole, base) {

@@ -204,6 +204,7 @@ impl Supernet for CellNet {
         let mut before = State::images(images).after(&self.stem, pass);
         let mut previous = before.clone();
         for cell in &self.cells {
+            pass.choice = cell.kind();
             let output = cell.forward(&before, &previous, &p[cell.kind()], pass);
             (before, previous) = (previous, output);
         }

@@ -3,16 +3,23 @@
 //!
 //! A policy is one of the three axes that are free of each other in the paper (the others are the
 //! task and the space). The network, the perturbations and the measures see only p, a matrix for
-//! every choice whose rows weigh its options; so a new policy is a file here and a row of [`ALL`].
+//! every choice whose rows weigh its options; so a new policy is a file here and a row of [`ALL`]:
+//! [`softmax`], [`gumbel`], [`concrete`], [`proximal`].
 
+pub mod concrete;
+pub mod gumbel;
+pub mod proximal;
 pub mod softmax;
+
+use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor};
 use rand_pcg::Pcg64;
 
-use crate::arrays::{ArrayError, Arrays};
+use crate::arrays::{ArrayError, Arrays, Later};
 use crate::cell::{Choice, Rows};
 use crate::config::Config;
+use crate::nn::{Picked, ReadError};
 use crate::rng::Streams;
 
 /// What p is asked for.
@@ -21,8 +28,32 @@ pub enum Draw {
     /// The p that is derived from, evaluated and measured: no draw.
     Mean,
     /// The p of a step, from the draws of its position. Policies that draw nothing give the mean.
-    Step(Pcg64),
+    Step(Sample),
 }
+
+impl Draw {
+    /// The options that are computed, where not all are.
+    pub fn picked(&self) -> Option<Arc<Picked>> {
+        match self {
+            Self::Mean => None,
+            Self::Step(sample) => sample.picked.clone(),
+        }
+    }
+}
+
+/// One draw: the same as often as p is asked for.
+#[derive(Clone, Debug)]
+pub struct Sample {
+    /// Where it draws from.
+    pub rng: Pcg64,
+    /// How far the schedules of the search are, from 0 in its first epoch to 1 in its last.
+    pub progress: f64,
+    /// What [`Policy::pick`] gave for it.
+    pub picked: Option<Arc<Picked>>,
+}
+
+/// What a policy picks, once the device has told its parameters.
+pub type Pick<'a> = Later<'a, Result<Option<Arc<Picked>>, ReadError>>;
 
 /// Choice parameters, and what becomes of them.
 pub trait Policy {
@@ -30,11 +61,39 @@ pub trait Policy {
     fn leaves(&self) -> &[Tensor<2>];
 
     /// p of these leaves, [rows, options] for every choice; differentiable where a gradient is
-    /// wanted.
+    /// wanted. A p may have the rows of every cell that has its own ([`Setup::copies`]).
     fn relax(&self, leaves: &[Tensor<2>], draw: Draw) -> Vec<Tensor<2>>;
+
+    /// The options that a pass of this draw computes, where it does not compute all.
+    fn pick<'a>(&'a self, _: &'a Sample) -> Pick<'a> {
+        Box::pin(async { Ok(None) })
+    }
+
+    /// Whether weights that no draw has used yet rest: they know neither weight decay nor momentum.
+    fn lets_weights_rest(&self) -> bool {
+        false
+    }
+
+    /// Whether evaluations and the Hessian see draws, too, and not the mean.
+    fn evaluates_draws(&self) -> bool {
+        false
+    }
+
+    /// Whether the parameters descend the training loss, together with the weights and at one draw.
+    fn is_single_level(&self) -> bool {
+        false
+    }
 
     /// Descends along a gradient with respect to the leaves; `step` counts from 1.
     fn learn(&mut self, gradient: Vec<Tensor<2>>, step: u64);
+
+    /// What follows when the weights have learnt, too.
+    fn settle(&mut self) {}
+
+    /// Where the Hessian is taken: leaves whose p is that of [`Draw::Mean`], or of a draw.
+    fn measured(&self) -> Vec<Tensor<2>> {
+        self.leaves().to_vec()
+    }
 
     /// Everything that it has learnt, by the names that a checkpoint gives it.
     fn saved(&self) -> Vec<(String, Tensor<2>)>;
@@ -47,7 +106,7 @@ pub trait Policy {
 
     /// The p that is derived from.
     fn mean(&self) -> Vec<Tensor<2>> {
-        self.relax(self.leaves(), Draw::Mean)
+        self.relax(&self.measured(), Draw::Mean)
     }
 }
 
@@ -55,6 +114,8 @@ pub trait Policy {
 pub struct Setup<'a> {
     /// The choices.
     pub choices: &'a [Choice],
+    /// How many cells may each have a p of their own ([`crate::net::Network::copies`]).
+    pub copies: usize,
     /// All settings.
     pub config: &'a Config,
     /// Where its initial parameters are drawn from.
@@ -76,4 +137,4 @@ pub struct Entry {
 }
 
 /// All policies.
-pub static ALL: &[&Entry] = &[&softmax::ENTRY];
+pub static ALL: &[&Entry] = &[&softmax::ENTRY, &gumbel::ENTRY, &concrete::ENTRY, &proximal::ENTRY];

@@ -30,14 +30,14 @@ const CLASSIFY: Classify = Classify { image_size: 32 };
 
 pub struct Case<'a> {
     pub fixture: &'a Fixture,
-    device: Device,
+    pub device: Device,
     pub model: Model<Classify>,
     pub weights: Tensor<1>,
-    fresh: Tensor<2>,
+    pub fresh: Tensor<2>,
     pub alpha: Vec<Tensor<2>>,
-    train: ImageBatch,
+    pub train: ImageBatch,
     pub valid: ImageBatch,
-    report: Report,
+    pub report: Report,
 }
 
 pub fn check(fixture: &Fixture, device: &Device, kernels: Kernels) {

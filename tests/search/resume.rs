@@ -40,8 +40,17 @@ fn configs() -> Vec<Config> {
     let mut partial = tiny::config("oneshot-2", "pc-darts");
     partial.search.cells = 3;
     partial.quirks.alpha_batches = AlphaBatches::Pass;
+    let drawn = ["gdas", "nasp", "snas"].map(|method| {
+        let mut config = tiny::config("oneshot-1", method);
+        config.search.cells = 3;
+        config.hessian.every = 1;
+        config
+    });
+    let mut cells = tiny::config("s3", "gdas-adv");
+    cells.search.cells = 3;
     let (s5, s4) = (tiny::config("s5", "sdarts-adv"), tiny::config("s4", "sdarts-rs"));
-    vec![s5, s4, second, pass, bench, sharp, smooth, blocks, partial]
+    [vec![s5, s4, second, pass, bench, sharp, smooth, blocks, partial, cells], drawn.to_vec()]
+        .concat()
 }
 
 #[test]

@@ -25,6 +25,14 @@ section! {
         oneshot_norm_momentum: f64 = 0.997,
         /// Pad the poolings between the stages of one-shot networks by a pixel, 32 → 17 → 9 (code), instead of 32 → 16 → 8 (paper).
         oneshot_pool_padding: bool = true,
+        /// The temperature of gdas falls to 1 (code), instead of 0.1 (paper).
+        gdas_temperature_stops: bool = true,
+        /// gdas weighs what a block or the output reads by the soft draw (code), instead of taking one alone (paper).
+        gdas_soft_inputs: bool = true,
+        /// nasp takes the softmax of the ones and zeros of its operations (code), so that all of them are computed, instead of these themselves (paper).
+        nasp_softmax: bool = true,
+        /// Weights that no draw of gdas has used yet know neither weight decay nor momentum (code, with PyTorch before 2).
+        unused_weights_rest: bool = true,
         /// Split of the training set: contiguous (code) or shuffled.
         split: Split = Split::Contiguous,
     }

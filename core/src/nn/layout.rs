@@ -175,14 +175,11 @@ impl Layout {
         })
     }
 
-    /// 1 for every weight of these blocks and 0 for the others: the flat vector.
-    pub fn mask(&self, used: &BTreeSet<usize>) -> Vec<f32> {
+    /// 1 for the weights of these slots and 0 for the others: the flat vector.
+    pub fn mask(&self, slots: &BTreeSet<usize>) -> Vec<f32> {
         let mut mask = vec![0.0; self.weight_count()];
-        for (block, range) in self.blocks() {
-            if used.contains(&block.0) {
-                mask[range].fill(1.0);
-            }
-        }
+        let used = slots.iter().filter_map(|&slot| self.weights.get(slot));
+        used.for_each(|slot| mask[slot.range.clone()].fill(1.0));
         mask
     }
 

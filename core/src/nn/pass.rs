@@ -86,8 +86,10 @@ pub struct Pass {
     observed: Observations,
     /// Masks of drop-path to come, 1 for an image that stays.
     given_masks: std::vec::IntoIter<f32>,
-    /// The blocks that were read so far.
+    /// The weights that were read so far, by their slots.
     used: RefCell<BTreeSet<usize>>,
+    /// The choice whose edges are computed, where a network tells its cells apart by it.
+    pub choice: usize,
 }
 
 impl Pass {
@@ -130,6 +132,7 @@ impl Pass {
             observed: Observations::default(),
             given_masks: Vec::new().into_iter(),
             used: RefCell::default(),
+            choice: 0,
         }
     }
 
@@ -140,7 +143,13 @@ impl Pass {
         picked.map_or(0..count, |column| column..column + 1)
     }
 
-    /// The blocks of weights that it read.
+    /// Whether options of the choice are left out.
+    pub fn picks(&self) -> bool {
+        let picked = self.randomness.picked.as_ref();
+        picked.is_some_and(|picked| matches!(picked.0.get(self.choice), Some(Some(_))))
+    }
+
+    /// The weights that it read, by their slots; of a pass that computes everything nothing is noted.
     pub fn used(&self) -> BTreeSet<usize> {
         self.used.borrow().clone()
     }
@@ -191,7 +200,10 @@ impl Pass {
     /// A weight in the shape that a layer needs.
     pub fn weight<const D: usize>(&self, id: WeightId, shape: [usize; D]) -> Tensor<D> {
         let (block, place) = self.places[id.0].clone();
-        let leaf = self.block(block);
+        if self.randomness.picked.is_some() {
+            self.used.borrow_mut().insert(id.0);
+        }
+        let leaf = self.leaves[&block.0].clone();
         let is_alone = leaf.dims() == [place.len()];
         let weight = if is_alone { leaf } else { leaf.slice([place]) };
         weight.reshape(shape)
@@ -202,7 +214,10 @@ impl Pass {
     /// # Shapes
     /// - output: [weights of the block]
     pub fn block(&self, id: BlockId) -> Tensor<1> {
-        self.used.borrow_mut().insert(id.0);
+        if self.randomness.picked.is_some() {
+            let slots = self.places.iter().enumerate().filter(|(_, (block, _))| *block == id);
+            self.used.borrow_mut().extend(slots.map(|(slot, _)| slot));
+        }
         self.leaves[&id.0].clone()
     }
 

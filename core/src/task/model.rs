@@ -35,7 +35,7 @@ pub struct Outcome<C = ()> {
     pub statistics: Tensor<2>,
     /// What the next batch starts from.
     pub carry: C,
-    /// The blocks of weights that had a part in it.
+    /// The weights that had a part in it, by their slots, where a policy picked what is computed.
     pub used: BTreeSet<usize>,
 }
 

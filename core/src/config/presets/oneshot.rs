@@ -83,4 +83,7 @@ const METHODS: &[[Preset; 6]] = &[
         "search.method" = "darts-hessian"
     ),
     method!("pc-darts", "PC-DARTS as released there", "search.method" = "pc-darts"),
+    method!("gdas", "GDAS as released there", "search.method" = "gdas"),
+    method!("nasp", "NASP as released there", "search.method" = "nasp"),
+    method!("snas", "SNAS", "search.method" = "snas", "alpha.init_scale" = "0.01"),
 ];

@@ -2,6 +2,7 @@
 
 use burn::tensor::Device;
 
+use super::parts::Awake;
 use super::state::Carries;
 use super::{ImageSearch, Search};
 use crate::config::{self, Config};
@@ -60,11 +61,15 @@ impl<T: Task> Search<T> {
     ) -> Result<Self, RunError> {
         let (streams, method) = (Streams::new(config.seed), method::of(config)?);
         let choices = network.architecture();
-        let setup = policy::Setup { choices, config, streams: &streams, device };
+        let copies = network.copies();
+        let setup = policy::Setup { choices, copies, config, streams: &streams, device };
+        let policy = (method.policy.new)(&setup);
+        let awake = policy.lets_weights_rest().then(|| Awake::new(network.layout(), device));
         Ok(Self {
             space,
             method,
-            policy: (method.policy.new)(&setup),
+            policy,
+            awake,
             state: Weights::initial(network.layout(), &streams, device),
             carries: Carries::default(),
             model: Model { task, network, kernels: kernels(config) },
