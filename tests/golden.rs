@@ -5,6 +5,7 @@
 
 mod cnn_search;
 mod derived;
+mod enas;
 mod fixture;
 mod hessian;
 mod methods;
@@ -46,7 +47,7 @@ fn fixtures() -> Vec<Fixture> {
 const SEARCHES: &[&str] = &["cnn-search", "nb201-search", "oneshot-search"];
 
 /// Kinds of searches by other methods, which have no Hessian.
-const METHODS: &[&str] = &["oneshot-method"];
+const METHODS: &[&str] = &["oneshot-method", "enas-controller"];
 
 /// Kinds of networks that are trained from a genotype.
 const DERIVED: &[&str] = &["cnn-eval", "cnn-eval-imagenet", "cnn-eval-steps"];
@@ -56,12 +57,19 @@ fn check_search(device: &str, kernels: Kernels) {
 }
 
 fn check_methods(device: &str, kernels: Kernels) {
-    for_every(METHODS, device, |fixture, device| match fixture.text("method") {
+    for_every(METHODS, device, |fixture, device| match fixture.kind() {
+        "enas-controller" => enas::check(fixture, device, kernels),
+        _ => check_method(fixture, device, kernels),
+    });
+}
+
+fn check_method(fixture: &Fixture, device: &Device, kernels: Kernels) {
+    match fixture.text("method") {
         "pc-darts" => cnn_search::check(fixture, device, kernels),
         "gdas" => methods::check_gdas(fixture, device, kernels),
         "nasp" => methods::check_nasp(fixture, device, kernels),
         other => println!("{}: method {other} is not supported yet", fixture.name),
-    });
+    }
 }
 
 fn check_derived(device: &str, kernels: Kernels) {

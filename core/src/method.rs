@@ -7,15 +7,17 @@
 //!
 //! A method is a file here, whose documentation is its page, and a row of [`ALL`]: [`darts`],
 //! [`sdarts`], [`darts_es`], [`darts_hessian`], [`pc_darts`],
-//! [`gdas`], [`nasp`], [`snas`].
+//! [`gdas`], [`nasp`], [`snas`], [`random_ws`], [`enas`].
 
 pub mod architect;
 pub mod darts;
 pub mod darts_es;
 pub mod darts_hessian;
+pub mod enas;
 pub mod gdas;
 pub mod nasp;
 pub mod pc_darts;
+pub mod random_ws;
 pub mod sdarts;
 pub mod snas;
 
@@ -65,6 +67,8 @@ pub static ALL: &[&Method] = &[
     &gdas::ENTRY,
     &nasp::ENTRY,
     &snas::ENTRY,
+    &random_ws::ENTRY,
+    &enas::ENTRY,
 ];
 
 /// No method of this name.
@@ -90,6 +94,26 @@ pub enum MethodError {
     /// See [`UnknownPerturbation`].
     #[error("perturbation.kind: {0}, or {BY_METHOD}")]
     Perturbation(#[from] UnknownPerturbation),
+    /// There is no α whose Hessian could be measured.
+    #[error(
+        "hessian.every: method {method} has no alpha; set it to 0, or search by another method"
+    )]
+    NoAlpha {
+        /// The method.
+        method: &'static str,
+    },
+    /// The method does not know how to search a space.
+    #[error(
+        "method {method} does not search the space {space}; it knows {}",
+        if *.method == "enas" { "oneshot-1, oneshot-2 and oneshot-3" }
+        else { "nasbench201, oneshot-1, oneshot-2 and oneshot-3" }
+    )]
+    Space {
+        /// The method.
+        method: &'static str,
+        /// The space.
+        space: &'static str,
+    },
 }
 
 /// The method of this name: a row, or a row without a perturbation and the suffix of one.
@@ -116,6 +140,9 @@ pub fn find(name: &str) -> Result<Method, UnknownMethod> {
 /// An unknown name.
 pub fn of(config: &Config) -> Result<Method, MethodError> {
     let method = find(&config.search.method)?;
+    if config.hessian.every > 0 && !method.policy.has_alpha {
+        return Err(MethodError::NoAlpha { method: method.name });
+    }
     Ok(match config.perturbation.kind.as_str() {
         BY_METHOD => method,
         kind => Method { perturbation: perturb::find(kind)?, ..method },

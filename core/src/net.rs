@@ -39,6 +39,12 @@ pub trait Network {
     fn copies(&self) -> usize {
         1
     }
+
+    /// How many options are derived from each row of every choice; `None` where rows are not derived one by
+    /// one.
+    fn takes(&self) -> Option<Vec<usize>> {
+        None
+    }
 }
 
 impl Network for dyn Supernet {
@@ -52,6 +58,10 @@ impl Network for dyn Supernet {
 
     fn copies(&self) -> usize {
         Supernet::copies(self)
+    }
+
+    fn takes(&self) -> Option<Vec<usize>> {
+        Supernet::takes(self)
     }
 }
 
@@ -67,6 +77,12 @@ pub trait Supernet {
     /// of the second, and so on. 1 where all cells share what they have in common.
     fn copies(&self) -> usize {
         1
+    }
+
+    /// How many options are derived from each row of every choice; `None` where rows are not derived one by
+    /// one, as those of DARTS cells.
+    fn takes(&self) -> Option<Vec<usize>> {
+        None
     }
 
     /// Multiply-adds of a pass for one image of this height and width, with those of the gradients

@@ -4,12 +4,14 @@
 //! A policy is one of the three axes that are free of each other in the paper (the others are the
 //! task and the space). The network, the perturbations and the measures see only p, a matrix for
 //! every choice whose rows weigh its options; so a new policy is a file here and a row of [`ALL`]:
-//! [`softmax`], [`gumbel`], [`concrete`], [`proximal`].
+//! [`softmax`], [`gumbel`], [`concrete`], [`proximal`], [`uniform`], [`controller`].
 
 pub mod concrete;
+pub mod controller;
 pub mod gumbel;
 pub mod proximal;
 pub mod softmax;
+pub mod uniform;
 
 use std::sync::Arc;
 
@@ -50,6 +52,49 @@ pub struct Sample {
     pub progress: f64,
     /// What [`Policy::pick`] gave for it.
     pub picked: Option<Arc<Picked>>,
+    /// What [`Sampler::draw`] gave for it, of a policy that draws whole architectures.
+    pub architecture: Option<Arc<Architecture>>,
+}
+
+/// An architecture as p: 1 for what it takes and 0 for all else, choice by choice.
+pub type Architecture = Vec<Rows>;
+
+/// An architecture, once the device has told what it depends on.
+pub type Drawn<'a> = Later<'a, Result<Architecture, ReadError>>;
+
+/// How architectures are ranked after an epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ranking {
+    /// Architectures that are drawn.
+    pub architectures: usize,
+    /// Batches that each is evaluated on.
+    pub batches: usize,
+    /// How many of the best are evaluated on all batches.
+    pub finalists: usize,
+    /// Epochs between two rankings; 0: only after the last epoch.
+    pub every: usize,
+}
+
+/// A policy that draws whole architectures. What is derived is the best of many.
+pub trait Sampler {
+    /// How they are ranked.
+    fn ranking(&self) -> Ranking;
+
+    /// How often it learns from a reward after an epoch.
+    fn rounds(&self) -> usize {
+        0
+    }
+
+    /// An architecture: the same of the same generator, until it learns.
+    fn draw(&self, rng: Pcg64) -> Drawn<'_>;
+
+    /// Learns from the accuracy, from 0 to 1, of what it drew from this generator.
+    fn reward(&mut self, _rng: Pcg64, _accuracy: f64) -> Later<'_, Result<(), ReadError>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    /// What is derived from now on.
+    fn choose(&mut self, best: &Architecture);
 }
 
 /// What a policy picks, once the device has told its parameters.
@@ -84,6 +129,16 @@ pub trait Policy {
         false
     }
 
+    /// Itself, if it draws whole architectures; then it has no leaves.
+    fn sampler(&self) -> Option<&dyn Sampler> {
+        None
+    }
+
+    /// As [`Self::sampler`].
+    fn sampler_mut(&mut self) -> Option<&mut dyn Sampler> {
+        None
+    }
+
     /// Descends along a gradient with respect to the leaves; `step` counts from 1.
     fn learn(&mut self, gradient: Vec<Tensor<2>>, step: u64);
 
@@ -116,6 +171,9 @@ pub struct Setup<'a> {
     pub choices: &'a [Choice],
     /// How many cells may each have a p of their own ([`crate::net::Network::copies`]).
     pub copies: usize,
+    /// How many options are derived from each row of every choice ([`crate::net::Network::takes`]); empty where
+    /// rows are not derived one by one.
+    pub takes: Vec<usize>,
     /// All settings.
     pub config: &'a Config,
     /// Where its initial parameters are drawn from.
@@ -130,6 +188,10 @@ pub struct Entry {
     pub name: &'static str,
     /// How p follows from the parameters.
     pub help: &'static str,
+    /// Whether it has parameters that a gradient reaches, so that there is a Hessian and a landscape of them.
+    pub has_alpha: bool,
+    /// Whether it knows how to search such choices.
+    pub fits: fn(&Setup) -> bool,
     /// Makes one.
     pub new: fn(&Setup) -> Box<dyn Policy>,
     /// The p that is derived from, on the host, from the arrays of a checkpoint.
@@ -137,4 +199,11 @@ pub struct Entry {
 }
 
 /// All policies.
-pub static ALL: &[&Entry] = &[&softmax::ENTRY, &gumbel::ENTRY, &concrete::ENTRY, &proximal::ENTRY];
+pub static ALL: &[&Entry] = &[
+    &softmax::ENTRY,
+    &gumbel::ENTRY,
+    &concrete::ENTRY,
+    &proximal::ENTRY,
+    &uniform::ENTRY,
+    &controller::ENTRY,
+];

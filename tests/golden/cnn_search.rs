@@ -358,7 +358,7 @@ pub fn space_of(fixture: &Fixture) -> &'static Space {
 }
 
 /// The tensors `prefix/<weight>` of all weights, as they lie in the flat vector.
-fn by_weight(fixture: &Fixture, network: &dyn Supernet, prefix: &str) -> Vec<f32> {
+pub fn by_weight(fixture: &Fixture, network: &dyn Supernet, prefix: &str) -> Vec<f32> {
     let values = |name: &str| fixture.values(&format!("{prefix}/{name}")).to_vec();
     let slots = network.layout().weights().iter();
     let ordered: Vec<f32> = slots.flat_map(|slot| values(&slot.name)).collect();

@@ -65,6 +65,16 @@ impl Fixture {
         Tensor::from_data(TensorData::new(values.clone(), [shape[0], shape[1]]), device)
     }
 
+    /// A matrix; a vector as one row.
+    pub fn rows(&self, name: &str, device: &Device) -> Tensor<2> {
+        let (shape, values) = &self.tensors[name];
+        let shape = match shape[..] {
+            [columns] => [1, columns],
+            _ => [shape[0], shape[1]],
+        };
+        Tensor::from_data(TensorData::new(values.clone(), shape), device)
+    }
+
     /// Images in our layout: [batch, height, width, channels].
     pub fn images(&self, name: &str, device: &Device) -> Tensor<4> {
         let (shape, values) = &self.tensors[name];

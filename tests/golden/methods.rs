@@ -54,6 +54,7 @@ pub fn check_nasp(fixture: &Fixture, device: &Device, kernels: Kernels) {
     let setup = Setup {
         choices: case.model.network.architecture(),
         copies: 3,
+        takes: Vec::new(),
         config: &config,
         streams: &streams,
         device,
@@ -136,7 +137,12 @@ struct Nasp(Box<dyn Policy>);
 
 impl Method for Nasp {
     fn draw<'a>(&'a self, _: &'a Case, _: &str, _: &[Tensor<2>]) -> (Relax<'a>, Randomness) {
-        let sample = Sample { rng: Pcg64::seed_from_u64(0), progress: 0.0, picked: None };
+        let sample = Sample {
+            rng: Pcg64::seed_from_u64(0),
+            progress: 0.0,
+            picked: None,
+            architecture: None,
+        };
         let relax = move |alpha: &[Tensor<2>]| self.0.relax(alpha, Draw::Step(sample.clone()));
         (Box::new(relax), rng().into())
     }

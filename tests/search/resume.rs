@@ -46,11 +46,23 @@ fn configs() -> Vec<Config> {
         config.hessian.every = 1;
         config
     });
+    let architectures = ["random-ws", "enas"].map(|method| {
+        let mut config = tiny::config("oneshot-2", method);
+        config.search.cells = 3;
+        let sampling = &mut config.sampling;
+        (sampling.architectures, sampling.finalists, sampling.rounds) = (4, 2, 3);
+        sampling.every = 1;
+        config
+    });
     let mut cells = tiny::config("s3", "gdas-adv");
     cells.search.cells = 3;
     let (s5, s4) = (tiny::config("s5", "sdarts-adv"), tiny::config("s4", "sdarts-rs"));
-    [vec![s5, s4, second, pass, bench, sharp, smooth, blocks, partial, cells], drawn.to_vec()]
-        .concat()
+    [
+        vec![s5, s4, second, pass, bench, sharp, smooth, blocks, partial, cells],
+        drawn.to_vec(),
+        architectures.to_vec(),
+    ]
+    .concat()
 }
 
 #[test]

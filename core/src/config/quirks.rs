@@ -33,6 +33,8 @@ section! {
         nasp_softmax: bool = true,
         /// Weights that no draw of gdas has used yet know neither weight decay nor momentum (code, with PyTorch before 2).
         unused_weights_rest: bool = true,
+        /// enas computes all operations while weights learn, those of weight 0 too: their batch norms see the images, and they know weight decay (code).
+        enas_computes_all: bool = true,
         /// Split of the training set: contiguous (code) or shuffled.
         split: Split = Split::Contiguous,
     }

@@ -52,6 +52,8 @@ impl Config {
         non_negative("perturbation.step_scale", perturbation.step_scale)?;
         non_negative("sampling.temperature", self.sampling.temperature)?;
         non_negative("sampling.temperature_min", self.sampling.temperature_min)?;
+        at_least_one("sampling.architectures", self.sampling.architectures)?;
+        at_least_one("sampling.finalists", self.sampling.finalists)?;
         at_least_one("early_stop.window", self.early_stop.window)?;
         at_least_one("early_stop.delta", self.early_stop.delta)?;
         positive("early_stop.factor", self.early_stop.factor)?;

@@ -49,6 +49,8 @@ pub struct OneShotNet {
     last: Sequence,
     classifier: LinearClassifier,
     pool_padding: usize,
+    /// How many options are derived from each row of every choice.
+    takes: Vec<usize>,
 }
 
 struct Cell {
@@ -83,8 +85,13 @@ struct Weighed {
 
 impl OneShotNet {
     /// Builds the network of these blocks, whose p are those of `choices`: of the operations, of the
-    /// output, then of the inputs of blocks.
-    pub fn new(choices: Vec<Choice>, table: &[BlockTable], shape: NetShape, build: &Build) -> Self {
+    /// output, then of the inputs of blocks. `takes` says how many options of a row of each are derived.
+    pub fn new(
+        (choices, takes): (Vec<Choice>, Vec<usize>),
+        table: &[BlockTable],
+        shape: NetShape,
+        build: &Build,
+    ) -> Self {
         let mut layout = Layout::default();
         let mut builder = Builder::new(&mut layout);
         let norm = NormOptions { momentum: build.norm_momentum, ..NormOptions::pending() };
@@ -105,7 +112,7 @@ impl OneShotNet {
         let classifier =
             LinearClassifier::new(&mut builder.child("classifier"), channels, shape.classes);
         let pool_padding = build.pool_padding;
-        Self { layout, architecture: choices, stem, cells, last, classifier, pool_padding }
+        Self { layout, architecture: choices, stem, cells, last, classifier, pool_padding, takes }
     }
 
     /// The p of a cell. A p has the rows that all cells share, or those of the first cell, of the second
@@ -130,6 +137,10 @@ impl Supernet for OneShotNet {
 
     fn copies(&self) -> usize {
         self.cells.len()
+    }
+
+    fn takes(&self) -> Option<Vec<usize>> {
+        Some(self.takes.clone())
     }
 
     fn multiply_adds(&self, image_size: usize, target: GradientTarget) -> u64 {

@@ -15,6 +15,8 @@ pub static ENTRY: Entry = Entry {
     name: "concrete",
     help: "p is a soft draw near one option of each row; alpha descends the training loss by Adam, with the \
            weights and at their draw",
+    has_alpha: true,
+    fits: |_| true,
     new: |setup| Box::new(Concrete::new(setup)),
     read: softmax::read,
 };

@@ -24,6 +24,8 @@ pub static ENTRY: Entry = Entry {
     name: "gumbel",
     help: "p is a draw near one option of each row, and of operations that option alone; alpha descends by \
            Adam, its gradient clipped to 5",
+    has_alpha: true,
+    fits: |_| true,
     new: |setup| Box::new(Gumbel::new(setup)),
     read: softmax::read,
 };
@@ -144,7 +146,7 @@ impl Policy for Gumbel {
     }
 
     fn relax(&self, leaves: &[Tensor<2>], draw: Draw) -> Vec<Tensor<2>> {
-        let Draw::Step(Sample { mut rng, progress, picked }) = draw else {
+        let Draw::Step(Sample { mut rng, progress, picked, .. }) = draw else {
             return softmax::relax(leaves);
         };
         let shapes: Vec<[usize; 2]> = leaves.iter().map(Tensor::dims).collect();

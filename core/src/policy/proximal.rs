@@ -19,6 +19,8 @@ pub static ENTRY: Entry = Entry {
     name: "proximal",
     help: "p is that of the strongest operation of each row; its gradient moves the continuous alpha by Adam, \
            which then stays in [0, 1]",
+    has_alpha: true,
+    fits: |_| true,
     new: |setup| Box::new(Proximal::new(setup)),
     read,
 };

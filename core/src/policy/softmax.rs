@@ -16,6 +16,8 @@ use crate::rng::{Stream, Streams, normal};
 pub static ENTRY: Entry = Entry {
     name: "softmax",
     help: "p is the softmax of each row of alpha; alpha descends by Adam",
+    has_alpha: true,
+    fits: |_| true,
     new: |setup| Box::new(Softmax::new(setup)),
     read,
 };

@@ -17,6 +17,7 @@ mod arithmetic;
 mod build;
 mod job;
 mod parts;
+mod rank;
 mod sharpness;
 mod state;
 mod step;
@@ -71,6 +72,10 @@ impl<T: Task> Search<T> {
     async fn update_alpha(&mut self, step: &mut Step<T>, at: Position) -> Result<(), ReadError> {
         let draw = self.draw(at, For::Alpha).await?;
         step.noise.picked = draw.picked();
+        if self.policy.sampler().is_some() {
+            step.valid_loss = Some(self.loss_of(draw, &step.valid, &mut step.noise));
+            return Ok(()); // what it learns it learns after the epoch
+        }
         let (point, leaves) = (self.state.point(false), self.policy.leaves());
         let relax = |leaves: &[_]| self.policy.relax(leaves, draw.clone());
         let single_level = self.policy.is_single_level();

@@ -183,7 +183,13 @@ impl Family for Blocks {
             BlockTable { inputs, operations: operations.clone() }
         };
         let table: Vec<BlockTable> = self.blocks().map(&mut block).collect();
-        Ok(Box::new(OneShotNet::new(self.choices(), &table, shape, build)))
+        let takes = |choice: &Choice| match choice.kind {
+            ChoiceKind::Operation => 1,
+            _ => choice.rows.first().map_or(1, |row| self.parents(row.node)),
+        };
+        let choices = self.choices();
+        let takes = choices.iter().map(takes).collect();
+        Ok(Box::new(OneShotNet::new((choices, takes), &table, shape, build)))
     }
 
     fn derive(&self, probabilities: &[Rows]) -> Genotype {

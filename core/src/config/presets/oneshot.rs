@@ -58,6 +58,11 @@ macro_rules! method {
                 ("data.image_size", "16"),
                 ("data.train_images", "1600"),
                 ("data.crop_padding", "2"),
+                // For random-ws and enas.
+                ("sampling.architectures", "100"),
+                ("sampling.batches", "2"),
+                ("sampling.every", "5"),
+                ("sampling.rounds", "30"),
                 $(($key, $value),)+
             ],
         }
@@ -86,4 +91,12 @@ const METHODS: &[[Preset; 6]] = &[
     method!("gdas", "GDAS as released there", "search.method" = "gdas"),
     method!("nasp", "NASP as released there", "search.method" = "nasp"),
     method!("snas", "SNAS", "search.method" = "snas", "alpha.init_scale" = "0.01"),
+    method!("random-ws", "random search with weight sharing", "search.method" = "random-ws"),
+    method!(
+        "enas",
+        "ENAS",
+        "search.method" = "enas",
+        "data.train_portion" = "0.9",
+        "quirks.alpha_batches" = "fresh"
+    ),
 ];

@@ -8,7 +8,7 @@ use super::{ImageSearch, Search};
 use crate::config::{self, Config};
 use crate::data::ImageShape;
 use crate::measure::{self, Observer};
-use crate::method::{self, Extra, Method};
+use crate::method::{self, Extra, Method, MethodError};
 use crate::net::{Build, NetShape, Network as _};
 use crate::policy;
 use crate::rng::Streams;
@@ -62,7 +62,12 @@ impl<T: Task> Search<T> {
         let (streams, method) = (Streams::new(config.seed), method::of(config)?);
         let choices = network.architecture();
         let copies = network.copies();
-        let setup = policy::Setup { choices, copies, config, streams: &streams, device };
+        let takes = network.takes().unwrap_or_default();
+        let setup = policy::Setup { choices, copies, takes, config, streams: &streams, device };
+        if !(method.policy.fits)(&setup) {
+            let (method, space) = (method.name, space.name);
+            return Err(MethodError::Space { method, space }.into());
+        }
         let policy = (method.policy.new)(&setup);
         let awake = policy.lets_weights_rest().then(|| Awake::new(network.layout(), device));
         Ok(Self {

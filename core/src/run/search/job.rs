@@ -86,6 +86,7 @@ impl<T: Task> Job for Search<T> {
         batches: Supply<'_, T>,
         at: Position,
     ) -> Result<(f64, f64), RunError> {
+        self.rank(&mut *batches, at).await?;
         let (mean, mut noise) = (self.policy.mean(), self.noise(at, Purpose::Evaluation));
         let (mut tally, mut carry) = (task::Tally::new(&self.device), T::Carry::default());
         for index in 0..batches.evaluation_batches(Part::Valid) {

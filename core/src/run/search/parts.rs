@@ -1,6 +1,7 @@
 //! What the parts of a step start from: rates, draws, batches, and which weights have been used.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor};
 
@@ -23,15 +24,22 @@ pub(super) enum For {
     /// The batch of this index of an evaluation.
     Evaluation(usize),
     Hessian,
+    /// A step of a controller, by its number after an epoch.
+    Round(usize),
+    /// An architecture that is ranked.
+    Ranked(usize),
 }
 
 impl For {
     /// Its place in the stream: every purpose has places of its own.
-    fn place(self, at: Position, single_level: bool) -> u64 {
+    pub fn place(self, at: Position, single_level: bool) -> u64 {
+        let one_of = |index: usize| (at.total_steps << 20) + index as u64;
         match self {
             Self::Alpha if !single_level => 2 * at.total_steps,
             Self::Alpha | Self::Weights => 2 * at.total_steps + 1,
-            Self::Evaluation(index) => (1 << 62) + (at.total_steps << 20) + index as u64,
+            Self::Evaluation(index) => (1 << 62) + one_of(index),
+            Self::Round(index) => (1 << 61) + one_of(index),
+            Self::Ranked(index) => (1 << 61) + (1 << 60) + one_of(index),
             Self::Hessian => (1 << 63) + at.total_steps,
         }
     }
@@ -63,7 +71,11 @@ impl<T: Task> Search<T> {
             rng: self.streams.at(Stream::Policy, place),
             progress: search.scheduled(at.epoch) as f64 / last as f64,
             picked: None,
+            architecture: None,
         };
+        if let Some(sampler) = self.policy.sampler() {
+            sample.architecture = Some(Arc::new(sampler.draw(sample.rng.clone()).await?));
+        }
         sample.picked = self.policy.pick(&sample).await?;
         Ok(Draw::Step(sample))
     }

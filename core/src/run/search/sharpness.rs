@@ -10,7 +10,7 @@ use crate::cell::{Choice, Rows};
 use crate::config::Order;
 use crate::data::Batches;
 use crate::event::Event;
-use crate::measure::hessian::{Hessian, Spectrum};
+use crate::measure::hessian::{Hessian, HessianError, Spectrum};
 use crate::measure::{MeasureError, Subject};
 use crate::method::Extra;
 use crate::method::architect::{AlphaGradient, curvature};
@@ -73,6 +73,9 @@ impl<T: Task> Search<T> {
         let valid = self.upload(&batches.step(epoch, step)?.valid, &self.carries.valid);
         // The passes of the search itself count from 1.
         let noise = self.streams.at(Stream::Noise, (2 * at.total_steps + 1) * NOISE_PASSES);
+        if self.policy.leaves().is_empty() {
+            return Err(HessianError::NoAlpha.into());
+        }
         let draw = self.draw(at, For::Hessian).await?;
         let noise = Randomness { picked: draw.picked(), ..noise.into() };
         let (point, leaves) = (self.state.point(false), self.policy.measured());
