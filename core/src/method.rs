@@ -102,6 +102,15 @@ pub enum MethodError {
         /// The method.
         method: &'static str,
     },
+    /// There is no p that could be perturbed.
+    #[error(
+        "method {method} trains whole architectures and has no probabilities that could be perturbed; \
+         leave the perturbation out"
+    )]
+    NoProbabilities {
+        /// The method.
+        method: &'static str,
+    },
     /// The method does not know how to search a space.
     #[error(
         "method {method} does not search the space {space}; it knows {}",
@@ -143,10 +152,14 @@ pub fn of(config: &Config) -> Result<Method, MethodError> {
     if config.hessian.every > 0 && !method.policy.has_alpha {
         return Err(MethodError::NoAlpha { method: method.name });
     }
-    Ok(match config.perturbation.kind.as_str() {
+    let method = match config.perturbation.kind.as_str() {
         BY_METHOD => method,
         kind => Method { perturbation: perturb::find(kind)?, ..method },
-    })
+    };
+    if !method.policy.has_alpha && !method.perturbation.is_none() {
+        return Err(MethodError::NoProbabilities { method: method.name });
+    }
+    Ok(method)
 }
 
 /// The method that settings ask for, by the name that says all of it: `darts` with the random

@@ -148,6 +148,29 @@ fn what_is_ranked_best_is_derived() {
     }
 }
 
+/// Every method that has p, in a space whose choices are operations, inputs and outputs.
+#[test]
+fn a_perturbation_moves_the_p_of_every_method_that_has_one() {
+    for method in ["darts-hessian", "pc-darts", "gdas", "nasp", "snas"] {
+        let plain = {
+            let mut config = tiny::config("oneshot-1", method);
+            config.search.cells = 3;
+            tiny::whole(&config).1.arrays
+        };
+        for suffix in ["-rs", "-adv"] {
+            let mut config = tiny::config("oneshot-1", &format!("{method}{suffix}"));
+            config.search.cells = 3;
+            let (events, checkpoint) = tiny::whole(&config);
+            assert!(checkpoint.arrays["weights"] != plain["weights"], "{method}{suffix}");
+            for event in &events {
+                let Event::Step(step) = event else { continue };
+                assert_eq!(step.attack.is_some(), suffix == "-adv", "{method}");
+                assert!(step.train_loss.is_finite() && step.valid_loss.is_finite());
+            }
+        }
+    }
+}
+
 #[test]
 fn methods_refuse_spaces_and_measures_that_they_do_not_know() {
     let folder = tempfile::tempdir().unwrap();
@@ -156,6 +179,8 @@ fn methods_refuse_spaces_and_measures_that_they_do_not_know() {
         (["--space=nasbench201", "--method=enas", "--set=search.cells=5"], "oneshot-1"),
         (["--space=s2", "--method=random-ws", "--hessian=every=0"], "nasbench201"),
         (["--space=oneshot-1", "--method=random-ws", "--hessian=every=1"], "no alpha"),
+        (["--space=oneshot-1", "--method=enas-adv", "--hessian=every=0"], "no probabilities"),
+        (["--space=oneshot-1", "--method=random-ws", "--perturbation=random"], "no probabilities"),
     ] {
         let all = [&["search", "--device=cpu", "--preset=quick", "--out=run"], &flags[..]].concat();
         let refused = run(folder.path(), &all);

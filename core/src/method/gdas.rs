@@ -3,7 +3,7 @@
 //! - **Paper**: *Searching for a Robust Neural Architecture in Four GPU Hours* (Dong, Yang, CVPR 2019).
 //! - **Settings**: section `sampling` has the temperature, which falls linearly from epoch to epoch. Those of
 //!   DARTS besides. Of each row of operations only the drawn one is computed. With a perturbation
-//!   (`gdas-rs`, `gdas-adv`) the drawn p is what moves.
+//!   (`gdas-rs`, `gdas-adv`) the drawn p is what moves; what was not drawn is not computed then either.
 //! - **What the released code does differently**: for NAS-Bench-1Shot1 SmoothDARTS lets τ fall to 1, not to 0.1
 //!   (`quirks.gdas_temperature_stops`), weighs inputs and outputs by the soft draw
 //!   (`quirks.gdas_soft_inputs`), and draws for every cell anew. It evaluates draws, so that the validation
