@@ -4,10 +4,14 @@ use burn::tensor::{Device, Tensor, TensorData};
 use pollster::block_on;
 use rand::SeedableRng;
 use rand_pcg::Pcg64;
+use smoothdarts::arrays::to_rows;
 use smoothdarts::cell::{ChoiceKind, Rows};
+use smoothdarts::config::{Config, Mode};
 use smoothdarts::event::{EpochFinished, Event};
+use smoothdarts::nn::Picked;
 use smoothdarts::policy::controller::{Deciding, Node, STATE, shapes, walk};
 use smoothdarts::policy::gumbel::{noise, soft, straight_through, strongest, temperature};
+use smoothdarts::policy::{Draw, Sample};
 use smoothdarts::rng::{Streams, normal};
 use smoothdarts::space;
 
@@ -145,6 +149,61 @@ fn what_is_ranked_best_is_derived() {
         assert_eq!(checkpoint.genotype().unwrap(), last.genotype);
         let even = &epochs[0].probabilities[0][0];
         assert!(even.iter().all(|p| *p == even[0]), "nothing is ranked before the last epoch");
+    }
+}
+
+/// p of the next w-step, and what is computed of it.
+fn drawn(config: &Config) -> (Vec<Rows>, Option<Picked>) {
+    let loader = tiny::loader(config);
+    let search = tiny::search(config, &loader);
+    let policy = search.job().policy();
+    let rng = Pcg64::seed_from_u64(7);
+    let mut sample = Sample { rng, progress: 0.0, picked: None, architecture: None };
+    sample.picked = block_on(policy.pick(&sample)).unwrap();
+    let picked = sample.picked.as_deref().cloned();
+    let p = policy.relax(policy.leaves(), Draw::Step(sample));
+    (block_on(to_rows(&p)).unwrap(), picked)
+}
+
+#[test]
+fn in_paper_mode_gdas_takes_one_input_and_nasp_computes_the_strongest_operation_alone() {
+    let is_one_hot = |rows: &Rows| {
+        let one = |row: &Vec<f32>| row.iter().filter(|p| **p == 1.0).count() == 1;
+        rows.iter().all(|row| one(row) && row.iter().sum::<f32>() == 1.0)
+    };
+    for method in ["gdas", "nasp"] {
+        let mut config = tiny::config("oneshot-1", method);
+        config.search.cells = 3;
+        let (faithful, picked) = drawn(&config);
+        assert_eq!(is_one_hot(&faithful[0]), method == "gdas", "a softmax of ones and zeros");
+        assert_eq!(picked.is_some(), method == "gdas");
+        assert!(!is_one_hot(&faithful[1]), "{method}: soft");
+        config.set_mode(Mode::Paper);
+        let (paper, picked) = drawn(&config);
+        assert!(is_one_hot(&paper[0]));
+        assert_eq!(is_one_hot(&paper[1]), method == "gdas", "{method}: the output");
+        let picked = picked.unwrap();
+        let column = |row: &Vec<f32>| row.iter().position(|p| *p == 1.0).unwrap();
+        assert_eq!(picked.0[0], Some(paper[0].iter().map(column).collect()));
+        tiny::whole(&config);
+    }
+}
+
+/// Of GDAS at a draw, of NASP at the ones and zeros: there is curvature, and none along equal changes of a row.
+#[test]
+fn the_hessian_of_methods_that_draw_is_that_of_what_they_train() {
+    for method in ["gdas", "nasp", "snas"] {
+        let mut config = tiny::config("oneshot-1", method);
+        (config.search.cells, config.search.epochs) = (3, 1);
+        let mut loader = tiny::loader(&config);
+        let mut search = tiny::search(&config, &loader);
+        tiny::run(&mut search, &mut loader).unwrap();
+        let found = block_on(search.hessian(&mut loader, true)).unwrap();
+        assert_eq!(found.eigenvalues.len(), 24, "{method}");
+        let largest = found.eigenvalues.iter().fold(0.0f64, |most, it| most.max(it.abs()));
+        assert!(largest > 1e-9, "{method}: {largest}");
+        let flat = found.eigenvalues.iter().filter(|it| it.abs() < 1e-3 * largest).count();
+        assert!(flat >= 7, "{method}: a row of α each has a direction without curvature");
     }
 }
 
