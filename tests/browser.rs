@@ -105,6 +105,24 @@ fn the_slow_motion_shows_a_perturbation_of_a_space_with_one_kind_of_cell() {
 }
 
 #[test]
+fn the_cell_of_a_one_shot_space_is_drawn_live_and_in_slow_motion() {
+    let mut config = tiny::config("oneshot-1", "sdarts-adv");
+    config.search.cells = 3;
+    let mut session = session(&request(&config));
+    while !matches!(block_on(session.advance_part()).unwrap().unwrap(), Watched::Perturb { .. }) {}
+    let monitor = block_on(session.monitor()).unwrap();
+    let picture = monitor.draw("perturbation").unwrap();
+    assert!(
+        picture.contains("data-stage=\"4\"") && picture.contains("conv3x3-bn-relu"),
+        "{picture}"
+    );
+    assert_eq!(monitor.table("perturbation").unwrap().lines().count(), 1 + 4 * 3);
+    let mixture = monitor.draw("mixture").unwrap();
+    // What the output and blocks 1 to 4 may read: 5 + 1 + 2 + 3 + 4.
+    assert_eq!(mixture.matches(" 0 0 1 ").count(), 15, "{mixture}");
+}
+
+#[test]
 fn a_session_goes_on_from_its_snapshot_with_its_events() {
     let mut first = session(&tiny_request("sdarts-rs"));
     let mut lines = String::new();
@@ -132,6 +150,9 @@ fn every_figure_of_a_finished_search_has_a_picture_and_numbers() {
     every_figure(tiny::config("s2", "sdarts-adv"));
     let mut config = tiny::config("nasbench201", "sdarts-rs");
     config.search.cells = 5;
+    every_figure(config);
+    let mut config = tiny::config("oneshot-2", "gdas-rs");
+    config.search.cells = 3;
     every_figure(config);
 }
 

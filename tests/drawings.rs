@@ -54,7 +54,7 @@ fn pictures(history: &History) -> Vec<String> {
     pictures
 }
 
-fn sound(picture: &str) -> Vec<xml::Element> {
+pub fn sound(picture: &str) -> Vec<xml::Element> {
     let elements = xml::elements(picture);
     let names: Vec<&str> = elements.iter().take(3).map(|element| element.name.as_str()).collect();
     assert_eq!(names, ["svg", "title", "desc"], "a picture says first what it shows");

@@ -1,12 +1,14 @@
 //! Golden numbers: quantities that the reference code computed in float64, compared on every
 //! device with both kinds of kernels. The files are those of the folder that `SDARTS_FIXTURES` names,
-//! else of ../shared/fixtures beside the checkout, else the two of tests/data/golden, whose
+//! else of ../shared/fixtures beside the checkout, else the three of tests/data/golden, whose
 //! README.md tells what is in them. Kinds of networks that a folder lacks are named.
 
 mod cnn_search;
 mod derived;
+mod enas;
 mod fixture;
 mod hessian;
+mod methods;
 
 use std::path::{Path, PathBuf};
 
@@ -42,13 +44,32 @@ fn fixtures() -> Vec<Fixture> {
 }
 
 /// Kinds of which a search is made.
-const SEARCHES: &[&str] = &["cnn-search", "nb201-search"];
+const SEARCHES: &[&str] = &["cnn-search", "nb201-search", "oneshot-search"];
+
+/// Kinds of searches by other methods, which have no Hessian.
+const METHODS: &[&str] = &["oneshot-method", "enas-controller"];
 
 /// Kinds of networks that are trained from a genotype.
 const DERIVED: &[&str] = &["cnn-eval", "cnn-eval-imagenet", "cnn-eval-steps"];
 
 fn check_search(device: &str, kernels: Kernels) {
     for_every_search(device, |fixture, device| cnn_search::check(fixture, device, kernels));
+}
+
+fn check_methods(device: &str, kernels: Kernels) {
+    for_every(METHODS, device, |fixture, device| match fixture.kind() {
+        "enas-controller" => enas::check(fixture, device, kernels),
+        _ => check_method(fixture, device, kernels),
+    });
+}
+
+fn check_method(fixture: &Fixture, device: &Device, kernels: Kernels) {
+    match fixture.text("method") {
+        "pc-darts" => cnn_search::check(fixture, device, kernels),
+        "gdas" => methods::check_gdas(fixture, device, kernels),
+        "nasp" => methods::check_nasp(fixture, device, kernels),
+        other => println!("{}: method {other} is not supported yet", fixture.name),
+    }
 }
 
 fn check_derived(device: &str, kernels: Kernels) {
@@ -74,7 +95,7 @@ fn for_every(kinds: &[&str], device: &str, check: impl Fn(&Fixture, &Device)) {
         let kind = fixture.kind();
         if kinds.contains(&kind) {
             check(&fixture, &device);
-        } else if !SEARCHES.contains(&kind) && !DERIVED.contains(&kind) {
+        } else if ![SEARCHES, METHODS, DERIVED].iter().any(|known| known.contains(&kind)) {
             println!("{}: kind {kind} is not supported yet", fixture.name);
         }
     }
@@ -116,6 +137,21 @@ fn golden_search_on_wgpu_with_our_kernels() {
 }
 
 #[test]
+fn golden_methods_on_the_cpu_with_our_kernels() {
+    check_methods("cpu", Kernels::Fused);
+}
+
+#[test]
+fn golden_methods_on_the_cpu_with_plain_ops() {
+    check_methods("cpu", Kernels::Composed);
+}
+
+#[test]
+fn golden_methods_on_wgpu_with_our_kernels() {
+    check_methods("wgpu", Kernels::Fused);
+}
+
+#[test]
 fn golden_training_on_the_cpu_with_our_kernels() {
     check_derived("cpu", Kernels::Fused);
 }
@@ -138,12 +174,12 @@ fn golden_hessian_on_the_cpu() {
     });
 }
 
-/// That of NAS-Bench-201 takes 60 gradients and is checked whole. The one of s5 takes 392, which on a
+/// That of NAS-Bench-201 takes 60 gradients, that of 1Shot1 48; they are checked whole. The one of s5 takes 392, which on a
 /// software adapter are many minutes: of the larger ones four columns.
 #[test]
 fn golden_hessian_on_wgpu() {
     for_every_search("wgpu", |fixture, device| match fixture.kind() {
-        "nb201-search" => hessian::check_matrix(fixture, device),
+        "nb201-search" | "oneshot-search" => hessian::check_matrix(fixture, device),
         _ => hessian::check_columns(fixture, device),
     });
 }

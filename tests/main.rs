@@ -23,6 +23,7 @@ mod kernels;
 mod landscape;
 mod nasbench101;
 mod nasbench201;
+mod oneshot;
 mod oracles;
 mod paper;
 mod plan;

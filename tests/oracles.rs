@@ -70,6 +70,9 @@ fn every_space_has_all_edges_in_order_and_even_rows_at_zero_alpha() {
         let network = supernet(row.name, 10);
         assert_eq!(network.architecture(), row.choices(), "{}", row.name);
         for (tensor, cell) in row.choices().iter().zip(row.derive(&[]).cells) {
+            if tensor.rows.iter().any(Row::is_of_node) {
+                continue; // tests/oneshot.rs
+            }
             let inputs = cell.inputs.len();
             let nodes = if inputs == 1 { 3 } else { 4 };
             let ends =

@@ -163,7 +163,7 @@ impl Graph {
             false => Statistics::Batch,
         };
         let randomness =
-            Randomness { rng: Pcg64::seed_from_u64(9), drop_path: self.case.drop_path };
+            Randomness { drop_path: self.case.drop_path, ..Pcg64::seed_from_u64(9).into() };
         let weights = vector(&self.weights, device);
         let target = GradientTarget::Weights;
         let mut pass = Pass::new(&self.layout, &weights, statistics, target, kernels, randomness);

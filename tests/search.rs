@@ -1,6 +1,7 @@
 //! Laws of the search itself.
 
 mod baselines;
+mod draws;
 mod hessian;
 mod house;
 mod perturbation;

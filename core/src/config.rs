@@ -67,11 +67,15 @@ macro_rules! choice {
 
 // Below the macros that they use.
 mod images;
+mod quirks;
 mod run;
+mod sampling;
 mod train;
 
 pub use images::{AlphaBatches, Keep, Split, Transform};
+pub use quirks::Quirks;
 pub use run::{Device, Kernels, Replay, Run};
+pub use sampling::Sampling;
 pub use train::{LAST_EPOCHS, Schedule, Select, Stem, Train};
 
 choice! {
@@ -131,14 +135,16 @@ section! {
         /// Images in a batch, for w and for α.
         batch_size: usize = 64,
         /// Cells of the supernet; reductions stand at 1/3 and 2/3. With N cells in a stage,
-        /// nasbench201 has 3N + 2.
+        /// nasbench201 has 3N + 2; oneshot-1, -2 and -3 have 9 in the paper.
         cells: usize = 8,
         /// Channels of the first cell (C).
         channels: usize = 16,
-        /// Channels of the stem, as a multiple of `channels`; nasbench201 always has 1.
+        /// Channels of the stem, as a multiple of `channels`; nasbench201 and the oneshot spaces always have 1.
         stem_multiplier: usize = 3,
         /// Probability of drop-path on every edge in the last epoch, growing linearly from 0 (R-DARTS(DP)).
         drop_path: f64 = 0.0,
+        /// One in so many channels goes through the operations in method pc-darts (K).
+        partial_channels: usize = 4,
     }
 }
 
@@ -275,28 +281,6 @@ section! {
 }
 
 section! {
-    /// Where the authors' code and the text of the paper differ, or the code does the unexpected.
-    QUIRKS = "quirks", Quirks {
-        /// How a perturbed row becomes a probability vector: row-clip (code) or exact (paper).
-        projection: Projection = Projection::RowClip,
-        /// ε reaches epsilon_max in the last epoch (paper), instead of stopping one step short (code).
-        epsilon_reaches_max: bool = false,
-        /// Take an attack back that lowered the loss (code).
-        revert_failed_attack: bool = true,
-        /// Attack in eval mode, with running BN statistics (code), instead of train mode.
-        attack_in_eval_mode: bool = true,
-        /// Use the learning rate of the next epoch, as newer PyTorch did with the authors' loop.
-        learning_rate_shift: bool = false,
-        /// Augment the validation half too, also while its accuracy is measured (code).
-        augment_validation: bool = true,
-        /// Validation batch of a step: fresh (code) or pass.
-        alpha_batches: AlphaBatches = AlphaBatches::Fresh,
-        /// Split of the training set: contiguous (code) or shuffled.
-        split: Split = Split::Contiguous,
-    }
-}
-
-section! {
     /// Every setting of a run: a search, or the training of what one found.
     TOP = "", Config {
         /// Account that the result follows: faithful (the authors' code) or paper (the text).
@@ -309,6 +293,8 @@ section! {
         weights: WeightsOptimiser = WeightsOptimiser::default(),
         /// See [`AlphaOptimiser`].
         alpha: AlphaOptimiser = AlphaOptimiser::default(),
+        /// See [`Sampling`].
+        sampling: Sampling = Sampling::default(),
         /// See [`Perturbation`].
         perturbation: Perturbation = Perturbation::default(),
         /// See [`Hessian`].
@@ -338,6 +324,7 @@ pub const SETTINGS: &[&[Setting]] = &[
     SEARCH,
     WEIGHTS,
     ALPHA,
+    sampling::SAMPLING,
     PERTURBATION,
     HESSIAN,
     EARLY_STOP,
@@ -346,7 +333,7 @@ pub const SETTINGS: &[&[Setting]] = &[
     train::SELECT,
     DATA,
     TABLE,
-    QUIRKS,
+    quirks::QUIRKS,
     run::RUN,
 ];
 
@@ -357,6 +344,19 @@ impl Config {
         let paper = mode == Mode::Paper;
         self.quirks.projection = if paper { Projection::Exact } else { Projection::RowClip };
         self.quirks.epsilon_reaches_max = paper;
-        &["quirks.projection", "quirks.epsilon_reaches_max"]
+        self.quirks.oneshot_norm_momentum = if paper { 0.003 } else { 0.997 };
+        self.quirks.oneshot_pool_padding = !paper;
+        self.quirks.gdas_temperature_stops = !paper;
+        self.quirks.gdas_soft_inputs = !paper;
+        self.quirks.nasp_softmax = !paper;
+        &[
+            "quirks.projection",
+            "quirks.epsilon_reaches_max",
+            "quirks.oneshot_norm_momentum",
+            "quirks.oneshot_pool_padding",
+            "quirks.gdas_temperature_stops",
+            "quirks.gdas_soft_inputs",
+            "quirks.nasp_softmax",
+        ]
     }
 }

@@ -9,6 +9,7 @@
 //! - [`chart`]: lines, bands and marks over two axes.
 //! - [`heatmap`]: the probabilities of every edge over the epochs.
 //! - [`cell`]: a derived cell.
+//! - [`blocks`]: a cell whose operations sit on nodes, searched or derived, with its matrix.
 //! - [`landscape`]: the accuracy around an architecture, from above and from the side.
 //! - [`compare`]: several runs beside each other.
 //! - [`confusion`]: which class a trained network takes for which.
@@ -17,6 +18,7 @@
 //! - [`csv`]: the numbers behind all of them, for programs; [`table`]: for people.
 //! - [`colour`]: which operation has which colour, everywhere.
 
+pub mod blocks;
 pub mod cell;
 pub mod chart;
 pub mod colour;

@@ -6,13 +6,20 @@
 //! paper gives, `sdarts-rs` and `sdarts-adv`, have rows of their own.
 //!
 //! A method is a file here, whose documentation is its page, and a row of [`ALL`]: [`darts`],
-//! [`sdarts`], [`darts_es`], [`darts_hessian`].
+//! [`sdarts`], [`darts_es`], [`darts_hessian`], [`pc_darts`],
+//! [`gdas`], [`nasp`], [`snas`], [`random_ws`], [`enas`].
 
 pub mod architect;
 pub mod darts;
 pub mod darts_es;
 pub mod darts_hessian;
+pub mod enas;
+pub mod gdas;
+pub mod nasp;
+pub mod pc_darts;
+pub mod random_ws;
 pub mod sdarts;
+pub mod snas;
 
 use crate::config::Config;
 use crate::perturb::{self, Perturbation, UnknownPerturbation};
@@ -45,6 +52,8 @@ pub enum Extra {
     EarlyStop,
     /// Penalise the curvature of the validation loss in the α-step ([`architect::curvature`]).
     CurvaturePenalty,
+    /// Send only a part of the channels through the operations ([`pc_darts`]).
+    PartialChannels,
 }
 
 /// All methods.
@@ -54,6 +63,12 @@ pub static ALL: &[&Method] = &[
     &sdarts::ADVERSARIAL,
     &darts_es::ENTRY,
     &darts_hessian::ENTRY,
+    &pc_darts::ENTRY,
+    &gdas::ENTRY,
+    &nasp::ENTRY,
+    &snas::ENTRY,
+    &random_ws::ENTRY,
+    &enas::ENTRY,
 ];
 
 /// No method of this name.
@@ -79,6 +94,35 @@ pub enum MethodError {
     /// See [`UnknownPerturbation`].
     #[error("perturbation.kind: {0}, or {BY_METHOD}")]
     Perturbation(#[from] UnknownPerturbation),
+    /// There is no α whose Hessian could be measured.
+    #[error(
+        "hessian.every: method {method} has no alpha; set it to 0, or search by another method"
+    )]
+    NoAlpha {
+        /// The method.
+        method: &'static str,
+    },
+    /// There is no p that could be perturbed.
+    #[error(
+        "method {method} trains whole architectures and has no probabilities that could be perturbed; \
+         leave the perturbation out"
+    )]
+    NoProbabilities {
+        /// The method.
+        method: &'static str,
+    },
+    /// The method does not know how to search a space.
+    #[error(
+        "method {method} does not search the space {space}; it knows {}",
+        if *.method == "enas" { "oneshot-1, oneshot-2 and oneshot-3" }
+        else { "nasbench201, oneshot-1, oneshot-2 and oneshot-3" }
+    )]
+    Space {
+        /// The method.
+        method: &'static str,
+        /// The space.
+        space: &'static str,
+    },
 }
 
 /// The method of this name: a row, or a row without a perturbation and the suffix of one.
@@ -105,17 +149,26 @@ pub fn find(name: &str) -> Result<Method, UnknownMethod> {
 /// An unknown name.
 pub fn of(config: &Config) -> Result<Method, MethodError> {
     let method = find(&config.search.method)?;
-    Ok(match config.perturbation.kind.as_str() {
+    if config.hessian.every > 0 && !method.policy.has_alpha {
+        return Err(MethodError::NoAlpha { method: method.name });
+    }
+    let method = match config.perturbation.kind.as_str() {
         BY_METHOD => method,
         kind => Method { perturbation: perturb::find(kind)?, ..method },
-    })
+    };
+    if !method.policy.has_alpha && !method.perturbation.is_none() {
+        return Err(MethodError::NoProbabilities { method: method.name });
+    }
+    Ok(method)
 }
 
 /// The method that settings ask for, by the name that says all of it: `darts` with the random
 /// perturbation is `sdarts-rs`. A name that is not known stays as it is.
 pub fn name(config: &Config) -> String {
     let Ok(method) = of(config) else { return config.search.method.clone() };
-    let family = || ALL.iter().filter(|row| row.extra == method.extra);
+    let is_like =
+        |row: &&&Method| row.extra == method.extra && row.policy.name == method.policy.name;
+    let family = || ALL.iter().filter(is_like);
     let whole = family().find(|row| row.perturbation.name == method.perturbation.name);
     let base = family().find(|row| row.perturbation.is_none());
     match (whole, base) {

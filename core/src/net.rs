@@ -7,6 +7,7 @@ mod dag;
 mod derived;
 mod edge;
 mod evaluation;
+mod oneshot;
 mod plan;
 mod topology;
 
@@ -23,6 +24,7 @@ use cell::Cell;
 pub use dag::Dag;
 pub use derived::{Classifier, DerivedError, DerivedShape, Logits, derived};
 pub use evaluation::{Evaluation, Stem};
+pub use oneshot::{BlockTable, Inputs, OneShotNet};
 use topology::{CellShape, Start};
 
 /// What every network has, whatever it reads.
@@ -32,6 +34,17 @@ pub trait Network {
 
     /// Its choices.
     fn architecture(&self) -> &[Choice];
+
+    /// How many cells may each have a p of their own.
+    fn copies(&self) -> usize {
+        1
+    }
+
+    /// How many options are derived from each row of every choice; `None` where rows are not derived one by
+    /// one.
+    fn takes(&self) -> Option<Vec<usize>> {
+        None
+    }
 }
 
 impl Network for dyn Supernet {
@@ -42,6 +55,14 @@ impl Network for dyn Supernet {
     fn architecture(&self) -> &[Choice] {
         Supernet::architecture(self)
     }
+
+    fn copies(&self) -> usize {
+        Supernet::copies(self)
+    }
+
+    fn takes(&self) -> Option<Vec<usize>> {
+        Supernet::takes(self)
+    }
 }
 
 /// What a search needs of a network: its weights, its architecture and its output.
@@ -51,6 +72,18 @@ pub trait Supernet {
 
     /// What p weighs, one architecture tensor each.
     fn architecture(&self) -> &[Choice];
+
+    /// How many cells may each have a p of their own: then a p may have the rows of the first cell, those
+    /// of the second, and so on. 1 where all cells share what they have in common.
+    fn copies(&self) -> usize {
+        1
+    }
+
+    /// How many options are derived from each row of every choice; `None` where rows are not derived one by
+    /// one, as those of DARTS cells.
+    fn takes(&self) -> Option<Vec<usize>> {
+        None
+    }
 
     /// Multiply-adds of a pass for one image of this height and width, with those of the gradients
     /// that are wanted ([`crate::nn::Layer::multiply_adds`] says what counts).
@@ -79,6 +112,25 @@ pub struct NetShape {
     pub channels: usize,
     /// Channels of the stem, as a multiple of `channels`; 1 in [`Bench201Net`] whatever this says.
     pub stem_multiplier: usize,
+}
+
+/// How a supernet is built besides its size: what a method and the quirks of a space decide.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Build {
+    /// One in so many channels goes through the operations, the others go past them (PC-DARTS); 1: all go
+    /// through.
+    pub partial_channels: usize,
+    /// Momentum of the affine batch norms of a one-shot network, as PyTorch counts it.
+    pub norm_momentum: f64,
+    /// Padding of the poolings between the stages of a one-shot network, 0 or 1.
+    pub pool_padding: usize,
+}
+
+impl Default for Build {
+    /// As the authors' code builds it (spec §0.15, §0.16).
+    fn default() -> Self {
+        Self { partial_channels: 1, norm_momentum: 0.997, pool_padding: 1 }
+    }
 }
 
 /// The candidates of one edge.
@@ -168,6 +220,7 @@ impl Supernet for CellNet {
         let mut before = State::images(images).after(&self.stem, pass);
         let mut previous = before.clone();
         for cell in &self.cells {
+            pass.choice = cell.kind();
             let output = cell.forward(&before, &previous, &p[cell.kind()], pass);
             (before, previous) = (previous, output);
         }

@@ -26,7 +26,9 @@ pub use constants::Constants;
 pub use layer::{Layer, Sequence, UnitLayer};
 pub use layout::{BlockId, Builder, Init, Layout, NormId, NormSlot, WeightId, WeightSlot};
 pub use norm::{BatchNorm, NormOptions};
-pub use pass::{GradientTarget, Pass, Randomness, RunningStatistics, Statistics, drop_path};
+pub use pass::{
+    GradientTarget, Pass, Picked, Randomness, RunningStatistics, Statistics, drop_path,
+};
 pub use pattern::{ActivationPattern, PatternMode};
 pub use replay::Replay;
 pub use sum::{mean, sum};

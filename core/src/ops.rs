@@ -41,7 +41,8 @@ pub struct Operation {
     pub help: &'static str,
     /// Whether it counts as parameter-free in a genotype (Table 5).
     pub parameter_free: bool,
-    /// Weights in a supernet, for (channels, stride): the closed form of spec §1.1.
+    /// Weights in a supernet, for (channels, stride): the closed form of spec §1.1. Without γ and β, which
+    /// only the batch norms of a one-shot network have there.
     pub parameters: fn(usize, usize) -> usize,
     layers: fn(&mut Builder, Site) -> Sequence,
 }
@@ -147,6 +148,30 @@ pub static ALL: &[Operation] = &[
         parameter_free: false,
         parameters: |channels, _| 9 * channels * channels,
         layers: |builder, site| plain(builder, site, 3),
+    },
+    Operation {
+        name: "maxpool3x3",
+        short: "m3",
+        help: "3x3 max pooling, never with a batch norm (NAS-Bench-101)",
+        parameter_free: true,
+        parameters: |_, _| 0,
+        layers: |builder, site| pool(builder, Site { pool_norm: false, ..site }, Pool::Max),
+    },
+    Operation {
+        name: "conv3x3-bn-relu",
+        short: "b3",
+        help: "3x3 convolution, batch norm, ReLU (NAS-Bench-101)",
+        parameter_free: false,
+        parameters: |channels, _| 9 * channels * channels,
+        layers: |builder, site| labelled(builder, site, 3),
+    },
+    Operation {
+        name: "conv1x1-bn-relu",
+        short: "b1",
+        help: "1x1 convolution, batch norm, ReLU (NAS-Bench-101)",
+        parameter_free: false,
+        parameters: |channels, _| channels * channels,
+        layers: |builder, site| labelled(builder, site, 1),
     },
     Operation {
         name: NOISE,
@@ -278,6 +303,18 @@ pub fn relu_square_norm(
     Sequence(vec![convolution.and_norm(builder, "op.2", norm)])
 }
 
+/// Square convolution, batch norm, ReLU: the order of NAS-Bench-101.
+pub fn conv_norm_relu(
+    builder: &mut Builder,
+    [inputs, outputs]: [usize; 2],
+    (kernel, stride): (usize, usize),
+    norm: NormOptions,
+) -> Sequence {
+    let shape = [outputs, inputs, kernel, kernel];
+    let convolution = Layer::convolution(builder, "op.0", shape, stride);
+    Sequence(vec![convolution.and_norm(builder, "op.1", norm), Layer::Relu])
+}
+
 /// ReLU, two shifted 1×1 convolutions with stride 2 side by side, batch norm.
 pub fn factorized_reduce(
     builder: &mut Builder,
@@ -324,6 +361,12 @@ fn dilated(builder: &mut Builder, site: Site, kernel: usize) -> Sequence {
 fn plain(builder: &mut Builder, site: Site, kernel: usize) -> Sequence {
     let Site { channels, stride, norm, .. } = site;
     relu_square_norm(builder, [channels; 2], kernel, stride, norm)
+}
+
+/// What a label of NAS-Bench-101 stands for, in the module that wraps it.
+fn labelled(builder: &mut Builder, site: Site, kernel: usize) -> Sequence {
+    let Site { channels, stride, norm, .. } = site;
+    conv_norm_relu(&mut builder.child("op"), [channels; 2], (kernel, stride), norm)
 }
 
 fn seven_by_one(builder: &mut Builder, site: Site) -> Sequence {

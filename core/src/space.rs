@@ -1,16 +1,17 @@
 //! The search spaces: what a search can choose, the network that mixes it, what is derived from
 //! the mixture, and how that is written.
 //!
-//! A row of the catalogue [`ALL`] names a [`Family`], a file of its own: [`darts`] or
-//! [`nasbench201`]. A new space is such a file and a row.
+//! A row of the catalogue [`ALL`] names a [`Family`], a file of its own: [`darts`], [`nasbench201`] or
+//! [`oneshot`]. A new space is such a file and a row.
 
 pub mod darts;
 pub mod nasbench201;
+pub mod oneshot;
 pub mod table;
 
 use crate::cell::codec::Codec;
-use crate::cell::{Choice, Edge, Genotype, Row, Rows};
-use crate::net::{EdgeTable, NetShape, Supernet};
+use crate::cell::{Choice, Edge, Genotype, GenotypeError, Row, Rows};
+use crate::net::{Build, EdgeTable, NetShape, Supernet};
 use crate::ops;
 
 /// One row of the catalogue of spaces.
@@ -34,12 +35,31 @@ pub trait Family: Sync {
     /// [`SpaceError`] if there is no such network of this shape.
     fn supernet(&self, shape: NetShape) -> Result<Box<dyn Supernet>, SpaceError>;
 
+    /// The same, built so.
+    ///
+    /// # Errors
+    /// [`SpaceError`] if there is no such network of this shape and build.
+    fn supernet_as(&self, shape: NetShape, build: &Build) -> Result<Box<dyn Supernet>, SpaceError> {
+        match build.partial_channels {
+            1 => self.supernet(shape),
+            _ => Err(SpaceError::NoPartialChannels),
+        }
+    }
+
     /// What is derived from `probabilities`, which has an entry for every choice. Its cells are
     /// in the order of the choices; a choice without an entry gives a cell without nodes.
     fn derive(&self, probabilities: &[Rows]) -> Genotype;
 
     /// How its genotypes are written.
     fn codec(&self) -> &'static Codec;
+
+    /// The p of a genotype alone: 1 for what it takes, 0 for all else.
+    ///
+    /// # Errors
+    /// If it is no genotype of this space.
+    fn one_hot(&self, genotype: &Genotype) -> Result<Vec<Rows>, GenotypeError> {
+        genotype.one_hot(&self.choices())
+    }
 
     /// All cells of the space, as its codec writes them, where there are tables of their true
     /// accuracies ([`table`]); `None` of a space too large for that.
@@ -77,6 +97,21 @@ pub static ALL: &[Space] = &[
         help: "NAS-Bench-201: 5 operations on the 6 edges of one cell, all 15,625 of them tabulated",
         family: &nasbench201::Bench201,
     },
+    Space {
+        name: "oneshot-1",
+        help: "NAS-Bench-1Shot1, space 1: 4 blocks with 3 operations each, which read 1, 2, 2 and 2 states",
+        family: &oneshot::SPACE_1,
+    },
+    Space {
+        name: "oneshot-2",
+        help: "NAS-Bench-1Shot1, space 2: 4 blocks that read 1, 1, 2 and 2 states, and an output of 3",
+        family: &oneshot::SPACE_2,
+    },
+    Space {
+        name: "oneshot-3",
+        help: "NAS-Bench-1Shot1, space 3: 5 blocks that read 1, 1, 1, 2 and 2 states",
+        family: &oneshot::SPACE_3,
+    },
 ];
 
 /// A name that is not in the catalogue, or a network that a space does not have.
@@ -105,6 +140,23 @@ pub enum SpaceError {
         /// The cells that were asked for.
         cells: usize,
     },
+    /// Partial channels (PC-DARTS) are built in the one-shot networks only.
+    #[error(
+        "this space has no network with partial channels (method pc-darts); oneshot-1, oneshot-2 and \
+         oneshot-3 have"
+    )]
+    NoPartialChannels,
+    /// Channels that do not divide.
+    #[error(
+        "search.channels = {channels}: one in {parts} goes through the operations \
+         (search.partial_channels), so it must be a multiple of that"
+    )]
+    PartialChannels {
+        /// Channels of the first cell.
+        channels: usize,
+        /// `partial_channels`.
+        parts: usize,
+    },
 }
 
 /// The space of this name.
@@ -124,13 +176,25 @@ impl Space {
         self.family.choices()
     }
 
-    /// The supernet of this space.
+    /// The supernet of this space, built as the authors' code builds it.
     ///
     /// # Errors
     /// [`SpaceError::Stages`] if the space cannot have so many cells, or
     /// [`SpaceError::UnknownOperation`] if a table of the space is wrong.
     pub fn supernet(&self, shape: NetShape) -> Result<Box<dyn Supernet>, SpaceError> {
         self.family.supernet(shape)
+    }
+
+    /// The supernet of this space, built so.
+    ///
+    /// # Errors
+    /// As for [`Self::supernet`], and where the space has no network that is built so.
+    pub fn supernet_as(
+        &self,
+        shape: NetShape,
+        build: &Build,
+    ) -> Result<Box<dyn Supernet>, SpaceError> {
+        self.family.supernet_as(shape, build)
     }
 
     /// What is derived from these probabilities, which have an entry for every choice.
@@ -141,6 +205,14 @@ impl Space {
     /// The genotype as text; empty if it is not one of this space.
     pub fn encode(&self, genotype: &Genotype) -> String {
         (self.codec().encode)(genotype).unwrap_or_default()
+    }
+
+    /// The p of a genotype alone: 1 for what it takes, 0 for all else.
+    ///
+    /// # Errors
+    /// If it is no genotype of this space.
+    pub fn one_hot(&self, genotype: &Genotype) -> Result<Vec<Rows>, GenotypeError> {
+        self.family.one_hot(genotype)
     }
 
     /// How its genotypes are written.

@@ -133,7 +133,11 @@ fn classify(cause: &(dyn std::error::Error + 'static)) -> Option<Exit> {
         || cause.is::<MethodError>()
         || matches!(
             cause.downcast_ref(),
-            Some(LandscapeError::Grid { .. } | LandscapeError::Range { .. })
+            Some(
+                LandscapeError::Grid { .. }
+                    | LandscapeError::Range { .. }
+                    | LandscapeError::NoAlpha
+            )
         );
     let closed = cause.is::<OutputClosed>();
     [(usage, Exit::Usage), (closed, Exit::Done)]
@@ -150,6 +154,7 @@ fn classify_search(error: &RunError) -> Option<Exit> {
         | RunError::Genotype(_)
         | RunError::Derived(_)
         | RunError::ImageSize { .. }
+        | RunError::Hessian(HessianError::NoAlpha)
         | RunError::OtherConfig { .. } => Some(Exit::Usage),
         RunError::OtherNetwork { .. } => Some(Exit::Data),
         RunError::Data(error) => classify_data(error),

@@ -7,7 +7,7 @@ use std::io::Read as _;
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
-use smoothdarts::cell::codec::{darts, nb201};
+use smoothdarts::cell::codec::{darts, nb101, nb201};
 use smoothdarts::cell::{Genotype, published};
 use smoothdarts::config::Config;
 use smoothdarts::run::Phase;
@@ -75,7 +75,8 @@ fn is_checkpoint(path: &Path) -> bool {
 }
 
 /// Reads it: the file that `source` names, else `source` itself. The text is the JSON of
-/// genotype.json, the tuple of the Python code bases, or the string of NAS-Bench-201.
+/// genotype.json, the tuple of the Python code bases, the string of NAS-Bench-201, or the matrix and labels of
+/// NAS-Bench-101.
 ///
 /// # Errors
 /// If it is none of them, with what is wrong; exit code 2. A damaged file of a run, or one that cannot
@@ -100,7 +101,8 @@ pub fn read(source: &str) -> anyhow::Result<Genotype> {
     genotype.ok_or_else(|| {
         let fault = format!(
             "{source} holds no genotype: neither the JSON of a genotype.json, nor a `Genotype(…)` of \
-             Python, nor a string of NAS-Bench-201 like |nor_conv_3x3~0|+|…"
+             Python, nor a string of NAS-Bench-201 like |nor_conv_3x3~0|+|…, nor a matrix and labels of \
+             NAS-Bench-101 like 011001000 input,conv3x3-bn-relu,output"
         );
         anyhow!(fault).context(Exit::Usage)
     })
@@ -116,6 +118,9 @@ fn parse(text: &str) -> anyhow::Result<Option<Genotype>> {
         return Ok(Some(darts::from_json(text)?));
     }
     let string = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
+    if nb101::is_meant(string) {
+        return Ok(Some(nb101::decode(string)?));
+    }
     if !string.starts_with('|') {
         return Ok(None);
     }

@@ -110,7 +110,8 @@ fn numbers(history: &History, epoch: &EpochFinished) -> Vec<Scalar> {
             ("anytime/rank", anytime.rank as f64),
         ]);
     }
-    let cells = history.choices().iter().zip(&epoch.parameter_free);
+    let choices = history.cell_choices().filter_map(|index| history.choices().get(index));
+    let cells = choices.zip(&epoch.parameter_free);
     let shares = cells.map(|(cell, &share)| (format!("parameter_free/{}", cell.name), share));
     numbers.into_iter().map(|(tag, value)| (tag.to_owned(), value as f32)).chain(shares).collect()
 }

@@ -45,7 +45,7 @@ fn images(count: usize, size: usize) -> Tensor<4> {
 }
 
 fn pass(network: &dyn Classifier, weights: &Tensor<1>, drop_path: f64, kernels: Kernels) -> Pass {
-    let randomness = Randomness { rng: Pcg64::seed_from_u64(0), drop_path };
+    let randomness = Randomness { drop_path, ..Pcg64::seed_from_u64(0).into() };
     let target = GradientTarget::Nothing;
     Pass::new(network.layout(), weights, Statistics::Batch, target, kernels, randomness)
 }

@@ -1,4 +1,4 @@
-//! The checks of `kind = cnn-search` and `kind = nb201-search`: weights, logits, losses, gradients, running statistics,
+//! The checks of `kind = cnn-search`, `nb201-search` and `oneshot-search`: weights, logits, losses, gradients, running statistics,
 //! PGD, row clip, second order, and five whole steps.
 
 use burn::tensor::{Device, Tensor, TensorData};
@@ -9,12 +9,12 @@ use shaders::Kernels;
 use smoothdarts::cell::Genotype;
 use smoothdarts::config::{AlphaOptimiser, Norm, Projection, WeightsOptimiser};
 use smoothdarts::method::architect::{Unrolling, first_order, second_order};
-use smoothdarts::net::{NetShape, Supernet};
+use smoothdarts::net::{Build, NetShape, Supernet};
 use smoothdarts::optim::{Moments, adam, clip, norm, sgd};
 use smoothdarts::perturb::{Ascent, Ball, Objective, attack, row_clip};
 use smoothdarts::policy::softmax::{relax, relax_rows};
 use smoothdarts::rng::normal;
-use smoothdarts::space;
+use smoothdarts::space::{self, Space};
 use smoothdarts::task::{Classify, ImageBatch, Model, Point};
 
 use super::fixture::{Fixture, Report};
@@ -30,14 +30,14 @@ const CLASSIFY: Classify = Classify { image_size: 32 };
 
 pub struct Case<'a> {
     pub fixture: &'a Fixture,
-    device: Device,
+    pub device: Device,
     pub model: Model<Classify>,
     pub weights: Tensor<1>,
-    fresh: Tensor<2>,
+    pub fresh: Tensor<2>,
     pub alpha: Vec<Tensor<2>>,
-    train: ImageBatch,
+    pub train: ImageBatch,
     pub valid: ImageBatch,
-    report: Report,
+    pub report: Report,
 }
 
 pub fn check(fixture: &Fixture, device: &Device, kernels: Kernels) {
@@ -50,6 +50,10 @@ pub fn check(fixture: &Fixture, device: &Device, kernels: Kernels) {
     case.hold_from_any_start(|case, _| case.clipping());
     case.hold_from_any_start(Case::unrolled);
     case.hold_from_any_start(Case::steps);
+    if fixture.says("method") {
+        // The released script of PC-DARTS perturbs nothing.
+        case.hold_from_any_start(|case, weights| case.steps_at(weights, "released_steps", relax));
+    }
     case.derivation();
     case.report.finish(&format!("{} ({kernels:?}, {device:?})", fixture.name));
 }
@@ -61,10 +65,13 @@ pub fn rng() -> Pcg64 {
 
 impl<'a> Case<'a> {
     pub fn new(fixture: &'a Fixture, device: &Device, kernels: Kernels) -> Self {
-        let (space, cells) = match fixture.kind() {
-            "nb201-search" => ("nasbench201", 3 * fixture.number::<usize>("cells_per_stage") + 2),
-            _ => (fixture.text("space"), fixture.number("cells")),
+        let cells = match fixture.kind() {
+            "nb201-search" => 3 * fixture.number::<usize>("cells_per_stage") + 2,
+            _ => fixture.number("cells"),
         };
+        let partial_channels =
+            if fixture.says("partial_channels") { fixture.number("partial_channels") } else { 1 };
+        let build = Build { partial_channels, ..Build::default() };
         let shape = NetShape {
             image_channels: 3,
             classes: fixture.number("classes"),
@@ -72,7 +79,7 @@ impl<'a> Case<'a> {
             channels: fixture.number("channels"),
             stem_multiplier: 3,
         };
-        let network = space::find(space).unwrap().supernet(shape).unwrap();
+        let network = space_of(fixture).supernet_as(shape, &build).unwrap();
         let layout = network.layout();
         let flat = by_weight(fixture, network.as_ref(), "param");
         let vector = |values: Vec<f32>| {
@@ -107,7 +114,7 @@ impl<'a> Case<'a> {
     /// and 4 the other, 7e-3 of a weight apart after five steps. So the golden numbers must be
     /// those of the given weights or of some that cannot be told from them in float32; no
     /// tolerance is loosened for it.
-    fn hold_from_any_start(&mut self, check: impl Fn(&Self, &Tensor<1>) -> Report) {
+    pub fn hold_from_any_start(&mut self, check: impl Fn(&Self, &Tensor<1>) -> Report) {
         let given = check(self, &self.weights);
         let passing = |start| Some(check(self, &self.rounded(start))).filter(Report::passes);
         let report = match given.passes() {
@@ -131,7 +138,7 @@ impl<'a> Case<'a> {
         self.model.loss(self.at(&self.weights), &p, &self.train, rng()).statistics
     }
 
-    fn expected(&self, prefix: &str) -> Vec<f32> {
+    pub fn expected(&self, prefix: &str) -> Vec<f32> {
         let tensors = self.model.network.architecture().iter();
         tensors
             .flat_map(|tensor| self.fixture.values(&format!("{prefix}/{}", tensor.name)))
@@ -259,6 +266,16 @@ impl<'a> Case<'a> {
 
     /// Five whole first-order SDARTS-RS steps on the same batches with the given noise.
     fn steps(&self, weights: &Tensor<1>) -> Report {
+        self.steps_at(weights, "steps", |alpha| self.perturbed(alpha))
+    }
+
+    /// The same with other p in the w-step.
+    pub fn steps_at(
+        &self,
+        weights: &Tensor<1>,
+        prefix: &str,
+        p: impl Fn(&[Tensor<2>]) -> Vec<Tensor<2>>,
+    ) -> Report {
         let mut weights = weights.clone();
         let (alpha_optimiser, optimiser) = (AlphaOptimiser::default(), WeightsOptimiser::default());
         let mut statistics = self.fresh.clone();
@@ -276,7 +293,7 @@ impl<'a> Case<'a> {
                     adam(alpha.clone(), moments.clone(), gradient, step, &alpha_optimiser);
             }
             valid_losses.extend(host(found.loss));
-            let p = self.perturbed(&alpha);
+            let p = p(&alpha);
             let at = Point { weights: &weights, statistics: &found.statistics, eval: false };
             let (gradient, outcome) = self.model.weight_gradient(at, &p, &self.train, rng());
             let gradient = clip(gradient, optimiser.clip);
@@ -284,27 +301,19 @@ impl<'a> Case<'a> {
             train_losses.extend(host(outcome.loss));
             statistics = outcome.statistics;
         }
-        let expected = self.by_weight("steps/param");
-        let expected_alpha = self.expected("steps/alpha");
-        let (fixture, mut report) = (self.fixture, Report::default());
-        report.relative(
-            "steps/train_loss",
-            &train_losses,
-            fixture.values("steps/train_loss"),
-            1e-4,
-        );
-        report.relative(
-            "steps/valid_loss",
-            &valid_losses,
-            fixture.values("steps/valid_loss"),
-            1e-4,
-        );
-        report.absolute("steps/alpha", &concat(&alpha), &expected_alpha, 1e-4);
-        report.relative("steps/param", &host(weights), &expected, 2e-3);
+        let expected = self.by_weight(&format!("{prefix}/param"));
+        let expected_alpha = self.expected(&format!("{prefix}/alpha"));
+        let mut report = Report::default();
+        for (what, losses) in [("train_loss", train_losses), ("valid_loss", valid_losses)] {
+            let name = format!("{prefix}/{what}");
+            report.relative(&name, &losses, self.fixture.values(&name), 1e-4);
+        }
+        report.absolute(&format!("{prefix}/alpha"), &concat(&alpha), &expected_alpha, 1e-4);
+        report.relative(&format!("{prefix}/param"), &host(weights), &expected, 2e-3);
         report
     }
 
-    fn by_weight(&self, prefix: &str) -> Vec<f32> {
+    pub fn by_weight(&self, prefix: &str) -> Vec<f32> {
         by_weight(self.fixture, self.model.network.as_ref(), prefix)
     }
 
@@ -318,11 +327,10 @@ impl<'a> Case<'a> {
             })
             .collect();
         let rows: Vec<_> = rows.iter().map(relax_rows).collect();
-        let space = match self.fixture.kind() {
-            "nb201-search" => "nasbench201",
-            _ => self.fixture.text("space"),
-        };
-        let found = space::find(space).unwrap().derive(&rows);
+        if !self.fixture.says("genotype") {
+            return; // of one-shot spaces, whose derivation tests/oneshot.rs tests
+        }
+        let found = space_of(self.fixture).derive(&rows);
         let text = self.fixture.text("genotype");
         // The reference prints a structure as "Structure(4 nodes with |…|)".
         let structure = || text.split_once('|').and_then(|(_, text)| text.rsplit_once('|'));
@@ -335,8 +343,22 @@ impl<'a> Case<'a> {
     }
 }
 
+/// The space of a file by our name.
+pub fn space_of(fixture: &Fixture) -> &'static Space {
+    let name = match fixture.kind() {
+        "nb201-search" => "nasbench201",
+        _ => match fixture.text("space") {
+            "1shot1-s1" => "oneshot-1",
+            "1shot1-s2" => "oneshot-2",
+            "1shot1-s3" => "oneshot-3",
+            other => other,
+        },
+    };
+    space::find(name).unwrap()
+}
+
 /// The tensors `prefix/<weight>` of all weights, as they lie in the flat vector.
-fn by_weight(fixture: &Fixture, network: &dyn Supernet, prefix: &str) -> Vec<f32> {
+pub fn by_weight(fixture: &Fixture, network: &dyn Supernet, prefix: &str) -> Vec<f32> {
     let values = |name: &str| fixture.values(&format!("{prefix}/{name}")).to_vec();
     let slots = network.layout().weights().iter();
     let ordered: Vec<f32> = slots.flat_map(|slot| values(&slot.name)).collect();
@@ -344,7 +366,7 @@ fn by_weight(fixture: &Fixture, network: &dyn Supernet, prefix: &str) -> Vec<f32
 }
 
 /// The tensors `prefix/<architecture tensor>`.
-fn matrices(
+pub fn matrices(
     fixture: &Fixture,
     network: &dyn Supernet,
     prefix: &str,
@@ -354,6 +376,6 @@ fn matrices(
     tensors.map(|tensor| fixture.matrix(&format!("{prefix}/{}", tensor.name), device)).collect()
 }
 
-fn concat(tensors: &[Tensor<2>]) -> Vec<f32> {
+pub fn concat(tensors: &[Tensor<2>]) -> Vec<f32> {
     tensors.iter().flat_map(|tensor| host(tensor.clone())).collect()
 }

@@ -203,11 +203,14 @@ impl<'a> Case<'a> {
         let (loss, logits) = (scored.loss.inner(), scored.logits.inner());
         let correct = self.model.task.correct(batch, logits.clone());
         let statistics = pass.updated(statistics.clone());
-        (gradient, Outcome { loss, correct, logits, statistics, carry: () })
+        (
+            gradient,
+            Outcome { loss, correct, logits, statistics, carry: (), used: Default::default() },
+        )
     }
 
     fn pass(&self, weights: &Tensor<1>, target: GradientTarget, drop_path: f64) -> Pass {
-        let randomness = Randomness { rng: rng(), drop_path };
+        let randomness = Randomness { drop_path, ..rng().into() };
         let (layout, kernels) = (self.network().layout(), self.model.kernels);
         Pass::new(layout, weights, Statistics::Batch, target, kernels, randomness)
     }

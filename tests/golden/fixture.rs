@@ -43,6 +43,11 @@ impl Fixture {
         &self.metadata[key]
     }
 
+    /// Whether the metadata have this key.
+    pub fn says(&self, key: &str) -> bool {
+        self.metadata.contains_key(key)
+    }
+
     pub fn number<T: std::str::FromStr<Err: std::fmt::Debug>>(&self, key: &str) -> T {
         self.metadata[key].parse().unwrap()
     }
@@ -58,6 +63,16 @@ impl Fixture {
     pub fn matrix(&self, name: &str, device: &Device) -> Tensor<2> {
         let (shape, values) = &self.tensors[name];
         Tensor::from_data(TensorData::new(values.clone(), [shape[0], shape[1]]), device)
+    }
+
+    /// A matrix; a vector as one row.
+    pub fn rows(&self, name: &str, device: &Device) -> Tensor<2> {
+        let (shape, values) = &self.tensors[name];
+        let shape = match shape[..] {
+            [columns] => [1, columns],
+            _ => [shape[0], shape[1]],
+        };
+        Tensor::from_data(TensorData::new(values.clone(), shape), device)
     }
 
     /// Images in our layout: [batch, height, width, channels].

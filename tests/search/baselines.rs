@@ -158,7 +158,7 @@ impl Net {
 
     fn logits(&self, drop_path: f64, eval: bool, seed: u64) -> Vec<f32> {
         let at = Point { weights: &self.weights, statistics: &self.statistics, eval };
-        let randomness = Randomness { rng: Pcg64::seed_from_u64(seed), drop_path };
+        let randomness = Randomness { drop_path, ..Pcg64::seed_from_u64(seed).into() };
         host(self.model.loss(at, &relax(&self.alpha), &self.batch, randomness).logits)
     }
 }
@@ -182,7 +182,7 @@ fn drop_path_drops_whole_images_and_keeps_the_mean() {
         smoothdarts::nn::Statistics::Batch,
         smoothdarts::nn::GradientTarget::Nothing,
         Kernels::Fused,
-        Randomness { rng: Pcg64::seed_from_u64(0), drop_path: 0.25 },
+        Randomness { drop_path: 0.25, ..Pcg64::seed_from_u64(0).into() },
     );
     let dropped = host(pass.drop_path(Tensor::<4>::ones([4000, 2, 1, 1], &Device::flex())));
     let images: Vec<&[f32]> = dropped.chunks(2).collect();

@@ -34,8 +34,35 @@ fn configs() -> Vec<Config> {
     let mut smooth = tiny::config("s4", "darts-hessian");
     smooth.search.drop_path = 0.3;
     smooth.hessian.every = 1;
+    let mut blocks = tiny::config("oneshot-1", "sdarts-adv");
+    blocks.search.cells = 3;
+    blocks.hessian.every = 1;
+    let mut partial = tiny::config("oneshot-2", "pc-darts");
+    partial.search.cells = 3;
+    partial.quirks.alpha_batches = AlphaBatches::Pass;
+    let drawn = ["gdas", "nasp", "snas"].map(|method| {
+        let mut config = tiny::config("oneshot-1", method);
+        config.search.cells = 3;
+        config.hessian.every = 1;
+        config
+    });
+    let architectures = ["random-ws", "enas"].map(|method| {
+        let mut config = tiny::config("oneshot-2", method);
+        config.search.cells = 3;
+        let sampling = &mut config.sampling;
+        (sampling.architectures, sampling.finalists, sampling.rounds) = (4, 2, 3);
+        sampling.every = 1;
+        config
+    });
+    let mut cells = tiny::config("s3", "gdas-adv");
+    cells.search.cells = 3;
     let (s5, s4) = (tiny::config("s5", "sdarts-adv"), tiny::config("s4", "sdarts-rs"));
-    vec![s5, s4, second, pass, bench, sharp, smooth]
+    [
+        vec![s5, s4, second, pass, bench, sharp, smooth, blocks, partial, cells],
+        drawn.to_vec(),
+        architectures.to_vec(),
+    ]
+    .concat()
 }
 
 #[test]

@@ -63,11 +63,32 @@ impl ChoiceKind {
 pub struct Row {
     /// State that it belongs to; of operations, the state that their edge ends in.
     pub node: usize,
-    /// State that its edge reads.
+    /// State that its edge reads; the same as `node` in a row of the node itself.
     pub source: usize,
     /// Names of its options, in column order.
     #[serde(rename = "operations")]
     pub options: Vec<String>,
+}
+
+impl Row {
+    /// A row of a node itself, not of one of its edges: of the operation that the node has, of its inputs,
+    /// or of what makes the output.
+    pub fn of_node(node: usize, options: Vec<String>) -> Self {
+        Self { node, source: node, options }
+    }
+
+    /// Whether it belongs to a node itself.
+    pub fn is_of_node(&self) -> bool {
+        self.node == self.source
+    }
+
+    /// Its name, counted as states: `3←1` for the edge from state 1 to state 3, `3` for a node.
+    pub fn name(&self) -> String {
+        match self.is_of_node() {
+            true => self.node.to_string(),
+            false => format!("{}←{}", self.node, self.source),
+        }
+    }
 }
 
 impl Choice {

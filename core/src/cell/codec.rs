@@ -3,13 +3,13 @@
 //!
 //! - [`darts`]: the tuple of the Python code bases, as Python text and as JSON object.
 //! - [`nb201`]: the string of NAS-Bench-201.
+//! - [`nb101`]: the matrix and the labels of NAS-Bench-101, whose operations sit on nodes.
 //!
-//! There is room for two more. A cell of NAS-Bench-101 has its operations on nodes, its edges have
-//! none; its form is an adjacency matrix and a list of labels. A recurrent cell has one incoming
-//! edge for each node, and two inputs that DARTS adds up in a first state; its form is a list of
-//! pairs and the states that are averaged.
+//! There is room for one more. A recurrent cell has one incoming edge for each node, and two inputs that
+//! DARTS adds up in a first state; its form is a list of pairs and the states that are averaged.
 
 pub mod darts;
+pub mod nb101;
 pub mod nb201;
 
 use serde::{Deserialize, Serialize};
@@ -31,7 +31,7 @@ pub struct Codec {
 }
 
 /// All codecs.
-pub static ALL: &[&Codec] = &[&darts::CODEC, &nb201::CODEC];
+pub static ALL: &[&Codec] = &[&darts::CODEC, &nb201::CODEC, &nb101::CODEC];
 
 /// The first codec that can write this genotype.
 pub fn of(genotype: &Genotype) -> Option<&'static Codec> {
@@ -59,10 +59,13 @@ pub fn read(text: &str) -> Result<Genotype, GenotypeError> {
     if text.starts_with('|') {
         return nb201::decode(text);
     }
+    if nb101::is_meant(text) {
+        return nb101::decode(text);
+    }
     Err(GenotypeError::Text {
         what: format!(
             "{text:?} is neither the name of a published one, nor JSON, nor a tuple of Python, nor \
-             a string of NAS-Bench-201"
+             a string of NAS-Bench-201, nor a matrix and labels of NAS-Bench-101"
         ),
     })
 }
@@ -78,12 +81,14 @@ pub(super) enum Json {
 impl Json {
     pub(super) fn write(genotype: &Genotype) -> Option<Self> {
         let tuple = darts::Tuple::write(genotype).map(Self::Tuple);
-        tuple.or_else(|| nb201::encode(genotype).map(Self::Text))
+        let text = || nb201::encode(genotype).or_else(|| nb101::encode(genotype));
+        tuple.or_else(|| text().map(Self::Text))
     }
 
     pub(super) fn read(self) -> Result<Genotype, GenotypeError> {
         match self {
             Self::Tuple(tuple) => tuple.read(),
+            Self::Text(text) if nb101::is_meant(&text) => nb101::decode(&text),
             Self::Text(text) => nb201::decode(&text),
         }
     }

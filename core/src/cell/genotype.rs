@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 
-use super::{Choice, Rows, codec};
+use super::{Choice, ChoiceKind, Row, Rows, codec};
 
 /// The cells that a search derived.
 ///
 /// Its JSON is that of the first [`codec`] that can write it: an object for the two
-/// cells of a DARTS space, a string for the cell of NAS-Bench-201.
+/// cells of a DARTS space, a string for the cell of NAS-Bench-201 or NAS-Bench-101.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Genotype {
     /// The cells, in the order of the choices that they were derived from.
@@ -243,12 +243,39 @@ impl Cell {
         })
     }
 
+    /// The options of a row of a choice of this kind that it takes.
+    pub fn kept<'a>(&'a self, kind: ChoiceKind, row: &'a Row) -> Vec<&'a str> {
+        let node = row.node.checked_sub(self.inputs.len()).and_then(|it| self.nodes.get(it));
+        let reads = |sources: Vec<usize>| {
+            let options = row.options.iter().enumerate();
+            let read = options.filter(move |(state, _)| sources.contains(state));
+            read.map(|(_, option)| option.as_str()).collect()
+        };
+        match (kind, node) {
+            (ChoiceKind::Output, _) => reads(self.outputs()),
+            (ChoiceKind::Input, Some(node)) => {
+                reads(node.edges.iter().map(|edge| edge.source).collect())
+            }
+            (_, Some(node)) if row.is_of_node() => node.operation.as_deref().into_iter().collect(),
+            (_, Some(node)) => {
+                let here = node.edges.iter().filter(|edge| edge.source == row.source);
+                here.filter_map(|edge| edge.operation.as_deref()).collect()
+            }
+            (_, None) => Vec::new(),
+        }
+    }
+
     /// The states that make its output.
     pub fn outputs(&self) -> Vec<usize> {
         match &self.output {
             Output::Concatenation(states) => states.clone(),
             Output::Last => self.states().checked_sub(1).into_iter().collect(),
         }
+    }
+
+    /// Whether its operations sit on nodes, as those of NAS-Bench-101, and not on edges.
+    pub fn has_operations_on_nodes(&self) -> bool {
+        self.nodes.iter().any(|node| node.operation.is_some())
     }
 
     /// Share of parameter-free operations among its operations (Table 5); 0 for none.

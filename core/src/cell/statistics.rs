@@ -18,9 +18,11 @@ pub struct CellStatistics {
 
 impl CellStatistics {
     /// The statistics of one cell; all are 0 where there is no node. `None` of a cell that does not
-    /// concatenate, as that of NAS-Bench-201: width counts what nodes add to a concatenation.
+    /// concatenate, as that of NAS-Bench-201: width counts what nodes add to a concatenation. Of one of
+    /// NAS-Bench-101 either: its nodes have as many channels as the output leaves them.
     pub fn of(cell: &Cell) -> Option<Self> {
-        matches!(cell.output, Output::Concatenation(_)).then(|| Self {
+        let concatenates = matches!(cell.output, Output::Concatenation(_));
+        (concatenates && !cell.has_operations_on_nodes()).then(|| Self {
             width: width(cell),
             depth: depth(cell),
             parameter_free: f64::from(cell.parameter_free()),

@@ -1,6 +1,8 @@
 //! Named settings to start from. A preset says only what differs from the defaults, which are the
 //! paper's settings of the CIFAR-10 search (spec §2.4).
 
+mod oneshot;
+
 /// One preset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Preset {
@@ -45,7 +47,21 @@ impl Preset {
 }
 
 /// All presets; the first is what `sdarts search` runs when nothing is asked for.
-pub static ALL: &[Preset] = &[
+pub static ALL: &[Preset] = &joined::<{ OWN.len() + oneshot::ALL.len() }>(OWN, oneshot::ALL);
+
+/// Two lists as one.
+const fn joined<const N: usize>(first: &[Preset], second: &[Preset]) -> [Preset; N] {
+    let mut all = [first[0]; N];
+    let mut index = 0;
+    while index < N {
+        all[index] = if index < first.len() { first[index] } else { second[index - first.len()] };
+        index += 1;
+    }
+    all
+}
+
+/// Those of all spaces but the one-shot ones.
+const OWN: &[Preset] = &[
     Preset {
         name: "quick",
         help: "a small SDARTS-ADV search on the images that come with the program: half a \

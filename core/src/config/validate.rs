@@ -34,6 +34,7 @@ impl Config {
             "must be even and at least 2",
         )?;
         fraction("search.drop_path", search.drop_path)?;
+        at_least_one("search.partial_channels", search.partial_channels)?;
         non_negative("weights.learning_rate", weights.learning_rate)?;
         non_negative("weights.learning_rate_min", weights.learning_rate_min)?;
         fraction("weights.momentum", weights.momentum)?;
@@ -49,6 +50,10 @@ impl Config {
         non_negative("perturbation.epsilon_max", perturbation.epsilon_max)?;
         at_least_one("perturbation.steps", perturbation.steps)?;
         non_negative("perturbation.step_scale", perturbation.step_scale)?;
+        non_negative("sampling.temperature", self.sampling.temperature)?;
+        non_negative("sampling.temperature_min", self.sampling.temperature_min)?;
+        at_least_one("sampling.architectures", self.sampling.architectures)?;
+        at_least_one("sampling.finalists", self.sampling.finalists)?;
         at_least_one("early_stop.window", self.early_stop.window)?;
         at_least_one("early_stop.delta", self.early_stop.delta)?;
         positive("early_stop.factor", self.early_stop.factor)?;
@@ -61,6 +66,7 @@ impl Config {
             (0.0..=0.5).contains(&data.hue_jitter),
             "must lie in [0, 0.5]",
         )?;
+        fraction("quirks.oneshot_norm_momentum", self.quirks.oneshot_norm_momentum)?;
         self.validate_training()?;
         let portion = data.train_portion;
         rule(

@@ -21,6 +21,9 @@ const LEGEND: f64 = 22.0;
 /// of its operation. An edge that takes `none` is thin and pale. Edges that name states after their
 /// node are left out; a genotype that [`crate::cell::Genotype::validate`] accepts has none.
 pub fn draw(cell: &Cell, probabilities: Option<(&Choice, &Rows)>) -> String {
+    if cell.has_operations_on_nodes() {
+        return super::blocks::derived(cell);
+    }
     let layout = Layout::new(cell);
     let title = capital(&cell.words());
     let style = colour::style(Palette::Operations);

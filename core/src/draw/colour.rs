@@ -45,6 +45,9 @@ pub const OPERATIONS: &[Look] = &[
     look("conv_7x1_1x7", "sd-c7", "#7b3fa0", "#d2a8ff", false),
     look("nor_conv_1x1", "sd-n1", "#1f7a8c", "#56d4dd", false),
     look("nor_conv_3x3", "sd-n3", "#3a4fb0", "#8fa8ff", false),
+    look("maxpool3x3", "sd-m3", "#b35900", "#ffa657", true),
+    look("conv3x3-bn-relu", "sd-b3", "#0a53be", "#6cb6ff", false),
+    look("conv1x1-bn-relu", "sd-b1", "#117a65", "#57d9b5", false),
     look("noise", "sd-noise", "#a8357a", "#f778ba", true),
 ];
 

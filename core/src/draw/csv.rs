@@ -26,7 +26,7 @@ const CURVES: [&str; 7] = [
 /// One record for each epoch: rates, losses, accuracies, the parameter-free share of every cell
 /// type, and what would be derived, in the columns of the codec of the space: both cells
 /// (`sep_conv_3x3 1; skip_connect 0; …`: operation and the state that it reads, two for each node)
-/// or the architecture string of NAS-Bench-201. With a table of trained networks, what that says
+/// or the architecture string of NAS-Bench-201 or NAS-Bench-101. With a table of trained networks, what that says
 /// follows.
 pub fn curves(history: &History) -> String {
     let empty = history.space().map(|space| space.derive(&[]));
@@ -34,7 +34,7 @@ pub fn curves(history: &History) -> String {
     let codec = genotype.and_then(codec::of);
     let columns =
         |genotype: &Genotype| codec.map_or(Vec::new(), |it: &Codec| (it.columns)(genotype));
-    let names = history.choices().iter().map(|choice| choice.name.as_str());
+    let names = history.cell_choices().filter_map(|it| Some(&history.choices().get(it)?.name));
     let mut header = CURVES.map(str::to_owned).to_vec();
     header.extend(names.map(|name| format!("parameter_free_{name}")));
     header.extend(genotype.map_or(Vec::new(), columns).into_iter().map(|(name, _)| name));
@@ -53,7 +53,7 @@ pub fn curves(history: &History) -> String {
         let share = |index| epoch.parameter_free.get(index).map_or(String::new(), f32::to_string);
         let mut row = vec![epoch.epoch.to_string()];
         row.extend(numbers.map(|number| number.to_string()));
-        row.extend((0..history.choices().len()).map(share));
+        row.extend((0..history.cell_choices().count()).map(share));
         row.extend(columns(&epoch.genotype).into_iter().map(|(_, text)| text));
         row.extend(tabulated(history, epoch));
         row
@@ -121,7 +121,7 @@ pub fn probabilities(history: &History, name: &str) -> Option<String> {
     let index = history.index(name)?;
     let edges = &history.choices().get(index)?.rows;
     let columns = edges.iter().flat_map(|edge| {
-        let name = format!("{}←{}", edge.node, edge.source);
+        let name = edge.name();
         edge.options.iter().map(move |operation| format!("{name} {operation}"))
     });
     let header = ["epoch".to_owned()].into_iter().chain(columns).collect();
@@ -153,13 +153,30 @@ pub fn chart(chart: &Chart) -> String {
     table([header].into_iter().chain(rows))
 }
 
-/// The edges of one cell: node, operation, and the state that it reads.
+/// The edges of one cell: node, operation, and the state that it reads. Where operations sit on nodes, that
+/// of the node; the output is the node after the last.
 pub fn cell(cell: &Cell) -> String {
+    if cell.has_operations_on_nodes() {
+        return labelled(cell);
+    }
     let header = ["node", "operation", "source"].map(str::to_owned).to_vec();
     let rows = cell.edges().map(|(node, Edge { source, operation })| {
         vec![node.to_string(), operation.clone().unwrap_or_default(), source.to_string()]
     });
     table([header].into_iter().chain(rows))
+}
+
+fn labelled(cell: &Cell) -> String {
+    let header = ["node", "operation", "source"].map(str::to_owned).to_vec();
+    let row = |node: usize, operation: &str, source: usize| {
+        vec![node.to_string(), operation.to_owned(), source.to_string()]
+    };
+    let nodes = cell.nodes().flat_map(|(state, node)| {
+        let operation = node.operation.as_deref().unwrap_or_default();
+        node.edges.iter().map(move |edge| row(state, operation, edge.source))
+    });
+    let output = cell.outputs().into_iter().map(|source| row(cell.states(), "output", source));
+    table([header].into_iter().chain(nodes).chain(output))
 }
 
 /// These records as CSV; a field is in quotes where it needs them.

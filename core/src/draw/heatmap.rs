@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use super::colour::{self, LEVELS, Palette};
 use super::history::History;
 use super::svg::{Anchor, Rect, Svg, number, shorten};
-use crate::cell::{Choice, Edge, Row};
+use crate::cell::{Cell, Choice, ChoiceKind, Row};
 use crate::event::EpochFinished;
 
 /// Width of the names of operations beside a panel, and of the panel itself.
@@ -53,7 +53,10 @@ pub fn draw(history: &History, name: &str, scale: Scale) -> Option<String> {
     let choice = history.choices().get(index)?;
     let map = Map::new(history, index, choice, scale);
     let cell = history.cell(index);
-    let title = format!("Probabilities in the {}", cell.words());
+    let title = match choice.kind {
+        ChoiceKind::Operation => format!("Probabilities in the {}", cell.words()),
+        _ => format!("Probabilities in the {}: {}", cell.words(), choice.name),
+    };
     let about = format!(
         "For each of {} edges, the probability of every candidate operation over {} epochs. Names \
          are node←source, counted as states: {}.",
@@ -78,8 +81,9 @@ struct Map<'a> {
     history: &'a History,
     /// Index of the choice.
     index: usize,
-    /// The edges of the latest genotype, with their nodes.
-    kept: Vec<(usize, &'a Edge)>,
+    /// The cell of the latest genotype.
+    kept: Option<&'a Cell>,
+    kind: ChoiceKind,
     /// Row of every node, column of every source.
     nodes: Vec<usize>,
     sources: Vec<usize>,
@@ -98,13 +102,14 @@ impl<'a> Map<'a> {
             Scale::One => (0.0, 1.0),
             Scale::Fitted => fitted(history),
         };
-        let kept = history.genotype().and_then(|genotype| genotype.cells.get(index));
         Self {
             history,
             index,
-            kept: kept.map_or(Vec::new(), |cell| cell.edges().collect()),
+            kept: history.derived(index),
+            kind: choice.kind,
             nodes: ends(|edge| edge.node),
-            sources: ends(|edge| edge.source),
+            // Rows of nodes stand one below the other.
+            sources: ends(|edge| if edge.is_of_node() { 0 } else { edge.source }),
             height: ROW * rows.unwrap_or(0) as f64,
             range,
         }
@@ -133,7 +138,7 @@ impl<'a> Map<'a> {
         let (x, y) = self.corner(edge);
         let kept = self.kept_operations(edge);
         let strong = if kept.is_empty() { "sd-muted" } else { "sd-ink sd-strong" };
-        svg.text(strong, (x, y - 6.0), Anchor::Start, &format!("{}←{}", edge.node, edge.source));
+        svg.text(strong, (x, y - 6.0), Anchor::Start, &edge.name());
         for (row, operation) in edge.options.iter().enumerate() {
             let is_kept = kept.contains(&operation.as_str());
             let class = if is_kept { "sd-ink sd-small sd-strong" } else { "sd-muted sd-small" };
@@ -148,12 +153,8 @@ impl<'a> Map<'a> {
         }
     }
 
-    fn kept_operations(&self, edge: &Row) -> Vec<&str> {
-        let here = self
-            .kept
-            .iter()
-            .filter(|(node, kept)| (*node, kept.source) == (edge.node, edge.source));
-        here.filter_map(|(_, kept)| kept.operation.as_deref()).collect()
+    fn kept_operations<'b>(&'b self, edge: &'b Row) -> Vec<&'b str> {
+        self.kept.map_or(Vec::new(), |cell| cell.kept(self.kind, edge))
     }
 
     /// The colours, in a grid of 1 × 1 fields. All fields of one colour are one path and equal
@@ -217,7 +218,7 @@ impl<'a> Map<'a> {
 
     /// Every value of one epoch on one edge.
     fn words(&self, index: usize, edge: &Row, epoch: &EpochFinished) -> String {
-        let mut text = format!("{}←{}, epoch {}", edge.node, edge.source, epoch.epoch + 1);
+        let mut text = format!("{}, epoch {}", edge.name(), epoch.epoch + 1);
         for (row, operation) in edge.options.iter().enumerate() {
             if let Some(p) = self.probability(epoch, index, row) {
                 let _ = write!(text, "\n{p:.4} {operation}");

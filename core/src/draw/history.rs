@@ -1,6 +1,6 @@
 //! What pictures need of a search, collected from its events.
 
-use crate::cell::{Cell, Choice, Genotype, Output, Rows, codec};
+use crate::cell::{Cell, Choice, ChoiceKind, Genotype, Output, Rows, codec};
 use crate::event::{
     Anytime, Eigenvalues, EpochFinished, Event, Finished, Started, Step, TrainEpoch, TrainStep,
     Trained, Warning,
@@ -132,11 +132,27 @@ impl History {
         space::find(&self.started.as_ref()?.config.search.space).ok()
     }
 
+    /// The indices of the choices of operations. There is one for every cell, in their order; other
+    /// choices of a cell follow it.
+    pub fn cell_choices(&self) -> impl Iterator<Item = usize> {
+        let choices = self.choices().iter().enumerate();
+        choices.filter(|(_, it)| it.kind == ChoiceKind::Operation).map(|(index, _)| index)
+    }
+
+    /// The cell of the result, or of what would be derived now, that belongs to the choice of this index.
+    pub fn derived(&self, index: usize) -> Option<&Cell> {
+        self.genotype()?.cells.get(self.place(index))
+    }
+
+    fn place(&self, choice: usize) -> usize {
+        self.cell_choices().filter(|&first| first <= choice).count().saturating_sub(1)
+    }
+
     /// The cell that belongs to the choice of this index: of the result, or while there is none
     /// only its name and its inputs.
     pub fn cell(&self, index: usize) -> Cell {
-        let found = self.genotype().and_then(|genotype| genotype.cells.get(index).cloned());
-        let empty = || self.space()?.derive(&[]).cells.into_iter().nth(index);
+        let found = self.derived(index).cloned();
+        let empty = || self.space()?.derive(&[]).cells.into_iter().nth(self.place(index));
         found.or_else(empty).unwrap_or_else(|| Cell {
             name: self.choices().get(index).map_or(String::new(), |choice| choice.name.clone()),
             inputs: Vec::new(),

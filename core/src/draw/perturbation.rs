@@ -113,7 +113,10 @@ impl Columns {
 }
 
 fn name(cell: &Cell, edge: &Row) -> String {
-    format!("{} → {}", plain(&cell.label(edge.source)), plain(&cell.label(edge.node)))
+    match edge.is_of_node() {
+        true => plain(&cell.label(edge.node)),
+        false => format!("{} → {}", plain(&cell.label(edge.source)), plain(&cell.label(edge.node))),
+    }
 }
 
 fn describe(found: &Perturbed) -> String {

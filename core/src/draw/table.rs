@@ -1,7 +1,7 @@
 //! The numbers of a picture as a table for people.
 
 use super::chart::{Chart, Unit};
-use crate::cell::{Cell, Choice, Edge, Rows};
+use crate::cell::{Cell, Choice, Edge, Node, Rows};
 
 /// Rows of texts under a header.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -76,7 +76,26 @@ impl Table {
             let operation = edge.operation.clone().unwrap_or_default();
             vec![cell.label(node), cell.label(edge.source), operation, p]
         };
+        if cell.has_operations_on_nodes() {
+            return Self::of_labelled(cell);
+        }
         Self { header, rows: cell.edges().map(row).collect() }
+    }
+
+    /// The nodes of a cell whose operations sit on them, and what each reads; the output last.
+    fn of_labelled(cell: &Cell) -> Self {
+        let header = ["node", "operation", "reads"].map(str::to_owned).to_vec();
+        let names = |states: &mut dyn Iterator<Item = usize>| {
+            states.map(|state| cell.label(state)).collect::<Vec<_>>().join(", ")
+        };
+        let row = |(state, node): (usize, &Node)| {
+            let operation = node.operation.clone().unwrap_or_default();
+            let read = names(&mut node.edges.iter().map(|edge| edge.source));
+            vec![cell.label(state), operation, read]
+        };
+        let output =
+            vec!["output".to_owned(), String::new(), names(&mut cell.outputs().into_iter())];
+        Self { header, rows: cell.nodes().map(row).chain([output]).collect() }
     }
 
     /// The probabilities after the last epoch, a row for every operation on every edge.
@@ -84,10 +103,10 @@ impl Table {
         let header = ["edge", "operation", "p after the last epoch"].map(str::to_owned).to_vec();
         let edges = choice.rows.iter().zip(rows);
         let cells = edges.flat_map(|(edge, row)| {
-            edge.options.iter().zip(row).map(move |(operation, p)| {
-                let name = format!("{}←{}", edge.node, edge.source);
-                vec![name, operation.clone(), format!("{p:.3}")]
-            })
+            edge.options
+                .iter()
+                .zip(row)
+                .map(move |(operation, p)| vec![edge.name(), operation.clone(), format!("{p:.3}")])
         });
         Self { header, rows: cells.collect() }
     }

@@ -42,6 +42,9 @@ pub enum HessianError {
         "the gradient of the validation loss with respect to α is not finite; the search diverges: lower weights.learning_rate"
     )]
     NotFinite,
+    /// The method of the search has no α.
+    #[error("the method of this search has no alpha, and so no Hessian")]
+    NoAlpha,
     /// The decomposition failed.
     #[error("the eigenvalues of the Hessian could not be computed: {0}")]
     Decomposition(String),

@@ -99,6 +99,9 @@ impl Settings {
 /// Why there is no landscape.
 #[derive(Debug, thiserror::Error)]
 pub enum LandscapeError {
+    /// The method of the search has no α.
+    #[error("the method of this search has no alpha to move along; take the coordinates of p")]
+    NoAlpha,
     /// The grid has no middle, or is too large to be meant.
     #[error(
         "a landscape of {grid} points a side cannot be; use an odd number from 3 to 101, so that the middle is the architecture itself"
@@ -254,9 +257,12 @@ impl Scan {
         }
         let at = Point { eval: true, ..at };
         let centre = match settings.space {
-            Coordinates::Logits => policy.leaves().to_vec(),
+            Coordinates::Logits => policy.measured(),
             Coordinates::Probabilities => policy.mean(),
         };
+        if centre.is_empty() {
+            return Err(LandscapeError::NoAlpha);
+        }
         let gradient = gradient(model, at, (&centre, policy), &inputs, settings.space);
         let inputs = merged(&inputs);
         Ok(Self {

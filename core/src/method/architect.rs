@@ -1,6 +1,8 @@
 //! The gradient of the validation loss with respect to α (spec §2.2 and §2.3), and of a penalty on
 //! its curvature (spec §4).
 
+use std::collections::BTreeSet;
+
 use burn::tensor::Tensor;
 
 use crate::config::WeightsOptimiser;
@@ -21,6 +23,8 @@ pub struct AlphaGradient<C = ()> {
     pub statistics: Tensor<2>,
     /// What the next validation batch starts from.
     pub carry: C,
+    /// The weights that had a part in it, by their slots.
+    pub used: BTreeSet<usize>,
 }
 
 /// Virtual step of the second-order gradient.
@@ -44,8 +48,8 @@ pub fn first_order<T: Task>(
     noise: impl Into<Randomness>,
 ) -> AlphaGradient<T::Carry> {
     let (gradient, outcome) = model.architecture_gradient(at, alpha, relax, valid, noise);
-    let Outcome { loss, statistics, carry, .. } = outcome;
-    AlphaGradient { gradient, loss, statistics, carry }
+    let Outcome { loss, statistics, carry, used, .. } = outcome;
+    AlphaGradient { gradient, loss, statistics, carry, used }
 }
 
 /// ∇_α L_val(w′, α) with w′ = w − η·(μ·buffer + ∇_w L_train + λ·w), where the dependence of w′ on
@@ -64,7 +68,7 @@ pub fn second_order<T: Task, R: Into<Randomness>>(
 ) -> AlphaGradient<T::Carry> {
     let Unrolling { momentum, learning_rate, optimiser, train } = *unrolling;
     let p = relax(alpha);
-    let (descent, Outcome { statistics, .. }) = model.weight_gradient(at, &p, train, noise());
+    let (descent, Outcome { statistics, used, .. }) = model.weight_gradient(at, &p, train, noise());
     let virtual_weights = at.weights.clone()
         - (momentum.clone().mul_scalar(optimiser.momentum)
             + descent
@@ -91,7 +95,7 @@ pub fn second_order<T: Task, R: Into<Randomness>>(
         above.into_iter().zip(below).map(|(above, below)| (above - below) * scale.clone());
     let gradient =
         gradient.into_iter().zip(implicit).map(|(explicit, implicit)| explicit - implicit);
-    AlphaGradient { gradient: gradient.collect(), loss, statistics, carry }
+    AlphaGradient { gradient: gradient.collect(), loss, statistics, carry, used }
 }
 
 /// The curvature of a loss along a direction, and how it changes with α.

@@ -68,6 +68,10 @@ impl Supernet for Bench201Net {
         &self.architecture
     }
 
+    fn takes(&self) -> Option<Vec<usize>> {
+        Some(vec![1])
+    }
+
     fn multiply_adds(&self, image_size: usize, target: GradientTarget) -> u64 {
         self.skeleton.multiply_adds(image_size, target, |searched, info| {
             // By its p in an architecture pass, by the weights before it in a weight pass.

@@ -73,6 +73,8 @@ impl Dag {
         let zeros = || zeros(&first, self.stride);
         match pass.kernels {
             Kernels::Composed => self.plain(&mut states, zeros, p, pass),
+            // What the plan shares between edges, few picked candidates have not.
+            Kernels::Fused if pass.picks() => self.plain(&mut states, zeros, p, pass),
             Kernels::Fused => self.plan.forward(&self.edges, &mut states, zeros, p, pass),
         }
         states.into_iter().skip(self.inputs).map(|state| state.value).collect()

@@ -33,14 +33,16 @@ impl MixedEdge {
         self.row * self.candidates.len() + candidate
     }
 
-    /// Σ p·candidate(state), one candidate after another; none where all candidates are `none`.
+    /// Σ p·candidate(state), one candidate after another; none where all candidates are `none`. Candidates that
+    /// the pass leaves out are not computed.
     ///
     /// # Shapes
     /// - `p`: [edges · operations]
     /// - output: [batch, ⌈height / stride⌉, ⌈width / stride⌉, channels]
     pub fn forward(&self, state: &State, p: &Tensor<1>, pass: &mut Pass) -> Option<Tensor<4>> {
         let mut sum = None;
-        for (index, candidate) in self.candidates.iter().enumerate() {
+        for index in pass.columns(pass.choice, self.row, self.candidates.len()) {
+            let candidate = &self.candidates[index];
             if candidate.is_none() {
                 continue;
             }

@@ -2,6 +2,7 @@
 
 mod builder;
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::norm::NormOptions;
@@ -180,6 +181,14 @@ impl Layout {
             let (first, last) = (&self.norms[*slots.first()?], &self.norms[*slots.last()?]);
             Some(first.range.start..last.range.end)
         })
+    }
+
+    /// 1 for the weights of these slots and 0 for the others: the flat vector.
+    pub fn mask(&self, slots: &BTreeSet<usize>) -> Vec<f32> {
+        let mut mask = vec![0.0; self.weight_count()];
+        let used = slots.iter().filter_map(|&slot| self.weights.get(slot));
+        used.for_each(|slot| mask[slot.range.clone()].fill(1.0));
+        mask
     }
 
     /// The block of each weight, and its place in that block.

@@ -1,8 +1,10 @@
 //! One forward pass: the weights it reads, the statistics it uses and those it observes.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use burn::tensor::{Gradients, Tensor, TensorData};
 use rand_pcg::Pcg64;
@@ -66,21 +68,29 @@ impl RunningStatistics {
     }
 }
 
-/// What one pass draws from: a generator, for the noise operation and for drop-path. A generator
-/// alone means that nothing is dropped.
+/// What one pass draws from: a generator, for the noise operation and for drop-path, and what a policy
+/// drew for it. A generator alone means that nothing is dropped and that all options are computed.
 #[derive(Clone, Debug)]
 pub struct Randomness {
     /// The generator.
     pub rng: Pcg64,
     /// Probability that drop-path drops an edge, for every image by itself; only in train mode.
     pub drop_path: f64,
+    /// The options that are computed, where not all are.
+    pub picked: Option<Arc<Picked>>,
 }
 
 impl From<Pcg64> for Randomness {
     fn from(rng: Pcg64) -> Self {
-        Self { rng, drop_path: 0.0 }
+        Self { rng, drop_path: 0.0, picked: None }
     }
 }
+
+/// The one option of each row of p that a pass computes, choice by choice; `None` for a choice of which it
+/// computes all. What is left out has no part in the pass: its weights get no gradient and its batch norms see
+/// nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Picked(pub Vec<Option<Vec<usize>>>);
 
 /// Probability of drop-path in an epoch: linear from 0 in the first to `largest` in the last
 /// (spec §5.3).
@@ -109,6 +119,10 @@ pub struct Pass {
     uploads: Uploads,
     /// Masks of drop-path to come, 1 for an image that stays.
     given_masks: std::vec::IntoIter<f32>,
+    /// The weights that were read so far, by their slots.
+    used: RefCell<BTreeSet<usize>>,
+    /// The choice whose edges are computed, where a network tells its cells apart by it.
+    pub choice: usize,
 }
 
 impl Pass {
@@ -151,7 +165,27 @@ impl Pass {
             observed: Observations::default(),
             uploads: Uploads::default(),
             given_masks: Vec::new().into_iter(),
+            used: RefCell::default(),
+            choice: 0,
         }
+    }
+
+    /// The options of a row of p that it computes, of so many.
+    pub fn columns(&self, choice: usize, row: usize, count: usize) -> Range<usize> {
+        let picked = self.randomness.picked.as_ref();
+        let picked = picked.and_then(|picked| picked.0.get(choice)?.as_ref()?.get(row).copied());
+        picked.map_or(0..count, |column| column..column + 1)
+    }
+
+    /// Whether options of the choice are left out.
+    pub fn picks(&self) -> bool {
+        let picked = self.randomness.picked.as_ref();
+        picked.is_some_and(|picked| matches!(picked.0.get(self.choice), Some(Some(_))))
+    }
+
+    /// The weights that it read, by their slots; of a pass that computes everything nothing is noted.
+    pub fn used(&self) -> BTreeSet<usize> {
+        self.used.borrow().clone()
     }
 
     /// The pass with the masks of drop-path given, 0 or 1 for every image in the order in which they
@@ -206,7 +240,10 @@ impl Pass {
     /// A weight in the shape that a layer needs.
     pub fn weight<const D: usize>(&self, id: WeightId, shape: [usize; D]) -> Tensor<D> {
         let (block, place) = self.places[id.0].clone();
-        let leaf = self.block(block);
+        if self.randomness.picked.is_some() {
+            self.used.borrow_mut().insert(id.0);
+        }
+        let leaf = self.leaves[&block.0].clone();
         let is_alone = leaf.dims() == [place.len()];
         let weight = if is_alone { leaf } else { leaf.slice([place]) };
         weight.reshape(shape)
@@ -217,6 +254,10 @@ impl Pass {
     /// # Shapes
     /// - output: [weights of the block]
     pub fn block(&self, id: BlockId) -> Tensor<1> {
+        if self.randomness.picked.is_some() {
+            let slots = self.places.iter().enumerate().filter(|(_, (block, _))| *block == id);
+            self.used.borrow_mut().extend(slots.map(|(slot, _)| slot));
+        }
         self.leaves[&id.0].clone()
     }
 
@@ -286,7 +327,7 @@ impl Pass {
     /// # Shapes
     /// - output: `[images]`
     pub fn image_masks(&mut self, images: usize, like: &Tensor<4>) -> Tensor<1> {
-        let Randomness { rng, drop_path } = &mut self.randomness;
+        let Randomness { rng, drop_path, .. } = &mut self.randomness;
         let keep = (1.0 - *drop_path) as f32;
         let mut mask: Vec<f32> =
             self.given_masks.by_ref().take(images).map(|stays| stays / keep).collect();
@@ -314,7 +355,7 @@ impl Pass {
     /// Gradients of all weights as a flat vector; zero where a weight had no part in the loss.
     pub fn weight_gradient(&self, layout: &Layout, gradients: &mut Gradients) -> Tensor<1> {
         let flat = layout.blocks().map(|(block, range)| {
-            let leaf = self.block(block);
+            let leaf = &self.leaves[&block.0];
             leaf.grad_remove(gradients)
                 .unwrap_or_else(|| Tensor::zeros([range.len()], &leaf.device().inner()))
         });

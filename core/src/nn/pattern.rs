@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use burn::tensor::module::max_pool2d_with_indices;
+use burn::tensor::module::{max_pool2d, max_pool2d_with_indices};
 use burn::tensor::ops::MaxPoolOptions;
 use burn::tensor::{Bool, Int, Tensor, activation};
 use shaders::{Kernels, Pool, pool};
@@ -84,12 +84,32 @@ impl PatternMode {
         Tensor::cat(each.collect(), 0)
     }
 
+    /// 2×2 max pooling with stride 2: a side becomes ⌊side / 2⌋ + padding. Padding 0 or 1.
+    pub fn halve(&mut self, x: Tensor<4>, padding: usize) -> Tensor<4> {
+        let options = MaxPoolOptions::new([2; 2]).with_stride([2; 2]).with_padding([padding; 2]);
+        let size = [x.dims()[1], x.dims()[2]].map(|side| side / 2 + padding);
+        self.maxima_of(x, options.clone(), size, |x| {
+            max_pool2d(x.permute([0, 3, 1, 2]), options).permute([0, 2, 3, 1])
+        })
+    }
+
     fn largest(&mut self, kernels: Kernels, x: Tensor<4>, stride: usize) -> Tensor<4> {
+        let options = MaxPoolOptions::new([3; 2]).with_stride([stride; 2]).with_padding([1; 2]);
+        let size = [x.dims()[1], x.dims()[2]].map(|side| side.div_ceil(stride));
+        self.maxima_of(x, options, size, |x| pool(kernels, x, &[Pool::Max], stride))
+    }
+
+    /// The maxima that `compute` finds, recorded or held to; `size` is that of the output.
+    fn maxima_of(
+        &mut self,
+        x: Tensor<4>,
+        options: MaxPoolOptions<2>,
+        size: [usize; 2],
+        compute: impl FnOnce(Tensor<4>) -> Tensor<4>,
+    ) -> Tensor<4> {
         match self {
             Self::Free => {}
             Self::Recorded(pattern) => {
-                let options =
-                    MaxPoolOptions::new([3; 2]).with_stride([stride; 2]).with_padding([1; 2]);
                 let planes = x.clone().permute([0, 3, 1, 2]);
                 let (_, places) = max_pool2d_with_indices(planes, options);
                 let [batch, channels, height, width] = places.dims();
@@ -99,21 +119,18 @@ impl PatternMode {
                 let places = pattern.maxima.get(*next).cloned();
                 *next += 1;
                 if let Some(places) = places {
-                    return picked(x, places, stride);
+                    return picked(x, places, size);
                 }
             }
         }
-        pool(kernels, x, &[Pool::Max], stride)
+        compute(x)
     }
 }
 
-/// The pixels of `x` at `places`.
-fn picked(x: Tensor<4>, places: Tensor<3, Int>, stride: usize) -> Tensor<4> {
+/// The pixels of `x` at `places`, an image of this height and width.
+fn picked(x: Tensor<4>, places: Tensor<3, Int>, size: [usize; 2]) -> Tensor<4> {
     let [batch, height, width, channels] = x.dims();
     let places = if x.is_autodiff() { places.autodiff() } else { places };
     let planes = x.permute([0, 3, 1, 2]).reshape([batch, channels, height * width]);
-    planes
-        .gather(2, places)
-        .reshape([batch, channels, height.div_ceil(stride), width.div_ceil(stride)])
-        .permute([0, 2, 3, 1])
+    planes.gather(2, places).reshape([batch, channels, size[0], size[1]]).permute([0, 2, 3, 1])
 }

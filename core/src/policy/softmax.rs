@@ -1,8 +1,7 @@
 //! DARTS: p is the softmax of every row of α (spec §1.2), and α descends by Adam (§2.4).
 //!
 //! Paper: *DARTS: Differentiable Choice Search* (Liu, Simonyan, Yang, ICLR 2019), and
-//! SmoothDARTS, which keeps it. Settings: section `alpha`. The only place that calls a softmax of
-//! architecture parameters.
+//! SmoothDARTS, which keeps it. Settings: section `alpha`.
 
 use burn::tensor::{Device, Tensor, activation};
 
@@ -17,6 +16,8 @@ use crate::rng::{Stream, Streams, normal};
 pub static ENTRY: Entry = Entry {
     name: "softmax",
     help: "p is the softmax of each row of alpha; alpha descends by Adam",
+    has_alpha: true,
+    fits: |_| true,
     new: |setup| Box::new(Softmax::new(setup)),
     read,
 };
@@ -52,11 +53,15 @@ pub fn relax_rows(alpha: &Rows) -> Rows {
 
 /// Initial α: `scale`·N(0, 1), one row for every row of a choice; independent for every choice.
 pub fn initial(choices: &[Choice], scale: f64, streams: &Streams) -> Vec<Rows> {
+    around(choices, (0.0, scale), streams)
+}
+
+fn around(choices: &[Choice], (centre, scale): (f64, f64), streams: &Streams) -> Vec<Rows> {
     let initial = |(index, choice): (usize, &Choice)| {
         let mut rng = streams.at(Stream::Alpha, index as u64);
         let row = |row: &Row| {
             let noise = normal(&mut rng, row.options.len());
-            noise.into_iter().map(|value| (f64::from(value) * scale) as f32).collect()
+            noise.into_iter().map(|value| (centre + f64::from(value) * scale) as f32).collect()
         };
         choice.rows.iter().map(row).collect()
     };
@@ -64,9 +69,14 @@ pub fn initial(choices: &[Choice], scale: f64, streams: &Streams) -> Vec<Rows> {
 }
 
 impl Softmax {
-    fn new(setup: &Setup) -> Self {
-        let Setup { choices, config, streams, device } = *setup;
-        let alpha = initial(choices, config.alpha.init_scale, streams);
+    pub(super) fn new(setup: &Setup) -> Self {
+        Self::around(setup, 0.0)
+    }
+
+    /// With initial α around this number.
+    pub(super) fn around(setup: &Setup, centre: f64) -> Self {
+        let Setup { choices, config, streams, device, .. } = *setup;
+        let alpha = around(choices, (centre, config.alpha.init_scale), streams);
         let alpha = alpha.iter().map(|rows| from_rows(rows, device)).collect();
         let names = choices.iter().map(|choice| choice.name.clone()).collect();
         Self::at(names, alpha, config.alpha.clone())
@@ -77,6 +87,11 @@ impl Softmax {
         let zero =
             |alpha: &Tensor<2>| Moments { first: alpha.zeros_like(), second: alpha.zeros_like() };
         Self { names, moments: alpha.iter().map(zero).collect(), alpha, optimiser }
+    }
+
+    /// Brings every α into [low, high].
+    pub(super) fn clamp(&mut self, low: f64, high: f64) {
+        self.alpha.iter_mut().for_each(|alpha| *alpha = alpha.clone().clamp(low, high));
     }
 }
 
@@ -123,7 +138,7 @@ impl Policy for Softmax {
     }
 }
 
-fn read(choices: &[Choice], arrays: &Arrays) -> Result<Vec<Rows>, ArrayError> {
+pub(super) fn read(choices: &[Choice], arrays: &Arrays) -> Result<Vec<Rows>, ArrayError> {
     let rows = |choice: &Choice| {
         let alpha = find(arrays, &alpha_name(&choice.name), &choice.shape())?;
         Ok(relax_rows(&alpha.rows()))

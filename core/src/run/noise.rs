@@ -1,7 +1,9 @@
 //! What the passes of a run draw from.
 
+use std::sync::Arc;
+
 use super::Position;
-use crate::nn::Randomness;
+use crate::nn::{Picked, Randomness};
 use crate::rng::{Stream, Streams};
 
 /// Room for the forward passes of one step in the noise stream.
@@ -19,6 +21,8 @@ pub(super) struct Noise {
     streams: Streams,
     position: u64,
     drop_path: f64,
+    /// The options that the passes to come compute, where not all are.
+    pub picked: Option<Arc<Picked>>,
 }
 
 impl Noise {
@@ -26,13 +30,13 @@ impl Noise {
     pub fn new(streams: Streams, at: Position, purpose: Purpose, drop_path: f64) -> Self {
         let evaluation = u64::from(purpose == Purpose::Evaluation);
         let position = (2 * at.total_steps + evaluation) * NOISE_PASSES;
-        Self { streams, position, drop_path }
+        Self { streams, position, drop_path, picked: None }
     }
 
     /// That of the next pass.
     pub fn next(&mut self) -> Randomness {
         self.position += 1;
         let rng = self.streams.at(Stream::Noise, self.position);
-        Randomness { rng, drop_path: self.drop_path }
+        Randomness { rng, drop_path: self.drop_path, picked: self.picked.clone() }
     }
 }

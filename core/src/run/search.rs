@@ -16,7 +16,9 @@
 mod arithmetic;
 mod build;
 mod job;
+mod parts;
 mod passes;
+mod rank;
 mod sharpness;
 mod state;
 mod step;
@@ -26,19 +28,20 @@ use std::cell::RefCell;
 
 use burn::tensor::{Device, Tensor};
 
-use super::noise::{Noise, Purpose};
+use super::noise::Noise;
 use super::state::Weights;
 use super::{Position, Run};
 use crate::config::{Config, Order};
 use crate::method::Method;
 use crate::method::architect::{Unrolling, second_order};
-use crate::nn::{Randomness, ReadError, drop_path};
-use crate::optim::{clip, cosine, sgd};
+use crate::nn::ReadError;
+use crate::optim::{clip, sgd};
 use crate::perturb::{Ball, Request};
-use crate::policy::{Draw, Policy};
+use crate::policy::Policy;
 use crate::rng::{Stream, Streams};
 use crate::space::Space;
-use crate::task::{Classify, Model, Point, Recorded, Task};
+use crate::task::{Classify, Model, Recorded, Task};
+use parts::{Awake, For};
 use state::Carries;
 use step::{Step, TrainingLoss};
 
@@ -60,6 +63,8 @@ pub struct Search<T: Task> {
     policy: Box<dyn Policy>,
     state: Weights,
     carries: Carries<T>,
+    /// Which weights have been used, where the others rest.
+    awake: Option<Awake>,
     /// The step under way.
     step: Option<Step<T>>,
     streams: Streams,
@@ -69,12 +74,20 @@ pub struct Search<T: Task> {
 
 impl<T: Task> Search<T> {
     /// Line 1: one step of the policy on the validation batch. The architecture is not perturbed.
-    fn update_alpha(&mut self, step: &mut Step<T>, at: Position) {
+    async fn update_alpha(&mut self, step: &mut Step<T>, at: Position) -> Result<(), ReadError> {
+        let draw = self.draw(at, For::Alpha).await?;
+        step.noise.picked = draw.picked();
+        if self.policy.sampler().is_some() {
+            step.valid_loss = Some(self.loss_of(draw, &step.valid, &mut step.noise));
+            return Ok(()); // what it learns it learns after the epoch
+        }
         let (point, leaves) = (self.state.point(false), self.policy.leaves());
-        let relax = |leaves: &[_]| self.policy.relax(leaves, self.draw(at));
+        let relax = |leaves: &[_]| self.policy.relax(leaves, draw.clone());
+        let single_level = self.policy.is_single_level();
+        let valid = if single_level { &step.train } else { &step.valid };
         let pass = step.noise.next();
         let mut found = match self.config.search.order {
-            Order::First => self.alpha_gradient((leaves, &relax), &step.valid, pass.clone()),
+            Order::First => self.alpha_gradient((leaves, &relax), valid, pass.clone()),
             Order::Second => {
                 let unrolling = Unrolling {
                     momentum: &self.state.momentum,
@@ -83,21 +96,27 @@ impl<T: Task> Search<T> {
                     train: &step.train,
                 };
                 let (model, noise) = (&self.model, || step.noise.next());
-                second_order(model, point, (leaves, &relax), &step.valid, &unrolling, noise)
+                second_order(model, point, (leaves, &relax), valid, &unrolling, noise)
             }
         };
         if self.penalises() {
-            self.penalise(&mut found, &step.valid, (pass, &relax), at);
+            self.penalise(&mut found, valid, (pass, &relax), at);
         }
         self.policy.learn(found.gradient, at.total_steps + 1);
+        self.wake(&found.used);
         self.state.statistics = found.statistics;
-        self.carries.valid = found.carry;
+        if !single_level {
+            self.carries.valid = found.carry;
+        }
         step.valid_loss = Some(found.loss);
+        Ok(())
     }
 
     /// Line 2: p̂ from p, perturbed as the method says. The policy itself is never touched.
     async fn perturb(&self, step: &mut Step<T>, at: Position) -> Result<(), ReadError> {
-        let p = self.policy.relax(self.policy.leaves(), self.draw(at));
+        let draw = self.draw(at, For::Weights).await?;
+        step.noise.picked = draw.picked();
+        let p = self.policy.relax(self.policy.leaves(), draw);
         let Config { perturbation: settings, quirks, .. } = &self.config;
         let (epsilon, projection) = (self.epsilon(at.epoch), quirks.projection);
         let request = Request {
@@ -124,8 +143,14 @@ impl<T: Task> Search<T> {
         let gradient = clip(gradient, self.config.weights.clip);
         let (weights, momentum) = (self.state.weights.clone(), self.state.momentum.clone());
         let learning_rate = self.learning_rate(at.epoch);
-        (self.state.weights, self.state.momentum) =
-            sgd(weights, momentum, gradient, learning_rate, &self.config.weights);
+        let after =
+            sgd(weights.clone(), momentum.clone(), gradient, learning_rate, &self.config.weights);
+        self.wake(&learned.used);
+        (self.state.weights, self.state.momentum) = match &self.awake {
+            Some(awake) => (awake.choose(weights, after.0), awake.choose(momentum, after.1)),
+            None => after,
+        };
+        self.policy.settle();
         self.state.statistics = learned.statistics;
         self.carries.train = carry;
         (learned.loss, learned.correct)
@@ -140,52 +165,4 @@ impl<T: Task> Search<T> {
         let point = self.state.point(self.config.quirks.attack_in_eval_mode);
         TrainingLoss::new(&self.model, point, train, noise, self.recorded.as_ref())
     }
-
-    /// The rate of this epoch; of the next one where the quirk says so.
-    fn learning_rate(&self, epoch: usize) -> f64 {
-        let shift = usize::from(self.config.quirks.learning_rate_shift);
-        let search = &self.config.search;
-        cosine(&self.config.weights, search.scheduled(epoch) + shift, search.schedule_length())
-    }
-
-    /// The radius of this epoch; 0 without a perturbation.
-    fn epsilon(&self, epoch: usize) -> f64 {
-        self.method.perturbation.epsilon(&self.config, epoch)
-    }
-
-    /// What the policy of a step draws from.
-    fn draw(&self, at: Position) -> Draw {
-        Draw::Step(self.streams.at(Stream::Policy, at.total_steps))
-    }
-
-    /// The network, as a function of weights and architecture.
-    pub fn model(&self) -> &Model<T> {
-        &self.model
-    }
-
-    /// The architecture where the search stands.
-    pub fn policy(&self) -> &dyn Policy {
-        self.policy.as_ref()
-    }
-
-    /// The weights and statistics where the search stands.
-    pub fn point(&self, eval: bool) -> Point<'_> {
-        self.state.point(eval)
-    }
-
-    fn noise(&self, at: Position, purpose: Purpose) -> Noise {
-        let search = &self.config.search;
-        let (epoch, epochs) = (search.scheduled(at.epoch), search.schedule_length());
-        Noise::new(self.streams, at, purpose, drop_path(search.drop_path, epoch, epochs))
-    }
-
-    /// A batch on the device of the search.
-    fn upload(&self, batch: &T::Batch, carry: &T::Carry) -> T::Input {
-        self.model.task.upload(batch, carry, &self.device)
-    }
-}
-
-/// Draws for the eye, which are not those of the search.
-fn for_the_eye(streams: Streams) -> Randomness {
-    streams.at(Stream::Noise, u64::MAX).into()
 }

@@ -1,6 +1,7 @@
 //! A network as a function: the loss of a batch at given weights and architecture, and its
 //! gradients.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -45,6 +46,8 @@ pub struct Outcome<C = ()> {
     pub statistics: Tensor<2>,
     /// What the next batch starts from.
     pub carry: C,
+    /// The weights that had a part in it, by their slots, where a policy picked what is computed.
+    pub used: BTreeSet<usize>,
 }
 
 impl<C> Outcome<C> {
@@ -189,7 +192,9 @@ impl<T: Task> Model<T> {
         let (loss, logits) =
             if pass.is_tracked() { (loss.inner(), logits.inner()) } else { (loss, logits) };
         let correct = self.task.correct(input, logits.clone());
-        Outcome { loss, correct, logits, statistics: pass.updated(at.statistics.clone()), carry }
+        let used = pass.used();
+        let statistics = pass.updated(at.statistics.clone());
+        Outcome { loss, correct, logits, statistics, carry, used }
     }
 
     fn pass(&self, at: Point, target: GradientTarget, noise: impl Into<Randomness>) -> Pass {

@@ -4,6 +4,7 @@
 //! computes a launch in 20 µs, and a host that takes 40 µs to say it, the host is what a step waits for.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use burn::tensor::Tensor;
@@ -37,6 +38,8 @@ pub struct Learned {
     pub correct: Tensor<1>,
     /// Running statistics after the pass, [2, channels].
     pub statistics: Tensor<2>,
+    /// The weights that had a part in it, where a policy picked what is computed: never in a replay.
+    pub used: BTreeSet<usize>,
 }
 
 /// A pass, perhaps recorded.
@@ -265,5 +268,5 @@ fn learned_rows<C>(outcome: Outcome<C>) -> Vec<Tensor<1>> {
 
 fn learned(rows: &mut impl Iterator<Item = Tensor<1>>) -> Option<Learned> {
     let (loss, correct, statistics) = (rows.next()?, rows.next()?, pairs(rows.next()?));
-    Some(Learned { loss, correct, statistics })
+    Some(Learned { loss, correct, statistics, used: BTreeSet::new() })
 }

@@ -200,7 +200,7 @@ impl<'a> Work<'a> {
     fn randomness(&mut self) -> Randomness {
         self.steps += 1;
         let rng = Streams::new(self.config.seed).at(Stream::Noise, self.steps);
-        Randomness { rng, drop_path: self.config.train.drop_path }
+        Randomness { drop_path: self.config.train.drop_path, ..rng.into() }
     }
 
     /// Gradient, clip and update; waits until the device has done them.

@@ -1,6 +1,9 @@
 //! `sdarts derive`: the genotype of a run or a checkpoint.
 
+use smoothdarts::cell::codec::nb101;
+use smoothdarts::cell::nasbench101::Graph;
 use smoothdarts::cell::{Cell, Genotype, Output, codec};
+use smoothdarts::space::oneshot;
 
 use crate::cli::DeriveArgs;
 use crate::exit::Exit;
@@ -36,6 +39,9 @@ pub fn table(genotype: &Genotype) -> String {
     if genotype.cells.iter().any(|cell| cell.output == Output::Last) {
         return text(genotype);
     }
+    if let Some(graph) = nb101::graph(genotype) {
+        return matrix(genotype, &graph);
+    }
     let cell = |cell: &Cell| {
         let edges = cell.edges().map(|(node, edge)| {
             let operation = edge.operation.as_deref().unwrap_or_default();
@@ -48,4 +54,17 @@ pub fn table(genotype: &Genotype) -> String {
     };
     let cells: String = genotype.cells.iter().map(cell).collect();
     cells.trim_end().to_owned()
+}
+
+/// A cell of NAS-Bench-101: its matrix with the labels, as the authors' code asks the benchmark for it, and
+/// the hash that names it there.
+fn matrix(genotype: &Genotype, cell: &Graph) -> String {
+    let asked = oneshot::matrix(genotype).unwrap_or_else(|_| cell.clone());
+    let row = |(from, label): (usize, &str)| {
+        let bit = |to| if asked.has_edge(from, to) { "1 " } else { "0 " };
+        format!("  {} {label}\n", (0..asked.vertices()).map(bit).collect::<String>())
+    };
+    let rows: String = asked.labels().enumerate().map(row).collect();
+    let hash = cell.hash().map_or_else(|| "none".to_owned(), |hash| hash.to_string());
+    format!("{}\n{rows}  hash: {hash}", text(genotype))
 }

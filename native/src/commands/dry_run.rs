@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanBytes, HumanDuration};
 use serde_json::{Value, json};
+use smoothdarts::cell::Row;
 use smoothdarts::config::Config;
 use smoothdarts::data::{self, Batch, Dataset, Images};
 use smoothdarts::event::{Event, Started, Step, TrainStep};
@@ -247,10 +248,14 @@ fn human(started: &Started, step: f64, part: &Part) -> anyhow::Result<String> {
     let mut text = String::new();
     for cell in &started.choices {
         let columns = cell.rows.first().map_or(0, |edge| edge.options.len());
-        writeln!(text, "{} cell, alpha {} x {columns}", cell.name, cell.rows.len())?;
+        let noun = if cell.rows.iter().all(Row::is_of_node) { "" } else { " cell" };
+        writeln!(text, "{}{noun}, alpha {} x {columns}", cell.name, cell.rows.len())?;
         for edge in &cell.rows {
             let operations = edge.options.join(" ");
-            writeln!(text, "  {} -> {}  {operations}", edge.source, edge.node)?;
+            match edge.is_of_node() {
+                true => writeln!(text, "  {}  {operations}", edge.node)?,
+                false => writeln!(text, "  {} -> {}  {operations}", edge.source, edge.node)?,
+            }
         }
     }
     let epoch = step * started.steps_per_epoch as f64;

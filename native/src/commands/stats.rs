@@ -5,6 +5,8 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use serde_json::{Map, Value, json};
+use smoothdarts::cell::codec::nb101;
+use smoothdarts::cell::nasbench101::Graph;
 use smoothdarts::cell::{Cell, CellStatistics, Genotype, published};
 use smoothdarts::draw::csv;
 use smoothdarts::draw::history::History;
@@ -60,6 +62,30 @@ fn cells(genotype: &Genotype) -> Option<impl Iterator<Item = Value>> {
     Some(cells.into_iter().flat_map(values))
 }
 
+/// Columns of a cell of NAS-Bench-101, in the order of [`benchmarked`].
+const BENCHMARKED: [&str; 5] = ["vertices", "edges", "depth", "parameter_free", "hash"];
+
+/// What the benchmark keeps of a cell of NAS-Bench-101, and the share of pooling among what was searched;
+/// `None` of other genotypes. Gaps where nothing leads from the input to the output.
+fn benchmarked(genotype: &Genotype) -> Option<Vec<Value>> {
+    let graph = nb101::graph(genotype)?.pruned();
+    let count = |of: fn(&Graph) -> usize| graph.as_ref().map_or(Value::Null, |it| json!(of(it)));
+    let hash = graph.as_ref().and_then(Graph::hash).map(|hash| hash.to_string());
+    let share = genotype.cells.first().map(share);
+    let (edges, depth) = (count(|graph| graph.edges().count()), count(depth));
+    Some(vec![count(Graph::vertices), edges, depth, json!(share), json!(hash)])
+}
+
+/// Edges on the longest way from the input.
+fn depth(graph: &Graph) -> usize {
+    let mut depths = vec![0; graph.vertices()];
+    // Edges lead to later vertices and come in the order of where they start.
+    for (from, to) in graph.edges() {
+        depths[to] = depths[to].max(depths[from] + 1);
+    }
+    depths.last().copied().unwrap_or(0)
+}
+
 /// A row for each epoch of a run.
 fn epochs(run: &Path) -> anyhow::Result<Table> {
     run_dir::must_be_run(run)?;
@@ -67,9 +93,18 @@ fn epochs(run: &Path) -> anyhow::Result<Table> {
     if let Some(genotype) = &history.training {
         return Ok(single(genotype));
     }
+    let first = |epoch: &EpochFinished| json!(epoch.epoch + 1);
+    let row = |epoch: &EpochFinished| {
+        let columns = benchmarked(&epoch.genotype)?;
+        Some([first(epoch)].into_iter().chain(columns).collect())
+    };
+    let rows = history.epochs.iter().map(row).collect::<Option<Vec<_>>>();
+    if let Some(rows) = rows.filter(|rows| !rows.is_empty()) {
+        return Ok(Table { columns: ["epoch"].into_iter().chain(BENCHMARKED).collect(), rows });
+    }
     let row = |epoch: &EpochFinished| {
         let cells = cells(&epoch.genotype)?;
-        Some(std::iter::once(json!(epoch.epoch + 1)).chain(cells).collect())
+        Some([first(epoch)].into_iter().chain(cells).collect())
     };
     let rows = history.epochs.iter().map(row).collect::<Option<Vec<_>>>();
     let rows = rows.with_context(|| {
@@ -81,6 +116,9 @@ fn epochs(run: &Path) -> anyhow::Result<Table> {
 
 /// One row, with the sizes of the networks that would be trained.
 fn single(genotype: &Genotype) -> Table {
+    if let Some(row) = benchmarked(genotype) {
+        return Table { columns: BENCHMARKED.to_vec(), rows: vec![row] };
+    }
     let Some(cells) = cells(genotype) else { return shares(genotype) };
     let sizes = [Evaluation::CIFAR10, Evaluation::IMAGENET]
         .map(|network| network.parameters(genotype).map_or(Value::Null, Value::from));
@@ -92,12 +130,15 @@ fn single(genotype: &Genotype) -> Table {
 
 /// One row for each cell that has neither width nor depth, such as that of NAS-Bench-201.
 fn shares(genotype: &Genotype) -> Table {
-    let share = |cell: &Cell| (f64::from(cell.parameter_free()) * 1e6).round() / 1e6;
     let row = |cell: &Cell| vec![json!(cell.name), json!(share(cell))];
     Table {
         columns: vec!["cell", "parameter_free"],
         rows: genotype.cells.iter().map(row).collect(),
     }
+}
+
+fn share(cell: &Cell) -> f64 {
+    (f64::from(cell.parameter_free()) * 1e6).round() / 1e6
 }
 
 /// The published genotypes, our figures beside the paper's.

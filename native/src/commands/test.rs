@@ -210,7 +210,7 @@ impl Tested<'_> {
         found: &Found,
     ) -> anyhow::Result<Confusion> {
         let space = space::find(name)?;
-        let p = genotype.one_hot(&space.choices()).context(Exit::Usage)?;
+        let p = space.one_hot(genotype).context(Exit::Usage)?;
         let shape = NetShape {
             image_channels: found.image_channels,
             classes: found.classes,

@@ -131,8 +131,8 @@ pub(super) fn tiles(history: &History) -> Vec<Tile> {
     let mut tiles = Vec::new();
     if let Some(epoch) = history.epochs.last() {
         tiles.push(tile(percent(epoch.valid_accuracy), "validation accuracy of the supernet"));
-        for (index, &share) in epoch.parameter_free.iter().enumerate() {
-            let name = format!("parameter-free in the {}", history.cell(index).words());
+        for (choice, &share) in history.cell_choices().zip(&epoch.parameter_free) {
+            let name = format!("parameter-free in the {}", history.cell(choice).words());
             tiles.push(tile(percent(f64::from(share)), &name));
         }
     }

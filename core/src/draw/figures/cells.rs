@@ -3,13 +3,13 @@
 use std::fmt::Write as _;
 
 use super::picture::{Picture, Pictures, Scene};
-use crate::cell::{Cell, Choice, Output, Rows};
+use crate::cell::{Cell, Choice, Output, Row, Rows};
 use crate::draw::cell;
 use crate::draw::heatmap::{self, Scale};
 use crate::draw::history::History;
 use crate::draw::perturbation::{self, Perturbed};
 use crate::draw::table::Table;
-use crate::draw::{csv, mixture};
+use crate::draw::{blocks, csv, mixture};
 
 /// The watched cell with all of its candidate operations.
 pub(super) fn mixture(scene: Scene) -> Pictures {
@@ -21,16 +21,27 @@ pub(super) struct Mixture<'a> {
     pub choice: &'a Choice,
     pub p: &'a Rows,
     pub derived: Cell,
+    /// All choices of the search and their p.
+    pub choices: &'a [Choice],
+    pub probabilities: &'a [Rows],
 }
 
 impl Picture for Mixture<'_> {
     fn caption(&self) -> String {
+        if self.choice.rows.iter().all(Row::is_of_node) {
+            return "Every node is a bar of its candidate operations, as long as their probabilities; \
+                    every line is as wide as the weight of what it brings. What would be kept is strong."
+                .to_owned();
+        }
         "Every edge is a bundle of its candidate operations, as wide as their probabilities. Edges \
          that would be kept are strong, the others pale."
             .to_owned()
     }
 
     fn svg(&self) -> String {
+        if self.choice.rows.iter().all(Row::is_of_node) {
+            return blocks::mixture(self.choices, self.probabilities, &self.derived);
+        }
         mixture::draw(self.choice, self.p, &self.derived)
     }
 
@@ -79,10 +90,14 @@ impl Picture for Perturbed<'_> {
 /// The cells that would be derived now, or that were.
 pub(super) fn derived(scene: Scene) -> Pictures {
     let Some(genotype) = scene.history.genotype() else { return Vec::new() };
-    let picture = |(index, cell)| {
-        Box::new(Derived { cell, p: scene.history.latest(index) }) as Box<dyn Picture>
-    };
-    genotype.cells.iter().enumerate().map(picture).collect()
+    // Of a training no choices are known.
+    let choices = scene.history.cell_choices().map(Some).chain(std::iter::repeat(None));
+    let mut pictures: Pictures = Vec::new();
+    for (cell, choice) in genotype.cells.iter().zip(choices) {
+        let p = choice.and_then(|choice| scene.history.latest(choice));
+        pictures.push(Box::new(Derived { cell, p }));
+    }
+    pictures
 }
 
 struct Derived<'a> {
@@ -105,6 +120,13 @@ impl Picture for Derived<'_> {
             [input] => format!("The {input} is the output of the block before"),
             inputs => format!("{} are the outputs of the cells before", inputs.join(" and ")),
         };
+        if self.cell.has_operations_on_nodes() {
+            return format!(
+                "{inputs}; every node adds what it reads and then does its operation. The output \
+                 concatenates what it reads. Below: the matrix of NAS-Bench-101, as the authors' code \
+                 asks for it, and the hash that names the network there. Pale: not reached."
+            );
+        }
         let output = match self.cell.output {
             Output::Concatenation(_) => "",
             Output::Last => "The last node is the output. ",
@@ -161,10 +183,16 @@ impl Picture for Probabilities<'_> {
             (Scale::Fitted, 1) => "the smallest p to the largest",
             (Scale::Fitted, _) => "the smallest p of both cells to the largest",
         };
+        let numbering = self.history.cell(self.index).numbering();
+        if self.choice.rows.iter().all(Row::is_of_node) {
+            return format!(
+                "p of every row, epoch by epoch, before any perturbation. Names are nodes, counted as \
+                 states: {numbering}. The colours go from {colours}."
+            );
+        }
         format!(
             "Softmax of α on every edge, epoch by epoch, before any perturbation. Names are \
-             node←source, counted as states: {}. The colours go from {colours}.",
-            self.history.cell(self.index).numbering(),
+             node←source, counted as states: {numbering}. The colours go from {colours}."
         )
     }
 

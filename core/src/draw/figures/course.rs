@@ -74,8 +74,8 @@ pub fn learning_rate(history: &History) -> Chart {
 /// Share of parameter-free operations in the cells that would be derived, epoch by epoch, with the
 /// warnings of a collapse marked.
 pub fn parameter_free(history: &History) -> Chart {
-    let lines = (0..history.choices().len()).map(|index| Series {
-        name: history.cell(index).words(),
+    let lines = history.cell_choices().enumerate().map(|(index, choice)| Series {
+        name: history.cell(choice).words(),
         points: points(history, |epoch| {
             epoch.parameter_free.get(index).map_or(f64::NAN, |&share| f64::from(share))
         }),

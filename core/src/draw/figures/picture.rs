@@ -49,6 +49,8 @@ impl<'a> Scene<'a> {
             choice: self.history.choices().get(Self::WATCHED)?,
             p: probabilities.get(Self::WATCHED)?,
             derived: derived.cells.into_iter().nth(Self::WATCHED)?,
+            choices: self.history.choices(),
+            probabilities,
         })
     }
 }

@@ -219,7 +219,10 @@ impl Leaving<'_> {
         let is_like = |pair: &[Place; 2]| {
             (0..2).all(|way| self.candidate(pair[way]).is_like(self.candidate(pairs[0][way])))
         };
-        pairs.iter().all(is_like).then_some(pairs)
+        // A pending batch norm is one of both.
+        let norms = |place: Place| self.candidate(place).norms().len();
+        let is_pair = |pair: &[Place; 2]| norms(pair[0]) == norms(pair[1]);
+        pairs.iter().all(|pair| is_like(pair) && is_pair(pair)).then_some(pairs)
     }
 }
 

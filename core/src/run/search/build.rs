@@ -2,13 +2,14 @@
 
 use burn::tensor::Device;
 
+use super::parts::Awake;
 use super::state::Carries;
 use super::{ImageSearch, Search};
 use crate::config::{self, Config};
 use crate::data::ImageShape;
 use crate::measure::{self, Observer};
-use crate::method;
-use crate::net::{NetShape, Network as _};
+use crate::method::{self, Extra, Method, MethodError};
+use crate::net::{Build, NetShape, Network as _};
 use crate::policy;
 use crate::rng::Streams;
 use crate::run::state::Weights;
@@ -40,7 +41,7 @@ impl ImageSearch {
             stem_multiplier: config.search.stem_multiplier,
         };
         let space = space::find(&config.search.space)?;
-        let network = space.supernet(shape)?;
+        let network = space.supernet_as(shape, &built(config, method::of(config)?))?;
         let task = Classify { image_size: images.size };
         Run::from_start(Search::new(config, space, (task, network), steps_per_epoch, device)?)
     }
@@ -60,11 +61,20 @@ impl<T: Task> Search<T> {
     ) -> Result<Self, RunError> {
         let (streams, method) = (Streams::new(config.seed), method::of(config)?);
         let choices = network.architecture();
-        let setup = policy::Setup { choices, config, streams: &streams, device };
+        let copies = network.copies();
+        let takes = network.takes().unwrap_or_default();
+        let setup = policy::Setup { choices, copies, takes, config, streams: &streams, device };
+        if !(method.policy.fits)(&setup) {
+            let (method, space) = (method.name, space.name);
+            return Err(MethodError::Space { method, space }.into());
+        }
+        let policy = (method.policy.new)(&setup);
+        let awake = policy.lets_weights_rest().then(|| Awake::new(network.layout(), device));
         Ok(Self {
             space,
             method,
-            policy: (method.policy.new)(&setup),
+            policy,
+            awake,
             state: Weights::initial(network.layout(), &streams, device),
             carries: Carries::default(),
             model: Model::new(task, network, kernels(config)),
@@ -95,6 +105,16 @@ impl<T: Task> Search<T> {
     pub(super) fn observers_with(&self, table: Option<&Table>) -> Vec<Option<Box<dyn Observer>>> {
         let (config, method) = (&self.config, &self.method);
         measure::observers(&measure::Setup { config, method, table })
+    }
+}
+
+/// How the settings and the method build a supernet.
+fn built(config: &Config, method: Method) -> Build {
+    let partial = method.extra == Some(Extra::PartialChannels);
+    Build {
+        partial_channels: if partial { config.search.partial_channels } else { 1 },
+        norm_momentum: config.quirks.oneshot_norm_momentum,
+        pool_padding: usize::from(config.quirks.oneshot_pool_padding),
     }
 }
 

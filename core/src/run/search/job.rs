@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::parts::For;
 use super::step::{Report, Step};
 use super::{Search, sharpness};
 use crate::arrays::{Arrays, to_rows};
@@ -11,6 +12,7 @@ use crate::data::{Batches, Part, StepBatches};
 use crate::event::{EpochFinished, EpochStarted, Event, Finished, Started};
 use crate::measure::{Observed, Observer};
 use crate::net::Network as _;
+use crate::policy::Draw;
 use crate::run::checkpoint::CheckpointError;
 use crate::run::noise::Purpose;
 use crate::run::{Job, Position, Progress, RunError, Tally};
@@ -62,7 +64,7 @@ impl<T: Task> Job for Search<T> {
             None => self.begin_step(batches, at)?,
         };
         match (step.valid_loss.take(), step.perturbed.take()) {
-            (None, _) => self.update_alpha(&mut step, at),
+            (None, _) => self.update_alpha(&mut step, at).await?,
             (Some(valid_loss), None) => {
                 step.valid_loss = Some(valid_loss);
                 self.perturb(&mut step, at).await?;
@@ -84,11 +86,18 @@ impl<T: Task> Job for Search<T> {
         batches: Supply<'_, T>,
         at: Position,
     ) -> Result<(f64, f64), RunError> {
-        let (p, mut noise) = (self.policy.mean(), self.noise(at, Purpose::Evaluation));
+        self.rank(&mut *batches, at).await?;
+        let (mean, mut noise) = (self.policy.mean(), self.noise(at, Purpose::Evaluation));
         let (mut tally, mut carry) = (task::Tally::new(&self.device), T::Carry::default());
         for index in 0..batches.evaluation_batches(Part::Valid) {
             let batch = batches.evaluation(Part::Valid, at.epoch, index)?;
             let input = self.upload(&batch, &carry);
+            let draw = self.draw(at, For::Evaluation(index)).await?;
+            noise.picked = draw.picked();
+            let p = match draw {
+                Draw::Mean => mean.clone(),
+                draw => self.policy.relax(self.policy.leaves(), draw),
+            };
             let (scores, after) = self.scores(&p, &input, noise.next());
             carry = after;
             tally.add(scores, self.model.task.count(&input));

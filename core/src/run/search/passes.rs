@@ -40,6 +40,11 @@ impl<T: Task> Search<T> {
         self.config.search.drop_path > 0.0 || options.any(|option| option == ops::NOISE)
     }
 
+    /// What replays passes with these draws: nothing where a policy has picked what is computed.
+    fn recorded_for(&self, draws: &Randomness) -> Option<&RefCell<Recorded<T>>> {
+        self.recorded.as_ref().filter(|_| draws.picked.is_none())
+    }
+
     /// The gradient of the validation loss with respect to the leaves of the policy, of first order.
     pub(super) fn alpha_gradient(
         &self,
@@ -48,16 +53,17 @@ impl<T: Task> Search<T> {
         draws: Randomness,
     ) -> AlphaGradient<T::Carry> {
         let point = self.state.point(false);
-        let replayed = self.recorded.as_ref().and_then(|recorded| {
+        let replayed = self.recorded_for(&draws).and_then(|recorded| {
             recorded.borrow_mut().probability_gradient(point, &relax(leaves), valid)
         });
         match replayed {
             None => first_order(&self.model, point, (leaves, relax), valid, draws),
-            Some((gradient, Learned { loss, statistics, .. })) => AlphaGradient {
+            Some((gradient, Learned { loss, statistics, used, .. })) => AlphaGradient {
                 gradient: through(leaves, relax, gradient),
                 loss,
                 statistics,
                 carry: T::Carry::default(),
+                used,
             },
         }
     }
@@ -70,15 +76,15 @@ impl<T: Task> Search<T> {
         draws: Randomness,
     ) -> (Tensor<1>, T::Carry, Learned) {
         let point = self.state.point(false);
-        let recorded = self.recorded.as_ref();
+        let recorded = self.recorded_for(&draws);
         if let Some((gradient, learned)) =
             recorded.and_then(|recorded| recorded.borrow_mut().weight_gradient(point, p, train))
         {
             return (gradient, T::Carry::default(), learned);
         }
         let (gradient, outcome) = self.model.weight_gradient(point, p, train, draws);
-        let Outcome { loss, correct, statistics, carry, .. } = outcome;
-        (gradient, carry, Learned { loss, correct, statistics })
+        let Outcome { loss, correct, statistics, carry, used, .. } = outcome;
+        (gradient, carry, Learned { loss, correct, statistics, used })
     }
 
     /// Loss and number of right answers in eval mode, and what the next batch starts from.
@@ -89,7 +95,7 @@ impl<T: Task> Search<T> {
         draws: Randomness,
     ) -> (Scores, T::Carry) {
         let point = self.state.point(true);
-        let recorded = self.recorded.as_ref();
+        let recorded = self.recorded_for(&draws);
         let replayed =
             recorded.and_then(|recorded| recorded.borrow_mut().evaluation(point, p, input));
         if let Some(scores) = replayed {

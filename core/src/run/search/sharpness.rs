@@ -3,19 +3,19 @@
 use burn::tensor::Tensor;
 
 use super::Search;
+use super::parts::For;
 use crate::arrays::{Later, to_rows, vector};
 use crate::cell::Genotype;
 use crate::cell::{Choice, Rows};
 use crate::config::Order;
 use crate::data::Batches;
 use crate::event::Event;
-use crate::measure::hessian::{Hessian, Spectrum};
+use crate::measure::hessian::{Hessian, HessianError, Spectrum};
 use crate::measure::{MeasureError, Subject};
 use crate::method::Extra;
 use crate::method::architect::{AlphaGradient, curvature};
 use crate::net::Network as _;
 use crate::nn::Randomness;
-use crate::policy::Draw;
 use crate::rng::{Stream, normal};
 use crate::run::noise::NOISE_PASSES;
 use crate::run::{Position, Run, RunError};
@@ -73,13 +73,18 @@ impl<T: Task> Search<T> {
         let valid = self.upload(&batches.step(epoch, step)?.valid, &self.carries.valid);
         // The passes of the search itself count from 1.
         let noise = self.streams.at(Stream::Noise, (2 * at.total_steps + 1) * NOISE_PASSES);
-        let (point, leaves) = (self.state.point(false), self.policy.leaves());
-        let relax = |leaves: &[_]| self.policy.relax(leaves, Draw::Mean);
-        let pattern = self.model.pattern(point, &relax(leaves), &valid, noise.clone());
+        if self.policy.leaves().is_empty() {
+            return Err(HessianError::NoAlpha.into());
+        }
+        let draw = self.draw(at, For::Hessian).await?;
+        let noise = Randomness { picked: draw.picked(), ..noise.into() };
+        let (point, leaves) = (self.state.point(false), self.policy.measured());
+        let relax = |leaves: &[_]| self.policy.relax(leaves, draw.clone());
+        let pattern = self.model.pattern(point, &relax(&leaves), &valid, noise.clone());
         let gradient = |leaves: &[_]| {
             self.model.gradient_within(&pattern, point, leaves, &relax, &valid, noise.clone())
         };
-        let hessian = Hessian::new(leaves, gradient);
+        let hessian = Hessian::new(&leaves, gradient);
         Ok(match dense {
             true => hessian.spectrum().await?,
             false => {

@@ -3,6 +3,7 @@
 use burn::tensor::Device;
 
 use super::Search;
+use super::parts::Awake;
 use crate::arrays::{Array, ArrayError, Arrays, matrix};
 use crate::net::Network as _;
 use crate::run::RunError;
@@ -25,6 +26,9 @@ impl<T: Task> Search<T> {
     /// The whole state.
     pub(super) async fn save(&self) -> Result<Arrays, RunError> {
         let mut arrays = self.state.save(self.model.network.layout()).await?;
+        if let Some(awake) = &self.awake {
+            awake.save(self.model.network.layout(), &mut arrays).await?;
+        }
         for (name, tensor) in self.policy.saved() {
             arrays.insert(name, Array::of(&tensor).await?);
         }
@@ -40,8 +44,10 @@ impl<T: Task> Search<T> {
     pub(super) fn load(&mut self, arrays: &Arrays) -> Result<(), ArrayError> {
         let (layout, device) = (self.model.network.layout(), &self.device);
         let state = Weights::load(arrays, layout, device)?;
+        let awake = self.awake.is_some().then(|| Awake::load(arrays, layout, device));
+        let awake = awake.transpose()?;
         self.policy.restore(arrays, device)?;
-        self.state = state;
+        (self.state, self.awake) = (state, awake);
         self.carries = Carries {
             train: carry::<T>(arrays, "train", device)?,
             valid: carry::<T>(arrays, "valid", device)?,

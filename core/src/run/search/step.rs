@@ -71,7 +71,8 @@ impl<'a, T: Task> TrainingLoss<'a, T> {
 impl<T: Task> Objective for TrainingLoss<'_, T> {
     fn loss(&mut self, p: &[Tensor<2>]) -> Tensor<1> {
         let draws = self.noise.next();
-        self.replayed_loss(p).unwrap_or_else(|| self.computed().loss(p, draws))
+        let replayed = if draws.picked.is_none() { self.replayed_loss(p) } else { None };
+        replayed.unwrap_or_else(|| self.computed().loss(p, draws))
     }
 
     fn gradient(&mut self, p: &[Tensor<2>]) -> Vec<Tensor<2>> {

@@ -4,12 +4,13 @@
 use burn::tensor::Tensor;
 use serde::Serialize;
 
-use super::{Search, for_the_eye};
+use super::Search;
+use super::parts::{For, for_the_eye};
 use crate::arrays::to_rows;
 use crate::cell::Rows;
 use crate::data::Batches;
 use crate::event::Event;
-use crate::nn::read;
+use crate::nn::{Randomness, read};
 use crate::run::{Advanced, Position, Run, RunError};
 use crate::task::{LossOfP, Task};
 
@@ -86,9 +87,8 @@ impl<T: Task> Search<T> {
     /// What the last part of the step under way did; nothing between steps.
     async fn tell(&self, before: Vec<Rows>, at: Position) -> Result<Option<Watched>, RunError> {
         let Some(step) = &self.step else { return Ok(None) };
-        let clean = self.policy.relax(self.policy.leaves(), self.draw(at));
-        let after = to_rows(&clean).await?;
         let Some(perturbed) = &step.perturbed else {
+            let after = to_rows(&self.policy.mean()).await?;
             let valid_loss = match &step.valid_loss {
                 Some(loss) => read(loss.clone()).await?.first().copied(),
                 None => None,
@@ -96,14 +96,18 @@ impl<T: Task> Search<T> {
             let valid_loss = valid_loss.unwrap_or(f32::NAN);
             return Ok(Some(Watched::Alpha { valid_loss, before, after }));
         };
+        let draw = self.draw(at, For::Weights).await?;
+        let picked = draw.picked();
+        let clean = self.policy.relax(self.policy.leaves(), draw);
         let point = self.state.point(self.config.quirks.attack_in_eval_mode);
+        let randomness = || Randomness { picked: picked.clone(), ..for_the_eye(self.streams) };
         let mut objective = LossOfP::new(&self.model, point, &step.train);
-        let losses = [&clean, &perturbed.p].map(|p| objective.loss(p, for_the_eye(self.streams)));
+        let losses = [&clean, &perturbed.p].map(|p| objective.loss(p, randomness()));
         let losses = read(Tensor::cat(losses.to_vec(), 0)).await?;
         let loss = |index: usize| losses.get(index).copied().unwrap_or(f32::NAN);
         Ok(Some(Watched::Perturb {
             epsilon: self.epsilon(at.epoch),
-            p: after,
+            p: to_rows(&clean).await?,
             displaced: to_rows(&perturbed.displaced).await?,
             perturbed: to_rows(&perturbed.p).await?,
             loss_before: loss(0),
