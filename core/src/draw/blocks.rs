@@ -181,8 +181,9 @@ fn states(svg: &mut Svg, cell: &Cell, faces: &[Face], arcs: &[Arc]) {
 /// The operations side by side, each as long as its p.
 fn bar(svg: &mut Svg, options: &[String], p: &[f32], at: (f64, f64)) {
     let mut x = at.0;
+    let whole = p.iter().map(|&p| f64::from(p)).sum::<f64>().max(1.0);
     for (operation, &p) in options.iter().zip(p) {
-        let width = (STATE.0 - 12.0) * f64::from(p).clamp(0.0, 1.0);
+        let width = (STATE.0 - 12.0) * (f64::from(p) / whole).clamp(0.0, 1.0);
         let place = Rect { x, y: at.1, width, height: 12.0 };
         let class = format!("sd-fill {}", colour::of(operation).class);
         svg.rect(&class, place, 0.0, &format!("{operation} {p:.3}"));

@@ -183,7 +183,15 @@ pub(super) fn describe(cell: &Cell, adds: &str) -> String {
     };
     let sentence = |(index, node): (usize, &Node)| {
         let terms: Vec<String> = node.edges.iter().map(term).collect();
-        format!("Node {index} {adds} {}.", terms.join(" and "))
+        match &node.operation {
+            Some(operation) if terms.is_empty() => {
+                format!("Node {index} ({operation}) is not reached.")
+            }
+            Some(operation) => {
+                format!("Node {index} {adds} {}, then {operation}.", terms.join(" and "))
+            }
+            None => format!("Node {index} {adds} {}.", terms.join(" and ")),
+        }
     };
     cell.nodes.iter().enumerate().map(sentence).collect::<Vec<_>>().join(" ")
 }

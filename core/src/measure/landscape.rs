@@ -100,7 +100,7 @@ impl Settings {
 #[derive(Debug, thiserror::Error)]
 pub enum LandscapeError {
     /// The method of the search has no α.
-    #[error("the method of this search has no alpha to move along; take the coordinates of p")]
+    #[error("the method of this search trains whole architectures; there is nothing to move along")]
     NoAlpha,
     /// The grid has no middle, or is too large to be meant.
     #[error(
@@ -260,7 +260,7 @@ impl Scan {
             Coordinates::Logits => policy.measured(),
             Coordinates::Probabilities => policy.mean(),
         };
-        if centre.is_empty() {
+        if policy.leaves().is_empty() {
             return Err(LandscapeError::NoAlpha);
         }
         let gradient = gradient(model, at, (&centre, policy), &inputs, settings.space);
