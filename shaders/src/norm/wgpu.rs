@@ -140,17 +140,29 @@ pub(crate) const STANDARD: &str = include_str!("standard.wgsl");
 
 /// Fills what [`STANDARD`] leaves open; `{{ next }}` to `{{ fourth }}` are the free bindings.
 pub(crate) fn declare(program: Program, norm: Option<Standard>) -> Program {
+    declare_of("f32", program, norm)
+}
+
+/// The same for columns in fours: what is filled in as the number of channels is that of fours.
+pub(crate) fn declare_fours(program: Program, norm: Option<Standard>) -> Program {
+    declare_of("vec4<f32>", program, norm)
+}
+
+fn declare_of(number: &str, program: Program, norm: Option<Standard>) -> Program {
     let buffer = |binding: usize, name: &str| {
-        format!("@group(0) @binding({binding}) var<storage, {ACCESS}> {name}: array<f32>;\n")
+        format!("@group(0) @binding({binding}) var<storage, {ACCESS}> {name}: array<Number>;\n")
     };
+    let identity = "Norm(Number(0.0), Number(1.0), Number(1.0), Number(0.0))";
     let (mut buffers, mut of_column, mut standard, mut next) =
-        (String::new(), "Norm(0.0, 1.0, 1.0, 0.0)".to_owned(), "value", 1);
+        (String::new(), identity.to_owned(), "value", 1);
     let affine = norm.is_some_and(|norm| norm.affine);
     if let Some(Standard { eps, .. }) = norm {
         buffers = buffer(1, "moments");
         let scale = format!("inverseSqrt(moments[COLUMNS_OF_ALL + column] + {eps:e})");
-        let gain =
-            if affine { "affine[column], affine[COLUMNS_OF_ALL + column]" } else { "1.0, 0.0" };
+        let gain = match affine {
+            true => "affine[column], affine[COLUMNS_OF_ALL + column]",
+            false => "Number(1.0), Number(0.0)",
+        };
         of_column = format!("Norm(moments[column], {scale}, {gain})");
         (standard, next) = ("(value - norm.mean) * norm.scale", 2);
     }
@@ -160,6 +172,7 @@ pub(crate) fn declare(program: Program, norm: Option<Standard>) -> Program {
     }
     let normed = if affine { "standard(value, norm) * norm.gain + norm.shift" } else { standard };
     program
+        .constant("number", number)
         .constant("norm_buffers", buffers)
         .constant("norm", of_column)
         .constant("standard", standard)
