@@ -1,6 +1,3 @@
-// A number of x, of a column and of what comes out: one, or four side by side.
-alias Number = {{ number }};
-
 // x, and where a batch norm is pending its moments, and γ, then β, of all columns.
 @group(0) @binding(0) var<storage, {{ access }}> x: array<Number>;
 {{ norm_buffers }}

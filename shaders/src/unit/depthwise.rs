@@ -5,7 +5,7 @@ use super::tiles::{self, stores};
 use super::wgpu::program;
 use super::{Prologue, Sizes};
 use crate::device::Variant;
-use crate::norm::wgpu::{GROUPS, STANDARD, declare_fours};
+use crate::norm::wgpu::{GROUPS, STANDARD, declare};
 use crate::wgpu::{Program, WORKGROUP};
 
 const ARGUMENTS: [&str; 2] = [
@@ -134,6 +134,7 @@ fn staged(
         .constant("live", if relu { "value > Number()" } else { "vec4(true)" })
         .sizes([("wide", wide), ("taps", taps), ("last", activations - 1)])
         // What is said last counts.
-        .sizes([("channels", channels)]);
-    declare_fours(program, norm)
+        .sizes([("channels", channels)])
+        .number(4);
+    declare(program, norm)
 }

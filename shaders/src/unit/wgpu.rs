@@ -146,9 +146,9 @@ impl Inputs {
             return (out, None);
         };
         let shape = self.x.shape();
-        let sums = sums(&out, norm.groups, |partial| {
+        let sums = sums(&out, norm.groups, |lanes, partial| {
             let plain = Standard { affine: false, ..norm };
-            let program = gradient_products(&shape, norm.groups, Some(plain));
+            let program = gradient_products(&shape, norm.groups, Some(plain), lanes);
             program.launch(&[&self.x, &self.norm, &out, partial]);
         });
         let pulled = empty(&self.x, shape.clone());
@@ -169,7 +169,7 @@ impl Sizes {
     pub(super) fn fill(&self, program: Program) -> Program {
         let [height, width, channels] = self.image;
         let [out_height, out_width] = self.out();
-        program.constant("units", self.unit_cases()).sizes([
+        program.number(1).constant("units", self.unit_cases()).sizes([
             ("batch", self.batch),
             ("height", height),
             ("width", width),
