@@ -218,8 +218,10 @@ fn shapes() -> impl Strategy<Value = [usize; 4]> {
     (1..4_usize, 1..11_usize, 1..11_usize, channels).prop_map(|(n, h, w, c)| [n, h, w, c])
 }
 
-/// More pixels than a workgroup of a WGSL kernel sums: two chunks and a part of one.
-const MANY_PIXELS: [usize; 4] = [5, 33, 29, 6];
+/// More pixels than a workgroup of a WGSL kernel sums: two chunks and a part of one, and of channels in fours
+/// five or more.
+const MANY_PIXELS: [[usize; 4]; 4] =
+    [[5, 33, 29, 6], [5, 33, 29, 16], [3, 33, 29, 20], [2, 33, 29, 64]];
 
 /// Activations in a stack.
 fn groups() -> impl Strategy<Value = usize> {

@@ -109,12 +109,14 @@ fn mix_tracks_each_input_alone() {
 
 #[test]
 fn mix_of_many_pixels_equals_plain_ops() {
-    equals_plain_ops_everywhere(&Mixtures {
-        shape: MANY_PIXELS,
-        stacks: vec![(By::Batch, 2), (By::Nothing, 1), (By::Given, 1), (By::Batch, 1)],
-        targets: 2,
-        places: vec![(0, None), (1, None), (0, Some(1)), (1, None), (1, Some(0))],
-        base: true,
-        permuted: false,
-    });
+    for shape in MANY_PIXELS {
+        equals_plain_ops_everywhere(&Mixtures {
+            shape,
+            stacks: vec![(By::Batch, 2), (By::Nothing, 1), (By::Given, 1), (By::Batch, 1)],
+            targets: 2,
+            places: vec![(0, None), (1, None), (0, Some(1)), (1, None), (1, Some(0))],
+            base: true,
+            permuted: false,
+        });
+    }
 }

@@ -77,17 +77,19 @@ fn a_node_tracks_each_input_alone() {
 
 #[test]
 fn a_node_of_many_pixels_equals_plain_ops() {
-    equals_plain_ops_everywhere(&Nodes {
-        shape: MANY_PIXELS,
-        edges: vec![
-            (By::Batch, true, true),
-            (By::Nothing, false, false),
-            (By::Given, true, true),
-            (By::Nothing, false, true),
-            (By::Batch, false, false),
-        ],
-        permuted: false,
-    });
+    for shape in MANY_PIXELS {
+        equals_plain_ops_everywhere(&Nodes {
+            shape,
+            edges: vec![
+                (By::Batch, true, true),
+                (By::Nothing, false, false),
+                (By::Given, true, true),
+                (By::Nothing, false, true),
+                (By::Batch, false, false),
+            ],
+            permuted: false,
+        });
+    }
 }
 
 #[test]

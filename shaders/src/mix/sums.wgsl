@@ -6,8 +6,8 @@ const GRADIENTS: u32 = {{ gradients }}u;
 const FIRST_ROW: u32 = {{ first_row }}u;
 const ALL_ROWS: u32 = {{ all_rows }}u;
 
-@group(0) @binding(0) var<storage, {{ access }}> gradient: array<f32>;
-@group(0) @binding(1) var<storage, read_write> sums: array<f32>;
+@group(0) @binding(0) var<storage, {{ access }}> gradient: array<Number>;
+@group(0) @binding(1) var<storage, read_write> sums: array<Number>;
 {{ bindings }}
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -18,11 +18,11 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     let start = select(term.node, row, row < GRADIENTS) * LENGTH;
     let first = lane.first * CHANNELS + channel;
     let last = lane.last * CHANNELS;
-    var sum = 0.0;
+    var sum = Number();
     if row < GRADIENTS {
-        for (var place = first; place < last; place += CHANNELS) { sum += gradient[start + place]; }
+        for (var place = first; place < last; place += STEP * CHANNELS) { sum += gradient[start + place]; }
 {{ cases }}    }
-    sum = over_lanes(vec2(sum, 0.0), local).x;
+    sum = over_lanes(Pair(sum, Number()), local)[0];
     if lane.writes {
         sums[(lane.chunk * ALL_ROWS + FIRST_ROW) * CHANNELS + lane.column] = sum;
     }

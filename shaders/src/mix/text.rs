@@ -20,7 +20,7 @@ impl Bindings {
     pub(super) fn add(&mut self, name: &str) {
         let Self { text, next } = self;
         *text +=
-            &format!("@group(0) @binding({next}) var<storage, {ACCESS}> {name}: array<f32>;\n");
+            &format!("@group(0) @binding({next}) var<storage, {ACCESS}> {name}: array<Number>;\n");
         *next += 1;
     }
 

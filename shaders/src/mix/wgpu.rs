@@ -6,7 +6,8 @@ use burn::backend::wgpu::{CubeBackend, CubeTensor};
 
 use super::text::{Bindings, Terms, four, norm_of};
 use super::{MixGradients, MixOps, Mixture, SLOTS, Slots, Stacks, Term};
-use crate::wgpu::{Program, contiguous, empty, summed};
+use crate::device;
+use crate::wgpu::{Lanes, Program, contiguous, empty};
 
 /// Buffers that browsers bind.
 const BUFFERS: usize = 8;
@@ -38,11 +39,12 @@ impl MixGradients for CubeBackend {
         let gradient = contiguous(gradient);
         let (x, moments) = slots.into_lists();
         let (x, moments) = (x.map(contiguous), moments.map(contiguous));
-        summed(&gradient, mixture.pixels(), mixture.sums_shape(), |sums| {
+        let lanes = Lanes::new(mixture.channels(), mixture.pixels(), device::variant());
+        lanes.summed(&gradient, mixture.sums_shape(), |sums| {
             for group in launches(&mixture, 2, 2) {
                 let mut buffers = vec![&gradient, sums];
                 mixture.bind(group.clone(), &x, &moments, &mut buffers);
-                products(&mixture, group).launch(&buffers);
+                products(&mixture, group, lanes).launch(&buffers);
             }
         })
     }
@@ -125,7 +127,13 @@ fn launches(mixture: &Mixture, first: usize, later: usize) -> Vec<std::ops::Rang
 const FOURS: [&str; 2] = [include_str!("sizes.wgsl"), include_str!("fours.wgsl")];
 
 fn sized(program: Program, mixture: &Mixture) -> Program {
-    program.sizes([("channels", mixture.channels()), ("length", mixture.length())])
+    sized_in(1, program, mixture)
+}
+
+/// The same for vectors of so many channels.
+fn sized_in(width: usize, program: Program, mixture: &Mixture) -> Program {
+    let (channels, length) = (mixture.channels() / width, mixture.length() / width);
+    program.sizes([("channels", channels), ("length", length)]).number(width)
 }
 
 /// The sum over the slots of a launch.
@@ -169,8 +177,8 @@ fn sum(mixture: &Mixture, slots: std::ops::Range<usize>) -> Program {
 }
 
 /// The rows of sums over the slots of a launch; the first launch has those of the gradient, too.
-fn products(mixture: &Mixture, slots: std::ops::Range<usize>) -> Program {
-    const PIXELS: &str = "for (var place = first; place < last; place += CHANNELS)";
+fn products(mixture: &Mixture, slots: std::ops::Range<usize>, lanes: Lanes) -> Program {
+    const PIXELS: &str = "for (var place = first; place < last; place += STEP * CHANNELS)";
     let row_of = |slot| mixture.targets + mixture.of_slot(slot).start;
     let first = if slots.start == 0 { 0 } else { row_of(slots.start) };
     let rows = first..row_of(slots.end);
@@ -197,18 +205,16 @@ fn products(mixture: &Mixture, slots: std::ops::Range<usize>) -> Program {
     let (sizes, terms_piece) = (include_str!("sizes.wgsl"), include_str!("terms.wgsl"));
     let source = include_str!("sums.wgsl");
     let columns = rows.len() * mixture.channels();
-    sized(
-        Program::of_sums("mix_sums", [sizes, terms_piece], source, columns, mixture.pixels()),
-        mixture,
-    )
-    .constant("bindings", bindings.text)
-    .constant("terms", terms.text)
-    .constant("cases", cases)
-    .sizes([
-        ("gradients", mixture.targets.saturating_sub(rows.start)),
-        ("first_row", rows.start),
-        ("all_rows", mixture.targets + mixture.terms.len()),
-    ])
+    let program = lanes.program("mix_sums", [sizes, terms_piece], source, columns);
+    sized_in(lanes.width(), program, mixture)
+        .constant("bindings", bindings.text)
+        .constant("terms", terms.text)
+        .constant("cases", cases)
+        .sizes([
+            ("gradients", mixture.targets.saturating_sub(rows.start)),
+            ("first_row", rows.start),
+            ("all_rows", mixture.targets + mixture.terms.len()),
+        ])
 }
 
 fn weight_gradient(mixture: &Mixture) -> Program {
@@ -257,6 +263,7 @@ fn x_gradient(mixture: &Mixture, slot: usize) -> Program {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::device::Variant;
     use crate::norm::Standard;
 
     /// Mixtures with each number of slots, norms of all kinds, one to eight activations in a slot, each
@@ -307,7 +314,11 @@ mod tests {
             let mut programs = vec![weight_gradient(&mixture)];
             programs.extend(launches(&mixture, 3, 2).into_iter().map(|slots| sum(&mixture, slots)));
             let slots = launches(&mixture, 2, 2).into_iter();
-            programs.extend(slots.map(|slots| products(&mixture, slots)));
+            for variant in [Variant::Plain, Variant::Tiled] {
+                let lanes = Lanes::new(mixture.channels(), mixture.pixels(), variant);
+                let slots = slots.clone();
+                programs.extend(slots.map(|slots| products(&mixture, slots, lanes)));
+            }
             programs.extend((0..mixture.count).map(|slot| x_gradient(&mixture, slot)));
             for program in programs {
                 assert_eq!(program.validate(), Ok(()), "{program:?}");

@@ -4,9 +4,10 @@ use burn::backend::wgpu::{CubeBackend, CubeTensor};
 use burn::tensor::Shape;
 
 use super::{Edge, Edges, NodeGradients, NodeOps, OfEdge, Sum};
+use crate::device;
 use crate::norm::Standard;
-use crate::norm::wgpu::{GROUPS, STANDARD, declare, sized};
-use crate::wgpu::{ACCESS, Program, contiguous, empty, summed};
+use crate::norm::wgpu::{GROUPS, STANDARD, declare, sized_in};
+use crate::wgpu::{ACCESS, Lanes, Program, contiguous, empty};
 
 impl NodeOps for CubeBackend {
     fn node(edges: Edges<Self>, sum: Sum) -> CubeTensor {
@@ -31,11 +32,12 @@ impl NodeGradients for CubeBackend {
     fn edge_sums(it: OfEdge<Self>, gradient: CubeTensor, edge: Edge) -> CubeTensor {
         let (it, gradient) = (Inputs::new(edge, it), contiguous(gradient));
         let pixels = edge.shape[..3].iter().product();
-        summed(&gradient, pixels, [2, edge.channels()], |partial| {
+        let lanes = Lanes::new(edge.channels(), pixels, device::variant());
+        lanes.summed(&gradient, [2, edge.channels()], |partial| {
             let mut buffers = it.normed(without_affine(&edge));
             buffers.extend([&gradient, partial]);
             buffers.extend(it.masks());
-            sums(&edge).launch(&buffers);
+            sums(&edge, lanes).launch(&buffers);
         })
     }
 
@@ -96,6 +98,17 @@ fn without_affine(edge: &Edge) -> Option<Standard> {
 
 /// Fills what every template has: the norm, and the buffers behind what [`declare`] declares, in this order.
 fn filled(program: Program, edge: &Edge, norm: Option<Standard>, buffers: &[&str]) -> Program {
+    filled_in(1, program, edge, norm, buffers)
+}
+
+/// The same for vectors of so many channels.
+fn filled_in(
+    vector: usize,
+    program: Program,
+    edge: &Edge,
+    norm: Option<Standard>,
+    buffers: &[&str],
+) -> Program {
     let [_, height, width, _] = edge.shape;
     let first = match norm {
         None => 1,
@@ -105,14 +118,15 @@ fn filled(program: Program, edge: &Edge, norm: Option<Standard>, buffers: &[&str
         // The outputs.
         let access = if ["y", "out", "sums"].contains(name) { "read_write" } else { ACCESS };
         let binding = first + index;
-        format!("@group(0) @binding({binding}) var<storage, {access}> {name}: array<f32>;\n")
+        let number = if *name == "masks" { "f32" } else { "Number" };
+        format!("@group(0) @binding({binding}) var<storage, {access}> {name}: array<{number}>;\n")
     };
     let buffers: String = buffers.iter().enumerate().map(buffer).collect();
     let mask = match edge.masked {
         true => format!("masks[pixel / {}u]", height * width),
         false => "1.0".to_owned(),
     };
-    declare(sized(program, &Shape::from(edge.shape), 1), norm)
+    declare(sized_in(vector, program, &Shape::from(edge.shape), 1), norm)
         .constant("buffers", buffers)
         .constant("mask", mask)
 }
@@ -132,12 +146,12 @@ fn added(edge: &Edge, base: bool) -> Program {
     filled(program, edge, edge.norm, &buffers).constant("start", start)
 }
 
-fn sums(edge: &Edge) -> Program {
-    let (pixels, source) = (edge.shape[..3].iter().product(), include_str!("sums.wgsl"));
+fn sums(edge: &Edge, lanes: Lanes) -> Program {
+    let source = include_str!("sums.wgsl");
     let declarations = [GROUPS, STANDARD, MASKS];
-    let program = Program::of_sums("edge_sums", declarations, source, edge.channels(), pixels);
+    let program = lanes.program("edge_sums", declarations, source, edge.channels());
     let buffers = names([("gradient", true), ("sums", true), ("masks", edge.masked)]);
-    filled(program, edge, without_affine(edge), &buffers)
+    filled_in(lanes.width(), program, edge, without_affine(edge), &buffers)
 }
 
 fn x_gradient(edge: &Edge) -> Program {
@@ -165,6 +179,7 @@ fn masked(edge: &Edge) -> Program {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::device::Variant;
 
     #[test]
     fn every_template_is_valid_wgsl() {
@@ -176,7 +191,12 @@ mod tests {
                 let edge = Edge { shape, norm, masked };
                 let mut programs = vec![added(&edge, true), added(&edge, false)];
                 if norm.is_some() {
-                    programs.extend([sums(&edge), x_gradient(&edge)]);
+                    let lanes =
+                        |variant| Lanes::new(shape[3], shape[..3].iter().product(), variant);
+                    programs.push(x_gradient(&edge));
+                    programs.extend(
+                        [Variant::Plain, Variant::Tiled].map(|kind| sums(&edge, lanes(kind))),
+                    );
                 }
                 for program in programs {
                     assert_eq!(program.validate(), Ok(()), "{program:?}");

@@ -1,3 +1,6 @@
+// A number of x, of a column and of what comes out: one, or four side by side, and then channels are fours too.
+alias Number = {{ number }};
+
 // A stack: activations one after another, each with channels and moments of its own. A column is a
 // channel of a group; columns of all groups lie one after another.
 const CHANNELS: u32 = {{ channels }}u;

@@ -1,12 +1,12 @@
 // x, and where a batch norm is pending its moments, and γ, then β, of all columns.
-@group(0) @binding(0) var<storage, {{ access }}> x: array<f32>;
+@group(0) @binding(0) var<storage, {{ access }}> x: array<Number>;
 {{ norm_buffers }}
 struct Norm {
-    mean: f32,
-    scale: f32,
+    mean: Number,
+    scale: Number,
     // γ and β.
-    gain: f32,
-    shift: f32,
+    gain: Number,
+    shift: Number,
 }
 
 // Of a column: read once, since a compiler must not assume that buffers stay as they are.
@@ -15,12 +15,12 @@ fn norm_of(column: u32) -> Norm {
 }
 
 // The value after the batch norm, without γ and β.
-fn standard(value: f32, norm: Norm) -> f32 {
+fn standard(value: Number, norm: Norm) -> Number {
     return {{ standard }};
 }
 
 // With them.
-fn normed(value: f32, norm: Norm) -> f32 {
+fn normed(value: Number, norm: Norm) -> Number {
     return {{ normed }};
 }
 

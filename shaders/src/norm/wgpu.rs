@@ -6,7 +6,8 @@ use burn::backend::wgpu::{CubeBackend, CubeTensor};
 use burn::tensor::Shape;
 
 use super::{NormGradients, NormOps, Standard};
-use crate::wgpu::{ACCESS, Program, contiguous, empty, pixel_chunks, summed};
+use crate::device;
+use crate::wgpu::{ACCESS, Lanes, Program, contiguous, empty};
 
 impl NormOps for CubeBackend {
     fn normalise(x: CubeTensor, moments: CubeTensor, standard: Standard) -> CubeTensor {
@@ -23,12 +24,13 @@ impl NormGradients for CubeBackend {
         let shape = x.shape();
         let columns = groups * shape[3];
         let out = empty(&x, [2, columns]);
-        match pixel_chunks(pixels(&shape, groups)) {
-            1 => moments(&shape, groups).launch(&[&x, &out]),
+        let lanes = lanes(&shape, groups);
+        match lanes.chunks() {
+            1 => moments(&shape, groups, lanes).launch(&[&x, &out]),
             chunks => {
                 let partial = empty(&x, [chunks, 2, columns]);
-                moments(&shape, groups).launch(&[&x, &partial]);
-                merge(&shape, groups).launch(&[&partial, &out]);
+                moments(&shape, groups, lanes).launch(&[&x, &partial]);
+                merge(&shape, groups, lanes).launch(&[&partial, &out]);
             }
         }
         out
@@ -47,8 +49,8 @@ impl NormGradients for CubeBackend {
             scale(&shape, standard).launch(&[&gradient, &moments, &out]);
             return out;
         }
-        let plain = gradient_products(&shape, standard.groups, None);
-        let sums = sums(&gradient, standard.groups, |partial| {
+        let sums = sums(&gradient, standard.groups, |lanes, partial| {
+            let plain = gradient_products(&shape, standard.groups, None, lanes);
             plain.launch(&[&y, &gradient, partial]);
         });
         pull(&shape, standard).launch(&[&y, &gradient, &moments, &sums, &out]);
@@ -61,10 +63,15 @@ impl NormGradients for CubeBackend {
 pub(crate) fn sums(
     like: &CubeTensor,
     groups: usize,
-    launch: impl FnOnce(&CubeTensor),
+    launch: impl FnOnce(Lanes, &CubeTensor),
 ) -> CubeTensor {
     let shape = like.shape();
-    summed(like, pixels(&shape, groups), [2, groups * shape[3]], launch)
+    let lanes = lanes(&shape, groups);
+    lanes.summed(like, [2, groups * shape[3]], |partial| launch(lanes, partial))
+}
+
+fn lanes(shape: &Shape, groups: usize) -> Lanes {
+    Lanes::new(shape[3], pixels(shape, groups), device::variant())
 }
 
 /// Pixels of a group.
@@ -74,8 +81,13 @@ fn pixels(shape: &Shape, groups: usize) -> usize {
 
 /// Fills what every template of a stack has.
 pub(crate) fn sized(program: Program, shape: &Shape, groups: usize) -> Program {
-    let pixels = pixels(shape, groups);
-    program.sizes([("channels", shape[3]), ("groups", groups), ("pixels", pixels)])
+    sized_in(1, program, shape, groups)
+}
+
+/// The same for vectors of so many channels.
+pub(crate) fn sized_in(width: usize, program: Program, shape: &Shape, groups: usize) -> Program {
+    let (channels, pixels) = (shape[3] / width, pixels(shape, groups));
+    program.sizes([("channels", channels), ("groups", groups), ("pixels", pixels)]).number(width)
 }
 
 /// A template for one thread for each number.
@@ -93,27 +105,43 @@ fn normalise(shape: &Shape, standard: Standard) -> Program {
     pointwise("normalise", include_str!("normalise.wgsl"), shape, standard)
 }
 
-fn moments(shape: &Shape, groups: usize) -> Program {
-    let (columns, pixels) = (groups * shape[3], pixels(shape, groups));
-    let source = include_str!("moments.wgsl");
-    sized(Program::of_sums("moments", [GROUPS, MERGED], source, columns, pixels), shape, groups)
+fn moments(shape: &Shape, groups: usize, lanes: Lanes) -> Program {
+    let (columns, name) = (groups * shape[3], "moments");
+    let program = match lanes.fours() {
+        false => lanes.program(name, [GROUPS, MERGED], include_str!("moments.wgsl"), columns),
+        true => {
+            let source = include_str!("moments_tiled.wgsl");
+            lanes.program(name, [GROUPS, MERGED, MERGED_LANES], source, columns)
+        }
+    };
+    sized_in(lanes.width(), program, shape, groups)
 }
 
-fn merge(shape: &Shape, groups: usize) -> Program {
-    let pieces = [GROUPS, MERGED, include_str!("merge.wgsl")];
-    let program = Program::of_pieces("merge", pieces, groups * shape[3]);
-    sized(program.of_chunks(), shape, groups)
+fn merge(shape: &Shape, groups: usize, lanes: Lanes) -> Program {
+    let (columns, name) = (groups * shape[3], "merge");
+    let program = match lanes.fours() {
+        false => lanes.merging(name, [GROUPS, MERGED, include_str!("merge.wgsl")], columns),
+        true => {
+            let source = include_str!("merge_tiled.wgsl");
+            lanes.merging(name, [GROUPS, MERGED, MERGED_LANES, source], columns)
+        }
+    };
+    sized_in(lanes.width(), program, shape, groups)
 }
 
 /// The sums of a gradient and of its product with x after `norm`, for every channel of a group and
 /// chunk of its pixels: buffers x, the moments if there is a norm, the gradient, [chunk, 2, groups ·
 /// channels].
-pub(crate) fn gradient_products(shape: &Shape, groups: usize, norm: Option<Standard>) -> Program {
-    let (columns, pixels) = (groups * shape[3], pixels(shape, groups));
+pub(crate) fn gradient_products(
+    shape: &Shape,
+    groups: usize,
+    norm: Option<Standard>,
+    lanes: Lanes,
+) -> Program {
     let source = include_str!("gradient_products.wgsl");
-    let program =
-        Program::of_sums("gradient_products", [GROUPS, STANDARD], source, columns, pixels);
-    declare(sized(program, shape, groups), norm)
+    let declarations = [GROUPS, STANDARD];
+    let program = lanes.program("gradient_products", declarations, source, groups * shape[3]);
+    declare(sized_in(lanes.width(), program, shape, groups), norm)
 }
 
 /// The rest of the way back through a batch norm of x, from the gradient and its [`sums`]: buffers x,
@@ -133,6 +161,7 @@ pub(crate) fn pull_through(name: &'static str, shape: &Shape, norm: Standard) ->
 pub(crate) const GROUPS: &str = include_str!("groups.wgsl");
 
 const MERGED: &str = include_str!("merged.wgsl");
+const MERGED_LANES: &str = include_str!("merged_lanes.wgsl");
 
 /// Declares x and, where there is a norm, its moments and its γ and β, as the first bindings, and the functions
 /// `norm_of(column)`, `standard(value, norm)` and `normed(value, norm)`, which is that with γ and β.
@@ -141,16 +170,19 @@ pub(crate) const STANDARD: &str = include_str!("standard.wgsl");
 /// Fills what [`STANDARD`] leaves open; `{{ next }}` to `{{ fourth }}` are the free bindings.
 pub(crate) fn declare(program: Program, norm: Option<Standard>) -> Program {
     let buffer = |binding: usize, name: &str| {
-        format!("@group(0) @binding({binding}) var<storage, {ACCESS}> {name}: array<f32>;\n")
+        format!("@group(0) @binding({binding}) var<storage, {ACCESS}> {name}: array<Number>;\n")
     };
+    let identity = "Norm(Number(0.0), Number(1.0), Number(1.0), Number(0.0))";
     let (mut buffers, mut of_column, mut standard, mut next) =
-        (String::new(), "Norm(0.0, 1.0, 1.0, 0.0)".to_owned(), "value", 1);
+        (String::new(), identity.to_owned(), "value", 1);
     let affine = norm.is_some_and(|norm| norm.affine);
     if let Some(Standard { eps, .. }) = norm {
         buffers = buffer(1, "moments");
         let scale = format!("inverseSqrt(moments[COLUMNS_OF_ALL + column] + {eps:e})");
-        let gain =
-            if affine { "affine[column], affine[COLUMNS_OF_ALL + column]" } else { "1.0, 0.0" };
+        let gain = match affine {
+            true => "affine[column], affine[COLUMNS_OF_ALL + column]",
+            false => "Number(1.0), Number(0.0)",
+        };
         of_column = format!("Norm(moments[column], {scale}, {gain})");
         (standard, next) = ("(value - norm.mean) * norm.scale", 2);
     }
@@ -178,6 +210,7 @@ fn pull(shape: &Shape, standard: Standard) -> Program {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::device::Variant;
 
     #[test]
     fn every_template_is_valid_wgsl() {
@@ -186,18 +219,25 @@ mod tests {
         {
             let (shape, norm) =
                 (Shape::from(shape), Standard { groups, of_batch: true, eps: 1e-5, affine: false });
-            for program in [
+            let mut programs = Vec::new();
+            for variant in [Variant::Plain, Variant::Tiled] {
+                let lanes = Lanes::new(shape[3], pixels(&shape, groups), variant);
+                programs.extend([
+                    moments(&shape, groups, lanes),
+                    merge(&shape, groups, lanes),
+                    gradient_products(&shape, groups, None, lanes),
+                    gradient_products(&shape, groups, Some(norm), lanes),
+                ]);
+            }
+            programs.extend([
                 normalise(&shape, norm),
-                moments(&shape, groups),
-                merge(&shape, groups),
-                gradient_products(&shape, groups, None),
-                gradient_products(&shape, groups, Some(norm)),
                 pull_through("pull", &shape, norm),
                 pull_through("pull", &shape, Standard { affine: true, ..norm }),
                 pull_through("pull", &shape, Standard { affine: true, of_batch: false, ..norm }),
                 pull(&shape, norm),
                 scale(&shape, norm),
-            ] {
+            ]);
+            for program in programs {
                 assert_eq!(program.validate(), Ok(()), "{program:?}");
             }
         }

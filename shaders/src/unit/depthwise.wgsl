@@ -4,7 +4,7 @@
 @group(0) @binding({{ next }}) var<storage, {{ access }}> weights: array<f32>;
 @group(0) @binding({{ second }}) var<storage, read_write> u: array<f32>;
 
-{{ kinds }}fn put(row: u32, out_x: u32, channel: u32, sums: ptr<function, array<f32, TILE>>) {
+{{ kinds }}fn put(row: u32, out_x: u32, channel: u32, sums: ptr<function, array<Number, TILE>>) {
 {{ stores }}}
 
 @compute @workgroup_size(WORKGROUP)
@@ -22,8 +22,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     let image = index / (CHANNELS * TILES * ROWS) % BATCH;
     let number = index / (CHANNELS * TILES * ROWS * BATCH);
     let unit = unit_at(number);
-    var sums = array<f32, TILE>();
-    var below = array<f32, TILE>();
+    var sums = array<Number, TILE>();
+    var below = array<Number, TILE>();
     switch number {
 {{ calls }}    }
     let row = ((number * BATCH + image) * OUT_HEIGHT + out_y) * OUT_WIDTH;

@@ -13,6 +13,7 @@
 
 mod autodiff;
 mod cpu;
+mod depthwise;
 mod product;
 mod tiles;
 mod wgpu;

@@ -3,7 +3,6 @@
 
 use super::Sizes;
 use crate::device::Variant;
-use crate::norm::wgpu::GROUPS;
 use crate::wgpu::{Program, WORKGROUP};
 
 /// Through the pointwise weights.
@@ -50,7 +49,7 @@ fn plain(sizes: &Sizes, way: Way) -> Program {
         Way::Back => [to, 1],
     };
     let threads = sizes.units.len() * pixels(sizes).div_ceil(8) * to.div_ceil(8);
-    let pieces = [GROUPS, include_str!("sizes.wgsl"), include_str!("product.wgsl")];
+    let pieces = [include_str!("sizes.wgsl"), include_str!("product.wgsl")];
     sizes.fill(Program::of_pieces(way.name(), pieces, threads)).sizes([
         ("from", from),
         ("from_step", from_step),

@@ -11,13 +11,20 @@
 use std::ops::Range;
 
 use super::{Sizes, Unit};
+use crate::device::Variant;
 
-/// Most numbers of a row that a thread computes: with 5 taps it holds 12 inputs, 5 weights and 8 sums.
-const WIDEST: usize = 8;
+/// Most numbers of a row that a thread computes: with 5 taps it holds 12 inputs, 5 weights and 8 sums. In
+/// tiles a number is a vector of four.
+fn widest(variant: Variant) -> usize {
+    match variant {
+        Variant::Plain => 8,
+        Variant::Tiled => 4,
+    }
+}
 
 /// Numbers of a row of `width` that a thread computes, a multiple of the stride.
-pub(super) fn tile(width: usize, stride: usize) -> usize {
-    width.div_ceil(width.div_ceil(WIDEST)).next_multiple_of(stride)
+pub(super) fn tile(width: usize, stride: usize, variant: Variant) -> usize {
+    width.div_ceil(width.div_ceil(widest(variant))).next_multiple_of(stride)
 }
 
 /// How far below a row the other one lies that a thread computes; 0 where it computes one row alone. Rows
@@ -143,10 +150,10 @@ fn moved(name: &str, by: isize) -> String {
 }
 
 /// Adds the products of a unit of the forward pass to a row of u, and to that below.
-pub(super) fn depthwise(sizes: &Sizes, kind: Kind) -> String {
+pub(super) fn depthwise(sizes: &Sizes, kind: Kind, variant: Variant) -> String {
     let (size, dilation) = kind;
     let (padding, two_rows) = (dilation * (size / 2), below(sizes) > 0);
-    let products = Products::forward(tile(sizes.out()[1], 1), kind, sizes.stride, padding);
+    let products = Products::forward(tile(sizes.out()[1], 1, variant), kind, sizes.stride, padding);
     let input = |n| format!("activation(row, left + {n}u, channel, norm)");
     let lines = format!(
         "        let y = out_y * STRIDE + i * {dilation}u - {padding}u;
@@ -166,15 +173,16 @@ pub(super) fn depthwise(sizes: &Sizes, kind: Kind) -> String {
 {}}}
 
 ",
-        loop_over_taps(size, two_rows, "i", &lines)
+        loop_over_taps((size, two_rows), "i", &lines, variant)
     )
 }
 
 /// Adds the products of a unit to a row of the gradient for x, and to that below.
-pub(super) fn back(sizes: &Sizes, kind: Kind) -> String {
+pub(super) fn back(sizes: &Sizes, kind: Kind, variant: Variant) -> String {
     let (size, dilation) = kind;
     let (padding, two_rows) = (dilation * (size / 2), below(sizes) > 0);
-    let products = Products::back(tile(sizes.image[1], sizes.stride), kind, sizes.stride, padding);
+    let products =
+        Products::back(tile(sizes.image[1], sizes.stride, variant), kind, sizes.stride, padding);
     let input = |n| format!("gradient_at(row, left + {n}u, channel)");
     let lines = format!(
         "        let y = in_y + i * {dilation}u - {padding}u;
@@ -195,31 +203,41 @@ pub(super) fn back(sizes: &Sizes, kind: Kind) -> String {
 {}}}
 
 ",
-        loop_over_taps(size, two_rows, &tap, &lines)
+        loop_over_taps((size, two_rows), &tap, &lines, variant)
     )
 }
 
 /// Parameters that the products are added to.
-const SUMS: &str = "sums: ptr<function, array<f32, TILE>>, below: ptr<function, array<f32, TILE>>";
+const SUMS: &str =
+    "sums: ptr<function, array<Number, TILE>>, below: ptr<function, array<Number, TILE>>";
 
 /// `lines` for every row i of a kernel, `tap`, with its weights as w0, w1, ...; with two rows once more,
 /// and with the weights of the row before as p0, p1, ..., which are 0 where there is none.
 ///
 /// The number of steps is not written as the constant that it is: lanes at rest go through a loop that a
 /// compiler has unrolled in full, else once (119 and 86 ms in the depthwise convolutions of the step above).
-fn loop_over_taps(size: usize, two_rows: bool, tap: &str, lines: &str) -> String {
+fn loop_over_taps(
+    (size, two_rows): (usize, bool),
+    tap: &str,
+    lines: &str,
+    variant: Variant,
+) -> String {
     let last = size - 1;
-    let weight =
-        |j: usize| format!("weights[unit.depthwise + (channel * {size}u + tap) * {size}u + {j}u]");
+    let weight = |j: usize| match variant {
+        Variant::Plain => {
+            format!("weights[unit.depthwise + (channel * {size}u + tap) * {size}u + {j}u]")
+        }
+        Variant::Tiled => format!("staged[(tap * {size}u + {j}u) * WIDE + channel % WIDE]"),
+    };
     let one = |j: usize| format!("        let w{j} = {};\n", weight(j));
     let two = |j: usize| {
-        let next = format!("select(0.0, {}, i < {size}u)", weight(j));
+        let next = format!("select(Number(), {}, i < {size}u)", weight(j));
         format!("        let p{j} = w{j};\n        w{j} = {next};\n")
     };
     let (before, steps, tap, load) = match two_rows {
         false => (String::new(), "unit.size", tap.to_owned(), each(0..size, one)),
         true => {
-            let before = each(0..size, |j| format!("    var w{j} = 0.0;\n"));
+            let before = each(0..size, |j| format!("    var w{j} = Number();\n"));
             (before, "unit.size + 1u", format!("min({tap}, {last}u)"), each(0..size, two))
         }
     };

@@ -5,8 +5,9 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::wgpu::{CubeBackend, CubeTensor};
 use burn::backend::{Backend, TensorMetadata};
 
+use super::depthwise::{depthwise, x_gradient};
 use super::product::{Way, product};
-use super::tiles::{self, stores};
+use super::tiles;
 use super::{BankGradients, BankOps, Operands, Prologue, Sizes, Unit};
 use crate::device;
 use crate::norm::wgpu::{GROUPS, STANDARD, declare, gradient_products, pull_through, sums};
@@ -114,7 +115,7 @@ impl Inputs {
     /// Output of the depthwise convolutions.
     fn middle(&self) -> CubeTensor {
         let u = empty(&self.x, self.sizes.middle_shape());
-        self.launch(depthwise(&self.sizes), &[&self.weights, &u]);
+        self.launch(depthwise(&self.sizes, device::variant()), &[&self.weights, &u]);
         u
     }
 
@@ -139,15 +140,15 @@ impl Inputs {
     /// With the sums over all pixels that γ, β and the moments of the batch ask for.
     fn x_gradient_and_sums(&self, middle: &CubeTensor) -> (CubeTensor, Option<CubeTensor>) {
         let out = empty(&self.x, self.sizes.input_shape());
-        self.launch(x_gradient(&self.sizes), &[&self.weights, middle, &out]);
+        self.launch(x_gradient(&self.sizes, device::variant()), &[&self.weights, middle, &out]);
         let Some(norm) = self.sizes.prologue.norm.filter(|norm| norm.of_batch || norm.affine)
         else {
             return (out, None);
         };
         let shape = self.x.shape();
-        let sums = sums(&out, norm.groups, |partial| {
+        let sums = sums(&out, norm.groups, |lanes, partial| {
             let plain = Standard { affine: false, ..norm };
-            let program = gradient_products(&shape, norm.groups, Some(plain));
+            let program = gradient_products(&shape, norm.groups, Some(plain), lanes);
             program.launch(&[&self.x, &self.norm, &out, partial]);
         });
         let pulled = empty(&self.x, shape.clone());
@@ -168,7 +169,7 @@ impl Sizes {
     pub(super) fn fill(&self, program: Program) -> Program {
         let [height, width, channels] = self.image;
         let [out_height, out_width] = self.out();
-        program.constant("units", self.unit_cases()).sizes([
+        program.number(1).constant("units", self.unit_cases()).sizes([
             ("batch", self.batch),
             ("height", height),
             ("width", width),
@@ -205,7 +206,7 @@ impl Sizes {
     }
 
     /// The cases of a switch that returns the units of a source.
-    fn source_cases(&self) -> String {
+    pub(super) fn source_cases(&self) -> String {
         let source = |source| {
             let units = self.of_source(source);
             case(source, self.sources(), "vec2<u32>", &[units.start, units.end])
@@ -222,7 +223,7 @@ fn case(index: usize, count: usize, name: &str, fields: &[usize]) -> String {
 }
 
 /// A template that reads x through the prologue.
-fn program<const N: usize>(
+pub(super) fn program<const N: usize>(
     name: &'static str,
     sources: [&'static str; N],
     sizes: &Sizes,
@@ -232,55 +233,6 @@ fn program<const N: usize>(
     let shared = [GROUPS, STANDARD, include_str!("sizes.wgsl"), include_str!("activation.wgsl")];
     let program = sizes.fill(Program::of_pieces(name, shared, threads).and_pieces(sources));
     declare(program.constant("live", if relu { "value > 0.0" } else { "true" }), norm)
-}
-
-/// A template whose threads compute tiles of all rows, so high and wide, of so many activations.
-fn tiled(
-    name: &'static str,
-    source: &'static str,
-    sizes: &Sizes,
-    activations: usize,
-    ([height, width], tile): ([usize; 2], usize),
-) -> Program {
-    let (rows, tiles) = (tiles::rows(sizes, height), width.div_ceil(tile));
-    let threads = activations * sizes.batch * rows * tiles * sizes.channels();
-    program(name, [include_str!("rows.wgsl"), source], sizes, threads).sizes([
-        ("tile", tile),
-        ("tiles", tiles),
-        ("rows", rows),
-        ("below", tiles::below(sizes)),
-    ])
-}
-
-fn depthwise(sizes: &Sizes) -> Program {
-    let (out, tile) = (sizes.out(), tiles::tile(sizes.out()[1], 1));
-    let store = |t| format!("u[(row + out_x + {t}u) * CHANNELS + channel] = (*sums)[{t}];");
-    let arguments = "unit, image, out_y, out_x, channel, &sums, &below";
-    let source = include_str!("depthwise.wgsl");
-    tiled("unit_depthwise", source, sizes, sizes.units.len(), (out, tile))
-        .constant("kinds", tiles::functions(sizes, |kind| tiles::depthwise(sizes, kind)))
-        .constant("calls", tiles::calls(sizes, "depthwise", arguments))
-        .constant("stores", stores(tile, "out_x", "OUT_WIDTH", store))
-}
-
-fn x_gradient(sizes: &Sizes) -> Program {
-    let [height, width, _] = sizes.image;
-    let tile = tiles::tile(width, sizes.stride);
-    // By moments of the batch, and with γ and β, the scale comes with the rest of the way back.
-    let constant = sizes.prologue.norm.is_some_and(|norm| !norm.of_batch && !norm.affine);
-    let factor = if constant { " * norm.scale" } else { "" };
-    let store = |t: usize| {
-        let place = format!("(row + in_x + {t}u) * CHANNELS + channel");
-        let passes = format!("live(normed(x[{place}], norm))");
-        format!("out[{place}] = select(0.0, (*sums)[{t}]{factor}, {passes});")
-    };
-    let arguments = "unit, first, in_y, in_x, channel, &sums, &below";
-    let source = include_str!("x_gradient.wgsl");
-    tiled("unit_x_gradient", source, sizes, sizes.sources(), ([height, width], tile))
-        .constant("sources", sizes.source_cases())
-        .constant("kinds", tiles::functions(sizes, |kind| tiles::back(sizes, kind)))
-        .constant("calls", tiles::calls(sizes, "back", arguments))
-        .constant("stores", stores(tile, "in_x", "WIDTH", store))
 }
 
 fn weight_gradient(sizes: &Sizes) -> Program {
@@ -324,15 +276,16 @@ mod tests {
                 for relu in [true, false] {
                     let (units, prologue) = (units.clone().into(), Prologue { relu, norm });
                     let sizes = Sizes { batch, image, stride, outputs: 8, units, prologue };
-                    for program in [
-                        depthwise(&sizes),
-                        product(&sizes, Way::Forward, Variant::Plain),
-                        product(&sizes, Way::Back, Variant::Plain),
-                        product(&sizes, Way::Forward, Variant::Tiled),
-                        product(&sizes, Way::Back, Variant::Tiled),
-                        x_gradient(&sizes),
-                        weight_gradient(&sizes),
-                    ] {
+                    let mut programs = vec![weight_gradient(&sizes)];
+                    for variant in [Variant::Plain, Variant::Tiled] {
+                        programs.extend([
+                            depthwise(&sizes, variant),
+                            product(&sizes, Way::Forward, variant),
+                            product(&sizes, Way::Back, variant),
+                            x_gradient(&sizes, variant),
+                        ]);
+                    }
+                    for program in programs {
                         assert_eq!(program.validate(), Ok(()), "{program:?}");
                     }
                 }
@@ -348,8 +301,8 @@ mod tests {
         let image = [16, 16, 8];
         let sizes = Sizes { batch: 8, image, stride: 1, outputs: 8, units: units.into(), prologue };
         for (program, name) in [
-            (depthwise(&sizes), "depthwise"),
-            (x_gradient(&sizes), "back"),
+            (depthwise(&sizes, Variant::Plain), "depthwise"),
+            (x_gradient(&sizes, Variant::Plain), "back"),
             (weight_gradient(&sizes), "for_depthwise"),
         ] {
             let text = program.text();

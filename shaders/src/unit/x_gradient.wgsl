@@ -19,7 +19,7 @@ fn gradient_at(row: u32, column: u32, channel: u32) -> f32 {
     return select(0.0, value, column < OUT_WIDTH);
 }
 
-{{ kinds }}fn put(row: u32, in_x: u32, channel: u32, norm: Norm, sums: ptr<function, array<f32, TILE>>) {
+{{ kinds }}fn put(row: u32, in_x: u32, channel: u32, norm: Norm, sums: ptr<function, array<Number, TILE>>) {
 {{ stores }}}
 
 @compute @workgroup_size(WORKGROUP)
@@ -37,8 +37,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     let image = index / (CHANNELS * TILES * ROWS) % BATCH;
     let source = index / (CHANNELS * TILES * ROWS * BATCH);
     let units = units_of(source);
-    var sums = array<f32, TILE>();
-    var below = array<f32, TILE>();
+    var sums = array<Number, TILE>();
+    var below = array<Number, TILE>();
     for (var number = units.x; number < units.y; number++) {
         let unit = unit_at(number);
         let first = (number * BATCH + image) * OUT_HEIGHT;

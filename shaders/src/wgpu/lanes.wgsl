@@ -1,6 +1,6 @@
 // A workgroup takes WIDE columns side by side and a chunk of their PIXELS. The threads that have a column
 // in common are its lanes: they share the pixels of the chunk.
-const WIDE: u32 = 8u;
+const WIDE: u32 = {{ wide }}u;
 const LANES: u32 = WORKGROUP / WIDE;
 const SUMMED: u32 = {{ summed }}u;
 const BLOCKS: u32 = (SUMMED + WIDE - 1u) / WIDE;
@@ -8,6 +8,8 @@ const CHUNK: u32 = {{ chunk }}u;
 // Pixels of a lane, at most: one after another, which leaves a CPU's cache in use and costs a GPU nothing, as
 // WIDE numbers are what it reads at once.
 const SHARE: u32 = (min(CHUNK, PIXELS) + LANES - 1u) / LANES;
+// From a pixel of a lane to its next one.
+const STEP: u32 = 1u;
 const CHUNKS: u32 = (PIXELS + CHUNK - 1u) / CHUNK;
 
 struct Lane {
@@ -30,12 +32,15 @@ fn lane_of(workgroup: vec3<u32>, local: u32) -> Lane {
     return Lane(column, chunk, first, min(first + SHARE, end), live && local < WIDE);
 }
 
+// Two sums at once.
+alias Pair = vec2<f32>;
+
 // What every thread has of its column.
-var<workgroup> parts: array<vec2<f32>, WORKGROUP>;
+var<workgroup> parts: array<Pair, WORKGROUP>;
 
 // The sums over all lanes of a column, always in the same order, for the thread that writes them. All threads
 // of a workgroup call it, once.
-fn over_lanes(value: vec2<f32>, local: u32) -> vec2<f32> {
+fn over_lanes(value: Pair, local: u32) -> Pair {
     parts[local] = value;
     workgroupBarrier();
     var sum = value;

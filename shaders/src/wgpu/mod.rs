@@ -4,6 +4,8 @@
 //! occurs (about twenty in a search) and needs no uniform buffer. Threads are numbered over a two
 //! dimensional grid, because one dimension ends at 65,535 workgroups.
 
+mod lanes;
+
 use burn::backend::wgpu::{
     CubeTensor, KernelSource, SourceKernel, SourceTemplate, into_contiguous,
 };
@@ -14,6 +16,8 @@ use cubecl::{CubeCount, CubeDim};
 
 use crate::device::{self, Variant};
 use crate::{meter, throttle};
+
+pub(crate) use lanes::Lanes;
 
 /// Threads of a workgroup: what every WebGPU device allows.
 pub(crate) const WORKGROUP: usize = 256;
@@ -71,6 +75,11 @@ impl Program {
     /// Fills several placeholders with sizes.
     pub(crate) fn sizes<const N: usize>(self, sizes: [(&'static str, usize); N]) -> Self {
         sizes.into_iter().fold(self, |program, (name, value)| program.constant(name, value))
+    }
+
+    /// Makes a number of the template a vector of so many: 4 or 1.
+    pub(crate) fn number(self, width: usize) -> Self {
+        self.constant("number", if width == 4 { "vec4<f32>" } else { "f32" })
     }
 
     /// Runs over the buffers, in the order of their bindings.
@@ -146,57 +155,6 @@ const BUSY: usize = 1 << 18;
 pub(crate) fn chunks(rows: usize, threads: usize) -> usize {
     let enough = BUSY.div_ceil(threads.max(1)).min(256);
     rows.div_ceil(32).clamp(1, enough)
-}
-
-/// Pixels that a workgroup sums. With one chunk the sums are complete; only a larger image takes a
-/// second launch.
-const CHUNK: usize = 2048;
-
-/// Columns that a workgroup sums.
-const WIDE: usize = 8;
-
-/// Into how many chunks sums over the pixels of columns are cut.
-pub(crate) fn pixel_chunks(pixels: usize) -> usize {
-    pixels.div_ceil(CHUNK).max(1)
-}
-
-impl Program {
-    /// A template whose workgroups sum so many columns over chunks of pixels. It finds what is in
-    /// `lanes.wgsl`, before which a piece declares `PIXELS`.
-    pub(crate) fn of_sums<const N: usize>(
-        name: &'static str,
-        declarations: [&'static str; N],
-        source: &'static str,
-        columns: usize,
-        pixels: usize,
-    ) -> Self {
-        let workgroups = columns.div_ceil(WIDE) * pixel_chunks(pixels);
-        Self::of_pieces(name, declarations, workgroups * WORKGROUP)
-            .and_pieces([include_str!("lanes.wgsl"), source])
-            .constant("summed", columns)
-            .of_chunks()
-    }
-
-    /// The template with the number of pixels of a chunk.
-    pub(crate) fn of_chunks(self) -> Self {
-        self.constant("chunk", CHUNK)
-    }
-}
-
-/// Sums over the chunks of `pixels`, [chunks, sums], that `launch` writes, added up.
-pub(crate) fn summed(
-    like: &CubeTensor,
-    pixels: usize,
-    shape: impl Into<Shape>,
-    launch: impl FnOnce(&CubeTensor),
-) -> CubeTensor {
-    let (chunks, shape) = (pixel_chunks(pixels), shape.into());
-    let sums = empty(like, [&[chunks], &*shape].concat());
-    launch(&sums);
-    match chunks {
-        1 => CubeTensor::new_contiguous(sums.client, sums.device, shape, sums.handle, sums.dtype),
-        _ => fold(&sums, chunks, shape),
-    }
 }
 
 /// out[i] = Σ over chunks of partial[chunk, i].
