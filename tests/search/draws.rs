@@ -9,11 +9,13 @@ use smoothdarts::cell::{ChoiceKind, Rows};
 use smoothdarts::config::{Config, Mode};
 use smoothdarts::event::{EpochFinished, Event};
 use smoothdarts::nn::Picked;
+use smoothdarts::optim::{Moments, adam, clip, sgd};
 use smoothdarts::policy::controller::{Deciding, Node, STATE, shapes, walk};
 use smoothdarts::policy::gumbel::{noise, soft, straight_through, strongest, temperature};
 use smoothdarts::policy::{Draw, Sample};
-use smoothdarts::rng::{Streams, normal};
+use smoothdarts::rng::{Stream, Streams, normal};
 use smoothdarts::space;
+use smoothdarts::task::ImageBatch;
 
 use super::tiny;
 use crate::command::run;
@@ -245,5 +247,43 @@ fn methods_refuse_spaces_and_measures_that_they_do_not_know() {
         let refused = run(folder.path(), &all);
         assert_eq!(refused.code, Some(2), "{flags:?}: {}", refused.stderr);
         assert!(refused.stderr.contains(words), "{}", refused.stderr);
+    }
+}
+
+/// SNAS by its definition: one draw, one pass over the training batch, whose two gradients move α and the
+/// weights from the same point.
+#[test]
+fn snas_moves_alpha_and_weights_together_at_one_draw_on_the_training_batch() {
+    let mut config = tiny::config("oneshot-1", "snas");
+    (config.search.epochs, config.search.cells) = (1, 3);
+    config.data.train_images = 16;
+    let mut loader = tiny::loader(&config);
+    let mut search = tiny::search(&config, &loader);
+    let batches = loader.step(0, 0);
+    let train = ImageBatch::new(&batches.train, &Device::flex());
+    let (weights, alpha) = {
+        let (job, rng) = (search.job(), Streams::new(config.seed).at(Stream::Policy, 1));
+        let sample = Sample { rng, progress: 0.0, picked: None, architecture: None };
+        let (policy, at) = (job.policy(), job.point(false));
+        let relax = |alpha: &[Tensor<2>]| policy.relax(alpha, Draw::Step(sample.clone()));
+        let (model, leaves) = (job.model(), policy.leaves());
+        let draws = || Pcg64::seed_from_u64(0);
+        let (by_alpha, _) = model.architecture_gradient(at, leaves, &relax, &train, draws());
+        let (by_weight, _) = model.weight_gradient(at, &relax(leaves), &train, draws());
+        let momentum = at.weights.zeros_like();
+        let gradient = clip(by_weight, config.weights.clip);
+        let (weights, _) = sgd(at.weights.clone(), momentum, gradient, 0.025, &config.weights);
+        let zero = |it: &Tensor<2>| Moments { first: it.zeros_like(), second: it.zeros_like() };
+        let alpha = leaves.iter().zip(by_alpha).map(|(alpha, gradient)| {
+            host(adam(alpha.clone(), zero(alpha), gradient, 1, &config.alpha).0)
+        });
+        (model.network.layout().in_order(&host(weights)), alpha.collect::<Vec<_>>())
+    };
+    tiny::run(&mut search, &mut loader).unwrap();
+    let saved = block_on(search.checkpoint()).unwrap();
+    assert_eq!((saved.epoch(), config.search.batch_size), (1, 8), "one step of eight images");
+    assert!(saved.arrays["weights"].values == weights);
+    for (choice, expected) in space::find("oneshot-1").unwrap().choices().iter().zip(alpha) {
+        assert_eq!(saved.arrays[&format!("alpha.{}", choice.name)].values, expected);
     }
 }
