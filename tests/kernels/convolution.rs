@@ -121,6 +121,26 @@ fn a_convolution_knows_the_moments_of_its_output() {
     }
 }
 
+/// The widths of a network that is searched, from its stem on, with pixels that do not fill a tile of a
+/// workgroup, and so many pixels that a thread of a tile takes 4 and 8 of them.
+#[test]
+fn convolutions_of_a_network_equal_plain_ops() {
+    let convolution = |stride| Convolution { relu: stride == 2, stride, moments: false };
+    for (shape, outputs, size, stride, banks) in [
+        ([2, 9, 7, 3], 48, 3, 1, 1),
+        ([2, 9, 7, 48], 16, 1, 1, 1),
+        ([3, 8, 6, 64], 32, 1, 2, 2),
+        ([2, 7, 7, 256], 64, 1, 1, 1),
+        ([2, 7, 5, 128], 72, 3, 2, 1),
+        ([1, 256, 263, 16], 16, 1, 1, 1),
+        ([2, 256, 263, 16], 16, 1, 1, 1),
+    ] {
+        let convolution = convolution(stride);
+        let case = Convolutions { shape, outputs, size, banks, convolution, permuted: false };
+        equals_plain_ops_everywhere(&case);
+    }
+}
+
 /// Two pixels share a vector where a pixel fills half of it, and only where input, output and matrix
 /// agree in that: every pair of widths around it.
 #[test]

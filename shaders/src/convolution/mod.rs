@@ -12,6 +12,7 @@
 
 mod autodiff;
 mod cpu;
+mod tiled;
 mod wgpu;
 
 #[cfg(not(target_family = "wasm"))]

@@ -4,7 +4,8 @@
 use burn::backend::TensorMetadata;
 use burn::backend::wgpu::{CubeBackend, CubeTensor};
 
-use super::{ConvolutionGradients, ConvolutionOps, Sizes};
+use super::{ConvolutionGradients, ConvolutionOps, Sizes, tiled};
+use crate::device::{self, Variant};
 use crate::norm::NormGradients;
 use crate::wgpu::{Program, chunks, contiguous, empty, fold};
 
@@ -12,7 +13,7 @@ impl ConvolutionOps for CubeBackend {
     fn convolution(x: CubeTensor, weight: CubeTensor, sizes: Sizes) -> CubeTensor {
         let (x, weight) = (contiguous(x), contiguous(weight));
         let z = empty(&x, sizes.output_shape());
-        forward(&sizes).launch(&[&x, &weight, &z]);
+        forward(&sizes, device::variant()).launch(&[&x, &weight, &z]);
         z
     }
 
@@ -35,7 +36,7 @@ impl ConvolutionGradients for CubeBackend {
     ) -> CubeTensor {
         let [x, weight, gradient] = [x, weight, gradient].map(contiguous);
         let out = empty(&x, x.shape());
-        x_gradient(&sizes).launch(&[&x, &weight, &gradient, &out]);
+        x_gradient(&sizes, device::variant()).launch(&[&x, &weight, &gradient, &out]);
         out
     }
 
@@ -63,33 +64,45 @@ impl Sizes {
 
 /// A template with all sizes.
 fn program(name: &'static str, source: &'static str, sizes: &Sizes, threads: usize) -> Program {
-    let [height, width, inputs] = sizes.windows.image;
-    let [out_height, out_width, _] = sizes.windows.output();
-    let pieces = [include_str!("sizes.wgsl"), source];
-    Program::of_pieces(name, pieces, threads)
-        .constant("live", if sizes.relu { "value > 0.0" } else { "true" })
-        .sizes([
-            ("height", height),
-            ("width", width),
-            ("inputs", inputs),
-            ("outputs", sizes.outputs),
-            ("bank", sizes.bank()),
-            ("out_height", out_height),
-            ("out_width", out_width),
-            ("size", sizes.windows.size),
-            ("stride", sizes.windows.stride),
-            ("padding", sizes.windows.padding()),
-        ])
+    sized(Program::of_pieces(name, [include_str!("sizes.wgsl"), source], threads), sizes)
 }
 
-fn forward(sizes: &Sizes) -> Program {
+/// Fills what `sizes.wgsl` leaves open.
+pub(super) fn sized(program: Program, sizes: &Sizes) -> Program {
+    let [height, width, inputs] = sizes.windows.image;
+    let [out_height, out_width, _] = sizes.windows.output();
+    program.constant("live", if sizes.relu { "value > 0.0" } else { "true" }).sizes([
+        ("height", height),
+        ("width", width),
+        ("inputs", inputs),
+        ("outputs", sizes.outputs),
+        ("bank", sizes.bank()),
+        ("out_height", out_height),
+        ("out_width", out_width),
+        ("size", sizes.windows.size),
+        ("stride", sizes.windows.stride),
+        ("padding", sizes.windows.padding()),
+    ])
+}
+
+fn forward(sizes: &Sizes, variant: Variant) -> Program {
+    let tiled = if variant == Variant::Tiled { tiled::forward(sizes) } else { None };
+    tiled.unwrap_or_else(|| plain_forward(sizes))
+}
+
+fn plain_forward(sizes: &Sizes) -> Program {
     let pixels = sizes.output_shape().num_elements() / sizes.outputs;
     let threads = pixels.div_ceil(4) * sizes.banks * sizes.bank().div_ceil(4);
     program("convolution", include_str!("convolution.wgsl"), sizes, threads)
         .sizes([("out_pixels", pixels)])
 }
 
-fn x_gradient(sizes: &Sizes) -> Program {
+fn x_gradient(sizes: &Sizes, variant: Variant) -> Program {
+    let tiled = if variant == Variant::Tiled { tiled::x_gradient(sizes) } else { None };
+    tiled.unwrap_or_else(|| plain_x_gradient(sizes))
+}
+
+fn plain_x_gradient(sizes: &Sizes) -> Program {
     let pixels = sizes.input_shape().num_elements() / sizes.inputs();
     let threads = pixels * sizes.inputs().div_ceil(4);
     program("convolution_x_gradient", include_str!("x_gradient.wgsl"), sizes, threads)
@@ -109,13 +122,20 @@ mod tests {
 
     #[test]
     fn every_template_is_valid_wgsl() {
-        for (image, size, stride, banks) in
-            [([8, 8, 16], 1, 1, 1), ([7, 5, 6], 3, 2, 1), ([32, 32, 64], 1, 2, 2)]
-        {
+        for (image, size, stride, banks) in [
+            ([8, 8, 16], 1, 1, 1),
+            ([7, 5, 6], 3, 2, 1),
+            ([32, 32, 64], 1, 2, 2),
+            ([9, 9, 3], 3, 1, 1),
+        ] {
             for relu in [true, false] {
                 let windows = Windows { image, size, stride, dilation: 1 };
                 let sizes = Sizes { batch: 2, windows, outputs: 8, banks, relu };
-                for program in [forward(&sizes), x_gradient(&sizes), weight_gradient(&sizes)] {
+                let mut programs = vec![weight_gradient(&sizes)];
+                for variant in [Variant::Plain, Variant::Tiled] {
+                    programs.extend([forward(&sizes, variant), x_gradient(&sizes, variant)]);
+                }
+                for program in programs {
                     assert_eq!(program.validate(), Ok(()), "{program:?}");
                 }
             }

@@ -250,23 +250,42 @@ fn loop_over_taps(
     )
 }
 
+/// Neighbours of a row that a thread takes at once: on a GPU loads that do not wait for each other, which a
+/// software device has no use for.
+fn neighbours(variant: Variant) -> usize {
+    match variant {
+        Variant::Plain => 1,
+        Variant::Tiled => 4,
+    }
+}
+
 /// Writes the gradients of a row of D: a window of the row of a moves along that of the gradient.
-pub(super) fn for_depthwise(sizes: &Sizes, (size, dilation): Kind) -> String {
+pub(super) fn for_depthwise(sizes: &Sizes, (size, dilation): Kind, variant: Variant) -> String {
     let padding = dilation * (size / 2);
     let (window, stride) = ((size - 1) * dilation + 1, sizes.stride);
+    let count = neighbours(variant);
     // So many stay when the window moves; the others are loaded.
-    let kept = window.saturating_sub(stride);
+    let (all, kept) = ((count - 1) * stride + window, window.saturating_sub(stride));
     let activation = |column: String| format!("activation(row, {column}, channel, norm)");
     let before = |n: usize| match n < kept {
         true => activation(format!("{}u", (n as u32).wrapping_sub(padding as u32))),
         false => "0.0".to_owned(),
     };
     let next = |n: usize| activation(format!("x * STRIDE + {n}u - {padding}u"));
+    let gradient = |k: usize| match count {
+        1 => "middle[place + x * CHANNELS]".to_owned(),
+        // Past the last one nothing is added.
+        _ => format!(
+            "select(0.0, middle[place + min(x + {k}u, rows.width - 1u) * CHANNELS], x + {k}u < rows.width)"
+        ),
+    };
     let starts = each(0..size, |j| format!("    var s{j} = 0.0;\n"));
-    let values = each(0..window, |n| format!("        var v{n} = {};\n", before(n)));
-    let loads = each(kept..window, |n| format!("            v{n} = {};\n", next(n)));
-    let sums = each(0..size, |j| format!("            s{j} += g * v{};\n", j * dilation));
-    let moves = each(0..kept, |n| format!("            v{n} = v{};\n", n + stride));
+    let values = each(0..all, |n| format!("        var v{n} = {};\n", before(n)));
+    let loads = each(kept..all, |n| format!("            v{n} = {};\n", next(n)));
+    let gradients = each(0..count, |k| format!("            let g{k} = {};\n", gradient(k)));
+    let product = |k, j| format!("            s{j} += g{k} * v{};\n", k * stride + j * dilation);
+    let sums = each(0..count, |k| each(0..size, |j| product(k, j)));
+    let moves = each(0..kept, |n| format!("            v{n} = v{};\n", n + count * stride));
     let stores = each(0..size, |j| format!("    partial[start + {j}u] = s{j};\n"));
     format!(
         "fn for_depthwise_{size}_{dilation}(unit: Unit, number: u32, channel: u32, i: u32, rows: Rows, \
@@ -280,9 +299,8 @@ pub(super) fn for_depthwise(sizes: &Sizes, (size, dilation): Kind) -> String {
         }}
         let row = ((unit.source * BATCH + at / OUT_HEIGHT) * HEIGHT + y) * WIDTH;
         let place = (number * OUT_PIXELS + at * OUT_WIDTH) * CHANNELS + channel;
-{values}        for (var x = 0u; x < rows.width; x++) {{
-{loads}            let g = middle[place + x * CHANNELS];
-{sums}{moves}        }}
+{values}        for (var x = 0u; x < rows.width; x += {count}u) {{
+{loads}{gradients}{sums}{moves}        }}
     }}
 {stores}}}
 

@@ -8,10 +8,8 @@ const THREADS: u32 = {{ threads }}u;
 const WEIGHTS: u32 = {{ weight_count }}u;
 const CHUNK_ROWS: u32 = {{ chunk_rows }}u;
 
-// Of u, of z, and u.
+// Of u. The gradient of z, and u, are declared where they are read.
 @group(0) @binding({{ next }}) var<storage, {{ access }}> middle: array<f32>;
-@group(0) @binding({{ second }}) var<storage, {{ access }}> gradient: array<f32>;
-@group(0) @binding({{ third }}) var<storage, {{ access }}> u: array<f32>;
 @group(0) @binding({{ fourth }}) var<storage, read_write> partial: array<f32>;
 
 // The unit that a thread works on.
@@ -39,31 +37,6 @@ struct Rows {
     if channel + 1u < CHANNELS { partial[place + 1u] = sums[1]; }
     if channel + 2u < CHANNELS { partial[place + 2u] = sums[2]; }
     if channel + 3u < CHANNELS { partial[place + 3u] = sums[3]; }
-}
-
-fn for_pointwise(place: u32, number: u32, rows: Rows, start: u32) {
-    let blocks = (CHANNELS + 3u) / 4u;
-    let channel = place % blocks * 4u;
-    let output = place / blocks * 4u;
-    // Past the last channel or output the last one is computed again.
-    let channels = min(channel + vec4(0u, 1u, 2u, 3u), vec4(CHANNELS - 1u));
-    let outputs = min(output + vec4(0u, 1u, 2u, 3u), vec4(OUTPUTS - 1u));
-    var sums = array<vec4<f32>, 4>();
-    let first = number * OUT_PIXELS + rows.first * OUT_WIDTH;
-    let last = number * OUT_PIXELS + rows.last * OUT_WIDTH;
-    for (var pixel = first; pixel < last; pixel++) {
-        let at = pixel * CHANNELS + channels;
-        let values = vec4(u[at.x], u[at.y], u[at.z], u[at.w]);
-        let z = pixel * OUTPUTS + outputs;
-        sums[0] += gradient[z.x] * values;
-        sums[1] += gradient[z.y] * values;
-        sums[2] += gradient[z.z] * values;
-        sums[3] += gradient[z.w] * values;
-    }
-    put(start, output + 0u, channel, sums[0]);
-    put(start, output + 1u, channel, sums[1]);
-    put(start, output + 2u, channel, sums[2]);
-    put(start, output + 3u, channel, sums[3]);
 }
 
 @compute @workgroup_size(WORKGROUP)

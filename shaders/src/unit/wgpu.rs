@@ -9,7 +9,7 @@ use super::depthwise::{depthwise, x_gradient};
 use super::product::{Way, product};
 use super::tiles;
 use super::{BankGradients, BankOps, Operands, Prologue, Sizes, Unit};
-use crate::device;
+use crate::device::{self, Variant};
 use crate::norm::wgpu::{GROUPS, STANDARD, declare, gradient_products, pull_through, sums};
 use crate::norm::{NormGradients, Standard};
 use crate::wgpu::{Program, chunks, contiguous, empty, fold};
@@ -129,7 +129,8 @@ impl Inputs {
     fn weight_gradient(&self, middle: &CubeTensor, gradient: &CubeTensor) -> CubeTensor {
         let (chunks, count) = (self.sizes.chunks(), self.sizes.weight_count());
         let partial = empty(&self.x, [chunks, count]);
-        self.launch(weight_gradient(&self.sizes), &[middle, gradient, &self.middle(), &partial]);
+        let program = weight_gradient(&self.sizes, device::variant());
+        self.launch(program, &[middle, gradient, &self.middle(), &partial]);
         fold(&partial, chunks, [count])
     }
 
@@ -235,13 +236,20 @@ pub(super) fn program<const N: usize>(
     declare(program.constant("live", if relu { "value > 0.0" } else { "true" }), norm)
 }
 
-fn weight_gradient(sizes: &Sizes) -> Program {
+fn weight_gradient(sizes: &Sizes, variant: Variant) -> Program {
     let (chunks, threads) = (sizes.chunks(), sizes.threads_before(sizes.units.len()));
     let [height, _] = sizes.out();
     let source = include_str!("weight_gradient.wgsl");
     let arguments = "unit, number, channel, i, rows, start";
-    program("unit_weight_gradient", [source], sizes, chunks * threads)
-        .constant("kinds", tiles::functions(sizes, |kind| tiles::for_depthwise(sizes, kind)))
+    let fours = [sizes.channels(), sizes.outputs].iter().all(|count| count.is_multiple_of(4));
+    let pointwise = match variant {
+        Variant::Tiled if fours => include_str!("for_pointwise_tiled.wgsl"),
+        _ => include_str!("for_pointwise.wgsl"),
+    };
+    let kinds = tiles::functions(sizes, |kind| tiles::for_depthwise(sizes, kind, variant));
+    program("unit_weight_gradient", [pointwise, source], sizes, chunks * threads)
+        .constant("kinds", kinds)
+        .constant("fours", variant == Variant::Tiled && fours)
         .constant("calls", tiles::calls(sizes, "for_depthwise", arguments))
         .sizes([
             ("unit_count", sizes.units.len()),
@@ -254,7 +262,6 @@ fn weight_gradient(sizes: &Sizes) -> Program {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::device::Variant;
 
     #[test]
     fn every_template_is_valid_wgsl() {
@@ -276,13 +283,14 @@ mod tests {
                 for relu in [true, false] {
                     let (units, prologue) = (units.clone().into(), Prologue { relu, norm });
                     let sizes = Sizes { batch, image, stride, outputs: 8, units, prologue };
-                    let mut programs = vec![weight_gradient(&sizes)];
+                    let mut programs = Vec::new();
                     for variant in [Variant::Plain, Variant::Tiled] {
                         programs.extend([
                             depthwise(&sizes, variant),
                             product(&sizes, Way::Forward, variant),
                             product(&sizes, Way::Back, variant),
                             x_gradient(&sizes, variant),
+                            weight_gradient(&sizes, variant),
                         ]);
                     }
                     for program in programs {
@@ -303,7 +311,7 @@ mod tests {
         for (program, name) in [
             (depthwise(&sizes, Variant::Plain), "depthwise"),
             (x_gradient(&sizes, Variant::Plain), "back"),
-            (weight_gradient(&sizes), "for_depthwise"),
+            (weight_gradient(&sizes, Variant::Plain), "for_depthwise"),
         ] {
             let text = program.text();
             for kind in ["3_1", "5_1"] {
