@@ -58,12 +58,12 @@ pub trait Task: Clone + 'static {
     fn correct(&self, input: &Self::Input, logits: Tensor<2>) -> Tensor<1>;
 
     /// A batch as rows of numbers, for passes that are recorded; none where those of the task cannot be.
-    fn to_rows(&self, _input: &Self::Input) -> Option<Vec<Tensor<1>>> {
+    fn rows_of(&self, _input: &Self::Input) -> Option<Vec<Tensor<1>>> {
         None
     }
 
     /// The batch of such rows.
-    fn from_rows(&self, _rows: &[Tensor<1>]) -> Option<Self::Input> {
+    fn input_of(&self, _rows: &[Tensor<1>]) -> Option<Self::Input> {
         None
     }
 

@@ -126,7 +126,8 @@ pub fn choose(adapters: &[Adapter]) -> (config::Device, String) {
 /// refuses.
 ///
 /// # Errors
-/// Exit code 4 if `wgpu` is asked for and there is no usable adapter.
+/// Exit code 4 if `wgpu` is asked for and there is no usable adapter, 2 if a variable names kernels
+/// that there are not.
 pub fn select(wanted: config::Device) -> anyhow::Result<Selected> {
     if wanted == config::Device::Cpu {
         return Ok(cpu());
@@ -135,7 +136,8 @@ pub fn select(wanted: config::Device) -> anyhow::Result<Selected> {
     if wanted == config::Device::Auto && choose(&adapters).0 == config::Device::Cpu {
         return Ok(cpu());
     }
-    match wgpu_device(&adapters) {
+    let kernels = named_variant()?;
+    match wgpu_device(&adapters, kernels) {
         Err(error) if wanted == config::Device::Auto => {
             output::note(&format!("warning: the GPU refuses, so the CPU computes: {error:#}"));
             Ok(cpu())
@@ -192,7 +194,7 @@ pub fn cpu() -> Selected {
 }
 
 /// The device of the best API. Works once in a process: burn-wgpu registers what it makes.
-fn wgpu_device(adapters: &[Adapter]) -> anyhow::Result<Selected> {
+fn wgpu_device(adapters: &[Adapter], kernels: Option<Variant>) -> anyhow::Result<Selected> {
     let best = adapters.iter().find(|adapter| adapter.is_gpu()).or(adapters.first());
     let best = best.context("wgpu finds no driver of Vulkan, Metal or DX12")?;
     let api = match best.backend.as_str() {
@@ -200,7 +202,8 @@ fn wgpu_device(adapters: &[Adapter]) -> anyhow::Result<Selected> {
         "dx12" => WgpuBackend::Dx12,
         _ => WgpuBackend::Vulkan,
     };
-    shaders::device::choose(variant(best)?);
+    let suited = if best.is_gpu() { Variant::Tiled } else { Variant::Plain };
+    shaders::device::choose(kernels.unwrap_or(suited));
     if !best.is_gpu() {
         shorten_autotune();
         shaders::throttle::enable();
@@ -217,14 +220,15 @@ fn wgpu_device(adapters: &[Adapter]) -> anyhow::Result<Selected> {
 /// Variable that names the WGSL kernels, for measuring: `plain` or `tiled`.
 const VARIANT: &str = "SDARTS_WGSL";
 
-/// The WGSL kernels for an adapter.
-fn variant(adapter: &Adapter) -> anyhow::Result<Variant> {
+/// The WGSL kernels that the variable names.
+fn named_variant() -> anyhow::Result<Option<Variant>> {
     match std::env::var(VARIANT).as_deref() {
-        Ok("plain") => Ok(Variant::Plain),
-        Ok("tiled") => Ok(Variant::Tiled),
-        Ok(other) => Err(anyhow!("{VARIANT}={other}: there are plain and tiled")),
-        Err(_) if adapter.is_gpu() => Ok(Variant::Tiled),
-        Err(_) => Ok(Variant::Plain),
+        Ok("plain") => Ok(Some(Variant::Plain)),
+        Ok("tiled") => Ok(Some(Variant::Tiled)),
+        Ok(other) => {
+            Err(anyhow!("{VARIANT}={other}: there are plain and tiled").context(Exit::Usage))
+        }
+        Err(_) => Ok(None),
     }
 }
 

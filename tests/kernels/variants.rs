@@ -4,6 +4,8 @@ use std::process::Command;
 
 use shaders::device::Variant;
 
+use crate::command::{Outcome, sdarts};
+
 /// The tests of this process run with the kernels of its device, those of another one with the others.
 #[test]
 fn the_kernels_for_another_kind_of_device_pass_the_same_tests() {
@@ -21,4 +23,14 @@ fn the_kernels_for_another_kind_of_device_pass_the_same_tests() {
     let text = String::from_utf8_lossy(&outcome.stdout);
     assert!(outcome.status.success(), "{variable}={other}: {text}");
     assert!(!text.contains(" 0 passed"), "{variable}={other}: {text}");
+}
+
+#[test]
+fn kernels_that_there_are_not_are_refused() {
+    let arguments = ["search", "--device=wgpu", "--preset=browser", "--dry-run"];
+    let mut search = sdarts(&std::env::temp_dir(), &arguments);
+    search.env("SDARTS_WGSL", "fast");
+    let Outcome { code, stderr, .. } = Outcome::of(search);
+    assert_eq!(code, Some(2), "{stderr}");
+    assert!(stderr.contains("SDARTS_WGSL=fast: there are plain and tiled"), "{stderr}");
 }

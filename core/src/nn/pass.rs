@@ -30,6 +30,7 @@ pub enum GradientTarget {
 
 /// Which statistics batch-norm layers normalise by.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "one for each pass")]
 pub enum Statistics {
     /// Those of the batch (train mode).
     Batch,

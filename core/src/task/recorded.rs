@@ -48,7 +48,7 @@ enum Record {
     #[default]
     Untried,
     Refused,
-    Done(Replay),
+    Done(Box<Replay>),
 }
 
 impl Record {
@@ -59,7 +59,7 @@ impl Record {
         record: impl FnOnce() -> Option<Replay>,
     ) -> Option<&mut Replay> {
         if matches!(self, Self::Untried) {
-            *self = record().map_or(Self::Refused, Self::Done);
+            *self = record().map_or(Self::Refused, |replay| Self::Done(Box::new(replay)));
         }
         match self {
             Self::Done(replay) => {
@@ -204,7 +204,7 @@ impl<T: Task> Recorded<T> {
     fn rows(&self, at: Point, p: &[Tensor<2>], input: &T::Input) -> Option<Vec<Tensor<1>>> {
         let mut rows = vec![at.weights.clone(), flat(at.statistics.clone())];
         rows.extend(p_rows(p));
-        rows.extend(self.model.task.to_rows(input)?);
+        rows.extend(self.model.task.rows_of(input)?);
         Some(rows)
     }
 }
@@ -225,7 +225,7 @@ impl<I> Arguments<I> {
             weights: weights.clone(),
             statistics: pairs(statistics.clone()),
             p: matrices(model, p)?,
-            input: model.task.from_rows(input)?,
+            input: model.task.input_of(input)?,
         })
     }
 

@@ -63,11 +63,11 @@ impl Task for Training {
         correct(logits, input.labels.clone())
     }
 
-    fn to_rows(&self, input: &ImageBatch) -> Option<Vec<Tensor<1>>> {
+    fn rows_of(&self, input: &ImageBatch) -> Option<Vec<Tensor<1>>> {
         Some(input.to_rows())
     }
 
-    fn from_rows(&self, rows: &[Tensor<1>]) -> Option<ImageBatch> {
+    fn input_of(&self, rows: &[Tensor<1>]) -> Option<ImageBatch> {
         ImageBatch::from_rows(rows, self.image_size)
     }
 
