@@ -103,7 +103,7 @@ fn an_event_file_reads_back_with_every_number_of_the_events() {
         assert_eq!(at("parameter_free/reduce", step), epoch.parameter_free[1]);
         let (hessian, anytime) = (&history.hessians[index], &history.anytime[index]);
         assert_eq!(at("hessian/spectral_norm", step), hessian.spectral_norm() as f32);
-        assert_eq!(at("anytime/test_accuracy", step), anytime.test_accuracy as f32);
+        assert_eq!(at("anytime/test_accuracy", step), anytime.test_accuracy.unwrap() as f32);
     }
     assert_eq!(at("step_loss/train", 24), history.steps[23].train_loss);
     assert!(times.is_sorted());

@@ -100,9 +100,10 @@ impl Comparison {
             ("summary.csv".to_owned(), compare::summaries_csv(&self.groups_summary)),
             ("settings.csv".to_owned(), compare::differences_csv(&self.differences, &self.runs)),
         ];
-        for Curves { figure, chart } in compare::charts(&self.groups, &self.runs) {
-            files.push((format!("{}.svg", figure.name), chart.svg()));
-            files.push((format!("{}.csv", figure.name), chart.csv()));
+        for curves in compare::charts(&self.groups, &self.runs) {
+            let name = curves.figure.stem(None, curves.part());
+            files.push((format!("{name}.svg"), curves.svg()));
+            files.push((format!("{name}.csv"), curves.csv()));
         }
         for Shown { figure, number, picture, .. } in
             self.of_best().into_iter().chain(self.of_every())
@@ -127,7 +128,7 @@ impl Comparison {
         let out = words::quoted(&out.display().to_string());
         let command = format!("sdarts compare {names} --out {out}");
         let landscape = format!("sdarts landscape {names}");
-        let chart = |it: &Curves| Html::of(it.figure, None, &it.chart, &command);
+        let chart = |it: &Curves| Html::of(it.figure, None, it, &command);
         let html = |shown: Vec<Shown>| shown.iter().map(|it| it.html(&command)).collect();
         let page = Page {
             runs: self.runs.len(),
