@@ -314,7 +314,7 @@ fn the_command_line_tells_the_true_accuracy_and_writes_it_down() {
             .lines()
             .next()
             .unwrap()
-            .ends_with("architecture,test_accuracy,rank,regret,valid_accuracy")
+            .ends_with("architecture,test_accuracy,rank,regret,true_valid_accuracy")
     );
     assert_eq!(curves.lines().count(), 3);
     assert!(read("config.toml").contains("column = \"cifar10-test-200epochs\""));

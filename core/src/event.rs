@@ -364,29 +364,6 @@ mod tests {
     }
 
     #[test]
-    fn looks_into_a_table_of_schema_3_are_read_and_what_is_not_known_is_left_out()
-    -> Result<(), serde_json::Error> {
-        let old = r#"{"type":"anytime","epoch":1,"architecture":"|none~0|","test_accuracy":10.5,
-            "rank":7,"cells":15625,"regret":83.87}"#;
-        let expected = Anytime {
-            epoch: 1,
-            architecture: "|none~0|".into(),
-            test_accuracy: Some(10.5),
-            valid_accuracy: None,
-            rank: Some(7),
-            cells: 15_625,
-            regret: Some(83.87),
-        };
-        assert_eq!(expected.test_error(), Some(0.895));
-        assert_eq!(serde_json::from_str::<Event>(old)?, Event::Anytime(expected));
-        let missing = Event::Anytime(Anytime { epoch: 2, cells: 95, ..Anytime::default() });
-        let text = r#"{"type":"anytime","epoch":2,"architecture":"","cells":95}"#;
-        assert_eq!(serde_json::to_string(&missing)?, text);
-        assert_eq!(serde_json::from_str::<Event>(text)?, missing);
-        Ok(())
-    }
-
-    #[test]
     fn the_trainings_of_schema_2_are_read() -> Result<(), serde_json::Error> {
         let epoch: Event = serde_json::from_str(
             r#"{"type":"train_epoch","epoch":0,"learning_rate":0.025,"drop_path":0.0,

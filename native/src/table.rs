@@ -37,7 +37,7 @@ pub fn open(config: &Config, quiet: bool) -> anyhow::Result<Option<Rc<dyn Lookup
 
 fn of_nasbench201(settings: &Settings, space: &Space) -> anyhow::Result<Rc<dyn Lookup>> {
     let bytes = std::fs::read(&settings.path).context(Exit::Data)?;
-    if bytes.starts_with(nasbench101::MAGIC) {
+    if space.tabulated().is_some() && bytes.starts_with(nasbench101::MAGIC) {
         let problem = format!("it has cells of NAS-Bench-101, and space {} has others", space.name);
         return Err(anyhow!(problem).context(Exit::Data));
     }

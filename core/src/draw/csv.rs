@@ -102,7 +102,7 @@ const TRAINING: [&str; 7] =
 
 /// The columns of what a table of trained networks says, percent; a field is empty where the table does
 /// not know it.
-const TABULATED: [&str; 4] = ["test_accuracy", "rank", "regret", "valid_accuracy"];
+const TABULATED: [&str; 4] = ["test_accuracy", "rank", "regret", "true_valid_accuracy"];
 
 /// What the table of trained networks says after an epoch; nothing without a table.
 fn tabulated(history: &History, epoch: &EpochFinished) -> Vec<String> {

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::{Entry, MeasureError, Observed, Observer, Subject};
 use crate::arrays::Later;
+use crate::cell::Rows;
 use crate::event::{Anytime, Event};
 use crate::space::table::{Known, Lookup};
 
@@ -17,13 +18,23 @@ pub static ENTRY: Entry = Entry {
 
 struct Look(Rc<dyn Lookup>);
 
+/// Whether p weighs all options alike, as random-ws and enas do before their first ranking: the cell that is
+/// derived then is the first of all, and no result.
+fn is_even(p: &[Rows]) -> bool {
+    p.iter().flatten().all(|row| row.iter().all(|weight| *weight == row[0]))
+}
+
 impl Observer for Look {
     fn after_epoch<'a>(
         &'a mut self,
         subject: &'a mut dyn Subject,
     ) -> Later<'a, Result<Observed, MeasureError>> {
         Box::pin(async move {
-            let genotype = subject.derive(&subject.probabilities().await?);
+            let p = subject.probabilities().await?;
+            if is_even(&p) {
+                return Ok(Observed::default());
+            }
+            let genotype = subject.derive(&p);
             let known = self.0.known(&genotype).unwrap_or_default();
             let Known { test_accuracy, valid_accuracy, rank, regret } = known;
             let event = Event::Anytime(Anytime {

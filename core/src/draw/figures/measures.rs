@@ -83,10 +83,10 @@ pub fn anytime(history: &History) -> Option<Chart> {
     };
     let line = |name: &str, points| Series { name: name.to_owned(), points, band: Vec::new() };
     let lowest = looks.iter().find_map(|it| Some(it.test_error()? - it.regret? / 100.0));
-    let mut series = vec![line("derived cell", points(&Anytime::test_error))];
-    series.extend(lowest.map(|error| line("best of the space", points(&|_| Some(error)))));
+    let mut series = vec![line("test error", points(&Anytime::test_error))];
+    series.extend(lowest.map(|error| line("lowest of the space", points(&|_| Some(error)))));
     if looks.iter().any(|it| it.valid_accuracy.is_some()) {
-        series.push(line("derived cell, validation error", points(&Anytime::valid_error)));
+        series.push(line("validation error", points(&Anytime::valid_error)));
     }
     let last = looks.last()?;
     let place = last.rank.map_or(String::new(), |rank| {
@@ -103,11 +103,12 @@ pub fn anytime(history: &History) -> Option<Chart> {
     Some(Chart {
         title: "Anytime test error".to_owned(),
         description: format!(
-            "Test error, from a table of trained networks, of the cell that would be derived after \
-             every epoch. Its distance to the best cell of the space is the regret.{place}{gaps}"
+            "True error, from a table of trained networks, of the cell that would be derived after \
+             every epoch. The distance of its test error to the lowest of the space is the \
+             regret.{place}{gaps}"
         ),
         x: Axis::new("epochs trained", Unit::Count),
-        y: Axis::new("test error", Unit::Percent),
+        y: Axis::new("error", Unit::Percent),
         series,
         marks: Vec::new(),
     })
