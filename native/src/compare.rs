@@ -287,12 +287,18 @@ fn summary_row(summary: &Summary) -> Vec<String> {
         (None, Some(top5)) => format!("{:.2} %, top-5 {top5:.2} %", it.test_error),
         (None, None) => format!("{:.2} %", it.test_error),
     });
+    let (runs, tested) = (summary.seeds.len(), summary.tested);
+    let only = if tested == 0 || tested == runs {
+        String::new()
+    } else {
+        format!(" ({tested} of {runs})")
+    };
     vec![
         summary.group.clone(),
         seeds.join(", "),
         percent(summary.valid_accuracy),
         summary.best_valid_accuracy.map_or_else(nothing, |best| format!("{:.2} %", 100.0 * best)),
-        percent(summary.test_accuracy),
+        percent(summary.test_accuracy) + &only,
         percent(summary.top5_accuracy),
         percent(summary.parameter_free),
         paper_free.unwrap_or_else(nothing),

@@ -126,6 +126,20 @@ fn one_run_with_a_cell_has_a_mean_and_no_band() {
 }
 
 #[test]
+fn a_summary_says_of_how_many_seeds_the_table_knows_the_last_cell() {
+    let runs = [0, 1, 2].map(|seed| run("gdas", "oneshot-1", seed, &[5 * (seed as usize % 2)]));
+    let comparison = Comparison::of(runs.to_vec());
+    let summary = &comparison.groups_summary[0];
+    assert_eq!((summary.seeds.len(), summary.tested), (3, 2));
+    let folder = tempfile::tempdir().unwrap();
+    let page = std::fs::read_to_string(comparison.write(folder.path()).unwrap()).unwrap();
+    assert!(page.contains("% (2 of 3)"));
+    let csv = std::fs::read_to_string(folder.path().join("summary.csv")).unwrap();
+    assert!(csv.lines().next().unwrap().ends_with(",test_accuracy_runs"));
+    assert!(csv.lines().nth(1).unwrap().ends_with(",2"));
+}
+
+#[test]
 fn every_method_has_a_line_of_its_own_and_those_without_alpha_no_hessian() {
     let runs: Vec<Run> = METHODS
         .iter()

@@ -299,6 +299,11 @@ fn a_killed_search_goes_on_with_its_table_and_ends_with_the_same_events() {
         run(path, &flags(&[table, &out, "--resume=must"])).done();
         assert_eq!(events(path, &format!("killed-{number}")), expected, "after {count} events");
     }
+    for other in [flags(&["--table=other.table", "--out=whole"]), flags(&["--out=whole"])] {
+        let refused = run(path, &other);
+        assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+        assert!(refused.stderr.contains("table.path"), "{}", refused.stderr);
+    }
 }
 
 #[track_caller]

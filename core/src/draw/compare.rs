@@ -91,6 +91,8 @@ pub struct Summary {
     /// True test accuracy of the derived cell, a share, where a table of trained networks was given;
     /// of a training that of its network.
     pub test_accuracy: Option<Spread>,
+    /// Of how many runs: a table may lack the cells of others.
+    pub tested: usize,
     /// Of a training the share of images whose class is among the five strongest, where there are
     /// more than five classes.
     pub top5_accuracy: Option<Spread>,
@@ -243,6 +245,7 @@ fn summary(group: &Group, runs: &[Run]) -> Summary {
         valid_accuracy: Spread::of(&accuracies),
         best_valid_accuracy: accuracies.iter().copied().reduce(f64::max),
         test_accuracy: Spread::of(&tested),
+        tested: tested.len(),
         top5_accuracy: Spread::of(&last(|it| it.train_epochs.last()?.top5)),
         parameter_free: Spread::of(&last(|it| {
             let cell = || it.training.as_ref()?.cells.first().map(Cell::parameter_free);
