@@ -1,5 +1,6 @@
 //! Pictures: what they look like (snapshots), and the laws that hold for every one of them.
 
+mod anytime;
 mod catalogue;
 mod cells;
 mod compare;

@@ -1,5 +1,6 @@
 //! NAS-Bench-101: its cells, their hash, the spaces of NAS-Bench-1Shot1 among them, and its tables.
 
+mod anytime;
 mod damage;
 mod graph;
 mod real;

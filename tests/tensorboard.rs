@@ -1,10 +1,11 @@
 //! The event file of TensorBoard, read back by other code than wrote it: checksums bit by bit, and
 //! messages by the rules of protobuf.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use native::tensorboard;
 use smoothdarts::draw::history::History;
+use smoothdarts::event::Anytime;
 
 use crate::drawings::story;
 
@@ -103,11 +104,29 @@ fn an_event_file_reads_back_with_every_number_of_the_events() {
         assert_eq!(at("parameter_free/reduce", step), epoch.parameter_free[1]);
         let (hessian, anytime) = (&history.hessians[index], &history.anytime[index]);
         assert_eq!(at("hessian/spectral_norm", step), hessian.spectral_norm() as f32);
-        assert_eq!(at("anytime/test_accuracy", step), anytime.test_accuracy as f32);
+        assert_eq!(at("anytime/test_accuracy", step), anytime.test_accuracy.unwrap() as f32);
     }
     assert_eq!(at("step_loss/train", 24), history.steps[23].train_loss);
     assert!(times.is_sorted());
     assert_eq!((times[0], times.last()), (1_000_000.0 - 3.0 * 12.5, Some(&1_000_000.0)));
+}
+
+#[test]
+fn what_a_table_does_not_know_is_no_scalar() {
+    let mut history = History::from_events(story::measured(3));
+    let missing = Anytime { epoch: 1, cells: 95, ..Anytime::default() };
+    let (valid_accuracy, rank) = (Some(91.5), None);
+    history.anytime[0] = Anytime { valid_accuracy, rank, ..history.anytime[0].clone() };
+    history.anytime[1] = missing;
+    let (scalars, _) = scalars(&tensorboard::encode(&history, 1_000_000.0));
+    let of = |step: u64| {
+        let tags = scalars.keys().filter(|(tag, at)| *at == step && tag.starts_with("anytime/"));
+        tags.map(|(tag, _)| tag.as_str()).collect::<BTreeSet<_>>()
+    };
+    let known = ["anytime/test_accuracy", "anytime/regret"];
+    assert_eq!(of(1), BTreeSet::from([known[0], known[1], "anytime/valid_accuracy"]));
+    assert_eq!(of(2), BTreeSet::new());
+    assert_eq!(of(3), BTreeSet::from([known[0], known[1], "anytime/rank"]));
 }
 
 #[test]

@@ -273,9 +273,10 @@ section! {
 section! {
     /// A table of trained networks, which tells the true accuracy of what a search derives.
     TABLE = "table", Table {
-        /// CSV file of trained NAS-Bench-201 cells; empty for none.
+        /// CSV file of trained NAS-Bench-201 cells, or in a one-shot space a table that `sdarts table
+        /// convert` made of NAS-Bench-101; empty for none.
         path: String = String::new(),
-        /// Its column of accuracies; empty takes the only one of a file of two columns.
+        /// Column of accuracies of the CSV; empty takes the only one of a file of two columns.
         column: String = String::new(),
     }
 }

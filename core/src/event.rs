@@ -14,7 +14,9 @@ use crate::config::Config;
 /// - 1: searches.
 /// - 2: trainings too: [`TrainStep`], [`TrainEpoch`], [`Trained`], and [`EpochStarted::drop_path`].
 /// - 3: of a training the top-5 accuracy, the names of the classes and which class it takes for which.
-pub const SCHEMA: u32 = 3;
+/// - 4: of a look into a table the validation accuracy; what the table does not know is left out
+///   ([`Anytime`]).
+pub const SCHEMA: u32 = 4;
 
 /// One thing that happened, in the order in which it happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -164,21 +166,46 @@ impl Eigenvalues {
     }
 }
 
-/// What a table of trained networks says of a derived cell.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// What a table of trained networks says of a derived cell. Without any accuracy, the cell is not in
+/// the table.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Anytime {
     /// 0-based epoch after which the cell was derived.
     pub epoch: usize,
     /// The cell, as the table spells it.
     pub architecture: String,
-    /// Its test accuracy in percent.
-    pub test_accuracy: f64,
-    /// Its place in the table, 1 for the best.
-    pub rank: usize,
-    /// Cells of the table.
+    /// Its test accuracy in percent; the test error is what lacks from 100.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_accuracy: Option<f64>,
+    /// Its validation accuracy in percent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_accuracy: Option<f64>,
+    /// Its place among the cells of the space by test accuracy, 1 for the best; only of a table that
+    /// has them all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rank: Option<usize>,
+    /// Cells of the space that the table has.
     pub cells: usize,
-    /// How far its accuracy lies below that of the best, in percentage points.
-    pub regret: f64,
+    /// How far its test accuracy lies below that of the best cell of the space, in percentage points.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub regret: Option<f64>,
+}
+
+impl Anytime {
+    /// The true test error, from 0 to 1.
+    pub fn test_error(&self) -> Option<f64> {
+        self.test_accuracy.map(error)
+    }
+
+    /// The true validation error, from 0 to 1.
+    pub fn valid_error(&self) -> Option<f64> {
+        self.valid_accuracy.map(error)
+    }
+}
+
+/// An accuracy in percent as an error from 0 to 1.
+fn error(percent: f64) -> f64 {
+    (100.0 - percent) / 100.0
 }
 
 /// Something that the user should know.

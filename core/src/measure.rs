@@ -13,6 +13,8 @@ pub mod hessian;
 pub mod landscape;
 pub mod sharpness;
 
+use std::rc::Rc;
+
 use serde_json::Value;
 
 use crate::arrays::Later;
@@ -23,7 +25,7 @@ use crate::data::DataError;
 use crate::event::Event;
 use crate::method::Method;
 use crate::nn::ReadError;
-use crate::space::table::Table;
+use crate::space::table::Lookup;
 use hessian::{HessianError, Spectrum};
 
 /// A search between two epochs, as an observer sees it.
@@ -117,7 +119,7 @@ pub struct Setup<'a> {
     /// The method.
     pub method: &'a Method,
     /// A table of true accuracies, where there is one.
-    pub table: Option<&'a Table>,
+    pub table: Option<&'a Rc<dyn Lookup>>,
 }
 
 /// One row of the catalogue of observers.

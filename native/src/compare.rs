@@ -100,9 +100,10 @@ impl Comparison {
             ("summary.csv".to_owned(), compare::summaries_csv(&self.groups_summary)),
             ("settings.csv".to_owned(), compare::differences_csv(&self.differences, &self.runs)),
         ];
-        for Curves { figure, chart } in compare::charts(&self.groups, &self.runs) {
-            files.push((format!("{}.svg", figure.name), chart.svg()));
-            files.push((format!("{}.csv", figure.name), chart.csv()));
+        for curves in compare::charts(&self.groups, &self.runs) {
+            let name = curves.figure.stem(None, curves.part());
+            files.push((format!("{name}.svg"), curves.svg()));
+            files.push((format!("{name}.csv"), curves.csv()));
         }
         for Shown { figure, number, picture, .. } in
             self.of_best().into_iter().chain(self.of_every())
@@ -127,7 +128,7 @@ impl Comparison {
         let out = words::quoted(&out.display().to_string());
         let command = format!("sdarts compare {names} --out {out}");
         let landscape = format!("sdarts landscape {names}");
-        let chart = |it: &Curves| Html::of(it.figure, None, &it.chart, &command);
+        let chart = |it: &Curves| Html::of(it.figure, None, it, &command);
         let html = |shown: Vec<Shown>| shown.iter().map(|it| it.html(&command)).collect();
         let page = Page {
             runs: self.runs.len(),
@@ -286,12 +287,18 @@ fn summary_row(summary: &Summary) -> Vec<String> {
         (None, Some(top5)) => format!("{:.2} %, top-5 {top5:.2} %", it.test_error),
         (None, None) => format!("{:.2} %", it.test_error),
     });
+    let (runs, tested) = (summary.seeds.len(), summary.tested);
+    let only = if tested == 0 || tested == runs {
+        String::new()
+    } else {
+        format!(" ({tested} of {runs})")
+    };
     vec![
         summary.group.clone(),
         seeds.join(", "),
         percent(summary.valid_accuracy),
         summary.best_valid_accuracy.map_or_else(nothing, |best| format!("{:.2} %", 100.0 * best)),
-        percent(summary.test_accuracy),
+        percent(summary.test_accuracy) + &only,
         percent(summary.top5_accuracy),
         percent(summary.parameter_free),
         paper_free.unwrap_or_else(nothing),

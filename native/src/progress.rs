@@ -179,7 +179,7 @@ impl Progress {
     }
 
     fn anytime(&mut self, anytime: &Anytime) {
-        self.test_accuracy = Some(anytime.test_accuracy);
+        self.test_accuracy = anytime.test_accuracy;
         self.say(&table::words(anytime));
     }
 

@@ -104,11 +104,13 @@ fn numbers(history: &History, epoch: &EpochFinished) -> Vec<Scalar> {
         ]);
     }
     if let Some(anytime) = history.anytime.iter().find(|it| it.epoch == epoch.epoch) {
-        numbers.extend([
+        let known = [
             ("anytime/test_accuracy", anytime.test_accuracy),
+            ("anytime/valid_accuracy", anytime.valid_accuracy),
             ("anytime/regret", anytime.regret),
-            ("anytime/rank", anytime.rank as f64),
-        ]);
+            ("anytime/rank", anytime.rank.map(|rank| rank as f64)),
+        ];
+        numbers.extend(known.into_iter().filter_map(|(tag, value)| Some((tag, value?))));
     }
     let choices = history.cell_choices().filter_map(|index| history.choices().get(index));
     let cells = choices.zip(&epoch.parameter_free);

@@ -57,7 +57,8 @@ pub struct Series {
     pub name: String,
     /// (x, y), x ascending.
     pub points: Vec<(f64, f64)>,
-    /// Band around it: (x, low, high), x ascending; empty for none. A mean ± std, for example.
+    /// Band around it: (x, low, high), x ascending; empty for none. A mean ± std, for example. An edge
+    /// that is not finite leaves a gap.
     pub band: Vec<(f64, f64, f64)>,
 }
 
@@ -91,15 +92,11 @@ pub struct Chart {
 pub fn draw(chart: &Chart) -> String {
     let style = colour::style(Palette::Lines);
     let names = legend(chart);
-    let further = names.last().map_or(0.0, |name| name.1.1);
+    let further = names.last().map_or(0.0, |name| name.place.1);
     let mut svg = Svg::new((SIZE.0, SIZE.1 + further), &chart.title, &chart.description, &style);
     let frame = Frame::new(chart);
     svg.text("sd-ink sd-large sd-strong", (16.0, 24.0), Anchor::Start, &chart.title);
-    for (index, (name, (x, y))) in names.iter().enumerate() {
-        let swatch = Rect { x: *x, y: 38.0 + y, width: 16.0, height: 4.0 };
-        svg.rect(&format!("sd-fill {}", colour::line(index)), swatch, 2.0, "");
-        svg.text("sd-ink", (x + 22.0, 44.0 + y), Anchor::Start, name);
-    }
+    names.iter().for_each(|name| name.draw(&mut svg));
     if further > 0.0 {
         svg.open(&format!("transform=\"translate(0 {})\"", number(further)));
     }
@@ -110,7 +107,7 @@ pub fn draw(chart: &Chart) -> String {
     for (index, series) in chart.series.iter().enumerate() {
         svg.open(&format!("class=\"{}\"", colour::line(index)));
         frame.band(&mut svg, &series.band);
-        frame.line(&mut svg, series);
+        frame.line(&mut svg, series, colour::dashes(index));
         svg.close();
     }
     if !frame.has_data {
@@ -126,23 +123,52 @@ pub fn draw(chart: &Chart) -> String {
 /// Height of a row of the legend.
 const LEGEND_ROW: f64 = 18.0;
 
-/// The names of the lines, where there is more than one, in rows under the title: each with its
-/// left end, and how far its row lies below the first one.
-fn legend(chart: &Chart) -> Vec<(String, (f64, f64))> {
+/// The name of a line in the legend.
+struct Name {
+    /// Index of the line.
+    line: usize,
+    text: String,
+    /// Its left end, and how far its row lies below the first one.
+    place: (f64, f64),
+}
+
+impl Name {
+    fn draw(&self, svg: &mut Svg) {
+        let ((x, y), colour) = (self.place, colour::line(self.line));
+        match colour::dashes(self.line) {
+            "" => {
+                let swatch = Rect { x, y: 38.0 + y, width: 16.0, height: 4.0 };
+                svg.rect(&format!("sd-fill {colour}"), swatch, 2.0, "");
+            }
+            dashes => {
+                let path = format!("M{}h16", point((x, 40.0 + y)));
+                let look = format!("stroke-width=\"4\" stroke-dasharray=\"{dashes}\"");
+                svg.path(&format!("sd-stroke {colour}"), &path, &look);
+            }
+        }
+        svg.text("sd-ink", (x + 22.0, 44.0 + y), Anchor::Start, &self.text);
+    }
+}
+
+/// The names of the lines, where there is more than one, in rows under the title. A line without points
+/// has none, unless no line has any.
+fn legend(chart: &Chart) -> Vec<Name> {
     let (mut x, mut y) = (16.0, 0.0);
-    let place = |series: &Series| {
-        let name = shorten(&series.name, 66);
+    let place = |(line, series): (usize, &Series)| {
+        let text = shorten(&series.name, 66);
         // Widths of text are unknown here; 6.8 px is a wide average of the usual fonts at 12 px.
-        let width = 22.0 + 6.8 * name.chars().count() as f64;
+        let width = 22.0 + 6.8 * text.chars().count() as f64;
         if x > 16.0 && x + width > SIZE.0 {
             (x, y) = (16.0, y + LEGEND_ROW);
         }
         let place = (x, y);
         x += width + 18.0;
-        (name, place)
+        Name { line, text, place }
     };
-    let several = chart.series.len() > 1;
-    chart.series.iter().filter(|_| several).map(place).collect()
+    let (several, lines) = (chart.series.len() > 1, || chart.series.iter().enumerate());
+    let is_drawn = |(_, series): &(usize, &Series)| series.points.iter().any(|it| finite(&it));
+    let none = lines().filter(is_drawn).count() == 0;
+    lines().filter(|line| several && (none || is_drawn(line))).map(place).collect()
 }
 
 /// The two scales, and what is drawn on them.
@@ -205,19 +231,23 @@ impl<'a> Frame<'a> {
     }
 
     fn band(&self, svg: &mut Svg, band: &[(f64, f64, f64)]) {
-        let whole: Vec<_> = band
-            .iter()
-            .filter(|(x, low, high)| x.is_finite() && low.is_finite() && high.is_finite())
-            .collect();
-        let there = whole.iter().map(|&&(x, _, high)| point(self.at((x, high))));
-        let back = whole.iter().rev().map(|&&(x, low, _)| point(self.at((x, low))));
-        let outline: Vec<String> = there.chain(back).collect();
-        if !outline.is_empty() {
-            svg.path("sd-band", &format!("M{}Z", outline.join("L")), "");
+        let gap =
+            |&(x, low, high): &(f64, f64, f64)| ![x, low, high].iter().all(|it| it.is_finite());
+        for stretch in band.split(gap).filter(|stretch| !stretch.is_empty()) {
+            let there = stretch.iter().map(|&(x, _, high)| point(self.at((x, high))));
+            let back = stretch.iter().rev().map(|&(x, low, _)| point(self.at((x, low))));
+            let outline: Vec<String> = there.chain(back).collect();
+            match stretch.len() {
+                // An area without a width would not be seen.
+                1 => {
+                    svg.path("sd-stroke", &format!("M{}", outline.join("L")), "stroke-width=\"1\"")
+                }
+                _ => svg.path("sd-band", &format!("M{}Z", outline.join("L")), ""),
+            }
         }
     }
 
-    fn line(&self, svg: &mut Svg, series: &Series) {
+    fn line(&self, svg: &mut Svg, series: &Series, dashes: &str) {
         let stretches: Vec<&[(f64, f64)]> = series
             .points
             .split(|point| !finite(&point))
@@ -233,7 +263,11 @@ impl<'a> Frame<'a> {
             })
             .collect();
         if !data.is_empty() {
-            svg.path("sd-stroke", &data, "stroke-width=\"2\"");
+            let dashes = match dashes {
+                "" => String::new(),
+                dashes => format!(" stroke-dasharray=\"{dashes}\""),
+            };
+            svg.path("sd-stroke", &data, &format!("stroke-width=\"2\"{dashes}"));
         }
         let few = series.points.len() <= DOTS;
         for stretch in stretches {

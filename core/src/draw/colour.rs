@@ -75,6 +75,15 @@ pub(super) fn line(index: usize) -> String {
     format!("sd-line{}", index % LINES.len())
 }
 
+/// How the line with this index is dashed: not at all, until the colours begin again.
+pub(super) fn dashes(index: usize) -> &'static str {
+    match index / LINES.len() {
+        0 => "",
+        1 => "7 3",
+        _ => "2 3",
+    }
+}
+
 /// Steps of the scale from 0 to 1; neighbours are just told apart.
 pub(super) const LEVELS: usize = 32;
 

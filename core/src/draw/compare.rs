@@ -1,6 +1,7 @@
 //! Several runs beside each other: which settings differ, runs of equal settings as one group over
 //! its seeds, mean ± standard deviation of what they measured.
 
+mod curves;
 mod landscapes;
 mod tables;
 
@@ -8,10 +9,10 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+pub use self::curves::{Curves, charts};
 pub use self::landscapes::{RunFlatness, comparable, flatness, flatness_csv, landscapes};
 pub use self::tables::{differences_csv, summaries_csv};
-use super::chart::{Axis, Chart, Series, Unit};
-use super::figures::{self, Compare, Curve, Figure, Scene};
+use super::figures::Scene;
 use super::history::History;
 use crate::cell::{Cell, codec, published};
 use crate::config::layers::settings;
@@ -90,6 +91,8 @@ pub struct Summary {
     /// True test accuracy of the derived cell, a share, where a table of trained networks was given;
     /// of a training that of its network.
     pub test_accuracy: Option<Spread>,
+    /// Of how many runs: a table may lack the cells of others.
+    pub tested: usize,
     /// Of a training the share of images whose class is among the five strongest, where there are
     /// more than five classes.
     pub top5_accuracy: Option<Spread>,
@@ -221,7 +224,7 @@ fn summary(group: &Group, runs: &[Run]) -> Summary {
     };
     let mut accuracies = last(|it| it.epochs.last().map(|epoch| epoch.valid_accuracy));
     accuracies.extend(last(|it| trained(it, EvaluatedOn::Valid)));
-    let mut tested = last(|it| it.anytime.last().map(|it| it.test_accuracy / 100.0));
+    let mut tested = last(|it| Some(it.anytime.last()?.test_accuracy? / 100.0));
     tested.extend(last(|it| trained(it, EvaluatedOn::Test)));
     let config = group.runs.first().and_then(|&run| runs[run].config());
     let training = group.runs.first().and_then(|&run| runs[run].history.training.as_ref());
@@ -242,6 +245,7 @@ fn summary(group: &Group, runs: &[Run]) -> Summary {
         valid_accuracy: Spread::of(&accuracies),
         best_valid_accuracy: accuracies.iter().copied().reduce(f64::max),
         test_accuracy: Spread::of(&tested),
+        tested: tested.len(),
         top5_accuracy: Spread::of(&last(|it| it.train_epochs.last()?.top5)),
         parameter_free: Spread::of(&last(|it| {
             let cell = || it.training.as_ref()?.cells.first().map(Cell::parameter_free);
@@ -274,60 +278,4 @@ fn paper_name(config: &Config) -> String {
         name => name,
     };
     known.to_owned()
-}
-
-/// What the runs measured of one figure, and its chart.
-pub struct Curves {
-    /// The figure.
-    pub figure: &'static Figure,
-    /// The picture.
-    pub chart: Chart,
-}
-
-/// One chart for each thing that the runs measured, a line for every group; by name.
-pub fn charts(groups: &[Group], runs: &[Run]) -> Vec<Curves> {
-    let curves = |figure: &'static Figure| {
-        let Some(Compare::Curve(curve)) = figure.compare else { return None };
-        let series: Vec<Series> = groups.iter().map(|group| band(group, runs, &curve)).collect();
-        let is_measured = series.iter().any(|series| !series.points.is_empty());
-        is_measured.then(|| Curves { figure, chart: chart(&curve, series) })
-    };
-    let mut charts: Vec<Curves> = figures::ALL.iter().filter_map(curves).collect();
-    charts.sort_by_key(|curves| curves.figure.name);
-    charts
-}
-
-fn chart(curve: &Curve, series: Vec<Series>) -> Chart {
-    let Curve { title, label, unit, .. } = *curve;
-    Chart {
-        title: title.to_owned(),
-        description: format!(
-            "{title}, epoch by epoch: the mean over the seeds of a group, and one standard \
-             deviation (n − 1) around it where there are two or more. Where some runs of a group \
-             ended earlier, the mean is over those that go on."
-        ),
-        x: Axis::new("epochs trained", Unit::Count),
-        y: Axis::new(label, unit),
-        series,
-        marks: Vec::new(),
-    }
-}
-
-fn band(group: &Group, runs: &[Run], curve: &Curve) -> Series {
-    let curves: Vec<Vec<(f64, f64)>> =
-        group.runs.iter().map(|&run| (curve.points)(&runs[run].history)).collect();
-    let mut places: Vec<f64> = curves.iter().flatten().map(|point| point.0).collect();
-    places.sort_by(f64::total_cmp);
-    places.dedup();
-    let mut series = Series { name: group.name.clone(), ..Series::default() };
-    for x in places {
-        let here = curves.iter().flatten().filter(|point| point.0 == x && point.1.is_finite());
-        let values: Vec<f64> = here.map(|point| point.1).collect();
-        let Some(spread) = Spread::of(&values) else { continue };
-        series.points.push((x, spread.mean));
-        if let Some(deviation) = spread.deviation {
-            series.band.push((x, spread.mean - deviation, spread.mean + deviation));
-        }
-    }
-    series
 }

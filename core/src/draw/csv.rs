@@ -39,7 +39,7 @@ pub fn curves(history: &History) -> String {
     header.extend(names.map(|name| format!("parameter_free_{name}")));
     header.extend(genotype.map_or(Vec::new(), columns).into_iter().map(|(name, _)| name));
     if !history.anytime.is_empty() {
-        header.extend(["test_accuracy", "rank", "regret"].map(str::to_owned));
+        header.extend(TABULATED.map(str::to_owned));
     }
     let rows = history.epochs.iter().map(|epoch| {
         let numbers = [
@@ -100,17 +100,20 @@ pub fn training(history: &History) -> String {
 const TRAINING: [&str; 7] =
     ["epoch", "learning_rate", "drop_path", "train_loss", "train_accuracy", "loss", "accuracy"];
 
+/// The columns of what a table of trained networks says, percent; a field is empty where the table does
+/// not know it.
+const TABULATED: [&str; 4] = ["test_accuracy", "rank", "regret", "true_valid_accuracy"];
+
 /// What the table of trained networks says after an epoch; nothing without a table.
 fn tabulated(history: &History, epoch: &EpochFinished) -> Vec<String> {
     let found = history.anytime.iter().find(|anytime| anytime.epoch == epoch.epoch);
+    let number = |value: Option<f64>| value.map_or(String::new(), |value| value.to_string());
     let values = |anytime: &Anytime| {
-        vec![
-            anytime.test_accuracy.to_string(),
-            anytime.rank.to_string(),
-            anytime.regret.to_string(),
-        ]
+        let rank = anytime.rank.map_or(String::new(), |rank| rank.to_string());
+        let (test, valid) = (number(anytime.test_accuracy), number(anytime.valid_accuracy));
+        vec![test, rank, number(anytime.regret), valid]
     };
-    let missing = if history.anytime.is_empty() { 0 } else { 3 };
+    let missing = if history.anytime.is_empty() { 0 } else { TABULATED.len() };
     found.map_or(vec![String::new(); missing], values)
 }
 
@@ -132,21 +135,36 @@ pub fn probabilities(history: &History, name: &str) -> Option<String> {
     Some(table([header].into_iter().chain(rows)))
 }
 
-/// The points of a chart, a record for each; with the edges of its bands where it has any.
+/// The points of a chart, a record for each; with the edges of its bands where it has any. A field is
+/// empty where there is a gap.
 pub fn chart(chart: &Chart) -> String {
+    means(chart, &[])
+}
+
+/// The same of a chart of means, with the number of values of each: of every line and every point.
+pub fn means(chart: &Chart, counts: &[Vec<usize>]) -> String {
     let banded = chart.series.iter().any(|series| !series.band.is_empty());
     let mut header = vec!["series".to_owned(), chart.x.label.clone(), chart.y.label.clone()];
     if banded {
         header.extend(["low", "high"].map(str::to_owned));
     }
-    let rows = chart.series.iter().flat_map(|series| {
-        series.points.iter().map(move |&(x, y)| {
-            let mut row = vec![series.name.clone(), x.to_string(), y.to_string()];
+    if !counts.is_empty() {
+        header.push("runs".to_owned());
+    }
+    let rows = chart.series.iter().enumerate().flat_map(|(line, series)| {
+        series.points.iter().enumerate().map(move |(place, &(x, y))| {
+            let number = |value: Option<f64>| {
+                value.filter(|it| it.is_finite()).map_or(String::new(), |value| value.to_string())
+            };
+            let mut row = vec![series.name.clone(), x.to_string(), number(Some(y))];
             if banded {
                 let edges = series.band.iter().find(|edges| edges.0 == x);
-                let edge = |value: Option<f64>| value.map_or(String::new(), |v| v.to_string());
-                row.extend([edge(edges.map(|edges| edges.1)), edge(edges.map(|edges| edges.2))]);
+                row.extend([
+                    number(edges.map(|edges| edges.1)),
+                    number(edges.map(|edges| edges.2)),
+                ]);
             }
+            row.extend(counts.get(line).and_then(|it| it.get(place)).map(usize::to_string));
             row
         })
     });

@@ -79,7 +79,7 @@ pub struct Curve {
     pub label: &'static str,
     /// Unit of that axis.
     pub unit: Unit,
-    /// (epochs trained, value).
+    /// (epochs trained, value); a value that is not finite is a gap.
     pub points: fn(&History) -> Vec<(f64, f64)>,
 }
 
@@ -115,15 +115,15 @@ pub static ALL: &[Figure] = &[
     },
     Figure {
         name: "anytime",
-        title: "Anytime test accuracy",
+        title: "Anytime test error",
         pictures: |scene| some(anytime(scene.history)),
         report: Some(Section::Course),
         page: None,
         compare: Some(Compare::Curve(Curve {
-            title: "Anytime test accuracy of the derived cell",
-            label: "test accuracy",
+            title: "Anytime test error of the derived cell",
+            label: "test error",
             unit: Unit::Percent,
-            points: measures::test_accuracies,
+            points: measures::test_errors,
         })),
     },
     Figure {

@@ -45,15 +45,20 @@ impl Table {
         }
         places.sort_by(f64::total_cmp);
         places.dedup();
+        // Nothing where there is a gap.
+        let number = |value: Option<f64>| {
+            let value = value.filter(|value| value.is_finite());
+            value.map_or(String::new(), |value| rounded(value, chart.y.unit))
+        };
         let row = |&x: &f64| {
             let mut row = vec![rounded(x, chart.x.unit)];
             for series in &chart.series {
                 let y = series.points.iter().find(|point| point.0 == x).map(|point| point.1);
-                row.push(y.map_or(String::new(), |y| rounded(y, chart.y.unit)));
+                row.push(number(y));
                 if !series.band.is_empty() {
                     let band = series.band.iter().find(|band| band.0 == x);
                     let half = band.map(|(_, low, high)| (high - low) / 2.0);
-                    row.push(half.map_or(String::new(), |half| rounded(half, chart.y.unit)));
+                    row.push(number(half));
                 }
             }
             row

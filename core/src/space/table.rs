@@ -1,6 +1,7 @@
-//! Tables of trained networks: the true accuracy of every cell of a space, as CSV.
+//! Tables of trained networks: how good the cells of a space truly are ([`Lookup`]); and that of
+//! NAS-Bench-201, which has every cell of its space, as CSV ([`Table`]).
 //!
-//! A table has a header. One of its columns holds cells, each as the codec of the space writes it
+//! Such a CSV has a header. One of its columns holds cells, each as the codec of the space writes it
 //! (`|nor_conv_3x3~0|+|…`), at least one other accuracies in percent; further columns are ignored.
 //! Fields may stand in quotes, as R and spreadsheets write them.
 //! The name of a column of accuracies should say data set, split and epochs, e.g.
@@ -14,7 +15,38 @@ use std::collections::{HashMap, HashSet};
 use csv_core::ReadFieldResult;
 
 use super::{ALL, Space};
+use crate::cell::nasbench101::oneshot;
+use crate::cell::{Genotype, codec};
 use crate::ops;
+
+/// A table of trained networks that a search can ask. This crate opens no file: whoever has one gives
+/// the run something that answers.
+pub trait Lookup {
+    /// Checks that it is a table of this space.
+    ///
+    /// # Errors
+    /// What it lacks or has too much, or of which space it is not.
+    fn covers(&self, space: &Space) -> Result<(), TableError>;
+
+    /// Number of cells of the space that it has.
+    fn cells(&self) -> usize;
+
+    /// What it knows of a derived cell; `None` if it does not have it.
+    fn known(&self, genotype: &Genotype) -> Option<Known>;
+}
+
+/// What is known of a trained cell. A table need not know everything.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Known {
+    /// Its test accuracy in percent.
+    pub test_accuracy: Option<f64>,
+    /// Its validation accuracy in percent.
+    pub valid_accuracy: Option<f64>,
+    /// Its place among all cells of the space, 1 for the best; `None` where the table lacks some.
+    pub rank: Option<usize>,
+    /// How far its test accuracy lies below that of the best cell of the space, in percentage points.
+    pub regret: Option<f64>,
+}
 
 /// A table in memory.
 #[derive(Clone, Debug)]
@@ -101,6 +133,12 @@ pub enum TableError {
         /// The first of them.
         example: String,
     },
+    /// The cells of the table belong to another benchmark than the space.
+    #[error("its cells are of another benchmark than those of space {space}")]
+    OtherBenchmark {
+        /// The space that is searched.
+        space: String,
+    },
     /// The space is none that tables know.
     #[error("tables know the cells of space {known}; search in that one, or without a table")]
     OtherSpace {
@@ -117,7 +155,7 @@ impl Table {
     /// The first thing that is wrong, with its line.
     pub fn read(space: &Space, bytes: &[u8], column: &str) -> Result<Self, TableError> {
         if space.tabulated().is_none() {
-            return Err(other_space());
+            return Err(other_space(space));
         }
         let mut records = records(bytes)?.into_iter();
         let (_, header) = records.next().ok_or(TableError::Empty)?;
@@ -199,7 +237,7 @@ impl Table {
     /// # Errors
     /// The first row too many, or the number of missing ones.
     pub fn covers(&self, space: &Space) -> Result<(), TableError> {
-        let expected = space.tabulated().ok_or_else(other_space)?;
+        let expected = space.tabulated().ok_or_else(|| other_space(space))?;
         let missing = expected.iter().filter(|cell| !self.rows.contains_key(*cell));
         if let Some(example) = missing.clone().next().cloned() {
             return Err(TableError::Missing {
@@ -219,9 +257,32 @@ impl Table {
     }
 }
 
-fn other_space() -> TableError {
-    let known = ALL.iter().filter(|space| space.tabulated().is_some()).map(|space| space.name);
-    TableError::OtherSpace { known: known.collect::<Vec<_>>().join(", ") }
+impl Lookup for Table {
+    fn covers(&self, space: &Space) -> Result<(), TableError> {
+        Self::covers(self, space)
+    }
+
+    fn cells(&self) -> usize {
+        Self::cells(self)
+    }
+
+    fn known(&self, genotype: &Genotype) -> Option<Known> {
+        let text = (codec::of(genotype)?.encode)(genotype)?;
+        let Standing { accuracy, rank, regret, .. } = self.find(&text)?;
+        let (test_accuracy, rank, regret) = (Some(accuracy), Some(rank), Some(regret));
+        Some(Known { test_accuracy, valid_accuracy: None, rank, regret })
+    }
+}
+
+/// Why this space has no such table.
+fn other_space(space: &Space) -> TableError {
+    let has_parts = |space: &Space| oneshot::find(space.name).is_some();
+    if has_parts(space) {
+        return TableError::OtherBenchmark { space: space.name.to_owned() };
+    }
+    let known = ALL.iter().filter(|space| space.tabulated().is_some() || has_parts(space));
+    let known: Vec<&str> = known.map(|space| space.name).collect();
+    TableError::OtherSpace { known: known.join(", ") }
 }
 
 /// The column of the first record that holds a cell.

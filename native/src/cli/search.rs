@@ -32,8 +32,9 @@ pub struct SearchArgs {
     #[arg(long, value_name = "every=K[,dense]", value_parser = hessian)]
     pub hessian: Option<(usize, bool)>,
 
-    /// Table of trained NAS-Bench-201 cells: after every epoch, tell the true accuracy of the cell
-    /// found so far. COLUMN is needed where the file has more than one of accuracies.
+    /// Table of trained cells: after every epoch, tell the true accuracy of the cell found so far.
+    /// In nasbench201 a CSV, where COLUMN is needed if it has more than one of accuracies; in
+    /// oneshot-1 to oneshot-3 what `sdarts table convert` makes of NAS-Bench-101.
     #[arg(long, value_name = "FILE[:COLUMN]")]
     pub table: Option<String>,
 

@@ -60,8 +60,8 @@ pub fn run(args: &SearchArgs) -> anyhow::Result<Exit> {
     search.set_device_label(selected.label.clone());
     search.set_clock(seconds);
     search.set_replay(selected.replays(config.run.replay));
-    if let Some(table) = table::open(config)? {
-        search.set_table(&table).with_context(|| config.table.path.clone())?;
+    if let Some(table) = table::open(config, args.run.quiet)? {
+        search.set_table(table).with_context(|| config.table.path.clone())?;
     }
     let batches = Prefetch::new(supply);
     if let Some(part) = &part {

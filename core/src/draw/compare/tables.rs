@@ -15,7 +15,7 @@ pub fn summaries_csv(summaries: &[Summary]) -> String {
     let paper = ["paper_test_error", "paper_test_error_std", "paper_parameter_free"];
     header.extend(paper.map(str::to_owned));
     header.extend(pair("top5_accuracy"));
-    header.push("paper_top5_error".to_owned());
+    header.extend(["paper_top5_error", "test_accuracy_runs"].map(str::to_owned));
     let rows = summaries.iter().map(record);
     csv::table([header].into_iter().chain(rows))
 }
@@ -37,6 +37,7 @@ fn record(summary: &Summary) -> Vec<String> {
     record.push(number(summary.published_parameter_free));
     record.extend(spread(summary.top5_accuracy));
     record.push(number(summary.published.and_then(|it| it.top5_error)));
+    record.push(summary.tested.to_string());
     record
 }
 

@@ -73,28 +73,43 @@ fn mark(warning: &Warning) -> Mark {
     }
 }
 
-/// True test accuracy of the cell that would be derived after every epoch; `None` without a table
-/// of trained networks.
+/// True errors of the cell that would be derived after every epoch, with gaps where the table does not
+/// have it; `None` without a table of trained networks.
 pub fn anytime(history: &History) -> Option<Chart> {
-    let points = |value: fn(&Anytime) -> f64| {
-        history.anytime.iter().map(|it| (trained(it.epoch), value(it))).collect()
+    let looks = &history.anytime;
+    let points = |value: &dyn Fn(&Anytime) -> Option<f64>| {
+        let point = |it: &Anytime| (trained(it.epoch), value(it).unwrap_or(f64::NAN));
+        looks.iter().map(point).collect::<Vec<_>>()
     };
-    let best = history.anytime.last()?;
     let line = |name: &str, points| Series { name: name.to_owned(), points, band: Vec::new() };
+    let lowest = looks.iter().find_map(|it| Some(it.test_error()? - it.regret? / 100.0));
+    let mut series = vec![line("test error", points(&Anytime::test_error))];
+    series.extend(lowest.map(|error| line("lowest of the space", points(&|_| Some(error)))));
+    if looks.iter().any(|it| it.valid_accuracy.is_some()) {
+        series.push(line("validation error", points(&Anytime::valid_error)));
+    }
+    let last = looks.last()?;
+    let place = last.rank.map_or(String::new(), |rank| {
+        format!(" The cell of the last epoch is place {rank} of {}.", last.cells)
+    });
+    let missing = looks.iter().filter(|it| it.test_accuracy.is_none()).count();
+    let gaps = match missing {
+        0 => String::new(),
+        _ => format!(
+            " After {missing} of {} epochs the table does not tell the test error of that cell: gaps.",
+            looks.len()
+        ),
+    };
     Some(Chart {
-        title: "Anytime test accuracy".to_owned(),
+        title: "Anytime test error".to_owned(),
         description: format!(
-            "Test accuracy, from a table of trained networks, of the cell that would be derived \
-             after every epoch; the last one is place {} of {}. The other line is the best cell \
-             of the table; the distance between both is the regret.",
-            best.rank, best.cells,
+            "True error, from a table of trained networks, of the cell that would be derived after \
+             every epoch. The distance of its test error to the lowest of the space is the \
+             regret.{place}{gaps}"
         ),
         x: Axis::new("epochs trained", Unit::Count),
-        y: Axis::new("test accuracy", Unit::Percent),
-        series: vec![
-            line("derived cell", points(|it| it.test_accuracy / 100.0)),
-            line("best of the table", points(|it| (it.test_accuracy + it.regret) / 100.0)),
-        ],
+        y: Axis::new("error", Unit::Percent),
+        series,
         marks: Vec::new(),
     })
 }
@@ -104,7 +119,8 @@ pub(super) fn spectral_norms(history: &History) -> Vec<(f64, f64)> {
     history.hessians.iter().map(|it| (trained(it.epoch), it.spectral_norm())).collect()
 }
 
-/// True test accuracy of the derived cell: (epochs trained, share).
-pub(super) fn test_accuracies(history: &History) -> Vec<(f64, f64)> {
-    history.anytime.iter().map(|it| (trained(it.epoch), it.test_accuracy / 100.0)).collect()
+/// True test error of the derived cell: (epochs trained, share), NaN where the table does not tell.
+pub(super) fn test_errors(history: &History) -> Vec<(f64, f64)> {
+    let point = |it: &Anytime| (trained(it.epoch), it.test_error().unwrap_or(f64::NAN));
+    history.anytime.iter().map(point).collect()
 }

@@ -1,5 +1,7 @@
 //! A search from its settings. [`ImageSearch::new`] is the place where the task is chosen.
 
+use std::rc::Rc;
+
 use burn::tensor::Device;
 
 use super::parts::Awake;
@@ -14,7 +16,7 @@ use crate::policy;
 use crate::rng::Streams;
 use crate::run::state::Weights;
 use crate::run::{Run, RunError};
-use crate::space::table::{Table, TableError};
+use crate::space::table::{Lookup, TableError};
 use crate::space::{self, Space};
 use crate::task::{Classify, Model, Task};
 
@@ -93,16 +95,19 @@ impl<T: Task> Run<Search<T>> {
     /// [`crate::event::Anytime`] event says what it knows of the cell that would be derived.
     ///
     /// # Errors
-    /// If it is not a table of all cells of this space.
-    pub fn set_table(&mut self, table: &Table) -> Result<(), TableError> {
+    /// If it is not a table of this space ([`Lookup::covers`]).
+    pub fn set_table(&mut self, table: Rc<dyn Lookup>) -> Result<(), TableError> {
         table.covers(self.job.space)?;
-        self.observers = self.job.observers_with(Some(table));
+        self.observers = self.job.observers_with(Some(&table));
         Ok(())
     }
 }
 
 impl<T: Task> Search<T> {
-    pub(super) fn observers_with(&self, table: Option<&Table>) -> Vec<Option<Box<dyn Observer>>> {
+    pub(super) fn observers_with(
+        &self,
+        table: Option<&Rc<dyn Lookup>>,
+    ) -> Vec<Option<Box<dyn Observer>>> {
         let (config, method) = (&self.config, &self.method);
         measure::observers(&measure::Setup { config, method, table })
     }
