@@ -1,5 +1,6 @@
 //! Ctrl-C, SIGTERM and SIGHUP: the search finishes its step and writes a checkpoint.
 
+use std::process::Child;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -93,3 +94,23 @@ fn ignores_hang_up() -> bool {
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
     mask.is_none_or(|mask| mask & 1 << (signal_hook::consts::SIGHUP - 1) != 0)
 }
+
+/// Sends a process the signal of an end; on Windows nothing, where Ctrl-C comes to every process of a
+/// console. (The standard library only kills.)
+#[cfg(unix)]
+pub fn send(child: &Child, exit: Exit) {
+    use rustix::process::{Pid, Signal, kill_process};
+    let signal = match exit {
+        Exit::HungUp => Signal::HUP,
+        Exit::Terminated => Signal::TERM,
+        _ => Signal::INT,
+    };
+    if let Some(process) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
+        // One that has ended needs no signal.
+        let _ = kill_process(process, signal);
+    }
+}
+
+/// See above.
+#[cfg(not(unix))]
+pub fn send(_: &Child, _: Exit) {}
