@@ -221,7 +221,7 @@ fn a_run_that_fails_stops_no_other_and_is_tried_again() {
     // What was missing is there now.
     let done = times(&here.join("swept/dir=,seed=1"));
     let images = |name: &str, magic: u32, sizes: &[u32], bytes: usize| {
-        let head = [magic].iter().chain(sizes).flat_map(|number| number.to_be_bytes());
+        let head = [&magic].into_iter().chain(sizes).flat_map(|number| number.to_be_bytes());
         let body = (0..bytes).map(|index| (index % 10) as u8);
         fs::write(here.join("nowhere").join(name), head.chain(body).collect::<Vec<u8>>()).unwrap();
     };
