@@ -1,4 +1,5 @@
-//! Ctrl-C, SIGTERM and SIGHUP: the search finishes its step and writes a checkpoint.
+//! Ctrl-C, SIGTERM, SIGHUP and SIGUSR1: the search finishes its step and writes a checkpoint. SIGUSR1 is what
+//! batch systems can be told to send before a time limit; its exit code says that the run is to be started again.
 
 use std::process::Child;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ pub struct Stop {
     interrupted: Arc<AtomicBool>,
     terminated: Arc<AtomicBool>,
     hung_up: Arc<AtomicBool>,
+    preempted: Arc<AtomicBool>,
 }
 
 impl Stop {
@@ -34,9 +36,12 @@ impl Stop {
             interrupted: Arc::default(),
             terminated: Arc::default(),
             hung_up: Arc::default(),
+            preempted: Arc::default(),
         };
         let news = Arc::new(AtomicBool::new(false));
         let mut signals = vec![(SIGINT, &stop.interrupted), (SIGTERM, &stop.terminated)];
+        #[cfg(unix)]
+        signals.push((signal_hook::consts::SIGUSR1, &stop.preempted));
         #[cfg(unix)]
         if !ignores_hang_up() {
             signals.push((signal_hook::consts::SIGHUP, &stop.hung_up));
@@ -57,6 +62,8 @@ impl Stop {
             Some(Exit::Terminated)
         } else if self.hung_up.load(Ordering::SeqCst) {
             Some(Exit::HungUp)
+        } else if self.preempted.load(Ordering::SeqCst) {
+            Some(Exit::Preempted)
         } else {
             self.interrupted.load(Ordering::SeqCst).then_some(Exit::Interrupted)
         }
@@ -103,6 +110,7 @@ pub fn send(child: &Child, exit: Exit) {
     let signal = match exit {
         Exit::HungUp => Signal::HUP,
         Exit::Terminated => Signal::TERM,
+        Exit::Preempted => Signal::USR1,
         _ => Signal::INT,
     };
     if let Some(process) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {

@@ -241,7 +241,7 @@ fn last_lines(from: ChildStderr) -> VecDeque<String> {
 
 fn ended(status: ExitStatus, said: &VecDeque<String>) -> Ended {
     let code = status.code().unwrap_or_else(|| 128 + killed_by(status));
-    let stops = [Exit::HungUp, Exit::Interrupted, Exit::Terminated];
+    let stops = [Exit::HungUp, Exit::Interrupted, Exit::Terminated, Exit::Preempted];
     if status.success() {
         Ended::Done
     } else if stops.iter().any(|exit| i32::from(exit.code()) == code) {
