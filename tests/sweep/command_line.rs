@@ -236,6 +236,56 @@ fn a_run_that_fails_stops_no_other_and_is_tried_again() {
     assert!(times(&here.join("swept/dir=,seed=1")) == done, "a finished run was touched");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_run_that_is_killed_has_failed_and_a_second_sweep_is_kept_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    // Long enough for two other processes to look meanwhile.
+    let shared = SHARED.replace("train_images = 64", "train_images = 480");
+    let shared = shared.replace("epochs = 2", "epochs = 6");
+    write(here, &format!("{shared}[axes]\nseed = [1, 2]\n"));
+    let child = sdarts(here, &sweep(&["--quiet"])).spawn().unwrap();
+    while !here.join("swept/seed=1/checkpoints/last.safetensors").exists() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let second = run(here, &sweep(&[]));
+    assert_eq!(second.code, Some(6), "{second:?}");
+    let told = status(here);
+    assert_eq!((&told["running"], &told["waiting"]), (&1.into(), &1.into()), "{told}");
+    let process = fs::read_to_string(here.join("swept/seed=1/.lock")).unwrap();
+    assert!(Command::new("kill").args(["-KILL", &process]).status().unwrap().success());
+    let outcome = Outcome::from(child.wait_with_output().unwrap());
+    assert_eq!(outcome.code, Some(7), "{outcome:?}");
+    assert!(outcome.stdout.contains("1 done, 0 running, 1 failed"), "{outcome:?}");
+    assert!(outcome.stdout.contains("exit code 137: killed by signal 9"), "{outcome:?}");
+    run(here, &["sweep", "resume", "swept"]).done();
+    let alone =
+        [FLAGS, &["--set=data.train_images=480", "--epochs=6", "--seed=1", "--out=alone"]].concat();
+    run(here, &alone).done();
+    assert_eq!(events(&here.join("swept/seed=1")), events(&here.join("alone")));
+}
+
+#[test]
+fn a_sweep_of_selections_chooses_with_every_seed() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let text = "command = \"select\"\npreset = \"train-quick\"\n\
+                candidates = [\"DARTS_V2\", \"c10_s5_pgd\"]\n[set]\ntrain.epochs = 2\n\
+                run.device = \"cpu\"\ntrain.cells = 3\ntrain.channels = 4\n\
+                train.batch_size = 16\ndata.image_size = 8\ndata.crop_padding = 1\n\
+                data.train_images = 96\n[axes]\nseed = [1, 2]\n";
+    write(here, text);
+    run(here, &sweep(&["--jobs=2"])).done();
+    for seed in SEEDS {
+        let selection = fs::read(here.join(format!("swept/seed={seed}/selection.json"))).unwrap();
+        let selection: Value = serde_json::from_slice(&selection).unwrap();
+        assert!(selection["chosen"].is_u64(), "{selection}");
+        assert_eq!(selection["config"]["seed"].to_string(), seed);
+    }
+    assert!(run(here, &sweep(&[])).done().stdout.contains("nothing to do"));
+}
+
 #[test]
 fn a_sweep_of_trainings_varies_what_is_trained() {
     let folder = tempfile::tempdir().unwrap();

@@ -124,7 +124,8 @@ impl<'a> View<'a> {
             true => ProgressBar::new((runs.len() as f64 * PARTS) as u64),
             false => ProgressBar::hidden(),
         };
-        if let Ok(style) = ProgressStyle::with_template("{prefix} {bar:20} {percent}%  {msg}") {
+        if let Ok(style) = ProgressStyle::with_template("{prefix} {bar:20} {percent}%  {wide_msg}")
+        {
             bar.set_style(style);
         }
         let (json, quiet) = (how.json, how.quiet);
