@@ -18,7 +18,9 @@ mod train;
 pub use export::{ExportArgs, Format, Weights};
 pub use run::{Resume, RunArgs, SettingsArgs};
 pub use search::{ExtendSchedule, SearchArgs};
-pub use sweep::{SweepArgs, SweepCommand, SweepResumeArgs, SweepRunArgs, SweepStatusArgs};
+pub use sweep::{
+    SlurmArgs, SweepArgs, SweepCommand, SweepResumeArgs, SweepRunArgs, SweepStatusArgs,
+};
 pub use table::{ConvertArgs, FindArgs, InfoArgs, TableArgs, TableCommand};
 pub use test::{Input, TestArgs, TestPart};
 pub use train::{SelectArgs, TrainArgs};

@@ -10,12 +10,12 @@ use serde_json::Value;
 use crate::command::{Outcome, run, sdarts};
 
 /// What the runs of these tests share: the preset `browser`, as small as it can be.
-const SHARED: &str = "preset = \"browser\"\n[set]\nsearch.epochs = 2\nsearch.channels = 2\n\
+pub const SHARED: &str = "preset = \"browser\"\n[set]\nsearch.epochs = 2\nsearch.channels = 2\n\
                       search.batch_size = 8\ndata.train_images = 64\nrun.device = \"cpu\"\n\
                       run.threads = 1\nrun.checkpoint_seconds = 0\n";
 
 /// The same as flags.
-const FLAGS: &[&str] = &[
+pub const FLAGS: &[&str] = &[
     "search",
     "--preset=browser",
     "--set=search.epochs=2",
@@ -29,11 +29,14 @@ const FLAGS: &[&str] = &[
 
 const AXES: &str = "[axes]\nsearch.method = [\"darts\", \"sdarts-rs\"]\nseed = [1, 2]\n";
 
+pub const AXES_OF_SIX: &str =
+    "[axes]\nsearch.method = [\"darts\", \"sdarts-rs\"]\nseed = [1, 2, 3]\n";
+
 const METHODS: [&str; 2] = ["darts", "sdarts-rs"];
 
 const SEEDS: [&str; 2] = ["1", "2"];
 
-fn write(here: &Path, text: &str) {
+pub fn write(here: &Path, text: &str) {
     fs::write(here.join("sweep.toml"), text).unwrap();
 }
 
@@ -43,7 +46,7 @@ fn sweep<'a>(more: &[&'a str]) -> Vec<&'a str> {
 }
 
 /// The events of a run, without what differs from one time to the next.
-fn events(run: &Path) -> Vec<Value> {
+pub fn events(run: &Path) -> Vec<Value> {
     let text = fs::read_to_string(run.join("events.jsonl")).unwrap();
     let mut events: Vec<Value> =
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -81,7 +84,7 @@ fn must_equal_those_alone(here: &Path) {
     }
 }
 
-fn status(here: &Path) -> Value {
+pub fn status(here: &Path) -> Value {
     let printed = run(here, &["sweep", "status", "swept", "--json"]).done().stdout;
     serde_json::from_str(printed.trim()).unwrap()
 }

@@ -96,6 +96,10 @@ pub struct SweepRunArgs {
     #[arg(long, value_name = "BYTES", value_parser = crate::estimate::bytes)]
     pub memory_limit: Option<u64>,
 
+    /// Hand the runs to a cluster, and end.
+    #[command(flatten)]
+    pub slurm: SlurmArgs,
+
     /// A JSON line for every run that begins and ends; the last line is that of `status --json`. With
     /// --dry-run: one object.
     #[arg(long)]
@@ -104,4 +108,41 @@ pub struct SweepRunArgs {
     /// Say nothing but warnings, errors and the result.
     #[arg(long, short)]
     pub quiet: bool,
+}
+
+/// How a sweep is handed to Slurm.
+#[derive(Debug, Args)]
+pub struct SlurmArgs {
+    /// Submit the runs as a job array of Slurm, --jobs at a time, instead of running them here. A run is
+    /// stopped before its time limit, put back into the queue, and goes on.
+    #[arg(long)]
+    pub slurm: bool,
+
+    /// Partition of the jobs.
+    #[arg(long, value_name = "NAME", requires = "slurm")]
+    pub partition: Option<String>,
+
+    /// Time limit of a task, as sbatch reads it.
+    #[arg(long, value_name = "TIME", requires = "slurm")]
+    pub time: Option<String>,
+
+    /// GPUs of a task.
+    #[arg(long, value_name = "N", requires = "slurm")]
+    pub gpus: Option<String>,
+
+    /// Memory of a task, as sbatch reads it.
+    #[arg(long, value_name = "SIZE", requires = "slurm")]
+    pub memory: Option<String>,
+
+    /// Account that pays.
+    #[arg(long, value_name = "NAME", requires = "slurm")]
+    pub account: Option<String>,
+
+    /// Seconds before the time limit at which a run is told to stop.
+    #[arg(long, value_name = "N", requires = "slurm", default_value_t = 120)]
+    pub warn_seconds: u32,
+
+    /// A further option of sbatch, e.g. `--sbatch=--cpus-per-task=4`; may be repeated.
+    #[arg(long, value_name = "OPTION", requires = "slurm")]
+    pub sbatch: Vec<String>,
 }

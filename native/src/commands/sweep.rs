@@ -13,12 +13,12 @@ use crate::compare::Comparison;
 use crate::exit::Exit;
 use crate::report::words::quoted;
 use crate::signals::Stop;
-use crate::sweep::file;
 use crate::sweep::plan::{self, Run};
 use crate::sweep::record::Record;
 use crate::sweep::room::{Estimates, limit};
 use crate::sweep::standing::{Standing, State};
 use crate::sweep::workers::{Ended, Limits, News, Workers};
+use crate::sweep::{file, slurm};
 use crate::{output, run_dir};
 use view::{Status, View};
 
@@ -60,12 +60,19 @@ fn status(out: &Path, json: bool) -> anyhow::Result<Exit> {
     let running = standings.iter().filter(|it| it.state == State::Running).count();
     let status = Status::of(out, &runs, &standings, running);
     output::line(&if json { status.machine()? } else { status.human() })?;
+    if let (Some(queue), false) = (slurm::queue(out), json) {
+        output::line(&queue)?;
+    }
     Ok(Exit::Done)
 }
 
 /// How far all runs are.
 fn standings(runs: &[Run], out: &Path, record: &Record) -> Vec<Standing> {
-    runs.iter().map(|run| Standing::of(run, out, record.failures.get(&run.name))).collect()
+    let standing = |run: &Run| {
+        let failure = slurm::failure(run, out).or(record.failures.get(&run.name).cloned());
+        Standing::of(run, out, failure.as_ref())
+    };
+    runs.iter().map(standing).collect()
 }
 
 /// Does what is missing.
@@ -84,9 +91,36 @@ fn go_on(mut record: Record, runs: &[Run], out: &Path, how: &SweepRunArgs) -> an
         return nothing_to_do(runs, &before, out, how);
     }
     record.write(out)?;
+    if how.slurm.slurm {
+        return submit(runs, &before, out, how);
+    }
     let exit = work(&mut record, runs, missing, out, how)?;
     let after = standings(runs, out, &record);
     conclude(runs, &after, out, how, exit)
+}
+
+/// Hands what neither is done nor runs to Slurm.
+fn submit(
+    runs: &[Run],
+    standings: &[Standing],
+    out: &Path,
+    how: &SweepRunArgs,
+) -> anyhow::Result<Exit> {
+    let idle = |it: &Standing| !matches!(it.state, State::Done | State::Running);
+    let all = runs.iter().enumerate().zip(standings);
+    let missing: Vec<(usize, &Run)> =
+        all.filter_map(|(run, standing)| idle(standing).then_some(run)).collect();
+    if missing.is_empty() {
+        output::note("every run that is missing runs already");
+        return Ok(Exit::Done);
+    }
+    let job = slurm::submit(&missing, out, usize::from(how.jobs), &how.slurm)?;
+    let (count, dir) = (missing.len(), quoted(&out.display().to_string()));
+    output::line(&format!(
+        "job {job} of Slurm has {count} runs; `sdarts sweep status {dir}` says how far they are, and \
+         `sdarts sweep resume {dir}` compares them once they are done"
+    ))?;
+    Ok(Exit::Done)
 }
 
 /// Runs what is missing; returns what a signal asks for.

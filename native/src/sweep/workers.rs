@@ -247,19 +247,23 @@ fn ended(status: ExitStatus, said: &VecDeque<String>) -> Ended {
     } else if stops.iter().any(|exit| i32::from(exit.code()) == code) {
         Ended::Stopped
     } else {
-        Ended::Failed(Failure { code, message: message(status, said) })
+        Ended::Failed(Failure { code, message: reason(status, said) })
     }
 }
 
-/// The error of a process, of one or more lines; else the last that it said.
-fn message(status: ExitStatus, said: &VecDeque<String>) -> String {
-    let error = said.iter().rposition(|line| line.starts_with("error: "));
-    let lines: Vec<&str> = said
-        .iter()
-        .skip(error.unwrap_or(said.len().saturating_sub(3)))
-        .map(String::as_str)
-        .collect();
-    let text = lines.join("\n").trim().trim_start_matches("error: ").to_owned();
+/// The error that a process said, of one or more lines; else the last lines.
+pub fn message<'a>(
+    said: impl ExactSizeIterator<Item = &'a String> + DoubleEndedIterator + Clone,
+) -> String {
+    let error = said.clone().rposition(|line| line.starts_with("error: "));
+    let from = error.unwrap_or(said.len().saturating_sub(3));
+    let lines: Vec<&str> = said.skip(from).map(String::as_str).collect();
+    lines.join("\n").trim().trim_start_matches("error: ").to_owned()
+}
+
+/// The same of one that may have been killed.
+fn reason(status: ExitStatus, said: &VecDeque<String>) -> String {
+    let text = message(said.iter());
     match killed_by(status) {
         0 => text,
         signal => {
