@@ -24,13 +24,17 @@ fn wait_for_the_queue() {
     }
 }
 
-fn lock(here: &Path, name: &str) -> Option<String> {
-    let text = fs::read_to_string(here.join("swept").join(name).join(".lock")).ok()?;
-    (!text.is_empty()).then_some(text)
+/// The process of a run, once it works.
+fn process_of(here: &Path, name: &str) -> String {
+    let run = here.join("swept").join(name);
+    while !run.join("checkpoints/last.safetensors").exists() {
+        sleep(Duration::from_millis(20));
+    }
+    fs::read_to_string(run.join(".lock")).unwrap()
 }
 
-/// Six runs of some twenty seconds, two at a time. The limit of a minute with a warning 50 seconds before
-/// stops all that run longer than ten seconds, at the latest; Slurm may send it earlier. What is put back
+/// Six runs of some ten seconds, two at a time. The limit of a minute with a warning 50 seconds before
+/// stops what runs at one of Slurm's looks, every 30 seconds; one run is warned in any case. What is put back
 /// into the queue waits there for two minutes.
 #[test]
 fn an_array_of_six_of_which_one_is_killed_and_others_are_preempted_equals_the_runs_alone() {
@@ -42,21 +46,21 @@ fn an_array_of_six_of_which_one_is_killed_and_others_are_preempted_equals_the_ru
     }
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
-    let shared = SHARED.replace("epochs = 2", "epochs = 60").replace("images = 64", "images = 480");
+    let shared = SHARED.replace("epochs = 2", "epochs = 30").replace("images = 64", "images = 480");
     write(here, &format!("{shared}{AXES_OF_SIX}"));
     let submit = ["sweep", "sweep.toml", "--out=swept", "--jobs=2", "--slurm", "--time=1"];
     let submit = [&submit[..], &["--warn-seconds=50"]].concat();
     let outcome = run(here, &submit).done();
     assert!(outcome.stdout.contains("of Slurm has 6 runs"), "{outcome:?}");
 
-    let victim = "method=darts,seed=1";
-    let process = loop {
-        match lock(here, victim) {
-            Some(process) => break process,
-            None => sleep(Duration::from_millis(20)),
-        }
-    };
+    let [victim, warned] = ["method=darts,seed=1", "method=darts,seed=2"];
+    let process = process_of(here, victim);
     assert!(Command::new("kill").args(["-KILL", &process]).status().unwrap().success());
+    process_of(here, warned);
+    let job = fs::read_to_string(here.join("swept/slurm/job")).unwrap();
+    let task = format!("{job}_1");
+    let warn = ["--batch", "--signal=USR1", &task];
+    assert!(Command::new("scancel").args(warn).status().unwrap().success());
     wait_for_the_queue();
     let told = status(here);
     let runs = told["runs"].as_array().unwrap();
@@ -77,7 +81,7 @@ fn an_array_of_six_of_which_one_is_killed_and_others_are_preempted_equals_the_ru
         for seed in ["1", "2", "3"] {
             let (out, name) =
                 (format!("--out=alone/{method}-{seed}"), format!("--method={method}"));
-            let size = ["--epochs=60", "--set=data.train_images=480", &name, "--seed", seed, &out];
+            let size = ["--epochs=30", "--set=data.train_images=480", &name, "--seed", seed, &out];
             run(here, &[FLAGS, &size].concat()).done();
             let swept = here.join(format!("swept/method={method},seed={seed}"));
             let alone = here.join(format!("alone/{method}-{seed}"));

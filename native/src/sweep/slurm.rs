@@ -109,7 +109,8 @@ while :; do
 done
 case "$code" in
 0 | 129 | 130 | 143) ;;
-75) scontrol requeue "${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID" ;;
+# 138: SIGUSR1 came before the run listened.
+75 | 138) scontrol requeue "${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID" ;;
 *) echo "$code" > "$said.code" ;;
 esac
 exit "$code"

@@ -28,6 +28,12 @@ const LINES: usize = 40;
 /// would change the settings that the run stores.
 const THREADS: &str = "RAYON_NUM_THREADS";
 
+/// The code of a run that SIGUSR1 ended before it listened; other signals then have their own codes.
+#[cfg(unix)]
+const EARLY: i32 = 128 + signal_hook::consts::SIGUSR1;
+#[cfg(not(unix))]
+const EARLY: i32 = 138;
+
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ended {
@@ -244,7 +250,7 @@ fn ended(status: ExitStatus, said: &VecDeque<String>) -> Ended {
     let stops = [Exit::HungUp, Exit::Interrupted, Exit::Terminated, Exit::Preempted];
     if status.success() {
         Ended::Done
-    } else if stops.iter().any(|exit| i32::from(exit.code()) == code) {
+    } else if code == EARLY || stops.iter().any(|exit| i32::from(exit.code()) == code) {
         Ended::Stopped
     } else {
         Ended::Failed(Failure { code, message: reason(status, said) })
