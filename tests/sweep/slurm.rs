@@ -61,6 +61,8 @@ fn an_array_of_six_of_which_one_is_killed_and_others_are_preempted_equals_the_ru
     let task = format!("{job}_1");
     let warn = ["--batch", "--signal=USR1", &task];
     assert!(Command::new("scancel").args(warn).status().unwrap().success());
+    let again = run(here, &submit);
+    assert_eq!(again.code, Some(6), "{again:?}");
     wait_for_the_queue();
     let told = status(here);
     let runs = told["runs"].as_array().unwrap();

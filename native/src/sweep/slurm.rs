@@ -29,13 +29,19 @@ fn folder(out: &Path) -> PathBuf {
 /// Writes the array for these runs, submits it, and returns the number of the job.
 ///
 /// # Errors
-/// What sbatch says, exit code 1; exit code 2 where there is none.
+/// What sbatch says, exit code 1; exit code 2 where there is none, 6 while an earlier array is not over.
 pub fn submit(
     runs: &[(usize, &Run)],
     out: &Path,
     jobs: usize,
     args: &SlurmArgs,
 ) -> anyhow::Result<String> {
+    if let Some((job, tasks)) = tasks(out).filter(|(_, tasks)| !tasks.is_empty()) {
+        let count = tasks.len();
+        let fault =
+            anyhow!("job {job} of Slurm has {count} runs of this sweep; wait, or `scancel {job}`");
+        return Err(fault.context(Exit::Busy));
+    }
     let folder = folder(out);
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let file = folder.join("array.sh");
@@ -128,13 +134,19 @@ pub fn failure(run: &Run, out: &Path) -> Option<Failure> {
 
 /// What the queue says of the array, as a line; `None` where there is no array or no queue.
 pub fn queue(out: &Path) -> Option<String> {
+    let (job, tasks) = tasks(out)?;
+    let tasks = if tasks.is_empty() { "no task in the queue".to_owned() } else { tasks.join("; ") };
+    Some(format!("job {job} of Slurm: {tasks}"))
+}
+
+/// The job, and each of its tasks that is not over: number, state, and why it waits.
+fn tasks(out: &Path) -> Option<(String, Vec<String>)> {
     let job = fs::read_to_string(folder(out).join("job")).ok()?;
     let mut command = Command::new("squeue");
     command.args(["--noheader", "--array", "--format=%K %T %R", "--jobs", &job]);
+    // A job that is over is one that squeue does not know.
     let asked = command.output().ok()?;
     let printed = String::from_utf8_lossy(&asked.stdout);
-    let tasks: Vec<&str> = printed.lines().map(str::trim).collect();
-    // A job that is over is one that squeue does not know.
-    let tasks = if tasks.is_empty() { "no task in the queue".to_owned() } else { tasks.join("; ") };
-    Some(format!("job {job} of Slurm: {tasks}"))
+    let tasks = printed.lines().map(|line| line.trim().to_owned()).collect();
+    Some((job, tasks))
 }
