@@ -60,7 +60,8 @@ fn an_array_of_six_of_which_one_is_killed_and_others_are_preempted_equals_the_ru
     let job = fs::read_to_string(here.join("swept/slurm/job")).unwrap();
     let task = format!("{job}_1");
     let warn = ["--batch", "--signal=USR1", &task];
-    assert!(Command::new("scancel").args(warn).status().unwrap().success());
+    // Slurm refuses where it has just warned the task itself.
+    Command::new("scancel").args(warn).status().unwrap();
     let again = run(here, &submit);
     assert_eq!(again.code, Some(6), "{again:?}");
     wait_for_the_queue();
