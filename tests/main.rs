@@ -35,5 +35,6 @@ mod statistics;
 mod story;
 mod streams;
 mod structure;
+mod sweep;
 mod tensorboard;
 mod training;

@@ -192,7 +192,7 @@ fn a_run_whose_checkpoints_are_all_damaged_is_refused_and_left_alone() {
 #[test]
 fn signals_end_a_search_with_a_checkpoint_to_go_on_from() {
     let expected = reference();
-    for (signal, code) in [("-INT", 130), ("-TERM", 143), ("-HUP", 129)] {
+    for (signal, code) in [("-INT", 130), ("-TERM", 143), ("-HUP", 129), ("-USR1", 75)] {
         let folder = tempfile::tempdir().unwrap();
         let (child, mut stdout) = started(folder.path(), 4, &[]);
         let sent = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();

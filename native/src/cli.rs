@@ -10,6 +10,7 @@ use crate::exit;
 mod export;
 mod run;
 mod search;
+mod sweep;
 mod table;
 mod test;
 mod train;
@@ -17,6 +18,9 @@ mod train;
 pub use export::{ExportArgs, Format, Weights};
 pub use run::{Resume, RunArgs, SettingsArgs};
 pub use search::{ExtendSchedule, SearchArgs};
+pub use sweep::{
+    SlurmArgs, SweepArgs, SweepCommand, SweepResumeArgs, SweepRunArgs, SweepStatusArgs,
+};
 pub use table::{ConvertArgs, FindArgs, InfoArgs, TableArgs, TableCommand};
 pub use test::{Input, TestArgs, TestPart};
 pub use train::{SelectArgs, TrainArgs};
@@ -39,6 +43,8 @@ pub enum Command {
     Train(Box<TrainArgs>),
     /// Choose one of several searches by short trainings, and train its network in full.
     Select(Box<SelectArgs>),
+    /// Run a command many times with varied settings; say how far it is; continue it.
+    Sweep(Box<SweepArgs>),
     /// Measure the step of a search or a training: time, arithmetic, memory, launches.
     Bench(Box<BenchArgs>),
     /// Print the genotype of a run or a checkpoint.

@@ -15,6 +15,7 @@ pub mod report;
 pub mod search;
 pub mod select;
 pub mod stats;
+pub mod sweep;
 pub mod table;
 pub mod test;
 pub mod train;

@@ -274,7 +274,7 @@ fn parameters(operation: &Operation, channels: f64, stride: usize) -> f64 {
 /// Memory of this machine or of the group of processes that it is divided by, in bytes; where the
 /// system tells (Linux). (sysinfo 0.39 asks other systems too, but changes features of memchr, so that
 /// burn is built anew.)
-fn memory() -> Option<u64> {
+pub(crate) fn memory() -> Option<u64> {
     let machine = std::fs::read_to_string("/proc/meminfo").ok()?;
     let line = machine.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
     let machine = line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024;

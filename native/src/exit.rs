@@ -32,6 +32,10 @@ pub enum Exit {
     Diverged,
     /// Two processes, one run directory.
     Busy,
+    /// A sweep of which not every run is done.
+    Incomplete,
+    /// SIGUSR1. The code is that of sysexits.h for what is to be tried again.
+    Preempted,
     /// SIGINT (Ctrl-C).
     Interrupted,
     /// SIGTERM.
@@ -59,6 +63,12 @@ pub const TABLE: &[Code] = &[
     Code { exit: Exit::Device, code: 4, help: "device unavailable" },
     Code { exit: Exit::Diverged, code: 5, help: "the run diverged (NaN or infinite loss)" },
     Code { exit: Exit::Busy, code: 6, help: "another process uses the run directory" },
+    Code { exit: Exit::Incomplete, code: 7, help: "not every run of the sweep is done" },
+    Code {
+        exit: Exit::Preempted,
+        code: 75,
+        help: "to be started again (SIGUSR1), checkpoint written",
+    },
     Code { exit: Exit::HungUp, code: 129, help: "hung up (SIGHUP), checkpoint written" },
     Code { exit: Exit::Interrupted, code: 130, help: "interrupted (SIGINT), checkpoint written" },
     Code { exit: Exit::Terminated, code: 143, help: "terminated (SIGTERM), checkpoint written" },

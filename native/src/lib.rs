@@ -33,6 +33,7 @@ pub mod selection;
 pub mod session;
 pub mod settings;
 pub mod signals;
+pub mod sweep;
 mod table;
 pub mod tensorboard;
 pub mod tfrecord;
@@ -53,6 +54,7 @@ pub fn main() -> ExitCode {
         Command::Search(args) => commands::search::run(&args),
         Command::Train(args) => commands::train::run(&args),
         Command::Select(args) => commands::select::run(&args),
+        Command::Sweep(args) => commands::sweep::run(&args),
         Command::Bench(args) => commands::bench::run(&args),
         Command::Derive(args) => commands::derive::run(&args),
         Command::List(args) => commands::list::run(&args),

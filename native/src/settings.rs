@@ -288,7 +288,7 @@ fn file(layers: &mut Resolver, path: &Path) -> anyhow::Result<()> {
 
 /// A TOML value as JSON, which has no NaN and no infinity: those stay as words, so that the error
 /// shows them.
-fn json(value: toml::Value) -> Value {
+pub(crate) fn json(value: toml::Value) -> Value {
     match value {
         toml::Value::Float(number) if !number.is_finite() => Value::String(number.to_string()),
         toml::Value::Array(values) => Value::Array(values.into_iter().map(json).collect()),

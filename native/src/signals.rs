@@ -1,5 +1,7 @@
-//! Ctrl-C, SIGTERM and SIGHUP: the search finishes its step and writes a checkpoint.
+//! Ctrl-C, SIGTERM, SIGHUP and SIGUSR1: the search finishes its step and writes a checkpoint. SIGUSR1 is what
+//! batch systems can be told to send before a time limit; its exit code says that the run is to be started again.
 
+use std::process::Child;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -20,6 +22,7 @@ pub struct Stop {
     interrupted: Arc<AtomicBool>,
     terminated: Arc<AtomicBool>,
     hung_up: Arc<AtomicBool>,
+    preempted: Arc<AtomicBool>,
 }
 
 impl Stop {
@@ -33,9 +36,12 @@ impl Stop {
             interrupted: Arc::default(),
             terminated: Arc::default(),
             hung_up: Arc::default(),
+            preempted: Arc::default(),
         };
         let news = Arc::new(AtomicBool::new(false));
         let mut signals = vec![(SIGINT, &stop.interrupted), (SIGTERM, &stop.terminated)];
+        #[cfg(unix)]
+        signals.push((signal_hook::consts::SIGUSR1, &stop.preempted));
         #[cfg(unix)]
         if !ignores_hang_up() {
             signals.push((signal_hook::consts::SIGHUP, &stop.hung_up));
@@ -56,6 +62,8 @@ impl Stop {
             Some(Exit::Terminated)
         } else if self.hung_up.load(Ordering::SeqCst) {
             Some(Exit::HungUp)
+        } else if self.preempted.load(Ordering::SeqCst) {
+            Some(Exit::Preempted)
         } else {
             self.interrupted.load(Ordering::SeqCst).then_some(Exit::Interrupted)
         }
@@ -93,3 +101,24 @@ fn ignores_hang_up() -> bool {
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
     mask.is_none_or(|mask| mask & 1 << (signal_hook::consts::SIGHUP - 1) != 0)
 }
+
+/// Sends a process the signal of an end; on Windows nothing, where Ctrl-C comes to every process of a
+/// console. (The standard library only kills.)
+#[cfg(unix)]
+pub fn send(child: &Child, exit: Exit) {
+    use rustix::process::{Pid, Signal, kill_process};
+    let signal = match exit {
+        Exit::HungUp => Signal::HUP,
+        Exit::Terminated => Signal::TERM,
+        Exit::Preempted => Signal::USR1,
+        _ => Signal::INT,
+    };
+    if let Some(process) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
+        // One that has ended needs no signal.
+        let _ = kill_process(process, signal);
+    }
+}
+
+/// See above.
+#[cfg(not(unix))]
+pub fn send(_: &Child, _: Exit) {}

@@ -1,0 +1,6 @@
+//! Sweeps: what they expand to, and what their runs leave.
+
+mod command_line;
+mod expansion;
+mod refusals;
+mod slurm;
