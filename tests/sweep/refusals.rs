@@ -20,7 +20,11 @@ fn a_wrong_file_is_refused_with_its_name_and_the_key() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     let axes = |axes: &str| format!("preset = \"browser\"\n[axes]\n{axes}\n");
-    refused(here, &axes("search.methods = [\"darts\"]"), &["axes", "search.methods", "search.method?"]);
+    refused(
+        here,
+        &axes("search.methods = [\"darts\"]"),
+        &["axes", "search.methods", "search.method?"],
+    );
     refused(here, &axes("sed = [1, 2]"), &["`sed`", "seed"]);
     refused(here, &axes("seed = 1"), &["seed = 1 is no list"]);
     refused(here, &axes("seed = []"), &["seed has no values"]);
