@@ -286,6 +286,24 @@ fn the_libraries_neither_crash_nor_print() {
     }
 }
 
+/// The compiler refuses `unsafe` elsewhere: every crate forbids it, or denies it and has this one place.
+#[test]
+fn unsafe_code_stands_in_one_module_with_its_argument() {
+    let folders = ["core/src", "shaders/src", "native/src", "web/src"];
+    let all = folders.iter().flat_map(|folder| sources(&root().join(folder)));
+    let (mut places, mut arguments) = (Vec::new(), 0);
+    for path in all {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let blocks = text.matches("unsafe {").count();
+        if blocks > 0 || text.contains("allow(unsafe_code)") {
+            places.push((path.strip_prefix(root()).unwrap().to_owned(), blocks));
+            arguments += text.matches("// SAFETY:").count();
+        }
+    }
+    assert_eq!(places, [(PathBuf::from("core/src/nn/replay.rs"), 1)]);
+    assert_eq!(arguments, 1);
+}
+
 /// Everything that a manifest enables of a crate whose name starts with `burn` or `cubecl`,
 /// wherever it stands: for one target, for tests, or as a feature of the package.
 fn enabled(name: &str, value: &toml::Value) -> Vec<String> {
