@@ -258,7 +258,7 @@ impl LinearClassifier {
 }
 
 /// The rows of a table one after another: where edge e has its candidate k, at e · operations + k.
-fn flat(probabilities: &Tensor<2>) -> Tensor<1> {
+pub(crate) fn flat(probabilities: &Tensor<2>) -> Tensor<1> {
     let [edges, operations] = probabilities.dims();
     probabilities.clone().reshape([edges * operations])
 }

@@ -28,6 +28,7 @@ impl Replay {
     ///
     /// In `work` nothing may be brought to the device or back, and its launches must not depend on the
     /// numbers. Other tensors that it reads are read anew in every replay, where they lie: it must own them.
+    /// What it keeps of what it computes is written anew by every replay.
     pub fn record(
         inputs: Vec<Tensor<1>>,
         work: impl Fn(&[Tensor<1>]) -> Vec<Tensor<1>> + 'static,
@@ -40,9 +41,9 @@ impl Replay {
         graph.is_hardware().then_some(Self { inputs, graph, _thread: PhantomData })
     }
 
-    /// The rows that the work reads, in their memory: for other work that reads the same.
-    pub fn inputs(&self) -> &[Tensor<1>] {
-        &self.inputs
+    /// Whether these rows have the shapes of those that were recorded.
+    pub fn takes(&self, inputs: &[Tensor<1>]) -> bool {
+        self.inputs.iter().map(Tensor::dims).eq(inputs.iter().map(Tensor::dims))
     }
 
     /// Does the work on these numbers. What comes out is the caller's own.
@@ -59,7 +60,8 @@ impl Replay {
         // as the graph lives, so nobody gets it.
         // No concurrent use, same stream: `Self` cannot leave its thread, so that the inputs are written,
         // the graph is replayed and the outputs are copied on one stream, in this order. No tensor that
-        // shares memory with the graph leaves this type, but for `inputs`, which only this function writes.
+        // shares memory with the graph leaves this type. What the work itself keeps is for other work of
+        // the same thread, recorded or not, and so of the same stream.
         let outputs = unsafe { self.graph.replay() };
         drop(written);
         outputs.iter().cloned().map(copied).collect()

@@ -1,7 +1,7 @@
 //! The passes of a step, recorded once on a GPU and replayed in every later step ([`Replay`]).
 //!
-//! A pass of the paper's network is 1,500 to 2,000 launches, and an attack has nine passes: on a card that
-//! computes a launch in 20 µs, and a host that takes 40 µs to say it, the host is what a step waits for.
+//! A step of the paper's network is 4,000 launches, with an attack 13,600. An H200 takes 12 µs for one of them, its
+//! host 44 µs to say it and 7 to say it again (native/repro/gpu): so a step would wait for the host.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -10,7 +10,7 @@ use std::rc::Rc;
 use burn::tensor::Tensor;
 
 use super::{LossOfP, Model, Outcome, Point, Task};
-use crate::net::Network as _;
+use crate::net::{Network as _, flat};
 use crate::nn::Replay;
 use crate::rng::{Stream, Streams};
 
@@ -52,21 +52,22 @@ enum Record {
 }
 
 impl Record {
-    /// Its replay for rows of these shapes.
-    fn replay(
+    /// What `work` makes of these rows, replayed; it is recorded at the first call.
+    fn replayed<W>(
         &mut self,
-        rows: &[Tensor<1>],
-        record: impl FnOnce() -> Option<Replay>,
-    ) -> Option<&mut Replay> {
+        rows: Vec<Tensor<1>>,
+        work: impl FnOnce() -> Option<W>,
+    ) -> Option<Vec<Tensor<1>>>
+    where
+        W: Fn(&[Tensor<1>]) -> Vec<Tensor<1>> + 'static,
+    {
         if matches!(self, Self::Untried) {
-            *self = record().map_or(Self::Refused, |replay| Self::Done(Box::new(replay)));
+            let replay = work().and_then(|work| Replay::record(rows.clone(), work));
+            *self = replay.map_or(Self::Refused, |replay| Self::Done(Box::new(replay)));
         }
         match self {
-            Self::Done(replay) => {
-                let shapes = replay.inputs().iter().map(Tensor::dims);
-                shapes.eq(rows.iter().map(Tensor::dims)).then_some(replay)
-            }
-            Self::Untried | Self::Refused => None,
+            Self::Done(replay) if replay.takes(&rows) => Some(replay.run(rows)),
+            _ => None,
         }
     }
 }
@@ -101,16 +102,15 @@ impl<T: Task> Recorded<T> {
         p: &[Tensor<2>],
         input: &T::Input,
     ) -> Option<(Tensor<1>, Learned)> {
-        let rows = self.rows(at, p, input)?;
-        let model = self.model.clone();
-        let work = move |rows: &[Tensor<1>]| {
-            let Some(args) = Arguments::new(&model, rows) else { return Vec::new() };
-            let (gradient, outcome) =
-                model.weight_gradient(args.at(false), &args.p, &args.input, no_draws());
-            [learned_rows(outcome), vec![gradient]].concat()
-        };
-        let replay = self.weight_gradient.replay(&rows, || Replay::record(rows.clone(), work))?;
-        let mut found = replay.run(rows).into_iter();
+        let (rows, model) = (self.rows(at, p, input)?, &self.model);
+        let found = self.weight_gradient.replayed(rows, || {
+            Some(pass(model, |model, args| {
+                let (gradient, outcome) =
+                    model.weight_gradient(args.at(false), &args.p, &args.input, no_draws());
+                [learned_rows(outcome), vec![gradient]].concat()
+            }))
+        })?;
+        let mut found = found.into_iter();
         let learned = learned(&mut found)?;
         Some((found.next()?, learned))
     }
@@ -122,17 +122,15 @@ impl<T: Task> Recorded<T> {
         p: &[Tensor<2>],
         input: &T::Input,
     ) -> Option<(Vec<Tensor<2>>, Learned)> {
-        let rows = self.rows(at, p, input)?;
-        let model = self.model.clone();
-        let work = move |rows: &[Tensor<1>]| {
-            let Some(args) = Arguments::new(&model, rows) else { return Vec::new() };
-            let (gradient, outcome) =
-                model.probability_gradient(args.at(false), &args.p, &args.input, no_draws());
-            learned_rows(outcome).into_iter().chain(gradient.into_iter().map(flat)).collect()
-        };
-        let replay =
-            self.probability_gradient.replay(&rows, || Replay::record(rows.clone(), work))?;
-        let mut found = replay.run(rows).into_iter();
+        let (rows, model) = (self.rows(at, p, input)?, &self.model);
+        let found = self.probability_gradient.replayed(rows, || {
+            Some(pass(model, |model, args| {
+                let (gradient, outcome) =
+                    model.probability_gradient(args.at(false), &args.p, &args.input, no_draws());
+                [learned_rows(outcome), p_rows(&gradient)].concat()
+            }))
+        })?;
+        let mut found = found.into_iter();
         let learned = learned(&mut found)?;
         Some((matrices(&self.model, found.as_slice())?, learned))
     }
@@ -144,16 +142,14 @@ impl<T: Task> Recorded<T> {
         p: &[Tensor<2>],
         input: &T::Input,
     ) -> Option<(Tensor<1>, Tensor<1>)> {
-        let rows = self.rows(at, p, input)?;
-        let (model, eval) = (self.model.clone(), at.eval);
-        let work = move |rows: &[Tensor<1>]| {
-            let Some(args) = Arguments::new(&model, rows) else { return Vec::new() };
-            let outcome = model.loss(args.at(eval), &args.p, &args.input, no_draws());
-            <[_; 2]>::from(outcome.scores()).to_vec()
-        };
-        let replay = self.evaluation.replay(&rows, || Replay::record(rows.clone(), work))?;
-        let [loss, correct] = replay.run(rows).try_into().ok()?;
-        Some((loss, correct))
+        let (rows, model, eval) = (self.rows(at, p, input)?, &self.model, at.eval);
+        let found = self.evaluation.replayed(rows, || {
+            Some(pass(model, move |model, args| {
+                let outcome = model.loss(args.at(eval), &args.p, &args.input, no_draws());
+                <[_; 2]>::from(outcome.scores()).to_vec()
+            }))
+        })?;
+        <[_; 2]>::try_from(found).ok().map(<(_, _)>::from)
     }
 
     /// Begins an attack: the loss at p, as that of [`LossOfP`].
@@ -163,46 +159,40 @@ impl<T: Task> Recorded<T> {
         p: &[Tensor<2>],
         input: &T::Input,
     ) -> Option<Tensor<1>> {
-        let rows = self.rows(at, p, input)?;
-        let (model, objective, eval) = (self.model.clone(), self.objective.clone(), at.eval);
-        let work = move |rows: &[Tensor<1>]| {
-            let Some(args) = Arguments::new(&model, rows) else { return Vec::new() };
-            let mut loss_of_p = LossOfP::new(&model, args.at(eval), &args.input);
-            let loss = loss_of_p.loss(&args.p, no_draws());
-            objective.replace(Some(loss_of_p));
-            vec![loss]
-        };
-        let replay = self.first_loss.replay(&rows, || Replay::record(rows.clone(), work))?;
-        replay.run(rows).pop()
+        let (rows, model, eval) = (self.rows(at, p, input)?, &self.model, at.eval);
+        let objective = &self.objective;
+        let found = self.first_loss.replayed(rows, || {
+            let objective = objective.clone();
+            Some(pass(model, move |model, args| {
+                let mut loss_of_p = LossOfP::new(model, args.at(eval), &args.input);
+                let loss = loss_of_p.loss(&args.p, no_draws());
+                objective.replace(Some(loss_of_p));
+                vec![loss]
+            }))
+        });
+        found?.pop()
     }
 
     /// The loss at p in the attack that was begun last.
     pub fn loss(&mut self, p: &[Tensor<2>]) -> Option<Tensor<1>> {
-        let (rows, model) = (p_rows(p), self.model.clone());
-        let objective = self.objective.borrow().clone()?;
-        let work = move |rows: &[Tensor<1>]| {
-            let p = matrices(&model, rows).unwrap_or_default();
-            vec![objective.clone().loss(&p, no_draws())]
-        };
-        let replay = self.loss.replay(&rows, || Replay::record(rows.clone(), work))?;
-        replay.run(rows).pop()
+        let (model, objective) = (&self.model, &self.objective);
+        let found = self.loss.replayed(p_rows(p), || {
+            in_attack(model, objective, |mut attack, p| vec![attack.loss(p, no_draws())])
+        });
+        found?.pop()
     }
 
     /// Its gradient with respect to p.
     pub fn gradient(&mut self, p: &[Tensor<2>]) -> Option<Vec<Tensor<2>>> {
-        let (rows, model) = (p_rows(p), self.model.clone());
-        let objective = self.objective.borrow().clone()?;
-        let work = move |rows: &[Tensor<1>]| {
-            let p = matrices(&model, rows).unwrap_or_default();
-            objective.clone().gradient(&p, no_draws()).into_iter().map(flat).collect()
-        };
-        let replay = self.gradient.replay(&rows, || Replay::record(rows.clone(), work))?;
-        let found = replay.run(rows);
-        matrices(&self.model, &found)
+        let (model, objective) = (&self.model, &self.objective);
+        let found = self.gradient.replayed(p_rows(p), || {
+            in_attack(model, objective, |mut attack, p| p_rows(&attack.gradient(p, no_draws())))
+        });
+        matrices(&self.model, &found?)
     }
 
     fn rows(&self, at: Point, p: &[Tensor<2>], input: &T::Input) -> Option<Vec<Tensor<1>>> {
-        let mut rows = vec![at.weights.clone(), flat(at.statistics.clone())];
+        let mut rows = vec![at.weights.clone(), flat(at.statistics)];
         rows.extend(p_rows(p));
         rows.extend(self.model.task.rows_of(input)?);
         Some(rows)
@@ -234,6 +224,27 @@ impl<I> Arguments<I> {
     }
 }
 
+/// What `compute` makes of the rows of [`Recorded::rows`].
+fn pass<T: Task>(
+    model: &Model<T>,
+    compute: impl Fn(&Model<T>, &Arguments<T::Input>) -> Vec<Tensor<1>> + 'static,
+) -> impl Fn(&[Tensor<1>]) -> Vec<Tensor<1>> + 'static {
+    let model = model.clone();
+    move |rows| Arguments::new(&model, rows).map_or_else(Vec::new, |args| compute(&model, &args))
+}
+
+/// What `compute` makes of rows of p, in the attack whose first pass has been recorded.
+fn in_attack<T: Task>(
+    model: &Model<T>,
+    objective: &RefCell<Option<LossOfP<T>>>,
+    compute: impl Fn(LossOfP<T>, &[Tensor<2>]) -> Vec<Tensor<1>> + 'static,
+) -> Option<impl Fn(&[Tensor<1>]) -> Vec<Tensor<1>> + 'static> {
+    let (model, attack) = (model.clone(), objective.borrow().clone()?);
+    Some(move |rows: &[Tensor<1>]| {
+        matrices(&model, rows).map_or_else(Vec::new, |p| compute(attack.clone(), &p))
+    })
+}
+
 /// The matrices of all choices.
 fn matrices<T: Task>(model: &Model<T>, rows: &[Tensor<1>]) -> Option<Vec<Tensor<2>>> {
     let choices = model.network.architecture();
@@ -243,12 +254,7 @@ fn matrices<T: Task>(model: &Model<T>, rows: &[Tensor<1>]) -> Option<Vec<Tensor<
 }
 
 fn p_rows(p: &[Tensor<2>]) -> Vec<Tensor<1>> {
-    p.iter().cloned().map(flat).collect()
-}
-
-fn flat<const D: usize>(x: Tensor<D>) -> Tensor<1> {
-    let count = x.shape().num_elements();
-    x.reshape([count])
+    p.iter().map(flat).collect()
 }
 
 fn pairs(row: Tensor<1>) -> Tensor<2> {
@@ -263,7 +269,7 @@ fn no_draws() -> rand_pcg::Pcg64 {
 
 /// What [`learned`] reads.
 fn learned_rows<C>(outcome: Outcome<C>) -> Vec<Tensor<1>> {
-    vec![outcome.loss, outcome.correct, flat(outcome.statistics)]
+    vec![outcome.loss, outcome.correct, flat(&outcome.statistics)]
 }
 
 fn learned(rows: &mut impl Iterator<Item = Tensor<1>>) -> Option<Learned> {

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Everything that is measured on a GPU, for the table of README.md:  run.sh SDARTS OUT [PYTHON]
-# About six minutes on an H200; PYTHON with PyTorch for CUDA adds the peer, about ten more.
+# PYTHON, one with PyTorch for CUDA, adds the peer.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 sdarts=$1 out=$2 python=${3:-}

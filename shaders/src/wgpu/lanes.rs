@@ -72,7 +72,7 @@ impl Lanes {
             false => include_str!("lanes.wgsl"),
         };
         Program::of_pieces(name, declarations, workgroups * WORKGROUP)
-            .and_pieces([lanes, source])
+            .and_pieces([include_str!("lane.wgsl"), lanes, source])
             .sizes([("summed", summed), ("wide", self.wide), ("chunk", self.chunk)])
             .sizes([("half", half(WORKGROUP / self.wide))])
             .number(self.width())

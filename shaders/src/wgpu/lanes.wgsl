@@ -1,26 +1,8 @@
-// A workgroup takes WIDE columns side by side and a chunk of their PIXELS. The threads that have a column
-// in common are its lanes: they share the pixels of the chunk.
-const WIDE: u32 = {{ wide }}u;
-const LANES: u32 = WORKGROUP / WIDE;
-const SUMMED: u32 = {{ summed }}u;
-const BLOCKS: u32 = (SUMMED + WIDE - 1u) / WIDE;
-const CHUNK: u32 = {{ chunk }}u;
 // Pixels of a lane, at most: one after another, which leaves a CPU's cache in use and costs a GPU nothing, as
 // WIDE numbers are what it reads at once.
 const SHARE: u32 = (min(CHUNK, PIXELS) + LANES - 1u) / LANES;
 // From a pixel of a lane to its next one.
 const STEP: u32 = 1u;
-const CHUNKS: u32 = (PIXELS + CHUNK - 1u) / CHUNK;
-
-struct Lane {
-    column: u32,
-    chunk: u32,
-    // Its pixels are from the first to before the last, if any.
-    first: u32,
-    last: u32,
-    // Whether it writes what all lanes of its column have summed.
-    writes: bool,
-}
 
 fn lane_of(workgroup: vec3<u32>, local: u32) -> Lane {
     let block = workgroup.y * COLUMNS + workgroup.x;

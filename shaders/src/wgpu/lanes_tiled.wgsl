@@ -1,23 +1,7 @@
 // What lanes.wgsl has, for columns in fours: a column is here four of them. Threads side by side read vectors
 // side by side, and lanes take turns with pixels.
-const WIDE: u32 = {{ wide }}u;
-const LANES: u32 = WORKGROUP / WIDE;
-const SUMMED: u32 = {{ summed }}u;
-const BLOCKS: u32 = (SUMMED + WIDE - 1u) / WIDE;
-const CHUNK: u32 = {{ chunk }}u;
 // From a pixel of a lane to its next one.
 const STEP: u32 = LANES;
-const CHUNKS: u32 = (PIXELS + CHUNK - 1u) / CHUNK;
-
-struct Lane {
-    column: u32,
-    chunk: u32,
-    // Its pixels are from the first to before the last, if any.
-    first: u32,
-    last: u32,
-    // Whether it writes what all lanes of its column have summed.
-    writes: bool,
-}
 
 fn lane_of(workgroup: vec3<u32>, local: u32) -> Lane {
     let block = workgroup.y * COLUMNS + workgroup.x;
