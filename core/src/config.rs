@@ -141,6 +141,8 @@ section! {
         channels: usize = 16,
         /// Channels of the stem, as a multiple of `channels`; nasbench201 and the oneshot spaces always have 1.
         stem_multiplier: usize = 3,
+        /// Epochs at the start, of every stage where there are several, in which the weights learn and α does not.
+        architecture_from: usize = 0,
         /// Probability of drop-path on every edge in the last epoch, growing linearly from 0 (R-DARTS(DP)).
         drop_path: f64 = 0.0,
         /// One in so many channels goes through the operations in method pc-darts (K).

@@ -16,7 +16,8 @@ use crate::config::Config;
 /// - 3: of a training the top-5 accuracy, the names of the classes and which class it takes for which.
 /// - 4: of a look into a table the validation accuracy; what the table does not know is left out
 ///   ([`Anytime`]).
-pub const SCHEMA: u32 = 4;
+/// - 5: a step in which α rests has no validation loss.
+pub const SCHEMA: u32 = 5;
 
 /// One thing that happened, in the order in which it happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -93,8 +94,9 @@ pub struct Step {
     pub train_loss: f32,
     /// Share of right answers on the training batch.
     pub train_accuracy: f32,
-    /// Loss on the validation batch, before the α-step.
-    pub valid_loss: f32,
+    /// Loss on the validation batch, before the α-step; none where α rests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_loss: Option<f32>,
     /// What the attack did, where there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attack: Option<Attack>,

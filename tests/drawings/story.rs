@@ -181,7 +181,7 @@ fn epoch_events(events: &mut Vec<Event>, epoch: usize, epochs: usize, choices: &
             step,
             train_loss: (0.5 + 1.8 * (-4.0 * at).exp() + 0.06 * noise) as f32,
             train_accuracy: (0.85 - 0.7 * (-4.0 * at).exp()) as f32,
-            valid_loss: (0.6 + 1.7 * (-4.0 * at).exp() - 0.05 * noise) as f32,
+            valid_loss: Some((0.6 + 1.7 * (-4.0 * at).exp() - 0.05 * noise) as f32),
             attack: None,
         }));
     }

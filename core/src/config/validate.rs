@@ -24,6 +24,12 @@ impl Config {
         let (search, weights, alpha) = (&self.search, &self.weights, &self.alpha);
         let (perturbation, data) = (&self.perturbation, &self.data);
         at_least_one("search.epochs", search.epochs)?;
+        rule(
+            "search.architecture_from",
+            search.architecture_from,
+            search.architecture_from < search.epochs,
+            "must be smaller than search.epochs, or alpha never learns",
+        )?;
         at_least_one("search.batch_size", search.batch_size)?;
         at_least_one("search.cells", search.cells)?;
         at_least_one("search.stem_multiplier", search.stem_multiplier)?;

@@ -190,11 +190,13 @@ impl History {
         let mean = |steps: &[Step]| {
             let over =
                 |value: fn(&Step) -> f64| steps.iter().map(value).sum::<f64>() / steps.len() as f64;
+            // A step in which α rests leaves a gap.
+            let valid_loss = |step: &Step| step.valid_loss.map_or(f64::NAN, f64::from);
             let place = |step: &Step| step.epoch as f64 + (step.step as f64 + 1.0) / per_epoch;
             StepMean {
                 epoch: steps.iter().map(place).sum::<f64>() / steps.len() as f64,
                 train_loss: over(|step| f64::from(step.train_loss)),
-                valid_loss: over(|step| f64::from(step.valid_loss)),
+                valid_loss: over(valid_loss),
             }
         };
         self.steps.chunks(length).map(mean).collect()

@@ -65,6 +65,8 @@ pub struct Search<T: Task> {
     carries: Carries<T>,
     /// Which weights have been used, where the others rest.
     awake: Option<Awake>,
+    /// Steps in which α rested.
+    rested: u64,
     /// The step under way.
     step: Option<Step<T>>,
     streams: Streams,
@@ -73,8 +75,13 @@ pub struct Search<T: Task> {
 }
 
 impl<T: Task> Search<T> {
-    /// Line 1: one step of the policy on the validation batch. The architecture is not perturbed.
+    /// Line 1: one step of the policy on the validation batch. The architecture is not perturbed. In the
+    /// first epochs it may rest, while the weights learn.
     async fn update_alpha(&mut self, step: &mut Step<T>, at: Position) -> Result<(), ReadError> {
+        if self.config.alpha_rests(at.epoch) {
+            self.rested += 1;
+            return Ok(());
+        }
         let draw = self.draw(at, For::Alpha).await?;
         step.noise.picked = draw.picked();
         if self.policy.sampler().is_some() {
@@ -102,7 +109,7 @@ impl<T: Task> Search<T> {
         if self.penalises() {
             self.penalise(&mut found, valid, (pass, &relax), at);
         }
-        self.policy.learn(found.gradient, at.total_steps + 1);
+        self.policy.learn(found.gradient, at.total_steps + 1 - self.rested);
         self.wake(&found.used);
         self.state.statistics = found.statistics;
         if !single_level {

@@ -81,6 +81,7 @@ impl<T: Task> Search<T> {
             carries: Carries::default(),
             model: Model::new(task, network, kernels(config)),
             recorded: None,
+            rested: 0,
             step: None,
             config: config.clone(),
             streams,

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::parts::For;
 use super::step::{Report, Step};
+use super::state::Notes;
 use super::{Search, sharpness};
 use crate::arrays::{Arrays, to_rows};
 use crate::cell::{Cell, Genotype};
@@ -63,15 +64,15 @@ impl<T: Task> Job for Search<T> {
             Some(step) => step,
             None => self.begin_step(batches, at)?,
         };
-        match (step.valid_loss.take(), step.perturbed.take()) {
-            (None, _) => self.update_alpha(&mut step, at).await?,
-            (Some(valid_loss), None) => {
-                step.valid_loss = Some(valid_loss);
-                self.perturb(&mut step, at).await?;
+        match (step.alpha_done, step.perturbed.take()) {
+            (false, _) => {
+                self.update_alpha(&mut step, at).await?;
+                step.alpha_done = true;
             }
-            (Some(valid_loss), Some(perturbed)) => {
+            (true, None) => self.perturb(&mut step, at).await?,
+            (true, Some(perturbed)) => {
                 let trained = self.update_weights(&perturbed.p, &mut step, at);
-                let report = Report::read(trained, valid_loss, perturbed.losses).await?;
+                let report = Report::read(trained, step.valid_loss, perturbed.losses).await?;
                 let count = self.model.task.count(&step.train) as f64;
                 let revert = self.config.quirks.revert_failed_attack;
                 return Ok(Some(report.into_event(at, count, revert)?));
@@ -170,8 +171,14 @@ impl<T: Task> Job for Search<T> {
         self.save().await
     }
 
-    fn restore(&mut self, arrays: &Arrays, _: &Value) -> Result<(), CheckpointError> {
+    fn notes(&self) -> Value {
+        Notes { rested: self.rested }.saved()
+    }
+
+    fn restore(&mut self, arrays: &Arrays, notes: &Value) -> Result<(), CheckpointError> {
+        let notes = Notes::read(notes)?;
         self.load(arrays)?;
+        self.rested = notes.rested;
         self.step = None;
         Ok(())
     }
@@ -184,6 +191,7 @@ impl<T: Task> Search<T> {
             train: self.upload(&train, &self.carries.train),
             valid: self.upload(&valid, &self.carries.valid),
             noise: self.noise(at, Purpose::Step),
+            alpha_done: false,
             valid_loss: None,
             perturbed: None,
         })
