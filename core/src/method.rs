@@ -24,6 +24,8 @@ pub mod snas;
 use crate::config::Config;
 use crate::perturb::{self, Perturbation, UnknownPerturbation};
 use crate::policy;
+use crate::space::modifier::Modifier;
+use crate::space::{Modified, Space, SpaceError};
 
 /// `perturbation.kind` that leaves the choice to the name of the method.
 pub const BY_METHOD: &str = "by-method";
@@ -41,6 +43,8 @@ pub struct Method {
     pub policy: &'static policy::Entry,
     /// Perturbation of the architecture during the w-step.
     pub perturbation: &'static Perturbation,
+    /// What it changes of the space.
+    pub modifiers: &'static [&'static Modifier],
     /// What else it adds to the loop.
     pub extra: Option<Extra>,
 }
@@ -52,8 +56,6 @@ pub enum Extra {
     EarlyStop,
     /// Penalise the curvature of the validation loss in the α-step ([`architect::curvature`]).
     CurvaturePenalty,
-    /// Send only a part of the channels through the operations ([`pc_darts`]).
-    PartialChannels,
 }
 
 /// All methods.
@@ -162,12 +164,29 @@ pub fn of(config: &Config) -> Result<Method, MethodError> {
     Ok(method)
 }
 
+impl Method {
+    /// A space as this method modifies it.
+    ///
+    /// # Errors
+    /// Where the space has nothing that could be modified so.
+    pub fn modify(&self, space: &'static Space, config: &Config) -> Result<Modified, SpaceError> {
+        Modified::by(space, self.modifiers, config)
+    }
+
+    fn modifies_like(&self, other: &Self) -> bool {
+        let names = |method: &Self| method.modifiers.iter().map(|it| it.name).collect::<Vec<_>>();
+        names(self) == names(other)
+    }
+}
+
 /// The method that settings ask for, by the name that says all of it: `darts` with the random
 /// perturbation is `sdarts-rs`. A name that is not known stays as it is.
 pub fn name(config: &Config) -> String {
     let Ok(method) = of(config) else { return config.search.method.clone() };
-    let is_like =
-        |row: &&&Method| row.extra == method.extra && row.policy.name == method.policy.name;
+    let is_like = |row: &&&Method| {
+        let same_loop = row.extra == method.extra && row.policy.name == method.policy.name;
+        same_loop && row.modifies_like(&method)
+    };
     let family = || ALL.iter().filter(is_like);
     let whole = family().find(|row| row.perturbation.name == method.perturbation.name);
     let base = family().find(|row| row.perturbation.is_none());

@@ -220,7 +220,8 @@ impl Monitor {
 
     /// The watched cell, derived from p as it is now.
     fn derived(&self) -> Option<Cell> {
-        let genotype = self.history.space()?.derive(self.scene().probabilities()?);
+        let (space, choices) = (self.history.space()?, self.history.choices());
+        let genotype = space.derive_from(choices, self.scene().probabilities()?);
         genotype.cells.into_iter().nth(Scene::WATCHED)
     }
 

@@ -1,6 +1,6 @@
 //! What pictures need of a search, collected from its events.
 
-use crate::cell::{Cell, Choice, ChoiceKind, Genotype, Output, Rows, codec};
+use crate::cell::{Cell, Choice, Genotype, Output, Rows, codec};
 use crate::event::{
     Anytime, Eigenvalues, EpochFinished, Event, Finished, Started, Step, TrainEpoch, TrainStep,
     Trained, Warning,
@@ -136,7 +136,7 @@ impl History {
     /// choices of a cell follow it.
     pub fn cell_choices(&self) -> impl Iterator<Item = usize> {
         let choices = self.choices().iter().enumerate();
-        choices.filter(|(_, it)| it.kind == ChoiceKind::Operation).map(|(index, _)| index)
+        choices.filter(|(_, it)| it.is_of_cell()).map(|(index, _)| index)
     }
 
     /// The cell of the result, or of what would be derived now, that belongs to the choice of this index.

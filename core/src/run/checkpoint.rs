@@ -173,7 +173,7 @@ impl Checkpoint {
         let space = space::find(&self.config.search.space).map_err(malformed)?;
         let method = method::of(&self.config).map_err(malformed)?;
         let probabilities = (method.policy.read)(&self.architecture, &self.arrays)?;
-        Ok(space.derive(&probabilities))
+        Ok(space.derive_from(&self.architecture, &probabilities))
     }
 }
 

@@ -10,8 +10,8 @@ use super::{ImageSearch, Search};
 use crate::config::{self, Config};
 use crate::data::ImageShape;
 use crate::measure::{self, Observer};
-use crate::method::{self, Extra, Method, MethodError};
-use crate::net::{Build, NetShape, Network as _};
+use crate::method::{self, MethodError};
+use crate::net::{NetShape, Network as _};
 use crate::policy;
 use crate::rng::Streams;
 use crate::run::state::Weights;
@@ -43,14 +43,14 @@ impl ImageSearch {
             stem_multiplier: config.search.stem_multiplier,
         };
         let space = space::find(&config.search.space)?;
-        let network = space.supernet_as(shape, &built(config, method::of(config)?))?;
+        let network = method::of(config)?.modify(space, config)?.supernet(shape)?;
         let task = Classify { image_size: images.size };
         Run::from_start(Search::new(config, space, (task, network), steps_per_epoch, device)?)
     }
 }
 
 impl<T: Task> Search<T> {
-    /// A search of the architecture of this network, which is one of `space`.
+    /// A search of the architecture of this network, which is one of `space`, or of what modifiers made of it.
     ///
     /// # Errors
     /// If the method is unknown.
@@ -111,16 +111,6 @@ impl<T: Task> Search<T> {
     ) -> Vec<Option<Box<dyn Observer>>> {
         let (config, method) = (&self.config, &self.method);
         measure::observers(&measure::Setup { config, method, table })
-    }
-}
-
-/// How the settings and the method build a supernet.
-fn built(config: &Config, method: Method) -> Build {
-    let partial = method.extra == Some(Extra::PartialChannels);
-    Build {
-        partial_channels: if partial { config.search.partial_channels } else { 1 },
-        norm_momentum: config.quirks.oneshot_norm_momentum,
-        pool_padding: usize::from(config.quirks.oneshot_pool_padding),
     }
 }
 

@@ -7,7 +7,7 @@ use super::step::{Report, Step};
 use super::state::Notes;
 use super::{Search, sharpness};
 use crate::arrays::{Arrays, to_rows};
-use crate::cell::{Cell, Genotype};
+use crate::cell::{Cell, Genotype, Rows};
 use crate::config::Config;
 use crate::data::{Batches, Part, StepBatches};
 use crate::event::{EpochFinished, EpochStarted, Event, Finished, Started};
@@ -118,7 +118,7 @@ impl<T: Task> Job for Search<T> {
         let (epoch, tally) = (progress.position.epoch, &progress.tally);
         let alpha = to_rows(self.policy.leaves()).await?;
         let probabilities = to_rows(&self.policy.mean()).await?;
-        let genotype = self.space.derive(&probabilities);
+        let genotype = self.derive(&probabilities);
         Ok(Event::EpochFinished(EpochFinished {
             epoch,
             learning_rate: self.learning_rate(epoch),
@@ -136,7 +136,7 @@ impl<T: Task> Job for Search<T> {
     }
 
     async fn genotype(&self) -> Result<Genotype, RunError> {
-        Ok(self.space.derive(&to_rows(&self.policy.mean()).await?))
+        Ok(self.derive(&to_rows(&self.policy.mean()).await?))
     }
 
     async fn observe(
@@ -185,6 +185,11 @@ impl<T: Task> Job for Search<T> {
 }
 
 impl<T: Task> Search<T> {
+    /// What is derived from p of its choices.
+    pub(super) fn derive(&self, probabilities: &[Rows]) -> Genotype {
+        self.space.derive_from(self.model.network.architecture(), probabilities)
+    }
+
     fn begin_step(&self, batches: Supply<'_, T>, at: Position) -> Result<Step<T>, RunError> {
         let StepBatches { train, valid } = batches.step(at.epoch, at.step)?;
         Ok(Step {
