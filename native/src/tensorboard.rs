@@ -141,7 +141,8 @@ fn alphas(history: &History, epoch: &EpochFinished) -> Vec<Scalar> {
     let mut scalars = Vec::new();
     for (cell, rows) in history.choices().iter().zip(&epoch.alpha) {
         for (index, (edge, row)) in cell.rows.iter().zip(rows).enumerate() {
-            let values = edge.options.iter().zip(row);
+            // What fell has no α any more.
+            let values = edge.options.iter().zip(row).filter(|(_, alpha)| alpha.is_finite());
             scalars.extend(values.map(|(operation, &alpha)| {
                 (format!("alpha/{}/edge{index}/{operation}", cell.name), alpha)
             }));

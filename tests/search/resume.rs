@@ -42,6 +42,7 @@ fn configs() -> Vec<Config> {
     partial.quirks.alpha_batches = AlphaBatches::Pass;
     let mut rested = tiny::config("s2", "sdarts-adv");
     (rested.search.epochs, rested.search.architecture_from) = (3, 1);
+    let staged = super::stages::config("p-darts-adv");
     let drawn = ["gdas", "nasp", "snas"].map(|method| {
         let mut config = tiny::config("oneshot-1", method);
         config.search.cells = 3;
@@ -60,7 +61,7 @@ fn configs() -> Vec<Config> {
     cells.search.cells = 3;
     let (s5, s4) = (tiny::config("s5", "sdarts-adv"), tiny::config("s4", "sdarts-rs"));
     [
-        vec![s5, s4, second, pass, bench, sharp, smooth, blocks, partial, cells, rested],
+        vec![s5, s4, second, pass, bench, sharp, smooth, blocks, partial, cells, rested, staged],
         drawn.to_vec(),
         architectures.to_vec(),
     ]

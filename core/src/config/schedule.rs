@@ -1,6 +1,6 @@
 //! Which epoch of the schedules an epoch of a search has.
 
-use super::{Config, Search};
+use super::Search;
 
 impl Search {
     /// How many epochs the schedules are long.
@@ -12,13 +12,6 @@ impl Search {
     /// their last one.
     pub fn scheduled(&self, epoch: usize) -> usize {
         epoch.min(self.schedule_length().saturating_sub(1))
-    }
-}
-
-impl Config {
-    /// Whether α rests in an epoch.
-    pub fn alpha_rests(&self, epoch: usize) -> bool {
-        epoch < self.search.architecture_from
     }
 }
 

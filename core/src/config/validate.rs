@@ -24,12 +24,6 @@ impl Config {
         let (search, weights, alpha) = (&self.search, &self.weights, &self.alpha);
         let (perturbation, data) = (&self.perturbation, &self.data);
         at_least_one("search.epochs", search.epochs)?;
-        rule(
-            "search.architecture_from",
-            search.architecture_from,
-            search.architecture_from < search.epochs,
-            "must be smaller than search.epochs, or alpha never learns",
-        )?;
         at_least_one("search.batch_size", search.batch_size)?;
         at_least_one("search.cells", search.cells)?;
         at_least_one("search.stem_multiplier", search.stem_multiplier)?;
@@ -52,6 +46,7 @@ impl Config {
         non_negative("alpha.eps", alpha.eps)?;
         non_negative("alpha.weight_decay", alpha.weight_decay)?;
         non_negative("alpha.init_scale", alpha.init_scale)?;
+        non_negative("alpha.clip", alpha.clip)?;
         non_negative("perturbation.epsilon_min", perturbation.epsilon_min)?;
         non_negative("perturbation.epsilon_max", perturbation.epsilon_max)?;
         at_least_one("perturbation.steps", perturbation.steps)?;
@@ -73,6 +68,7 @@ impl Config {
             "must lie in [0, 0.5]",
         )?;
         fraction("quirks.oneshot_norm_momentum", self.quirks.oneshot_norm_momentum)?;
+        self.validate_stages()?;
         self.validate_training()?;
         let portion = data.train_portion;
         rule(
@@ -130,7 +126,7 @@ impl Config {
     }
 }
 
-fn rule(
+pub(super) fn rule(
     setting: &'static str,
     value: impl ToString,
     holds: bool,

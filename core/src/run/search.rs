@@ -20,6 +20,7 @@ mod parts;
 mod passes;
 mod rank;
 mod sharpness;
+mod stage;
 mod state;
 mod step;
 mod watch;
@@ -42,6 +43,7 @@ use crate::rng::{Stream, Streams};
 use crate::space::Space;
 use crate::task::{Classify, Model, Recorded, Task};
 use parts::{Awake, For};
+use stage::Networks;
 use state::Carries;
 use step::{Step, TrainingLoss};
 
@@ -58,6 +60,12 @@ pub struct Search<T: Task> {
     space: &'static Space,
     method: Method,
     model: Model<T>,
+    /// Makes the networks of its stages; none where there is one network.
+    networks: Option<Networks<T::Net>>,
+    /// The stage that it is in, from 0.
+    stage: usize,
+    /// Whether passes are to be recorded.
+    replays: bool,
     /// Its passes, where the device replays them.
     recorded: Option<RefCell<Recorded<T>>>,
     policy: Box<dyn Policy>,

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::parts::For;
-use super::step::{Report, Step};
 use super::state::Notes;
+use super::step::{Report, Step};
 use super::{Search, sharpness};
 use crate::arrays::{Arrays, to_rows};
 use crate::cell::{Cell, Genotype, Rows};
@@ -14,9 +14,9 @@ use crate::event::{EpochFinished, EpochStarted, Event, Finished, Started};
 use crate::measure::{Observed, Observer};
 use crate::net::Network as _;
 use crate::policy::Draw;
-use crate::run::checkpoint::CheckpointError;
+use crate::run::checkpoint::{Checkpoint, CheckpointError};
 use crate::run::noise::Purpose;
-use crate::run::{Job, Position, Progress, RunError, Tally};
+use crate::run::{Job, Next, Position, Progress, RunError, Tally};
 use crate::task::{self, Task};
 
 type Supply<'a, T> = &'a mut dyn Batches<Batch = <T as Task>::Batch>;
@@ -29,8 +29,13 @@ impl<T: Task> Job for Search<T> {
         &self.config
     }
 
-    fn epochs(&self) -> usize {
-        self.config.search.epochs
+    fn after(&self, epoch: usize) -> Next {
+        let stage = |epoch| self.config.stage_of(epoch).0;
+        match epoch + 1 == self.config.search.epochs {
+            true => Next::Stop,
+            false if stage(epoch + 1) != stage(epoch) => Next::Stage,
+            false => Next::Go,
+        }
     }
 
     fn observers(&self) -> Result<Vec<Option<Box<dyn Observer>>>, RunError> {
@@ -52,7 +57,15 @@ impl<T: Task> Job for Search<T> {
     fn begin_epoch(&self, at: Position) -> Event {
         let (learning_rate, epsilon) = (self.learning_rate(at.epoch), self.epsilon(at.epoch));
         let epoch = at.epoch;
-        Event::EpochStarted(EpochStarted { epoch, learning_rate, epsilon, drop_path: None })
+        let skip_dropout =
+            (self.config.stage_count() > 1).then(|| self.config.skip_dropout(epoch));
+        Event::EpochStarted(EpochStarted {
+            epoch,
+            learning_rate,
+            epsilon,
+            drop_path: None,
+            skip_dropout,
+        })
     }
 
     async fn part(
@@ -148,6 +161,10 @@ impl<T: Task> Job for Search<T> {
         Ok(observer.after_epoch(&mut sharpness::Between { search: self, batches, at }).await?)
     }
 
+    async fn change_stage(&mut self, at: Position) -> Result<Option<Event>, RunError> {
+        Ok(Some(Event::StageStarted(self.next_stage(at).await?)))
+    }
+
     async fn finished(&self, progress: &Progress) -> Result<Event, RunError> {
         let stop = progress.stop.as_ref();
         let genotype = match stop {
@@ -172,12 +189,13 @@ impl<T: Task> Job for Search<T> {
     }
 
     fn notes(&self) -> Value {
-        Notes { rested: self.rested }.saved()
+        Notes { rested: self.rested, stage: self.stage }.saved()
     }
 
-    fn restore(&mut self, arrays: &Arrays, notes: &Value) -> Result<(), CheckpointError> {
+    fn restore(&mut self, checkpoint: &Checkpoint, notes: &Value) -> Result<(), CheckpointError> {
         let notes = Notes::read(notes)?;
-        self.load(arrays)?;
+        self.return_to(notes.stage, &checkpoint.architecture)?;
+        self.load(&checkpoint.arrays)?;
         self.rested = notes.rested;
         self.step = None;
         Ok(())
@@ -187,7 +205,8 @@ impl<T: Task> Job for Search<T> {
 impl<T: Task> Search<T> {
     /// What is derived from p of its choices.
     pub(super) fn derive(&self, probabilities: &[Rows]) -> Genotype {
-        self.space.derive_from(self.model.network.architecture(), probabilities)
+        let choices = self.model.network.architecture();
+        self.method.derive(self.space, &self.config, choices, probabilities)
     }
 
     fn begin_step(&self, batches: Supply<'_, T>, at: Position) -> Result<Step<T>, RunError> {

@@ -31,6 +31,9 @@ pub(super) struct Notes {
     /// Steps in which α rested.
     #[serde(default)]
     pub rested: u64,
+    /// The stage that it is in.
+    #[serde(default)]
+    pub stage: usize,
 }
 
 impl Notes {
