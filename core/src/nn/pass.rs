@@ -359,7 +359,7 @@ impl Pass {
     /// - `x`: [batch, height, width, channels]
     /// - output: [count · batch, height, width, channels]
     pub fn skips(&mut self, x: &Tensor<4>, count: usize) -> Tensor<4> {
-        let copies = shaders::concat(self.kernels, vec![x.clone(); count]);
+        let copies = if count == 1 { x.clone() } else { Tensor::cat(vec![x.clone(); count], 0) };
         let Some(Dropout { rate, rng }) = &mut self.randomness.skips else { return copies };
         let shape = copies.dims();
         let mask = kept(rng, shape.iter().product(), 1.0 - *rate);
