@@ -19,8 +19,7 @@ fn every_epoch_has_the_options_that_the_search_started_with() {
     for epoch in &history.epochs {
         for (index, choice) in history.choices().iter().enumerate() {
             for (number, row) in choice.rows.iter().enumerate() {
-                let (p, alpha) =
-                    (&epoch.probabilities[index][number], &epoch.alpha[index][number]);
+                let (p, alpha) = (&epoch.probabilities[index][number], &epoch.alpha[index][number]);
                 assert_eq!((p.len(), alpha.len()), (8, 8));
                 assert!((p.iter().sum::<f32>() - 1.0).abs() < 1e-5);
                 for (option, (p, alpha)) in row.options.iter().zip(p.iter().zip(alpha)) {
