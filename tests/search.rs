@@ -7,5 +7,6 @@ mod house;
 mod perturbation;
 mod replay;
 mod resume;
+mod stages;
 pub mod tiny;
 mod unrolled;

@@ -2,6 +2,7 @@
 //! paper's settings of the CIFAR-10 search (spec §2.4).
 
 mod oneshot;
+mod progressive;
 
 /// One preset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +48,11 @@ impl Preset {
 }
 
 /// All presets; the first is what `sdarts search` runs when nothing is asked for.
-pub static ALL: &[Preset] = &joined::<{ OWN.len() + oneshot::ALL.len() }>(OWN, oneshot::ALL);
+pub static ALL: &[Preset] =
+    &joined::<{ WITH_ONESHOT.len() + progressive::ALL.len() }>(WITH_ONESHOT, progressive::ALL);
+
+const WITH_ONESHOT: &[Preset] =
+    &joined::<{ OWN.len() + oneshot::ALL.len() }>(OWN, oneshot::ALL);
 
 /// Two lists as one.
 const fn joined<const N: usize>(first: &[Preset], second: &[Preset]) -> [Preset; N] {
@@ -60,7 +65,7 @@ const fn joined<const N: usize>(first: &[Preset], second: &[Preset]) -> [Preset;
     all
 }
 
-/// Those of all spaces but the one-shot ones.
+/// Those of all spaces but the one-shot ones, of methods without stages.
 const OWN: &[Preset] = &[
     Preset {
         name: "quick",

@@ -52,7 +52,7 @@ pub fn run(args: &SearchArgs) -> anyhow::Result<Exit> {
     if config.data.image_size <= data::MAX_SIZE {
         estimate.check(args.run.memory_limit, args.run.force)?;
     }
-    let part = args.run.dry_run.then(|| Part::of(config, images.train, &estimate));
+    let part = args.run.dry_run.then(|| Part::of(config, &images, &estimate)).transpose()?;
     let config = part.as_ref().map_or(config, |part| &part.config);
     let supply = opened.supply(config, |train, test| Order::search(train, test, config))?;
     let mut search =
