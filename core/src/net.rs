@@ -7,6 +7,7 @@ mod dag;
 mod derived;
 mod edge;
 mod evaluation;
+mod language;
 mod oneshot;
 mod plan;
 mod topology;
@@ -24,6 +25,7 @@ use cell::Cell;
 pub use dag::Dag;
 pub use derived::{Classifier, DerivedError, DerivedShape, Logits, derived};
 pub use evaluation::{Evaluation, Stem};
+pub use language::{Dropout, LanguageNet, LanguageShape, Predicted};
 pub use oneshot::{BlockTable, Inputs, OneShotNet};
 use topology::{CellShape, Start};
 

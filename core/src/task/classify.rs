@@ -80,7 +80,7 @@ impl Task for Classify {
         let ImageBatch { images, labels } = input.clone();
         let images = if pass.is_tracked() { images.autodiff() } else { images };
         let logits = network.forward(images, p, pass);
-        Scored { loss: cross_entropy(logits.clone(), labels), logits, carry: () }
+        Scored { loss: cross_entropy(logits.clone(), labels), penalty: None, logits, carry: () }
     }
 
     fn correct(&self, input: &ImageBatch, logits: Tensor<2>) -> Tensor<1> {
