@@ -10,6 +10,7 @@ mod evaluation;
 mod language;
 mod oneshot;
 mod plan;
+mod recurrent;
 mod topology;
 
 use burn::tensor::Tensor;
@@ -27,6 +28,7 @@ pub use derived::{Classifier, DerivedError, DerivedShape, Logits, derived};
 pub use evaluation::{Evaluation, Stem};
 pub use language::{Dropout, LanguageNet, LanguageShape, Predicted};
 pub use oneshot::{BlockTable, Inputs, OneShotNet};
+pub use recurrent::RecurrentNet;
 use topology::{CellShape, Start};
 
 /// What every network has, whatever it reads.

@@ -55,6 +55,16 @@ pub trait Task: Clone + 'static {
         pass: &mut Pass,
     ) -> Scored<Self::Carry>;
 
+    /// A batch that starts from what another one left.
+    fn continued(&self, input: &Self::Input, _carry: &Self::Carry) -> Self::Input {
+        input.clone()
+    }
+
+    /// The same examples in batches of a good size for evaluations.
+    fn merged(&self, inputs: Vec<Self::Input>) -> Vec<Self::Input> {
+        inputs
+    }
+
     /// Number of right answers, `[1]`.
     ///
     /// # Shapes
@@ -97,8 +107,11 @@ pub struct Scored<C> {
     /// What is added to the loss where weights descend it, `[1]`: neither the architecture nor an attack
     /// knows of it.
     pub penalty: Option<Tensor<1>>,
-    /// What the network says of every example, [examples, classes]; part of the graph too.
+    /// What the network says of every example, [examples, classes]; of a text what its decoder reads. Part of
+    /// the graph too.
     pub logits: Tensor<2>,
+    /// Number of right answers, `[1]` and detached, where the loss has counted them.
+    pub right: Option<Tensor<1>>,
     /// What the next batch starts from, detached.
     pub carry: C,
 }

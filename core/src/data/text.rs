@@ -92,11 +92,9 @@ impl Columns {
     /// Rows from `start` on, at most those that have a word after them.
     fn batch(&self, text: &[u32], start: usize, wanted: usize) -> TextBatch {
         let rows = wanted.min((self.rows - 1).saturating_sub(start));
-        let from = |first: usize| {
-            let word = move |row: usize, column: usize| text[column * self.rows + first + row];
-            (0..rows).flat_map(|row| (0..self.columns).map(move |column| word(row, column)))
-        };
-        let (words, next) = (from(start).collect(), from(start + 1).collect());
+        let row = |row: usize| (0..self.columns).map(move |column| text[column * self.rows + row]);
+        let words = (start..start + rows).flat_map(row).collect();
+        let next = (start + 1..start + rows + 1).flat_map(row).collect();
         TextBatch { words, next, columns: self.columns, wanted }
     }
 }
@@ -245,12 +243,7 @@ impl Batches for TextLoader {
         Ok(StepBatches { train, valid })
     }
 
-    fn evaluation(
-        &mut self,
-        part: Part,
-        _: usize,
-        index: usize,
-    ) -> Result<TextBatch, DataError> {
+    fn evaluation(&mut self, part: Part, _: usize, index: usize) -> Result<TextBatch, DataError> {
         let Some(columns) = self.evaluated(part) else {
             return Err(DataError::Stopped(format!("the {} text is not read", name(part))));
         };
@@ -332,7 +325,8 @@ mod tests {
         let loader = TextLoader::for_search(text(100_000, 80), &config(4, 35))?;
         assert_eq!(loader.sequences(1), loader.sequences(1));
         assert_ne!(loader.sequences(1), loader.sequences(2));
-        let lengths: Vec<usize> = loader.sequences(1).into_iter().map(|(_, length)| length).collect();
+        let lengths: Vec<usize> =
+            loader.sequences(1).into_iter().map(|(_, length)| length).collect();
         assert!(lengths.iter().all(|&length| length == 35 || length == 17));
         let halved = lengths.iter().filter(|&&length| length == 17).count() as f64;
         assert!((0.03..0.07).contains(&(halved / lengths.len() as f64)), "{halved}");

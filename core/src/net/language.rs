@@ -33,13 +33,10 @@ pub struct Dropout {
 
 /// A network that reads a text row by row.
 pub trait LanguageNet: Network {
-    /// Width of its hidden state.
-    fn hidden(&self) -> usize;
-
     /// The weights of the embedding, which are those of the decoder too, by their slot.
     fn embedding(&self) -> usize;
 
-    /// What follows each word, with every edge weighted by `p`, which has no entry where there is nothing to
+    /// What it makes of a text, with every edge weighted by `p`, which has no entry where there is nothing to
     /// choose.
     ///
     /// # Shapes
@@ -59,14 +56,17 @@ pub trait LanguageNet: Network {
     fn multiply_adds(&self, target: GradientTarget) -> u64;
 }
 
-/// What a network says of a batch of text.
+/// What a network says of a batch of text: the logits are dropped · decoderᵀ + bias. They are left to the loss,
+/// which need not hold those of all words at once: of the paper's batch they are 90 million.
 pub struct Predicted {
-    /// Of every word which one follows, [rows · columns, vocabulary].
-    pub logits: Tensor<2>,
     /// The outputs of the cell, row after row, [rows, columns, hidden].
     pub outputs: Tensor<3>,
-    /// The same after dropout, which the decoder reads.
+    /// The same after dropout.
     pub dropped: Tensor<3>,
     /// The state after the last row, [columns, hidden].
     pub hidden: Tensor<2>,
+    /// [vocabulary, hidden].
+    pub decoder: Tensor<2>,
+    /// `[vocabulary]`.
+    pub bias: Tensor<1>,
 }

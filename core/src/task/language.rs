@@ -93,7 +93,8 @@ impl Language {
     fn penalty(&self, outputs: Tensor<3>, dropped: Tensor<3>) -> Option<Tensor<1>> {
         let [rows, ..] = outputs.dims();
         let weighed = |weight: f64, square: Tensor<3>| mean(square).mul_scalar(weight);
-        let activation = (self.activation > 0.0).then(|| weighed(self.activation, dropped.square()));
+        let activation =
+            (self.activation > 0.0).then(|| weighed(self.activation, dropped.square()));
         let temporal = (self.temporal > 0.0 && rows > 1).then(|| {
             let change = outputs.clone().narrow(0, 1, rows - 1) - outputs.narrow(0, 0, rows - 1);
             weighed(self.temporal, change.square())
@@ -128,16 +129,27 @@ impl Task for Language {
         let tracked = pass.is_tracked();
         let (words, hidden) =
             if tracked { (words.autodiff(), hidden.autodiff()) } else { (words, hidden) };
-        let Predicted { logits, outputs, dropped, hidden } = network.forward(words, hidden, p, pass);
+        let said = network.forward(words, hidden, p, pass);
+        let ([rows, columns, width], Predicted { outputs, dropped, hidden, decoder, bias }) =
+            (said.outputs.dims(), said);
+        let read = dropped.clone().reshape([rows * columns, width]);
         let penalty = if pass.is_training() { self.penalty(outputs, dropped) } else { None };
+        let (loss, right) = word_loss(read.clone(), decoder, bias, next);
         Scored {
-            loss: cross_entropy(logits.clone(), next),
+            loss,
             penalty,
-            logits,
+            logits: read,
+            right: Some(right),
             carry: Hidden::new(if tracked { hidden.inner() } else { hidden }),
         }
     }
 
+    fn continued(&self, input: &TextInput, carry: &Hidden) -> TextInput {
+        let hidden = carry.0.clone().unwrap_or_else(|| input.hidden.clone());
+        TextInput { hidden, ..input.clone() }
+    }
+
+    /// Of logits over the vocabulary; [`Self::loss`] counts on its way.
     fn correct(&self, input: &TextInput, logits: Tensor<2>) -> Tensor<1> {
         correct(logits, input.next.clone())
     }
@@ -162,4 +174,20 @@ impl Task for Language {
     fn multiply_adds(&self, network: &Self::Net, target: GradientTarget) -> u64 {
         self.bptt as u64 * network.multiply_adds(target)
     }
+}
+
+/// Mean negative log-likelihood of the words that follow, and how many of them have the largest logit, `[1]` each.
+///
+/// # Shapes
+/// - `read`: [words, hidden]; `decoder`: [vocabulary, hidden]; `bias`: `[vocabulary]`; `next`: `[words]`
+fn word_loss(
+    read: Tensor<2>,
+    decoder: Tensor<2>,
+    bias: Tensor<1>,
+    next: Tensor<1, Int>,
+) -> (Tensor<1>, Tensor<1>) {
+    let [vocabulary] = bias.dims();
+    let logits = read.matmul(decoder.transpose()) + bias.reshape([1, vocabulary]);
+    let plain = if logits.is_autodiff() { logits.clone().inner() } else { logits.clone() };
+    (cross_entropy(logits, next.clone()), correct(plain, next))
 }

@@ -216,10 +216,10 @@ impl<T: Task> Model<T> {
         input: &T::Input,
         pass: Pass,
     ) -> Outcome<T::Carry> {
-        let Scored { loss, logits, carry, .. } = scored;
+        let Scored { loss, logits, right, carry, .. } = scored;
         let (loss, logits) =
             if pass.is_tracked() { (loss.inner(), logits.inner()) } else { (loss, logits) };
-        let correct = self.task.correct(input, logits.clone());
+        let correct = right.unwrap_or_else(|| self.task.correct(input, logits.clone()));
         let used = pass.used();
         let statistics = pass.updated(at.statistics.clone());
         Outcome { loss, correct, logits, statistics, carry, used }
