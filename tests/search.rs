@@ -8,5 +8,6 @@ mod perturbation;
 mod replay;
 mod resume;
 mod stages;
+mod text;
 pub mod tiny;
 mod unrolled;

@@ -68,6 +68,7 @@ macro_rules! choice {
 // Below the macros that they use.
 mod images;
 mod quirks;
+mod recurrent;
 mod run;
 mod sampling;
 mod stages;
@@ -75,6 +76,7 @@ mod train;
 
 pub use images::{AlphaBatches, Keep, Split, Transform};
 pub use quirks::Quirks;
+pub use recurrent::{Lengths, Recurrent};
 pub use run::{Device, Kernels, Replay, Run};
 pub use sampling::Sampling;
 pub use stages::Stages;
@@ -314,6 +316,8 @@ section! {
         weights: WeightsOptimiser = WeightsOptimiser::default(),
         /// See [`AlphaOptimiser`].
         alpha: AlphaOptimiser = AlphaOptimiser::default(),
+        /// See [`Recurrent`].
+        recurrent: Recurrent = Recurrent::default(),
         /// See [`Sampling`].
         sampling: Sampling = Sampling::default(),
         /// See [`Perturbation`].
@@ -346,6 +350,7 @@ pub const SETTINGS: &[&[Setting]] = &[
     stages::STAGES,
     WEIGHTS,
     ALPHA,
+    recurrent::RECURRENT,
     sampling::SAMPLING,
     PERTURBATION,
     HESSIAN,
@@ -371,6 +376,8 @@ impl Config {
         self.quirks.gdas_temperature_stops = !paper;
         self.quirks.gdas_soft_inputs = !paper;
         self.quirks.nasp_softmax = !paper;
+        self.quirks.unrolled_keeps_embedding = !paper;
+        self.quirks.unrolled_clip_uncapped = !paper;
         &[
             "quirks.projection",
             "quirks.epsilon_reaches_max",
@@ -379,6 +386,8 @@ impl Config {
             "quirks.gdas_temperature_stops",
             "quirks.gdas_soft_inputs",
             "quirks.nasp_softmax",
+            "quirks.unrolled_keeps_embedding",
+            "quirks.unrolled_clip_uncapped",
         ]
     }
 }

@@ -3,6 +3,7 @@
 
 mod oneshot;
 mod progressive;
+mod text;
 
 /// One preset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +49,10 @@ impl Preset {
 }
 
 /// All presets; the first is what `sdarts search` runs when nothing is asked for.
-pub static ALL: &[Preset] =
+pub static ALL: &[Preset] = &joined::<{ IMAGES.len() + text::ALL.len() }>(IMAGES, text::ALL);
+
+/// Those of images.
+const IMAGES: &[Preset] =
     &joined::<{ WITH_ONESHOT.len() + progressive::ALL.len() }>(WITH_ONESHOT, progressive::ALL);
 
 const WITH_ONESHOT: &[Preset] =
@@ -65,7 +69,7 @@ const fn joined<const N: usize>(first: &[Preset], second: &[Preset]) -> [Preset;
     all
 }
 
-/// Those of all spaces but the one-shot ones, of methods without stages.
+/// Those of all spaces of images but the one-shot ones, of methods without stages.
 const OWN: &[Preset] = &[
     Preset {
         name: "quick",
