@@ -15,6 +15,7 @@ mod evaluation;
 mod export;
 mod fetch;
 mod folders;
+mod fuzz;
 mod golden;
 mod hard_flags;
 mod hard_inputs;

@@ -84,7 +84,7 @@ pub trait Family: Sync {
 
     /// All cells of the space, as its codec writes them, where there are tables of their true
     /// accuracies ([`table`]); `None` of a space too large for that.
-    fn tabulated(&self) -> Option<Vec<String>> {
+    fn tabulated(&self) -> Option<fn() -> Vec<String>> {
         None
     }
 }
@@ -275,7 +275,7 @@ impl Space {
     }
 
     /// All cells of the space as text, where there are tables of their true accuracies.
-    pub fn tabulated(&self) -> Option<Vec<String>> {
+    pub fn tabulated(&self) -> Option<fn() -> Vec<String>> {
         self.family.tabulated()
     }
 }

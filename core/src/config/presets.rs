@@ -55,8 +55,7 @@ pub static ALL: &[Preset] = &joined::<{ IMAGES.len() + text::ALL.len() }>(IMAGES
 const IMAGES: &[Preset] =
     &joined::<{ WITH_ONESHOT.len() + progressive::ALL.len() }>(WITH_ONESHOT, progressive::ALL);
 
-const WITH_ONESHOT: &[Preset] =
-    &joined::<{ OWN.len() + oneshot::ALL.len() }>(OWN, oneshot::ALL);
+const WITH_ONESHOT: &[Preset] = &joined::<{ OWN.len() + oneshot::ALL.len() }>(OWN, oneshot::ALL);
 
 /// Two lists as one.
 const fn joined<const N: usize>(first: &[Preset], second: &[Preset]) -> [Preset; N] {
