@@ -145,6 +145,8 @@ section! {
         drop_path: f64 = 0.0,
         /// One in so many channels goes through the operations in method pc-darts (K).
         partial_channels: usize = 4,
+        /// Give every edge of a node a weight (β), beside the p of its operations, in method pc-darts.
+        edge_weights: bool = false,
     }
 }
 
@@ -179,6 +181,8 @@ section! {
         weight_decay: f64 = 1e-3,
         /// Standard deviation of the initial α.
         init_scale: f64 = 1e-3,
+        /// Epochs at the start in which α stays as it is and only w learns.
+        frozen_epochs: usize = 0,
     }
 }
 
@@ -199,6 +203,8 @@ section! {
         random_start: bool = true,
         /// Ball of the adversarial perturbation: linf or l2.
         norm: Norm = Norm::Linf,
+        /// Perturb the weights of edges (β), too.
+        edge_weights: bool = false,
     }
 }
 
@@ -209,6 +215,8 @@ section! {
         every: usize = 0,
         /// Compute all eigenvalues, at 2 gradients for each α, instead of the extreme ones at 30 in all.
         dense: bool = false,
+        /// Take it with respect to the weights of edges (β), too.
+        edge_weights: bool = false,
     }
 }
 

@@ -8,8 +8,10 @@ mod derived;
 mod edge;
 mod evaluation;
 mod oneshot;
+mod partial;
 mod plan;
 mod topology;
+mod weights;
 
 use burn::tensor::Tensor;
 
@@ -25,7 +27,10 @@ pub use dag::Dag;
 pub use derived::{Classifier, DerivedError, DerivedShape, Logits, derived};
 pub use evaluation::{Evaluation, Stem};
 pub use oneshot::{BlockTable, Inputs, OneShotNet};
+pub use partial::Partial;
 use topology::{CellShape, Start};
+use weights::Weighing;
+pub use weights::Weights;
 
 /// What every network has, whatever it reads.
 pub trait Network {
@@ -114,7 +119,7 @@ pub struct NetShape {
     pub stem_multiplier: usize,
 }
 
-/// How a supernet is built besides its size: what a method and the quirks of a space decide.
+/// How a supernet is built besides its size and its choices: what a method and the quirks of a space decide.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Build {
     /// One in so many channels goes through the operations, the others go past them (PC-DARTS); 1: all go
@@ -124,6 +129,13 @@ pub struct Build {
     pub norm_momentum: f64,
     /// Padding of the poolings between the stages of a one-shot network, 0 or 1.
     pub pool_padding: usize,
+}
+
+impl Build {
+    /// How the channels of its cells are divided.
+    fn partial(&self) -> Partial {
+        Partial { parts: self.partial_channels }
+    }
 }
 
 impl Default for Build {
@@ -149,6 +161,8 @@ pub struct CellNet {
     architecture: Vec<Choice>,
     stem: Sequence,
     cells: Vec<Cell>,
+    /// Of a normal cell, and of a reduction cell.
+    weighing: Vec<Weighing>,
     classifier: LinearClassifier,
 }
 
@@ -168,6 +182,7 @@ impl CellNet {
         normal: &[EdgeTable],
         reduce: &[EdgeTable],
         shape: NetShape,
+        build: &Build,
     ) -> Self {
         let mut layout = Layout::default();
         let mut builder = Builder::new(&mut layout);
@@ -179,13 +194,14 @@ impl CellNet {
         let shapes = topology::cells(start, shape.channels, shape.cells, nodes);
         let cell = |(index, shape): (usize, &CellShape)| {
             let table = if shape.reduction { reduce } else { normal };
-            Cell::new(&mut builder.child(format!("cells.{index}")), table, *shape)
+            Cell::new(&mut builder.child(format!("cells.{index}")), table, *shape, build)
         };
         let cells = shapes.iter().enumerate().map(cell).collect();
         let outputs = topology::outputs(start, &shapes);
         let classifier =
             LinearClassifier::new(&mut builder.child("classifier"), outputs, shape.classes);
-        Self { layout, architecture: choices, stem, cells, classifier }
+        let weighing = Weighing::all(&choices);
+        Self { layout, architecture: choices, stem, cells, weighing, classifier }
     }
 }
 
@@ -216,12 +232,12 @@ impl Supernet for CellNet {
         probabilities: &[Tensor<2>],
         pass: &mut Pass,
     ) -> Tensor<2> {
-        let p: Vec<Tensor<1>> = probabilities.iter().map(flat).collect();
+        let weights: Vec<Weights> = self.weighing.iter().map(|it| it.of(probabilities)).collect();
         let mut before = State::images(images).after(&self.stem, pass);
         let mut previous = before.clone();
         for cell in &self.cells {
-            pass.choice = cell.kind();
-            let output = cell.forward(&before, &previous, &p[cell.kind()], pass);
+            pass.choice = self.weighing[cell.kind()].operations;
+            let output = cell.forward(&before, &previous, &weights[cell.kind()], pass);
             (before, previous) = (previous, output);
         }
         self.classifier.forward(previous.value, pass)

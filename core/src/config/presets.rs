@@ -2,6 +2,7 @@
 //! paper's settings of the CIFAR-10 search (spec §2.4).
 
 mod oneshot;
+mod partial;
 
 /// One preset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +48,10 @@ impl Preset {
 }
 
 /// All presets; the first is what `sdarts search` runs when nothing is asked for.
-pub static ALL: &[Preset] = &joined::<{ OWN.len() + oneshot::ALL.len() }>(OWN, oneshot::ALL);
+pub static ALL: &[Preset] =
+    &joined::<{ WITH_PARTIAL.len() + oneshot::ALL.len() }>(WITH_PARTIAL, oneshot::ALL);
+
+const WITH_PARTIAL: &[Preset] = &joined::<{ OWN.len() + partial::ALL.len() }>(OWN, partial::ALL);
 
 /// Two lists as one.
 const fn joined<const N: usize>(first: &[Preset], second: &[Preset]) -> [Preset; N] {

@@ -22,6 +22,7 @@ mod rank;
 mod sharpness;
 mod state;
 mod step;
+mod subset;
 mod watch;
 
 use std::cell::RefCell;
@@ -36,7 +37,7 @@ use crate::method::Method;
 use crate::method::architect::{Unrolling, second_order};
 use crate::nn::ReadError;
 use crate::optim::{clip, sgd};
-use crate::perturb::{Ball, Request};
+use crate::perturb::{Ball, Perturbed, Request};
 use crate::policy::Policy;
 use crate::rng::{Stream, Streams};
 use crate::space::Space;
@@ -44,6 +45,7 @@ use crate::task::{Classify, Model, Recorded, Task};
 use parts::{Awake, For};
 use state::Carries;
 use step::{Step, TrainingLoss};
+use subset::Within;
 
 pub use arithmetic::StepArithmetic;
 pub(super) use build::kernels;
@@ -77,9 +79,10 @@ impl<T: Task> Search<T> {
     async fn update_alpha(&mut self, step: &mut Step<T>, at: Position) -> Result<(), ReadError> {
         let draw = self.draw(at, For::Alpha).await?;
         step.noise.picked = draw.picked();
-        if self.policy.sampler().is_some() {
+        // A policy that samples learns after the epoch.
+        if self.policy.sampler().is_some() || self.is_frozen(at) {
             step.valid_loss = Some(self.loss_of(draw, &step.valid, &mut step.noise));
-            return Ok(()); // what it learns it learns after the epoch
+            return Ok(());
         }
         let (point, leaves) = (self.state.point(false), self.policy.leaves());
         let relax = |leaves: &[_]| self.policy.relax(leaves, draw.clone());
@@ -102,7 +105,7 @@ impl<T: Task> Search<T> {
         if self.penalises() {
             self.penalise(&mut found, valid, (pass, &relax), at);
         }
-        self.policy.learn(found.gradient, at.total_steps + 1);
+        self.policy.learn(found.gradient, self.alpha_steps(at) + 1);
         self.wake(&found.used);
         self.state.statistics = found.statistics;
         if !single_level {
@@ -119,16 +122,21 @@ impl<T: Task> Search<T> {
         let p = self.policy.relax(self.policy.leaves(), draw);
         let Config { perturbation: settings, quirks, .. } = &self.config;
         let (epsilon, projection) = (self.epsilon(at.epoch), quirks.projection);
+        let perturbed = self.choices(settings.edge_weights);
+        let objective = self.training_loss(&step.train, &mut step.noise);
         let request = Request {
-            p: &p,
+            p: &perturbed.of(&p),
             ball: Ball { epsilon, norm: settings.norm, projection },
             settings,
             quirks,
             kernels: self.model.kernels,
-            objective: &mut self.training_loss(&step.train, &mut step.noise),
+            objective: &mut Within { subset: &perturbed, objective, p: &p },
             rng: self.streams.at(Stream::Perturbation, at.total_steps),
         };
-        step.perturbed = Some((self.method.perturbation.apply)(request).await?);
+        let found = (self.method.perturbation.apply)(request).await?;
+        let [found_p, displaced] =
+            [&found.p, &found.displaced].map(|own| perturbed.within(&p, own));
+        step.perturbed = Some(Perturbed { p: found_p, displaced, ..found });
         Ok(())
     }
 

@@ -53,6 +53,17 @@ impl<T: Task> Search<T> {
         cosine(&self.config.weights, search.scheduled(epoch) + shift, search.schedule_length())
     }
 
+    /// Whether only the weights learn in this epoch.
+    pub(super) fn is_frozen(&self, at: Position) -> bool {
+        at.epoch < self.config.alpha.frozen_epochs
+    }
+
+    /// Steps that the architecture has learnt for before this one.
+    pub(super) fn alpha_steps(&self, at: Position) -> u64 {
+        let frozen = self.config.alpha.frozen_epochs * self.steps_per_epoch;
+        at.total_steps.saturating_sub(frozen as u64)
+    }
+
     /// The radius of this epoch; 0 without a perturbation.
     pub(super) fn epsilon(&self, epoch: usize) -> f64 {
         self.method.perturbation.epsilon(&self.config, epoch)

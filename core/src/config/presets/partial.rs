@@ -1,0 +1,50 @@
+//! PC-DARTS (spec §8.2): as its authors released it, in CIFAR-10 and in ImageNet, and as SmoothDARTS did.
+
+use super::Preset;
+
+/// A search in the original space with edge weights, in which α waits for the weights.
+macro_rules! original {
+    ($name:literal, $help:literal, $method:literal) => {
+        Preset {
+            name: $name,
+            help: $help,
+            settings: &[
+                ("search.space", "darts"),
+                ("search.method", $method),
+                ("search.batch_size", "256"),
+                ("search.edge_weights", "true"),
+                ("weights.learning_rate", "0.1"),
+                ("weights.learning_rate_min", "0"),
+                ("alpha.learning_rate", "6e-4"),
+                ("alpha.frozen_epochs", "15"),
+                ("data.name", "cifar10"),
+            ],
+        }
+    };
+}
+
+/// All of them.
+pub(super) const ALL: &[Preset] = &[
+    original!(
+        "pc-darts",
+        "PC-DARTS on CIFAR-10 as its authors released it: a quarter of the channels, edge weights, alpha frozen \
+         for 15 epochs, batches of 256",
+        "pc-darts"
+    ),
+    original!("pc-darts-rs", "the same with the random perturbation (Table 1)", "pc-darts-rs"),
+    original!(
+        "pc-darts-adv",
+        "the same with the adversarial perturbation (Table 1)",
+        "pc-darts-adv"
+    ),
+    Preset {
+        name: "pc-darts-sdarts",
+        help: "PC-DARTS as SmoothDARTS released it for S1 to S4 (Table 4; --space): no edge weights, no frozen \
+               epochs, batches of 64",
+        settings: &[
+            ("search.space", "s5"),
+            ("search.method", "pc-darts"),
+            ("data.name", "cifar10"),
+        ],
+    },
+];
