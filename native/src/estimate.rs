@@ -9,8 +9,9 @@
 use anyhow::{Context as _, anyhow};
 use bytesize::ByteSize;
 use indicatif::HumanBytes;
-use smoothdarts::cell::{Choice, ChoiceKind, Genotype, codec};
+use smoothdarts::cell::{Choice, Genotype, codec};
 use smoothdarts::config::{Config, Stem, Train};
+use smoothdarts::method;
 use smoothdarts::ops::{self, Operation};
 use smoothdarts::space;
 
@@ -29,6 +30,9 @@ const STEM_PLANES: f64 = 6.0;
 /// What a block of a one-shot network keeps besides its candidates, in columns of those: ReLUs, weighed sums,
 /// projections. At batch 96 with images of 32×32, oneshot-1 takes 2,598 MB (`sdarts bench`).
 const BLOCK_COLUMNS: f64 = 9.5;
+
+/// What a cell keeps of the channels that go past its candidates, in columns of those.
+const PAST_COLUMNS: f64 = 20.0;
 
 /// Copies of the weights.
 const COPIES: f64 = 10.0;
@@ -177,18 +181,19 @@ impl Network {
     /// Three stages of equally many cells, the last two after a reduction.
     fn of(config: &Config, colours: f64, classes: f64) -> anyhow::Result<Self> {
         let space = space::find(&config.search.space)?;
-        let choices = space.choices();
+        let modified = method::of(config)?.modify(space, config)?;
+        let parts = modified.build.partial_channels as f64;
+        let choices: Vec<&Choice> =
+            modified.choices.iter().filter(|choice| choice.is_of_cell()).collect();
         let (cells, channels) = (config.search.cells as f64, config.search.channels as f64);
-        let is_of_cell = |choice: &&Choice| choice.kind == ChoiceKind::Operation;
         // The networks around a single kind of cell, those of the benchmarks, have no wider stem.
-        let is_alone = choices.iter().filter(is_of_cell).count() == 1;
+        let is_alone = choices.len() == 1;
         let multiplier = if is_alone { 1 } else { config.search.stem_multiplier };
         // In a one-shot network the images are pooled between cells, and a block reads a projection.
-        let blocks = match choices.len() {
-            1 => 0.0,
-            _ if is_alone => choices[0].rows.len() as f64,
-            _ => 0.0,
-        };
+        let blocks = choices
+            .first()
+            .map_or(0, |choice| choice.rows.iter().filter(|row| row.is_of_node()).count())
+            as f64;
         let stem = channels * multiplier as f64;
         let mut network = Self { weights: 9.0 * colours * stem, stem, planes: 0.0 };
         for stage in 0..3 {
@@ -204,8 +209,11 @@ impl Network {
                 });
                 let (mut weights, mut columns) = (0.0, 0.0);
                 for (operation, stride) in candidates {
-                    weights += parameters(operation, width, stride);
-                    columns += 1.0;
+                    weights += parameters(operation, width / parts, stride);
+                    columns += 1.0 / parts;
+                }
+                if parts > 1.0 {
+                    columns += PAST_COLUMNS;
                 }
                 // What brings the outputs of two cells to these channels, or that of one to those of every
                 // block and of the output.
