@@ -1,12 +1,15 @@
 //! Partial channels and weights of edges in all spaces: what there is to choose, how large the networks are,
 //! what is derived, and what of them a perturbation, a Hessian and a warm-up reach.
 
+use burn::tensor::Device;
 use pollster::block_on;
 use smoothdarts::cell::{Choice, Rows};
-use smoothdarts::config::Config;
+use smoothdarts::config::{Config, Stem};
+use smoothdarts::data::{Order, Part};
 use smoothdarts::event::{EpochFinished, Event};
 use smoothdarts::method;
-use smoothdarts::net::{Build, NetShape};
+use smoothdarts::net::{Build, NetShape, Network as _};
+use smoothdarts::run::ImageSearch;
 use smoothdarts::space::{self, Modified};
 
 use crate::search::tiny;
@@ -178,4 +181,52 @@ fn the_hessian_is_that_of_alpha_or_of_alpha_and_the_weights_of_edges() {
         let spectrum = block_on(search.hessian(&mut loader, true)).unwrap();
         assert_eq!(spectrum.eigenvalues.len(), count);
     }
+}
+
+/// 10 % and 2.5 % of each class, as PC-DARTS searches ImageNet.
+#[test]
+fn a_search_of_a_share_of_every_class_has_as_many_images_of_each() {
+    let mut config = Config::default();
+    (config.data.class_share, config.data.train_portion) = (0.125, 0.8);
+    config.search.batch_size = 10;
+    let labels: Vec<u16> = (0..1200_u16).map(|index| index / 400).collect();
+    let order =
+        Order::search(labels.len(), 0, &config).unwrap().of_classes(&labels, &config).unwrap();
+    let images = |part| -> Vec<usize> {
+        let batches = 0..order.evaluation_batches(part);
+        batches.flat_map(|index| order.evaluation(part, 0, index).indices).collect()
+    };
+    let [train, valid] = [Part::Train, Part::Valid].map(images);
+    for (half, expected) in [(&train, 40), (&valid, 10)] {
+        let of_class = |class| half.iter().filter(|&&index| labels[index] == class).count();
+        assert_eq!([0, 1, 2].map(of_class), [expected; 3]);
+    }
+    assert!(train.iter().all(|index| !valid.contains(index)));
+    assert_ne!(train[..40], (0..40).collect::<Vec<_>>(), "drawn, not the first ones");
+    config.search.batch_size = 31;
+    let order = Order::search(labels.len(), 0, &config).unwrap();
+    assert!(order.of_classes(&labels, &config).is_err());
+}
+
+/// Three convolutions of stride 2 stand before the first cell, whose first input is twice as large as its second.
+#[test]
+fn a_supernet_for_imagenet_has_its_stem_and_is_searched() {
+    let mut config = config("s2", "pc-darts");
+    config.search.stem = Stem::Imagenet;
+    config.search.partial_channels = 2;
+    config.data.image_size = 32;
+    let loader = tiny::loader(&config);
+    let search = tiny::search(&config, &loader);
+    let layout = search.job().model().network.layout();
+    let has = |name: &str| layout.weights().iter().any(|slot| slot.name == name);
+    for name in
+        ["stem0.0.weight", "stem0.3.weight", "stem1.1.weight", "cells.0.preprocess0.conv_1.weight"]
+    {
+        assert!(has(name), "{name}");
+    }
+    assert!(epochs(&config).iter().all(|epoch| epoch.train_loss.is_finite()));
+    config.data.image_size = 16;
+    let loader = tiny::loader(&config);
+    let refused = ImageSearch::new(&config, loader.shape(), 1, &Device::flex()).err().unwrap();
+    assert!(refused.to_string().contains("of 32"), "{refused}");
 }

@@ -139,6 +139,8 @@ section! {
         cells: usize = 8,
         /// Channels of the first cell (C).
         channels: usize = 16,
+        /// What a supernet of DARTS cells starts with: cifar (one convolution) or imagenet (three of stride 2).
+        stem: Stem = Stem::Cifar,
         /// Channels of the stem, as a multiple of `channels`; nasbench201 and the oneshot spaces always have 1.
         stem_multiplier: usize = 3,
         /// Probability of drop-path on every edge in the last epoch, growing linearly from 0 (R-DARTS(DP)).
@@ -257,6 +259,8 @@ section! {
         image_size: usize = 0,
         /// Training images to use, from the first on; 0 uses all.
         train_images: usize = 0,
+        /// Share of the training images of every class that a search uses, drawn at random; 1 uses all.
+        class_share: f64 = 1.0,
         /// Share of the training images that trains w; the rest trains α.
         train_portion: f64 = 0.5,
         /// How a training image becomes an input: crop (of the padded image) or resized-crop (ImageNet: a random part at a random scale; no padding).

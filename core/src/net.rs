@@ -10,6 +10,7 @@ mod evaluation;
 mod oneshot;
 mod partial;
 mod plan;
+mod start;
 mod topology;
 mod weights;
 
@@ -20,7 +21,7 @@ use crate::nn::{
     ActivationInfo, Builder, GradientTarget, Init, Layout, NormOptions, Pass, Primitive, Sequence,
     Trace, Value, WeightId,
 };
-use crate::ops::{Operation, State, stem};
+use crate::ops::{Operation, State};
 pub use bench201::Bench201Net;
 use cell::Cell;
 pub use dag::Dag;
@@ -28,7 +29,8 @@ pub use derived::{Classifier, DerivedError, DerivedShape, Logits, derived};
 pub use evaluation::{Evaluation, Stem};
 pub use oneshot::{BlockTable, Inputs, OneShotNet};
 pub use partial::Partial;
-use topology::{CellShape, Start};
+use start::Stems;
+use topology::CellShape;
 use weights::Weighing;
 pub use weights::Weights;
 
@@ -125,6 +127,8 @@ pub struct Build {
     /// One in so many channels goes through the operations, the others go past them (PC-DARTS); 1: all go
     /// through.
     pub partial_channels: usize,
+    /// What a network of DARTS cells starts with.
+    pub stem: Stem,
     /// Momentum of the affine batch norms of a one-shot network, as PyTorch counts it.
     pub norm_momentum: f64,
     /// Padding of the poolings between the stages of a one-shot network, 0 or 1.
@@ -141,7 +145,7 @@ impl Build {
 impl Default for Build {
     /// As the authors' code builds it (spec §0.15, §0.16).
     fn default() -> Self {
-        Self { partial_channels: 1, norm_momentum: 0.997, pool_padding: 1 }
+        Self { partial_channels: 1, stem: Stem::Small, norm_momentum: 0.997, pool_padding: 1 }
     }
 }
 
@@ -159,7 +163,7 @@ pub struct EdgeTable {
 pub struct CellNet {
     layout: Layout,
     architecture: Vec<Choice>,
-    stem: Sequence,
+    stem: Stems,
     cells: Vec<Cell>,
     /// Of a normal cell, and of a reduction cell.
     weighing: Vec<Weighing>,
@@ -186,10 +190,8 @@ impl CellNet {
     ) -> Self {
         let mut layout = Layout::default();
         let mut builder = Builder::new(&mut layout);
-        let stem_channels = shape.stem_multiplier * shape.channels;
-        let norm = NormOptions::new(true);
-        let stem = stem(&mut builder, shape.image_channels, stem_channels, norm);
-        let start = Start { channels: stem_channels, halved: false };
+        let sizes = (shape.image_channels, shape.channels, shape.stem_multiplier);
+        let (stem, start) = start::start(&mut builder, build.stem, sizes, NormOptions::new(true));
         let nodes = [normal, reduce].map(|table| Dag::nodes(table, cell::INPUTS));
         let shapes = topology::cells(start, shape.channels, shape.cells, nodes);
         let cell = |(index, shape): (usize, &CellShape)| {
@@ -215,9 +217,10 @@ impl Supernet for CellNet {
     }
 
     fn multiply_adds(&self, image_size: usize, target: GradientTarget) -> u64 {
-        let mut stem = ActivationInfo::images(image_size, target);
-        let mut total = self.stem.multiply_adds(&mut stem);
-        let (mut before, mut previous) = (stem, stem);
+        let mut before = ActivationInfo::images(image_size, target);
+        let mut total = self.stem[0].multiply_adds(&mut before);
+        let mut previous = before;
+        total += self.stem[1].multiply_adds(&mut previous);
         for cell in &self.cells {
             let (count, output) = cell.multiply_adds(before, previous);
             total += count;
@@ -233,8 +236,12 @@ impl Supernet for CellNet {
         pass: &mut Pass,
     ) -> Tensor<2> {
         let weights: Vec<Weights> = self.weighing.iter().map(|it| it.of(probabilities)).collect();
-        let mut before = State::images(images).after(&self.stem, pass);
-        let mut previous = before.clone();
+        let [first, second] = &self.stem;
+        let mut before = State::images(images).after(first, pass);
+        let mut previous = match second.0.is_empty() {
+            true => before.clone(),
+            false => before.after(second, pass),
+        };
         for cell in &self.cells {
             pass.choice = self.weighing[cell.kind()].operations;
             let output = cell.forward(&before, &previous, &weights[cell.kind()], pass);

@@ -34,6 +34,10 @@ const BLOCK_COLUMNS: f64 = 9.5;
 /// What a cell keeps of the channels that go past its candidates, in columns of those.
 const PAST_COLUMNS: f64 = 20.0;
 
+/// Channels of the stem of ImageNet, in C: C/2 at half of the side, C at a quarter, C at an eighth, in planes of
+/// the last.
+const LARGE_STEM: f64 = 13.0;
+
 /// Copies of the weights.
 const COPIES: f64 = 10.0;
 
@@ -86,14 +90,14 @@ impl Estimate {
     /// If there is no such space.
     pub fn of(config: &Config, images: &Sizes, gpu: bool) -> anyhow::Result<Self> {
         let (side, colours) = (images.side as f64, images.channels as f64);
-        let pixels = side * side;
         let kept = if images.in_memory { images.train + images.test } else { 0 };
         // No batch is larger than the training images; larger ones are refused for that.
         let batch = config.search.batch_size.min(images.train) as f64;
         let network = Network::of(config, colours, images.classes as f64)?;
-        let plane = |planes: f64| F32 * batch * pixels * planes;
+        let area = area(side, config.search.stem);
+        let plane = |planes: f64| F32 * batch * area * planes;
         Ok(Self {
-            data: kept as f64 * pixels * colours,
+            data: kept as f64 * side * side * colours,
             weights: F32 * COPIES * network.weights,
             stem: plane(STEM_PLANES * network.stem),
             cells: plane(PLANES * network.planes),
@@ -107,16 +111,15 @@ impl Estimate {
     /// # Errors
     /// If they have no genotype that can be read.
     pub fn of_training(config: &Config, images: &Sizes, gpu: bool) -> anyhow::Result<Self> {
-        let (train, pixels) = (&config.train, (images.side as f64).powi(2));
+        let (train, side) = (&config.train, images.side as f64);
         let kept = if images.in_memory { images.train + images.test } else { 0 };
         let largest = if train.micro_batch == 0 { usize::MAX } else { train.micro_batch };
         let batch = train.batch_size.min(largest).min(images.train) as f64;
         let genotype = codec::read(&train.genotype).context(Exit::Usage)?;
         let network = Network::of_genotype(&genotype, train, images);
-        // The stem of ImageNet halves an image three times before the first cell.
-        let area = if train.stem == Stem::Imagenet { pixels / 64.0 } else { pixels };
+        let area = area(side, train.stem);
         Ok(Self {
-            data: kept as f64 * pixels * images.channels as f64,
+            data: kept as f64 * side * side * images.channels as f64,
             weights: F32 * COPIES * network.weights,
             stem: F32 * batch * area * STEM_PLANES * network.stem,
             cells: F32 * batch * area * TRAINED_PLANES * network.planes,
@@ -177,6 +180,14 @@ struct Network {
     planes: f64,
 }
 
+/// Pixels of what the first cell reads. The stem of ImageNet halves an image three times before it.
+fn area(side: f64, stem: Stem) -> f64 {
+    match stem {
+        Stem::Cifar => side * side,
+        Stem::Imagenet => side * side / 64.0,
+    }
+}
+
 impl Network {
     /// Three stages of equally many cells, the last two after a reduction.
     fn of(config: &Config, colours: f64, classes: f64) -> anyhow::Result<Self> {
@@ -194,7 +205,10 @@ impl Network {
             .first()
             .map_or(0, |choice| choice.rows.iter().filter(|row| row.is_of_node()).count())
             as f64;
-        let stem = channels * multiplier as f64;
+        let stem = match config.search.stem {
+            Stem::Cifar => channels * multiplier as f64,
+            Stem::Imagenet => LARGE_STEM * channels,
+        };
         let mut network = Self { weights: 9.0 * colours * stem, stem, planes: 0.0 };
         for stage in 0..3 {
             let (width, reduces) = (channels * 2f64.powi(stage), stage > 0 && blocks == 0.0);
@@ -212,7 +226,7 @@ impl Network {
                     weights += parameters(operation, width / parts, stride);
                     columns += 1.0 / parts;
                 }
-                if parts > 1.0 {
+                if parts > 1.0 && blocks == 0.0 {
                     columns += PAST_COLUMNS;
                 }
                 // What brings the outputs of two cells to these channels, or that of one to those of every
@@ -241,8 +255,7 @@ impl Network {
         let (inputs, multiplier) = if genotype.cells.len() == 1 { (0.0, 1.0) } else { (2.0, 3.0) };
         let stem = match train.stem {
             Stem::Cifar => multiplier * channels,
-            // C/2 channels at half of the side, C at a quarter, C at an eighth, in planes of the last.
-            Stem::Imagenet => 13.0 * channels,
+            Stem::Imagenet => LARGE_STEM * channels,
         };
         let mut network = Self { weights: 9.0 * colours * stem, stem, planes: 0.0 };
         for stage in 0..3 {

@@ -68,6 +68,12 @@ impl Config {
         )?;
         fraction("quirks.oneshot_norm_momentum", self.quirks.oneshot_norm_momentum)?;
         self.validate_training()?;
+        rule(
+            "data.class_share",
+            data.class_share,
+            data.class_share > 0.0 && data.class_share <= 1.0,
+            "must lie in (0, 1]",
+        )?;
         let portion = data.train_portion;
         rule(
             "data.train_portion",

@@ -290,12 +290,9 @@ impl<'a> Map<'a> {
 /// Smallest and largest finite p of all drawn epochs: of the weights of edges, or of all other choices.
 fn fitted(history: &History, of_edges: bool) -> (f64, f64) {
     let choices = history.choices();
-    let own = |epoch| {
-        let EpochFinished { probabilities, .. } = epoch;
-        let own = choices.iter().zip(probabilities).filter(|(it, _)| it.weighs_edges() == of_edges);
-        own.map(|(_, rows)| rows)
-    };
-    let all = drawn(history).flat_map(own).flatten().flatten();
+    let all = drawn(history).flat_map(|epoch| choices.iter().zip(&epoch.probabilities));
+    let own = all.filter(|(choice, _)| choice.weighs_edges() == of_edges);
+    let all = own.flat_map(|(_, rows)| rows).flatten();
     let finite = all.map(|&p| f64::from(p)).filter(|p| p.is_finite());
     let (low, high) = finite.fold((1.0, 0.0), |(low, high), p| (p.min(low), p.max(high)));
     if low < high { (low, high) } else { (0.0, 1.0) }

@@ -90,6 +90,7 @@ impl Part {
     /// What is timed of a search with these settings on so many images.
     pub fn of(config: &Config, images: usize, estimate: &Estimate) -> Self {
         let (batch, attack) = (config.search.batch_size, config.perturbation.steps);
+        let images = (config.data.class_share * images as f64) as usize;
         let half = ((config.data.train_portion * images as f64) as usize).min(images);
         let mut part = config.clone();
         let cells = config.search.cells;

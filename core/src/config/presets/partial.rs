@@ -38,6 +38,30 @@ pub(super) const ALL: &[Preset] = &[
         "pc-darts-adv"
     ),
     Preset {
+        name: "pc-darts-imagenet",
+        help: "PC-DARTS searched on ImageNet (Table 2): half of the channels, a tenth of the images of every class \
+               for the weights and 2.5 % for alpha, which is frozen for 35 epochs; batches of 1024",
+        settings: &[
+            ("search.space", "darts"),
+            ("search.method", "pc-darts"),
+            ("search.batch_size", "1024"),
+            ("search.stem", "imagenet"),
+            ("search.partial_channels", "2"),
+            ("search.edge_weights", "true"),
+            ("weights.learning_rate", "0.5"),
+            ("weights.learning_rate_min", "0"),
+            ("alpha.learning_rate", "6e-3"),
+            ("alpha.frozen_epochs", "35"),
+            ("data.name", "imagenet"),
+            ("data.image_size", "224"),
+            ("data.transform", "resized-crop"),
+            ("data.class_share", "0.125"),
+            ("data.train_portion", "0.8"),
+            ("data.colour_jitter", "0.4"),
+            ("data.hue_jitter", "0.2"),
+        ],
+    },
+    Preset {
         name: "pc-darts-sdarts",
         help: "PC-DARTS as SmoothDARTS released it for S1 to S4 (Table 4; --space): no edge weights, no frozen \
                epochs, batches of 64",
