@@ -166,8 +166,9 @@ fn the_weights_of_edges_are_perturbed_only_where_a_setting_says_so() {
         });
         step.unwrap()
     };
-    assert_eq!(first_loss(true, 0.0), first_loss(false, 0.0));
-    assert_ne!(first_loss(true, 0.3), first_loss(false, 0.3));
+    // Rows are divided by their sum, which rounds.
+    let distance = |epsilon| (first_loss(true, epsilon) - first_loss(false, epsilon)).abs();
+    assert!(distance(0.0) < 1e-5 && distance(0.3) > 1e-3, "{} {}", distance(0.0), distance(0.3));
 }
 
 #[test]

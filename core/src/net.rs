@@ -18,8 +18,8 @@ use burn::tensor::Tensor;
 
 use crate::cell::Choice;
 use crate::nn::{
-    ActivationInfo, Builder, GradientTarget, Init, Layout, NormOptions, Pass, Primitive, Sequence,
-    Trace, Value, WeightId,
+    ActivationInfo, Builder, GradientTarget, Init, Layout, NormOptions, Pass, Primitive, Trace,
+    Value, WeightId,
 };
 use crate::ops::{Operation, State};
 pub use bench201::Bench201Net;

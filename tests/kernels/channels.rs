@@ -53,9 +53,27 @@ fn divided_and_shuffled_channels_equal_plain_ops() {
     equals_plain_ops::<Divided>();
 }
 
+/// A maximum has corners, where finite differences say nothing.
+#[derive(Clone, Debug)]
+struct Smooth(Divided);
+
+impl Case for Smooth {
+    fn strategy() -> BoxedStrategy<Self> {
+        Divided::strategy().prop_map(|divided| Self(Divided { size: 1, ..divided })).boxed()
+    }
+
+    fn inputs(&self) -> Vec<Vec<f32>> {
+        self.0.inputs()
+    }
+
+    fn op(&self) -> Box<Op> {
+        self.0.op()
+    }
+}
+
 #[test]
 fn divided_and_shuffled_channels_agree_with_finite_differences() {
-    agrees_with_finite_differences::<Divided>(0.05);
+    agrees_with_finite_differences::<Smooth>(0.05);
 }
 
 #[test]

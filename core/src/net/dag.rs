@@ -5,6 +5,8 @@
 //! nothing shared. That is what [`Kernels::Composed`] runs. [`Plan`] computes the same in fewer and larger
 //! steps, and is what [`Kernels::Fused`] runs; tests/plan.rs compares the two over random graphs.
 
+use std::collections::BTreeSet;
+
 use burn::tensor::Tensor;
 use shaders::Kernels;
 
@@ -165,6 +167,13 @@ impl Dag {
     /// The first state that is not known once this one is.
     pub(super) fn first_after(&self, source: usize) -> usize {
         self.inputs.max(source + 1)
+    }
+
+    /// Whether every node reads every state before it, once.
+    pub(super) fn reads_all(&self) -> bool {
+        let ends: BTreeSet<_> = self.edges.iter().map(|edge| (edge.node, edge.source)).collect();
+        let all = (self.inputs..self.inputs + self.nodes).sum::<usize>();
+        ends.len() == all && self.edges.len() == all
     }
 
     /// How many nodes are not known then.

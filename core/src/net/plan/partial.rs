@@ -8,27 +8,32 @@ use shaders::{Kernels, Mix, Term};
 use super::{Plan, split};
 use crate::net::Weights;
 use crate::net::dag::{Dag, zeros};
-use crate::net::edge::MixedEdge;
+use crate::net::edge::{MixedEdge, add};
 use crate::nn::Pass;
 use crate::ops::State;
 
 /// The sums of all nodes to come, one after another along the batch; none where nothing comes to them yet.
-#[derive(Default)]
 struct Ahead {
     /// Of what goes through candidates.
     through: Option<Tensor<4>>,
     /// Of what goes past them.
     past: Option<Tensor<4>>,
+    /// Whether that is the same for all nodes, and therefore there once: each reads all states before it, and
+    /// edges count alike.
+    is_shared: bool,
 }
 
 impl Ahead {
     /// The first node, which is finished: what went through and what went past.
     fn pop(&mut self, kernels: Kernels, batch: usize) -> [Option<Tensor<4>>; 2] {
-        [&mut self.through, &mut self.past].map(|ahead| {
+        let mut pop = |ahead: &mut Option<Tensor<4>>| {
             let (node, rest) = split(kernels, ahead.take(), batch);
             *ahead = rest;
             node
-        })
+        };
+        let through = pop(&mut self.through);
+        let past = if self.is_shared { self.past.clone() } else { pop(&mut self.past) };
+        [through, past]
     }
 }
 
@@ -42,9 +47,10 @@ impl Plan {
         weights: &Weights,
         pass: &mut Pass,
     ) {
-        let mut ahead = Ahead::default();
         let Some(first) = states.first().map(|state| state.value.clone()) else { return };
         let channels = first.dims()[3] / dag.partial.parts;
+        let is_shared = weights.edges.is_none() && dag.reads_all();
+        let mut ahead = Ahead { through: None, past: None, is_shared };
         let edge_weights = weights.edges.clone().unwrap_or_else(|| ones(dag.edges.len(), &first));
         for (source, plan) in self.by_source.iter().enumerate() {
             let Some(state) = states.get(source) else { break };
@@ -53,7 +59,9 @@ impl Plan {
             ahead.through =
                 plan.forward(&dag.edges, &own, &weights.candidates, ahead.through.take(), pass);
             let terms = past_terms(dag, source);
-            if !terms.is_empty() {
+            if is_shared {
+                add(&mut ahead.past, past);
+            } else if !terms.is_empty() {
                 let mix = Mix { batch, targets: dag.nodes_after(source), terms };
                 let (base, stacks) = (ahead.past.take(), vec![past.into()]);
                 ahead.past = Some(mix.forward(pass.kernels, base, stacks, edge_weights.clone()));
