@@ -27,6 +27,7 @@ mod nasbench201;
 mod oneshot;
 mod oracles;
 mod paper;
+mod partial;
 mod plan;
 mod prefetch;
 mod run_directory;

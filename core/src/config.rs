@@ -153,6 +153,8 @@ section! {
         cells: usize = 8,
         /// Channels of the first cell (C).
         channels: usize = 16,
+        /// What a supernet of DARTS cells starts with: cifar (one convolution) or imagenet (three of stride 2).
+        stem: Stem = Stem::Cifar,
         /// Channels of the stem, as a multiple of `channels`; nasbench201 and the oneshot spaces always have 1.
         stem_multiplier: usize = 3,
         /// Epochs at the start, of every stage where there are several, in which the weights learn and α does not.
@@ -161,6 +163,8 @@ section! {
         drop_path: f64 = 0.0,
         /// One in so many channels goes through the operations in method pc-darts (K).
         partial_channels: usize = 4,
+        /// Give every edge of a node a weight (β), beside the p of its operations, in method pc-darts.
+        edge_weights: bool = false,
     }
 }
 
@@ -219,6 +223,8 @@ section! {
         random_start: bool = true,
         /// Ball of the adversarial perturbation: linf or l2.
         norm: Norm = Norm::Linf,
+        /// Perturb the weights of edges (β), too.
+        edge_weights: bool = false,
     }
 }
 
@@ -229,6 +235,8 @@ section! {
         every: usize = 0,
         /// Compute all eigenvalues, at 2 gradients for each α, instead of the extreme ones at 30 in all.
         dense: bool = false,
+        /// Take it with respect to the weights of edges (β), too.
+        edge_weights: bool = false,
     }
 }
 
@@ -269,6 +277,8 @@ section! {
         image_size: usize = 0,
         /// Training images to use, from the first on; 0 uses all.
         train_images: usize = 0,
+        /// Share of the training images of every class that a search uses, drawn at random; 1 uses all.
+        class_share: f64 = 1.0,
         /// Share of the training images that trains w; the rest trains α.
         train_portion: f64 = 0.5,
         /// How a training image becomes an input: crop (of the padded image) or resized-crop (ImageNet: a random part at a random scale; no padding).

@@ -63,12 +63,12 @@ impl Family for Bench201 {
         shape: NetShape,
         build: &Build,
     ) -> Result<Box<dyn Supernet>, SpaceError> {
-        super::whole_channels(build)?;
+        super::parts_divide(shape, build)?;
         if shape.cells < 5 || shape.cells % 3 != 2 {
             return Err(SpaceError::Stages { cells: shape.cells });
         }
         let table = choices.first().map(|choice| edges(&choice.rows)).transpose()?;
-        Ok(Box::new(Bench201Net::new(choices, &table.unwrap_or_default(), shape)))
+        Ok(Box::new(Bench201Net::new(choices, &table.unwrap_or_default(), shape, build)))
     }
 
     fn derive(&self, probabilities: &[Rows]) -> Genotype {
