@@ -16,8 +16,8 @@ use rand_pcg::Pcg64;
 use shaders::Kernels;
 use smoothdarts::net::{Dag, EdgeTable, Partial, Weights};
 use smoothdarts::nn::{
-    Builder, GradientTarget, Layout, NormOptions, Pass, Randomness, RunningStatistics, Sequence,
-    Statistics,
+    Builder, Dropout, GradientTarget, Layout, NormOptions, Pass, Randomness, RunningStatistics,
+    Sequence, Statistics,
 };
 use smoothdarts::ops::{ALL, Site, State, relu_conv_norm};
 use smoothdarts::rng::{Streams, normal, uniform};
@@ -40,6 +40,7 @@ struct Case {
     images: [usize; 3],
     eval: bool,
     drop_path: f64,
+    skip_dropout: f64,
 }
 
 /// Some of the edges of a graph, each with as many operations as the others.
@@ -80,15 +81,17 @@ fn cases() -> impl Strategy<Value = Case> {
     let even = |size: usize, stride: usize| size - size % stride;
     let drop_path = select(vec![0.0, 0.0, 0.3]);
     let partial = (select(vec![1, 1, 2, 4]), any::<bool>());
-    (graph, site, images, any::<bool>(), drop_path, partial).prop_map(
+    let rates = (drop_path, select(vec![0.0, 0.0, 0.4]));
+    (graph, site, images, any::<bool>(), rates, partial).prop_map(
         move |(
             (inputs, edges),
             (channels, stride, norm, pool_norm),
             images,
             eval,
-            drop_path,
+            rates,
             (parts, weighs_edges),
         )| {
+            let (drop_path, skip_dropout) = if eval { (0.0, 0.0) } else { rates };
             // A factorised reduction has an even number of channels.
             let channels = channels * parts;
             Case {
@@ -99,7 +102,8 @@ fn cases() -> impl Strategy<Value = Case> {
                 site: Site { channels, stride, norm, pool_norm },
                 images: [images.0, even(images.1, stride), even(images.2, stride)],
                 eval,
-                drop_path: if eval { 0.0 } else { drop_path },
+                drop_path,
+                skip_dropout,
             }
         },
     )
@@ -183,8 +187,11 @@ impl Graph {
             }
             false => Statistics::Batch,
         };
-        let randomness =
-            Randomness { drop_path: self.case.drop_path, ..Pcg64::seed_from_u64(9).into() };
+        let randomness = Randomness {
+            drop_path: self.case.drop_path,
+            skips: Some(Dropout { rate: self.case.skip_dropout, rng: Pcg64::seed_from_u64(10) }),
+            ..Pcg64::seed_from_u64(9).into()
+        };
         let weights = vector(&self.weights, device);
         let target = GradientTarget::Weights;
         let mut pass = Pass::new(&self.layout, &weights, statistics, target, kernels, randomness);

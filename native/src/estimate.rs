@@ -68,6 +68,16 @@ const OF_TRAINING: Remedies = [
     "train.micro_batch, train.channels, train.cells or data.image_size",
 ];
 
+const OF_TEXT: Remedies = [
+    "recurrent.train_words",
+    "recurrent.hidden",
+    "search.batch_size or recurrent.bptt",
+    "search.batch_size, recurrent.bptt or recurrent.hidden",
+];
+
+/// Planes of a hidden state for each edge of a recurrent cell, in each row of a sequence.
+const RECURRENT_PLANES: f64 = 20.0;
+
 /// Bytes that a run would take.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Estimate {
@@ -94,7 +104,7 @@ impl Estimate {
         let kept = if images.in_memory { images.train + images.test } else { 0 };
         // No batch is larger than the training images; larger ones are refused for that.
         let batch = config.search.batch_size.min(images.train) as f64;
-        let network = Network::of(config, colours, images.classes as f64)?;
+        let network = Network::largest(config, colours, images.classes as f64)?;
         let area = area(side, config.search.stem);
         let plane = |planes: f64| F32 * batch * area * planes;
         Ok(Self {
@@ -105,6 +115,38 @@ impl Estimate {
             gpu,
             remedies: OF_SEARCH,
         })
+    }
+
+    /// How long a step takes in each stage, where one of the first takes 1: as much longer as there is more to
+    /// compute.
+    ///
+    /// # Errors
+    /// If there is no such space.
+    pub fn steps(config: &Config, images: &Sizes) -> anyhow::Result<Vec<f64>> {
+        let (colours, classes) = (images.channels as f64, images.classes as f64);
+        let size = |stage| -> anyhow::Result<f64> {
+            let network = Network::of(config, stage, colours, classes)?;
+            Ok(PLANES * network.planes + STEM_PLANES * network.stem)
+        };
+        let sizes: Vec<f64> = (0..config.stage_count()).map(size).collect::<Result<_, _>>()?;
+        let first = sizes.first().copied().unwrap_or(1.0);
+        Ok(sizes.iter().map(|size| size / first).collect())
+    }
+
+    /// The estimate for a search of text with these settings and so many words in the vocabulary.
+    pub fn of_text(config: &Config, vocabulary: usize, gpu: bool) -> Self {
+        let (settings, vocabulary) = (&config.recurrent, vocabulary as f64);
+        let (width, rows) = (settings.hidden as f64, settings.bptt as f64);
+        let words = rows * config.search.batch_size as f64;
+        // Node i of 8 reads i states: 36 edges, and a matrix of 2H² for each node; that of state 0 has twice 2H².
+        Self {
+            data: 0.0,
+            weights: F32 * COPIES * (vocabulary * (width + 1.0) + 20.0 * width * width),
+            stem: F32 * words * STEM_PLANES * width,
+            cells: F32 * words * RECURRENT_PLANES * 36.0 * width,
+            gpu,
+            remedies: OF_TEXT,
+        }
     }
 
     /// The estimate for a training with these settings on these images.
@@ -190,14 +232,29 @@ fn area(side: f64, stem: Stem) -> f64 {
 }
 
 impl Network {
-    /// Three stages of equally many cells, the last two after a reduction.
-    fn of(config: &Config, colours: f64, classes: f64) -> anyhow::Result<Self> {
+    /// The largest weights and planes of the networks of all stages.
+    fn largest(config: &Config, colours: f64, classes: f64) -> anyhow::Result<Self> {
+        let mut largest = Self::of(config, 0, colours, classes)?;
+        for stage in 1..config.stage_count() {
+            let Self { weights, planes, .. } = Self::of(config, stage, colours, classes)?;
+            largest.weights = largest.weights.max(weights);
+            largest.planes = largest.planes.max(planes);
+        }
+        Ok(largest)
+    }
+
+    /// The network of a stage of the search: three stages of equally many cells, the last two after a reduction.
+    fn of(config: &Config, stage: usize, colours: f64, classes: f64) -> anyhow::Result<Self> {
         let space = space::find(&config.search.space)?;
         let modified = method::of(config)?.modify(space, config)?;
         let parts = modified.build.partial_channels as f64;
         let choices: Vec<&Choice> =
             modified.choices.iter().filter(|choice| choice.is_of_cell()).collect();
-        let (cells, channels) = (config.search.cells as f64, config.search.channels as f64);
+        let (cells, channels) = (config.cells_in(stage) as f64, config.search.channels as f64);
+        // Which operations are left in later stages no one knows before.
+        let operations = &config.stages.operations;
+        let left = operations.get(stage).zip(operations.first());
+        let left = left.map_or(1.0, |(left, all)| *left as f64 / *all as f64);
         // The networks around a single kind of cell, those of the benchmarks, have no wider stem.
         let is_alone = choices.len() == 1;
         let multiplier = if is_alone { 1 } else { config.search.stem_multiplier };
@@ -224,8 +281,8 @@ impl Network {
                 });
                 let (mut weights, mut columns) = (0.0, 0.0);
                 for (operation, stride) in candidates {
-                    weights += parameters(operation, width / parts, stride);
-                    columns += 1.0 / parts;
+                    weights += left * parameters(operation, width / parts, stride);
+                    columns += left / parts;
                 }
                 if parts > 1.0 && blocks == 0.0 {
                     columns += PAST_COLUMNS;

@@ -9,7 +9,7 @@ use shaders::Kernels;
 use smoothdarts::cell::{Choice, Genotype};
 use smoothdarts::config::{AlphaOptimiser, Norm, Projection, WeightsOptimiser};
 use smoothdarts::method::architect::{Unrolling, first_order, second_order};
-use smoothdarts::net::NetShape;
+use smoothdarts::net::{NetShape, Supernet};
 use smoothdarts::optim::{Moments, adam, clip, norm, sgd};
 use smoothdarts::perturb::{Ascent, Ball, Objective, attack, row_clip};
 use smoothdarts::policy::softmax::{relax, relax_rows};
@@ -78,6 +78,16 @@ impl<'a> Case<'a> {
             stem_multiplier: 3,
         };
         let network = modified(fixture).supernet(shape).unwrap();
+        Self::of_network(fixture, network, device, kernels)
+    }
+
+    /// The numbers of a file for this network.
+    pub fn of_network(
+        fixture: &'a Fixture,
+        network: Box<dyn Supernet>,
+        device: &Device,
+        kernels: Kernels,
+    ) -> Self {
         let layout = network.layout();
         let flat = by_weight(fixture, network.as_ref(), "param");
         let vector = |values: Vec<f32>| {
@@ -131,7 +141,7 @@ impl<'a> Case<'a> {
         self.weights.clone() * noise.mul_scalar(ROUNDING).add_scalar(1.0)
     }
 
-    fn statistics_after_training(&self) -> Tensor<2> {
+    pub fn statistics_after_training(&self) -> Tensor<2> {
         let p = relax(&self.alpha);
         self.model.loss(self.at(&self.weights), &p, &self.train, rng()).statistics
     }
@@ -174,7 +184,7 @@ impl<'a> Case<'a> {
         self.model.architecture_gradient(at, &leaves, &half, &self.train, rng()).0
     }
 
-    fn validation(&self, weights: &Tensor<1>) -> Report {
+    pub fn validation(&self, weights: &Tensor<1>) -> Report {
         let at = self.at(weights);
         let (gradient, outcome) =
             self.model.architecture_gradient(at, &self.alpha, &relax, &self.valid, rng());
@@ -214,7 +224,7 @@ impl<'a> Case<'a> {
         report
     }
 
-    fn evaluation(&self, weights: &Tensor<1>, statistics: &Tensor<2>) -> Report {
+    pub fn evaluation(&self, weights: &Tensor<1>, statistics: &Tensor<2>) -> Report {
         let at = Point { weights, statistics, eval: true };
         let outcome = self.model.loss(at, &relax(&self.alpha), &self.train, rng());
         let (fixture, mut report) = (self.fixture, Report::default());

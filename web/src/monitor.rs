@@ -220,8 +220,7 @@ impl Monitor {
 
     /// The watched cell, derived from p as it is now.
     fn derived(&self) -> Option<Cell> {
-        let (space, choices) = (self.history.space()?, self.history.choices());
-        let genotype = space.derive_from(choices, self.scene().probabilities()?);
+        let genotype = self.history.derive(self.scene().probabilities()?)?;
         genotype.cells.into_iter().nth(Scene::WATCHED)
     }
 

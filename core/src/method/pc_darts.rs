@@ -4,7 +4,7 @@
 //! - **Paper**: *PC-DARTS: Partial Channel Connections for Memory-Efficient Architecture Search* (Xu, Xie,
 //!   Zhang, Chen, Qi, Tian, Xiong, ICLR 2020).
 //! - **Settings**: `search.partial_channels`, K ([`partial_channels`]); `search.edge_weights`, β
-//!   ([`edge_weights`]); `alpha.frozen_epochs`, the warm-up of the weights. Those of DARTS besides.
+//!   ([`edge_weights`]); `search.architecture_from`, the warm-up of the weights. Those of DARTS besides.
 //! - **What the released code does differently**: the first C/K channels are taken always, no random ones.
 //!   After the operations all channels are shuffled in K groups. SmoothDARTS, which compares with it on S1 to
 //!   S4 and in the one-shot spaces, releases it without edge weights and without a warm-up: so the settings are

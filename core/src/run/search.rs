@@ -20,6 +20,7 @@ mod parts;
 mod passes;
 mod rank;
 mod sharpness;
+mod stage;
 mod state;
 mod step;
 mod subset;
@@ -41,18 +42,23 @@ use crate::perturb::{Ball, Perturbed, Request};
 use crate::policy::Policy;
 use crate::rng::{Stream, Streams};
 use crate::space::Space;
-use crate::task::{Classify, Model, Recorded, Task};
+use crate::task::{Classify, Language, Model, Recorded, Task};
 use parts::{Awake, For};
+use stage::Networks;
 use state::Carries;
 use step::{Step, TrainingLoss};
 use subset::Within;
 
 pub use arithmetic::StepArithmetic;
 pub(super) use build::kernels;
+pub use build::language_shape;
 pub use watch::Watched;
 
 /// A search of images.
 pub type ImageSearch = Run<Search<Classify>>;
+
+/// A search of text.
+pub type TextSearch = Run<Search<Language>>;
 
 /// Weights and architecture that learn in turns.
 pub struct Search<T: Task> {
@@ -60,6 +66,12 @@ pub struct Search<T: Task> {
     space: &'static Space,
     method: Method,
     model: Model<T>,
+    /// Makes the networks of its stages; none where there is one network.
+    networks: Option<Networks<T::Net>>,
+    /// The stage that it is in, from 0.
+    stage: usize,
+    /// Whether passes are to be recorded.
+    replays: bool,
     /// Its passes, where the device replays them.
     recorded: Option<RefCell<Recorded<T>>>,
     policy: Box<dyn Policy>,
@@ -67,6 +79,8 @@ pub struct Search<T: Task> {
     carries: Carries<T>,
     /// Which weights have been used, where the others rest.
     awake: Option<Awake>,
+    /// Steps in which α rested.
+    rested: u64,
     /// The step under way.
     step: Option<Step<T>>,
     streams: Streams,
@@ -75,14 +89,18 @@ pub struct Search<T: Task> {
 }
 
 impl<T: Task> Search<T> {
-    /// Line 1: one step of the policy on the validation batch. The architecture is not perturbed.
+    /// Line 1: one step of the policy on the validation batch. The architecture is not perturbed. In the
+    /// first epochs it may rest, while the weights learn.
     async fn update_alpha(&mut self, step: &mut Step<T>, at: Position) -> Result<(), ReadError> {
+        if self.config.alpha_rests(at.epoch) {
+            self.rested += 1;
+            return Ok(());
+        }
         let draw = self.draw(at, For::Alpha).await?;
         step.noise.picked = draw.picked();
-        // A policy that samples learns after the epoch.
-        if self.policy.sampler().is_some() || self.is_frozen(at) {
+        if self.policy.sampler().is_some() {
             step.valid_loss = Some(self.loss_of(draw, &step.valid, &mut step.noise));
-            return Ok(());
+            return Ok(()); // what it learns it learns after the epoch
         }
         let (point, leaves) = (self.state.point(false), self.policy.leaves());
         let relax = |leaves: &[_]| self.policy.relax(leaves, draw.clone());
@@ -94,7 +112,7 @@ impl<T: Task> Search<T> {
             Order::Second => {
                 let unrolling = Unrolling {
                     momentum: &self.state.momentum,
-                    learning_rate: self.learning_rate(at.epoch),
+                    learning_rate: self.rate(at, &step.train),
                     optimiser: &self.config.weights,
                     train: &step.train,
                 };
@@ -105,7 +123,7 @@ impl<T: Task> Search<T> {
         if self.penalises() {
             self.penalise(&mut found, valid, (pass, &relax), at);
         }
-        self.policy.learn(found.gradient, self.alpha_steps(at) + 1);
+        self.policy.learn(found.gradient, at.total_steps + 1 - self.rested);
         self.wake(&found.used);
         self.state.statistics = found.statistics;
         if !single_level {
@@ -150,7 +168,7 @@ impl<T: Task> Search<T> {
         let (gradient, carry, learned) = self.weight_gradient(p, &step.train, step.noise.next());
         let gradient = clip(gradient, self.config.weights.clip);
         let (weights, momentum) = (self.state.weights.clone(), self.state.momentum.clone());
-        let learning_rate = self.learning_rate(at.epoch);
+        let learning_rate = self.rate(at, &step.train);
         let after =
             sgd(weights.clone(), momentum.clone(), gradient, learning_rate, &self.config.weights);
         self.wake(&learned.used);

@@ -47,6 +47,7 @@
 //! are those of its §7.4. No table of true accuracies exists: accuracies of such cells are known
 //! only by training them.
 
+pub mod progressive;
 mod s1;
 
 use super::{Family, SpaceError, edges, rows, strongest};

@@ -16,7 +16,7 @@ macro_rules! original {
                 ("weights.learning_rate", "0.1"),
                 ("weights.learning_rate_min", "0"),
                 ("alpha.learning_rate", "6e-4"),
-                ("alpha.frozen_epochs", "15"),
+                ("search.architecture_from", "15"),
                 ("data.name", "cifar10"),
             ],
         }
@@ -51,7 +51,7 @@ pub(super) const ALL: &[Preset] = &[
             ("weights.learning_rate", "0.5"),
             ("weights.learning_rate_min", "0"),
             ("alpha.learning_rate", "6e-3"),
-            ("alpha.frozen_epochs", "35"),
+            ("search.architecture_from", "35"),
             ("data.name", "imagenet"),
             ("data.image_size", "224"),
             ("data.transform", "resized-crop"),
