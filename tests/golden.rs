@@ -70,8 +70,8 @@ fn check_search(device: &str, kernels: Kernels) {
 fn check_methods(device: &str, kernels: Kernels) {
     for_every(METHODS, device, |fixture, device| match fixture.kind() {
         "enas-controller" => enas::check(fixture, device, kernels),
-        "pdarts-search" => pdarts::check(fixture, device, kernels),
         "cnn-search-partial" => cnn_search::check(fixture, device, kernels),
+        "pdarts-search" => pdarts::check(fixture, device, kernels),
         _ => check_method(fixture, device, kernels),
     });
 }

@@ -80,8 +80,8 @@ fn cases() -> impl Strategy<Value = Case> {
     // A factorised reduction takes even sizes only.
     let even = |size: usize, stride: usize| size - size % stride;
     let drop_path = select(vec![0.0, 0.0, 0.3]);
-    let rates = (drop_path, select(vec![0.0, 0.0, 0.4]));
     let partial = (select(vec![1, 1, 2, 4]), any::<bool>());
+    let rates = (drop_path, select(vec![0.0, 0.0, 0.4]));
     (graph, site, images, any::<bool>(), rates, partial).prop_map(
         move |(
             (inputs, edges),

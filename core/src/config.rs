@@ -71,6 +71,7 @@ mod quirks;
 mod recurrent;
 mod run;
 mod sampling;
+mod sharpness;
 mod stages;
 mod train;
 
@@ -79,6 +80,7 @@ pub use quirks::Quirks;
 pub use recurrent::{Lengths, Recurrent};
 pub use run::{Device, Kernels, Replay, Run};
 pub use sampling::Sampling;
+pub use sharpness::{EarlyStop, Hessian, Penalty};
 pub use stages::Stages;
 pub use train::{LAST_EPOCHS, Schedule, Select, Stem, Train};
 
@@ -229,44 +231,6 @@ section! {
 }
 
 section! {
-    /// The Hessian of the validation loss with respect to α: how sharp the landscape is.
-    HESSIAN = "hessian", Hessian {
-        /// Epochs between two measurements, with one after the last epoch; 0 takes none (darts-es: every second epoch).
-        every: usize = 0,
-        /// Compute all eigenvalues, at 2 gradients for each α, instead of the extreme ones at 30 in all.
-        dense: bool = false,
-        /// Take it with respect to the weights of edges (β), too.
-        edge_weights: bool = false,
-    }
-}
-
-section! {
-    /// When darts-es stops a search.
-    EARLY_STOP = "early_stop", EarlyStop {
-        /// Measurements of the largest eigenvalue in a moving average.
-        window: usize = 5,
-        /// Measurements between the two averages that are compared.
-        delta: usize = 4,
-        /// Growth of the average that stops the search.
-        factor: f64 = 1.3,
-        /// First epoch that the search may return to.
-        start_epoch: usize = 10,
-        /// Only say when the search would stop, and go on.
-        simulate: bool = false,
-    }
-}
-
-section! {
-    /// The explicit penalty of darts-hessian on the curvature of the validation loss along a random direction.
-    PENALTY = "penalty", Penalty {
-        /// Weight of the penalty in the loss of α.
-        strength: f64 = 1.0,
-        /// Length of the finite-difference step.
-        radius: f64 = 0.1,
-    }
-}
-
-section! {
     /// The images.
     DATA = "data", Data {
         /// Data set: see `sdarts list data`.
@@ -363,9 +327,9 @@ pub const SETTINGS: &[&[Setting]] = &[
     recurrent::RECURRENT,
     sampling::SAMPLING,
     PERTURBATION,
-    HESSIAN,
-    EARLY_STOP,
-    PENALTY,
+    sharpness::HESSIAN,
+    sharpness::EARLY_STOP,
+    sharpness::PENALTY,
     train::TRAIN,
     train::SELECT,
     DATA,

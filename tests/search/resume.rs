@@ -40,9 +40,6 @@ fn configs() -> Vec<Config> {
     let mut partial = tiny::config("oneshot-2", "pc-darts");
     partial.search.cells = 3;
     partial.quirks.alpha_batches = AlphaBatches::Pass;
-    let mut rested = tiny::config("s2", "sdarts-adv");
-    (rested.search.epochs, rested.search.architecture_from) = (3, 1);
-    let staged = super::stages::config("p-darts-adv");
     let mut weighed = tiny::config("darts", "pc-darts-adv");
     weighed.search.cells = 3;
     weighed.search.edge_weights = true;
@@ -52,6 +49,9 @@ fn configs() -> Vec<Config> {
     weighed.perturbation.edge_weights = true;
     let mut few = tiny::config("nasbench201", "pc-darts-rs");
     (few.search.cells, few.search.partial_channels, few.search.edge_weights) = (5, 2, true);
+    let mut rested = tiny::config("s2", "sdarts-adv");
+    (rested.search.epochs, rested.search.architecture_from) = (3, 1);
+    let staged = super::stages::config("p-darts-adv");
     let drawn = ["gdas", "nasp", "snas"].map(|method| {
         let mut config = tiny::config("oneshot-1", method);
         config.search.cells = 3;

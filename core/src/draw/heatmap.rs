@@ -221,8 +221,8 @@ impl<'a> Map<'a> {
         paths
     }
 
-    fn probability(&self, epoch: &EpochFinished, (choice, edge): Place, row: usize) -> Option<f64> {
-        probability(self.history, epoch, (choice, edge, row))
+    fn probability(&self, epoch: &EpochFinished, place: Place, option: usize) -> Option<f64> {
+        probability(self.history, epoch, (place.0, place.1, option))
     }
 
     /// Every value of one epoch on one edge.
@@ -298,13 +298,13 @@ fn probability(
 
 /// Smallest and largest finite p of all drawn epochs: of the weights of edges, or of all other choices.
 fn fitted(history: &History, of_edges: bool) -> (f64, f64) {
+    let choices = history.choices();
     let mut ends = (1.0f64, 0.0f64);
-    let own = history.choices().iter().enumerate();
-    let own = own.filter(|(_, choice)| choice.weighs_edges() == of_edges);
-    for (choice, rows) in own.map(|(index, choice)| (index, &choice.rows)) {
-        for (edge, row) in rows.iter().enumerate() {
-            for epoch in drawn(history) {
-                let p = (0..row.options.len())
+    for epoch in drawn(history) {
+        let own = choices.iter().zip(&epoch.probabilities).enumerate();
+        for (choice, (_, rows)) in own.filter(|(_, (it, _))| it.weighs_edges() == of_edges) {
+            for (edge, row) in rows.iter().enumerate() {
+                let p = (0..row.len())
                     .filter_map(|place| probability(history, epoch, (choice, edge, place)));
                 ends = p.fold(ends, |(low, high), p| (p.min(low), p.max(high)));
             }

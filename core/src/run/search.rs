@@ -98,10 +98,9 @@ impl<T: Task> Search<T> {
         }
         let draw = self.draw(at, For::Alpha).await?;
         step.noise.picked = draw.picked();
-        // A policy that samples learns after the epoch.
         if self.policy.sampler().is_some() {
             step.valid_loss = Some(self.loss_of(draw, &step.valid, &mut step.noise));
-            return Ok(());
+            return Ok(()); // what it learns it learns after the epoch
         }
         let (point, leaves) = (self.state.point(false), self.policy.leaves());
         let relax = |leaves: &[_]| self.policy.relax(leaves, draw.clone());
