@@ -8,5 +8,6 @@ mod perturbation;
 mod replay;
 mod resume;
 pub mod stages;
+mod text;
 pub mod tiny;
 mod unrolled;

@@ -148,6 +148,14 @@ pub enum MethodError {
         /// Operations on its edges; 0 of a space of other cells.
         operations: usize,
     },
+    /// A space of text is searched by a softmax of alpha only.
+    #[error(
+        "method {method} does not search text; darts, sdarts-rs, sdarts-adv, darts-es and darts-hessian do"
+    )]
+    Text {
+        /// The method.
+        method: &'static str,
+    },
     /// The method does not know how to search a space.
     #[error(
         "method {method} does not search the space {space}; it knows {}",

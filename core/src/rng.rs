@@ -42,6 +42,8 @@ pub enum Stream {
     Policy = 14,
     /// Dropout after skip connections; position = forward pass.
     SkipDropout = 15,
+    /// Lengths of the sequences of a text; position = epoch.
+    Lengths = 20,
 }
 
 /// All streams of one run.

@@ -16,7 +16,6 @@ pub mod train;
 
 use crate::arrays::Arrays;
 use crate::cell::Genotype;
-use crate::config::{Config, layers};
 use crate::event::{Event, Started};
 use crate::measure::{self, Observer};
 use checkpoint::{Checkpoint, CheckpointError};
@@ -24,9 +23,10 @@ use job::Supply;
 use serde_json::Value;
 
 pub use error::RunError;
+use error::differences;
 pub use job::Job;
 pub use position::{Next, Phase, Position, Progress, Tally};
-pub use search::{ImageSearch, Search};
+pub use search::{ImageSearch, Search, TextSearch};
 pub use train::{ImageTraining, Train};
 
 /// What a job notes stands beside what the observers remember, under this name.
@@ -125,6 +125,7 @@ impl<J: Job> Run<J> {
             Phase::EpochEnd => {
                 let evaluated = self.job.evaluate(batches, at).await?;
                 self.progress.valid_accuracy = J::accuracy(&evaluated);
+                self.progress.valid_perplexity = self.job.perplexity(&evaluated);
                 self.progress.tally.seconds += (self.clock)() - began;
                 Some(self.job.epoch_finished(&self.progress, evaluated).await?)
             }
@@ -281,14 +282,4 @@ fn other_data(error: CheckpointError, checkpoint: &Checkpoint) -> RunError {
         }
         _ => error.into(),
     }
-}
-
-/// One line for every setting that differs and could change a result.
-fn differences(saved: &Config, current: &Config) -> Vec<String> {
-    layers::differences(saved, current)
-        .iter()
-        .map(|(setting, saved, current)| {
-            format!("  {}: {saved} in the checkpoint, {current} now", setting.name())
-        })
-        .collect()
 }

@@ -4,16 +4,16 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use burn::tensor::{Gradients, Tensor, TensorData};
-use rand_pcg::Pcg64;
 use shaders::{Kernels, Norm, PendingNorm};
 
 use super::constants::Constants;
 use super::layout::{BlockId, Layout, NormId, WeightId};
 use super::norm::{NormOptions, Observation, Observations};
 use super::pattern::PatternMode;
+use super::randomness::{Randomness, SkipDropout};
+use super::series::Series;
 use super::uploads::Uploads;
 use crate::rng::{kept, uniform};
 
@@ -60,54 +60,13 @@ impl RunningStatistics {
     }
 
     /// Those of some channels, [2, channels].
-    fn of(&self, channels: Range<usize>) -> Tensor<2> {
+    pub(super) fn of(&self, channels: Range<usize>) -> Tensor<2> {
         let block = self.blocks.get(&channels.start);
         match block.filter(|block| block.dims()[1] == channels.len()) {
             Some(block) => block.clone(),
             None => self.all.clone().slice([0..2, channels]),
         }
     }
-}
-
-/// What one pass draws from: a generator, for the noise operation and for drop-path, and what a policy
-/// drew for it. A generator alone means that nothing is dropped and that all options are computed.
-#[derive(Clone, Debug)]
-pub struct Randomness {
-    /// The generator.
-    pub rng: Pcg64,
-    /// Probability that drop-path drops an edge, for every image by itself; only in train mode.
-    pub drop_path: f64,
-    /// The options that are computed, where not all are.
-    pub picked: Option<Arc<Picked>>,
-    /// Dropout after skip connections of stride 1, of every number by itself; only in train mode.
-    pub skips: Option<Dropout>,
-}
-
-/// Dropout: which share of the numbers becomes 0. The others grow, so that the mean stays.
-#[derive(Clone, Debug)]
-pub struct Dropout {
-    /// The share.
-    pub rate: f64,
-    /// What it draws from.
-    pub rng: Pcg64,
-}
-
-impl From<Pcg64> for Randomness {
-    fn from(rng: Pcg64) -> Self {
-        Self { rng, drop_path: 0.0, picked: None, skips: None }
-    }
-}
-
-/// The one option of each row of p that a pass computes, choice by choice; `None` for a choice of which it
-/// computes all. What is left out has no part in the pass: its weights get no gradient and its batch norms see
-/// nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Picked(pub Vec<Option<Vec<usize>>>);
-
-/// Probability of drop-path in an epoch: linear from 0 in the first to `largest` in the last
-/// (spec §5.3).
-pub fn drop_path(largest: f64, epoch: usize, epochs: usize) -> f64 {
-    largest * epoch as f64 / (epochs.max(2) - 1) as f64
 }
 
 /// What one forward pass reads and what it leaves behind.
@@ -125,12 +84,13 @@ pub struct Pass {
     /// The block of each weight and the place in it.
     places: Vec<(BlockId, Range<usize>)>,
     /// The channels of each batch-norm layer in the flat vectors, and what it was made with.
-    norms: Vec<(Range<usize>, NormOptions)>,
-    running: Option<RunningStatistics>,
+    pub(super) norms: Vec<(Range<usize>, NormOptions)>,
+    pub(super) running: Option<RunningStatistics>,
     observed: Observations,
+    pub(super) series: Vec<Series>,
     uploads: Uploads,
-    /// Masks of drop-path to come, 1 for an image that stays.
-    given_masks: std::vec::IntoIter<f32>,
+    /// Masks to come, 1 for what stays.
+    pub(super) given_masks: std::vec::IntoIter<f32>,
     /// The weights that were read so far, by their slots.
     used: RefCell<BTreeSet<usize>>,
     /// The choice whose edges are computed, where a network tells its cells apart by it.
@@ -175,6 +135,7 @@ impl Pass {
             norms: layout.norms().iter().map(|slot| (slot.range.clone(), slot.options)).collect(),
             running,
             observed: Observations::default(),
+            series: Vec::new(),
             uploads: Uploads::default(),
             given_masks: Vec::new().into_iter(),
             used: RefCell::default(),
@@ -200,8 +161,8 @@ impl Pass {
         self.used.borrow().clone()
     }
 
-    /// The pass with the masks of drop-path given, 0 or 1 for every image in the order in which they
-    /// are asked for; when they are used up it draws.
+    /// The pass with the masks of drop-path given, 0 or 1 for every image, or those of dropout, in the order in
+    /// which they are asked for; when they are used up it draws.
     pub fn with_masks(mut self, masks: Vec<f32>) -> Self {
         self.given_masks = masks.into_iter();
         self
@@ -360,7 +321,7 @@ impl Pass {
     /// - output: [count · batch, height, width, channels]
     pub fn skips(&mut self, x: &Tensor<4>, count: usize) -> Tensor<4> {
         let copies = if count == 1 { x.clone() } else { Tensor::cat(vec![x.clone(); count], 0) };
-        let Some(Dropout { rate, rng }) = &mut self.randomness.skips else { return copies };
+        let Some(SkipDropout { rate, rng }) = &mut self.randomness.skips else { return copies };
         let shape = copies.dims();
         let mask = kept(rng, shape.iter().product(), 1.0 - *rate);
         let mask = Tensor::from_data(TensorData::new(mask, shape), &x.device().inner());
@@ -376,8 +337,13 @@ impl Pass {
         }
     }
 
+    /// Whether passes share with it: such passes observe nothing.
+    pub(super) fn shares(&self) -> bool {
+        self.constants.is_some()
+    }
+
     fn observe(&mut self, observation: Observation) {
-        if self.constants.is_some() {
+        if self.shares() {
             return; // what it shares was seen in another pass
         }
         self.observed.push(observation);
@@ -399,6 +365,7 @@ impl Pass {
     /// # Shapes
     /// - `running` and output: [2, channels of all layers]
     pub fn updated(self, running: Tensor<2>) -> Tensor<2> {
-        self.observed.updated(self.kernels, &self.norms, running, &self.uploads)
+        let running = self.observed.updated(self.kernels, &self.norms, running, &self.uploads);
+        self.series.into_iter().fold(running, |running, it| it.updated(running, &self.uploads))
     }
 }

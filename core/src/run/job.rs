@@ -64,6 +64,11 @@ pub trait Job {
     /// The accuracy that an evaluation gives.
     fn accuracy(evaluated: &Self::Evaluated) -> f64;
 
+    /// The perplexity that it gives, of a run of text.
+    fn perplexity(&self, _evaluated: &Self::Evaluated) -> Option<f64> {
+        None
+    }
+
     /// What an ended epoch says.
     ///
     /// # Errors

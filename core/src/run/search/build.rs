@@ -1,4 +1,5 @@
-//! A search from its settings. [`ImageSearch::new`] is the place where the task is chosen.
+//! A search from its settings. [`ImageSearch::new`] and [`TextSearch::new`] are the places where the task is
+//! chosen: which of them is asked is what the space reads ([`Reads`](space::Reads)).
 
 use std::rc::Rc;
 
@@ -7,20 +8,20 @@ use burn::tensor::Device;
 use super::parts::Awake;
 use super::stage::Networks;
 use super::state::Carries;
-use super::{ImageSearch, Search};
+use super::{ImageSearch, Search, TextSearch};
 use crate::cell::codec;
 use crate::config::{self, Config};
 use crate::data::ImageShape;
 use crate::measure::{self, Observer};
-use crate::method::{self, Method, MethodError};
-use crate::net::{NetShape, Network, Supernet};
+use crate::method::{self, Extra, Method, MethodError};
+use crate::net::{Dropout, LanguageShape, NetShape, Network, Supernet};
 use crate::policy::{self, Policy};
 use crate::rng::Streams;
 use crate::run::state::Weights;
 use crate::run::{Run, RunError};
 use crate::space::table::{Lookup, TableError};
 use crate::space::{self, Modified, Space};
-use crate::task::{Classify, Model, Task};
+use crate::task::{Classify, Language, Model, Task};
 
 impl ImageSearch {
     /// A search of images from the start, on `device`.
@@ -34,7 +35,9 @@ impl ImageSearch {
         device: &Device,
     ) -> Result<Self, RunError> {
         config.validate()?;
-        if images.size == 0 || !images.size.is_multiple_of(4) {
+        // Two reductions halve the image, and the three convolutions of a large stem.
+        let halvings = if config.search.stem == config::Stem::Imagenet { 32 } else { 4 };
+        if images.size == 0 || !images.size.is_multiple_of(halvings) {
             return Err(RunError::ImageSize { size: images.size });
         }
         let shape = NetShape {
@@ -57,6 +60,44 @@ impl ImageSearch {
         let search = Search::new(config, space, parts, steps_per_epoch, device)?;
         Run::from_start(Search { networks: Some(networks), ..search })
     }
+}
+
+impl TextSearch {
+    /// A search of text from the start, on `device`.
+    ///
+    /// # Errors
+    /// If a setting or a name is wrong, or the method does not search such a space.
+    pub fn new(
+        config: &Config,
+        vocabulary: usize,
+        steps_per_epoch: usize,
+        device: &Device,
+    ) -> Result<Self, RunError> {
+        config.validate()?;
+        let (space, method) = (space::find(&config.search.space)?, method::of(config)?);
+        if method.policy.name != policy::softmax::ENTRY.name
+            || method.extra == Some(Extra::Stages)
+            || !method.modifiers.is_empty()
+        {
+            return Err(MethodError::Text { method: method.name }.into());
+        }
+        let network = space.language(language_shape(config, vocabulary))?;
+        let task = Language::new(config);
+        Run::from_start(Search::new(config, space, (task, network), steps_per_epoch, device)?)
+    }
+}
+
+/// The network of a text that these settings ask for.
+pub fn language_shape(config: &Config, vocabulary: usize) -> LanguageShape {
+    let settings = &config.recurrent;
+    let dropout = Dropout {
+        output: settings.dropout,
+        hidden: settings.dropout_hidden,
+        input: settings.dropout_input,
+        embedding: settings.dropout_embedding,
+        word: settings.dropout_word,
+    };
+    LanguageShape { vocabulary, hidden: settings.hidden, dropout }
 }
 
 impl<T: Task> Search<T> {
