@@ -16,19 +16,20 @@ import subprocess
 
 METHODS = ["p-darts", "p-darts-rs", "p-darts-adv"]
 SETTINGS = {
-    "search.epochs": 15,
-    "search.architecture_from": 2,
+    "search.epochs": 12,
+    "search.architecture_from": 1,
     "search.batch_size": 48,
-    "search.channels": 8,
+    "search.channels": 6,
     "stages.cells": "[3, 4, 5]",
     "weights.learning_rate": 0.05,
-    "alpha.learning_rate": 0.01,
+    "alpha.learning_rate": 0.02,
     "perturbation.epsilon_max": 0.3,
     "perturbation.steps": 3,
-    "data.train_images": 2880,
+    "data.train_images": 1920,
     "data.image_size": 16,
     "data.crop_padding": 2,
-    "hessian.every": 1,
+    # After the last epoch of every stage.
+    "hessian.every": 4,
 }
 
 
