@@ -8,7 +8,7 @@ use smoothdarts::config::{Config, Stem};
 use smoothdarts::data::{Order, Part};
 use smoothdarts::event::{EpochFinished, Event};
 use smoothdarts::method;
-use smoothdarts::net::{Build, NetShape, Network as _};
+use smoothdarts::net::{Build, NetShape};
 use smoothdarts::run::ImageSearch;
 use smoothdarts::space::{self, Modified};
 
