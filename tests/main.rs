@@ -13,6 +13,7 @@ mod devices;
 mod drawings;
 mod evaluation;
 mod export;
+mod faults;
 mod fetch;
 mod folders;
 mod fuzz;
