@@ -28,8 +28,7 @@ SETTINGS = {
     "data.train_images": 1920,
     "data.image_size": 16,
     "data.crop_padding": 2,
-    # After the last epoch of every stage.
-    "hessian.every": 4,
+    "hessian.every": 1,
 }
 
 
