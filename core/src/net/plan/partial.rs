@@ -26,7 +26,7 @@ struct Ahead {
 impl Ahead {
     /// The first node, which is finished: what went through and what went past.
     fn pop(&mut self, kernels: Kernels, batch: usize) -> [Option<Tensor<4>>; 2] {
-        let mut pop = |ahead: &mut Option<Tensor<4>>| {
+        let pop = |ahead: &mut Option<Tensor<4>>| {
             let (node, rest) = split(kernels, ahead.take(), batch);
             *ahead = rest;
             node
