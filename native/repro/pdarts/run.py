@@ -16,7 +16,7 @@ import subprocess
 
 METHODS = ["p-darts", "p-darts-rs", "p-darts-adv"]
 SETTINGS = {
-    "search.epochs": 9,
+    "search.epochs": 15,
     "search.architecture_from": 1,
     "search.batch_size": 48,
     "search.channels": 4,
@@ -25,11 +25,11 @@ SETTINGS = {
     "alpha.learning_rate": 0.02,
     "perturbation.epsilon_max": 0.3,
     "perturbation.steps": 3,
-    "data.train_images": 960,
+    "data.train_images": 1920,
     "data.image_size": 16,
     "data.crop_padding": 2,
     # The first and the last epoch.
-    "hessian.every": 8,
+    "hessian.every": 14,
 }
 
 
