@@ -10,6 +10,9 @@ export const DEVICES = ['auto', 'wgpu', 'cpu'];
 const [left, right] = PAIRS.random;
 export const DEFAULTS = { preset: 'browser', left, right, device: 'auto', settings: {} };
 
+/** Whether an address names a run, rather than a place of the page or nothing. */
+export const namesRun = hash => hash.includes('=');
+
 /** Reads an address; throws an error that says what is wrong with it. */
 export function read(hash) {
   const state = { ...DEFAULTS, settings: {} };
