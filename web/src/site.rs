@@ -23,8 +23,9 @@ const TARGET: &str = "wasm32-unknown-unknown";
 /// of tests/page.mjs).
 const EXPORT_REGISTRATION: &str = "link-arg=--export=__wasm_call_ctors";
 
-/// What the story replays, as native/repro/collapse keeps it.
-const STORY: [&str; 1] = ["course.csv"];
+/// What the story replays and what the playground compares with, as native/repro keeps it.
+const STORY: [&str; 3] =
+    ["collapse/results/course.csv", "collapse/results/landscape.csv", "toy/toy.csv"];
 
 /// Bytes of the WebAssembly module.
 #[derive(Clone, Copy, Debug)]
@@ -57,8 +58,9 @@ pub fn build(out: &Path) -> anyhow::Result<Size> {
     copy(&images, &out.join("data/fashion-mnist"))?;
     fs::create_dir_all(out.join("story")).with_context(|| format!("in {}", out.display()))?;
     for name in STORY {
-        let kept = package.join("../native/repro/collapse/results").join(name);
+        let kept = package.join("../native/repro").join(name);
         let text = fs::read(&kept).with_context(|| format!("cannot read {}", kept.display()))?;
+        let name = name.rsplit('/').next().unwrap_or(name);
         write(&out.join("story").join(format!("{name}.gz")), &pack(&text)?)?;
     }
     bind(package, &wasm, &out.join("pkg"))

@@ -90,7 +90,7 @@ pub static ALL: &[Figure] = &[
         title: "The cell, live",
         pictures: |scene| cells::mixture(scene),
         report: None,
-        page: Some(OnPage { place: 1, open: true, empty: "" }),
+        page: Some(OnPage { place: 1, open: true, empty: "Nothing yet." }),
         compare: None,
     },
     Figure {
@@ -110,7 +110,7 @@ pub static ALL: &[Figure] = &[
         title: "The cell that would be derived",
         pictures: |scene| cells::derived(scene),
         report: Some(Section::Cells),
-        page: Some(OnPage { place: 10, open: false, empty: "" }),
+        page: Some(OnPage { place: 10, open: false, empty: "Not yet: no epoch has ended." }),
         compare: Some(Compare::Best),
     },
     Figure {
@@ -131,7 +131,7 @@ pub static ALL: &[Figure] = &[
         title: "Accuracy",
         pictures: |scene| one(accuracy(scene.history)),
         report: Some(Section::Course),
-        page: Some(OnPage { place: 6, open: false, empty: "" }),
+        page: Some(OnPage { place: 6, open: false, empty: "Nothing yet." }),
         compare: Some(Compare::Curve(Curve {
             title: "Validation accuracy of the supernet",
             label: "accuracy",
@@ -152,7 +152,7 @@ pub static ALL: &[Figure] = &[
         title: "Parameter-free operations",
         pictures: |scene| one(parameter_free(scene.history)),
         report: Some(Section::Course),
-        page: Some(OnPage { place: 3, open: true, empty: "" }),
+        page: Some(OnPage { place: 3, open: false, empty: "Nothing yet." }),
         compare: Some(Compare::Curve(Curve {
             title: "Parameter-free operations",
             label: "share",
@@ -191,7 +191,7 @@ pub static ALL: &[Figure] = &[
         title: "Loss",
         pictures: |scene| one(steps(scene.history)),
         report: Some(Section::Course),
-        page: Some(OnPage { place: 5, open: false, empty: "" }),
+        page: Some(OnPage { place: 5, open: false, empty: "Nothing yet." }),
         compare: None,
     },
     Figure {
@@ -199,7 +199,7 @@ pub static ALL: &[Figure] = &[
         title: "Radius ε",
         pictures: |scene| one(epsilon(scene.history)),
         report: Some(Section::Course),
-        page: Some(OnPage { place: 7, open: false, empty: "" }),
+        page: Some(OnPage { place: 7, open: false, empty: "Nothing yet." }),
         compare: None,
     },
     Figure {
@@ -227,7 +227,7 @@ pub static ALL: &[Figure] = &[
         title: "Every edge over the epochs",
         pictures: |scene| cells::probabilities(scene),
         report: Some(Section::Edges),
-        page: Some(OnPage { place: 4, open: true, empty: "" }),
+        page: Some(OnPage { place: 4, open: false, empty: "Nothing yet." }),
         compare: None,
     },
     Figure {

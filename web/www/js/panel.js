@@ -203,6 +203,7 @@ export class Panel {
     }
     this.#find('.status').textContent = '';
     this.#find('.alarm').hidden = true;
+    this.#find('.outcome').hidden = true;
     this.element.classList.remove('collapsed');
   }
 
@@ -240,6 +241,7 @@ export class Panel {
     const alarm = this.#find('.alarm');
     alarm.hidden = !collapsed;
     if (collapsed) alarm.textContent = `Collapse: ${skips} of ${genes} operations of the cell are skip connections, at more than 1.1 times an even share. ${explain(status.epsilon)}`;
+    if (status.finished !== before?.finished) this.element.dispatchEvent(new CustomEvent('outcome', { bubbles: true, detail: { panel: this, element: this.#find('.outcome') } }));
     if (before && (status.epoch > before.epoch || status.finished && !before.finished)) {
       this.element.dispatchEvent(new CustomEvent('epoch', { bubbles: true }));
     }

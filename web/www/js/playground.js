@@ -8,6 +8,7 @@ import { Keeper } from './keeper.js';
 import { keepInStep } from './lanes.js';
 import * as link from './link.js';
 import { NONE, PAIRS } from './pairs.js';
+import { show as showOutcome } from './outcome.js';
 import { Panel } from './panel.js';
 import { Series } from './series.js';
 
@@ -38,6 +39,9 @@ export class Playground {
     });
     find('panels').addEventListener('epoch', () => this.say(this.#shown().map(panel => panel.summary).join(' ')));
     find('panels').addEventListener('measured', ({ detail }) => this.say(detail));
+    find('panels').addEventListener('outcome', ({ detail: { panel, element } }) => {
+      if (!this.viewing) showOutcome(element, this.state, panel.status).catch(report);
+    });
     find('panels').addEventListener('scale', () => this.#rescale());
     this.#bind();
     showCards(find('cards'), this);

@@ -17,6 +17,8 @@ export const PLAIN = 'darts';
 export const SMOOTH = { 'sdarts-rs': 'SDARTS-RS', 'sdarts-adv': 'SDARTS-ADV' };
 
 const COURSE = new URL('../../story/course.csv.gz', import.meta.url);
+const LANDSCAPE = new URL('../../story/landscape.csv.gz', import.meta.url);
+const text = async url => new TextDecoder().decode(await bytes(url, true));
 const calm = () => matchMedia('(prefers-reduced-motion: reduce)').matches;
 
 class Story {
@@ -39,6 +41,7 @@ class Story {
     this.#choices('smooth', Object.entries(SMOOTH), smooth => this.choose({ smooth }));
     document.addEventListener('visibilitychange', () => document.hidden && this.pause());
     tabulate(this.find('#story-numbers'), course);
+    this.find('#story-landscape').addEventListener('toggle', () => this.#landscape(), { once: true });
     this.choose({});
   }
 
@@ -95,6 +98,13 @@ class Story {
     text('.design', inWords(now.kept));
     text('.wobble', now.epsilon ? `wobble: up to ±${now.epsilon.toFixed(2)} of every share` : 'no wobble');
     network.show(now.p, now.kept, `The cell after epoch ${this.epoch + 1}: ${inWords(now.kept)}, ${now.accuracy.toFixed(1)} % right`);
+  }
+
+  async #landscape() {
+    const [{ Landscapes, read }, kept] = await Promise.all([import('./landscape.js'), text(LANDSCAPE)]);
+    const rows = read(kept);
+    this.find('#story-landscape-seed').textContent = rows[0].seed;
+    new Landscapes(this.find('#story-landscapes'), rows, { [PLAIN]: 'DARTS', ...SMOOTH });
   }
 
   #wobble() {
@@ -158,7 +168,7 @@ function ticks(course) {
 
 /** Loads the story and plays it, unless `plays` says no or the reader wants no motion: then its end is shown. */
 export async function begin(root, plays) {
-  const story = new Story(root, new Course(new TextDecoder().decode(await bytes(COURSE, true))));
+  const story = new Story(root, new Course(await text(COURSE)));
   if (plays && !calm()) story.play();
   else story.show(story.course.epochs - 1);
   return story;
