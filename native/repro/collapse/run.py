@@ -2,7 +2,7 @@
 """Shows the collapse of DARTS, and what SDARTS does about it, with true accuracies.
 
 usage: run.py --data-dir DIR --table FILE:COLUMN [--sdarts PROGRAM] [--out DIR]
-              [--seeds N] [--epochs N] [--jobs N] [--landscape-seed N]
+              [--seeds N] [--epochs N] [--jobs N]
 
 Searches NAS-Bench-201 on CIFAR-10 with DARTS, SDARTS-RS and SDARTS-ADV, N seeds each, JOBS at a
 time with one thread each, into OUT/runs. What was finished before is not repeated, what was
@@ -13,7 +13,7 @@ interrupted continues. Then collects the events of all runs:
     OUT/parameter_free.csv  share of its operations without weights
     OUT/hessian.csv         spectral norm of the Hessian, where it was measured
     OUT/course.csv          every run, epoch by epoch: what the page replays (web/README.md)
-    OUT/landscape.csv       the landscapes around the ends of one seed, on the same directions
+    OUT/landscape.csv       the landscape around the end of every run
 
 and draws them with `sdarts compare` into OUT/compare. Needs nothing but Python 3.8.
 """
@@ -57,7 +57,7 @@ def main():
             one.result()
     collect(flags.out, {run: events(out) for run, out in runs.items()})
     compare(flags, runs.values())
-    landscapes(flags, {method: runs[method, flags.landscape_seed] for method in METHODS})
+    landscapes(flags, runs)
 
 
 def arguments():
@@ -69,7 +69,6 @@ def arguments():
     parser.add_argument("--seeds", type=int, default=4)
     parser.add_argument("--epochs", type=int, default=50)
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--landscape-seed", type=int, default=0, help="seed of the landscapes")
     return parser.parse_args()
 
 
@@ -185,14 +184,14 @@ def compare(flags, runs):
 
 
 def landscapes(flags, runs):
-    """Measures the validation accuracy around the ends of a run of each method."""
+    """Measures the validation accuracy around the end of every run."""
     folders = [str(out) for out in runs.values()]
-    subprocess.run([flags.sdarts, "landscape", *folders, "--grid=21", "--images=500"], check=True)
+    subprocess.run([flags.sdarts, "landscape", *folders, "--grid=15", "--images=500"], check=True)
     rows = []
-    for method, out in runs.items():
+    for (method, seed), out in sorted(runs.items()):
         with open(out / "landscape.csv", newline="") as file:
             points = list(csv.DictReader(file))
-        rows += [[method, flags.landscape_seed, p["x"], p["y"], p["accuracy"]] for p in points]
+        rows += [[method, seed, *(round(float(p[key]), 4) for key in ("x", "y", "accuracy"))] for p in points]
     write(flags.out / "landscape.csv", ["method", "seed", "x", "y", "accuracy"], rows)
 
 

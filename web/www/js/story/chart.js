@@ -25,7 +25,8 @@ export class Chart {
 
   /**
    * What to show: {curves, chosen, ticks, unit, words}. `curves` are the values of every seed of both
-   * searches, one an epoch, null where nothing was measured; `unit` writes a value.
+   * searches, one an epoch, null where nothing was measured; those below the first tick are drawn at it; `chosen` is the place of the strong one in
+   * each; `unit` writes a value.
    */
   set shown(shown) {
     this.#shown = shown;
@@ -45,7 +46,7 @@ export class Chart {
     const height = this.#height;
     const [low, high] = [ticks[0], ticks.at(-1)];
     const x = epoch => LEFT + (width - LEFT - RIGHT) * epoch / (curves[0][0].length - 1);
-    const y = value => TOP + (height - TOP - BOTTOM) * (high - value) / (high - low);
+    const y = value => TOP + (height - TOP - BOTTOM) * (high - Math.max(low, value)) / (high - low);
     const svg = make('svg', { width, height, viewBox: `0 0 ${width} ${height}`, role: 'img', class: 'chart', 'aria-label': words });
     for (const tick of ticks) {
       svg.append(make('path', { d: `M${LEFT} ${y(tick)}H${width - RIGHT}`, class: 'grid' }),
@@ -62,7 +63,7 @@ export class Chart {
     const id = `played-${this.#parent.id}`;
     svg.append(make('clipPath', { id }, clip));
     curves.forEach((seeds, method) => seeds.forEach(values => svg.append(line(values, `pale ${LINES[method]}`))));
-    curves.forEach((seeds, method) => svg.append(line(seeds[chosen], LINES[method], { 'clip-path': `url(#${id})` })));
+    curves.forEach((seeds, method) => svg.append(line(seeds[chosen[method]], LINES[method], { 'clip-path': `url(#${id})` })));
     const head = make('path', { class: 'head' });
     const dots = LINES.map(name => make('circle', { r: 5.5, class: `dot ${name}` }));
     svg.append(head, ...dots, ...ends(curves, chosen, width - RIGHT, y, unit));
@@ -79,9 +80,10 @@ export class Chart {
     head.setAttribute('d', `M${x(this.#at)} ${TOP}V${bottom}`);
     dots.forEach((dot, method) => {
       // Where nothing was measured, at the last measurement.
-      const epoch = curves[method][chosen].findLastIndex((value, epoch) => value !== null && epoch <= this.#at);
+      const values = curves[method][chosen[method]];
+      const epoch = values.findLastIndex((value, epoch) => value !== null && epoch <= this.#at);
       dot.setAttribute('cx', x(epoch));
-      dot.setAttribute('cy', y(curves[method][chosen][epoch]));
+      dot.setAttribute('cy', y(values[epoch]));
     });
   }
 }
@@ -89,8 +91,8 @@ export class Chart {
 /** The last values of all seeds as marks at the right edge; those of the chosen one with their numbers. */
 function ends(curves, chosen, right, y, unit) {
   const marks = curves.flatMap((seeds, method) => seeds.map((values, seed) =>
-    make('circle', { cx: right + 8 + 8 * method, cy: y(values.at(-1)), r: seed === chosen ? 4 : 2.5, class: `dot ${LINES[method]}` })));
-  const labels = curves.map((seeds, method) => ({ method, value: seeds[chosen].at(-1) })).sort((a, b) => b.value - a.value);
+    make('circle', { cx: right + 8 + 8 * method, cy: y(values.at(-1)), r: seed === chosen[method] ? 4 : 2.5, class: `dot ${LINES[method]}` })));
+  const labels = curves.map((seeds, method) => ({ method, value: seeds[chosen[method]].at(-1) })).sort((a, b) => b.value - a.value);
   let above = -Infinity;
   const texts = labels.map(({ method, value }) => {
     above = Math.max(y(value) + 4, above + 15);

@@ -20,9 +20,13 @@ export class Course {
       if (!this.#runs.has(key)) this.#runs.set(key, []);
       this.#runs.get(key).push(epoch(row));
     }
+    this.methods = [...new Set([...this.#runs.keys()].map(key => key.split(' ')[0]))];
+  }
+
+  /** The seeds that a method was run with. */
+  seeds(method) {
     const names = [...this.#runs.keys()].map(key => key.split(' '));
-    this.methods = [...new Set(names.map(([method]) => method))];
-    this.seeds = [...new Set(names.map(([, seed]) => Number(seed)))].sort((a, b) => a - b);
+    return names.filter(([name]) => name === method).map(([, seed]) => Number(seed)).sort((a, b) => a - b);
   }
 
   /** The epochs of a run, in their order. */
@@ -30,9 +34,6 @@ export class Course {
 
   /** How many epochs every run has. */
   get epochs() { return Math.min(...[...this.#runs.values()].map(run => run.length)); }
-
-  /** The accuracies of the cells that the seeds of a method end with. */
-  ends(method) { return this.seeds.map(seed => this.run(method, seed)[this.epochs - 1].accuracy); }
 }
 
 function epoch(row) {

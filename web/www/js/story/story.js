@@ -10,9 +10,6 @@ import { tabulate } from './table.js';
 const EPOCH = 400;
 const WOBBLE = 130;
 
-/** The seed that is shown first: the first one. */
-const FIRST = 0;
-
 export const PLAIN = 'darts';
 export const SMOOTH = { 'sdarts-rs': 'SDARTS-RS', 'sdarts-adv': 'SDARTS-ADV' };
 
@@ -22,56 +19,79 @@ const text = async url => new TextDecoder().decode(await bytes(url, true));
 const calm = () => matchMedia('(prefers-reduced-motion: reduce)').matches;
 
 class Story {
-  seed = FIRST;
+  seed = null;
   smooth = 'sdarts-rs';
   epoch = 0;
   #timers = [];
+  #landscapes = null;
 
   constructor(root, course) {
     this.course = course;
     this.find = selector => root.querySelector(selector);
     this.lanes = [...root.querySelectorAll('.lane')].map(element => ({ element, network: new Network(element.querySelector('.cell')) }));
     this.accuracy = new Chart(this.find('#story-accuracy'), 230);
-    this.hessian = new Chart(this.find('#story-hessian'), 150);
+    this.hessian = new Chart(this.find('#story-hessian'), 140);
     this.slider = this.find('#story-epoch');
     this.slider.max = course.epochs;
     this.slider.addEventListener('input', () => { this.pause(); this.show(this.slider.value - 1); });
     this.find('#story-play').addEventListener('click', () => this.playing ? this.pause() : this.play());
-    this.#choices('seed', course.seeds.map(seed => [seed, String(seed)]), seed => this.choose({ seed: Number(seed) }));
     this.#choices('smooth', Object.entries(SMOOTH), smooth => this.choose({ smooth }));
     document.addEventListener('visibilitychange', () => document.hidden && this.pause());
+    this.seed = this.#middle;
     tabulate(this.find('#story-numbers'), course);
-    this.find('#story-landscape').addEventListener('toggle', () => this.#landscape(), { once: true });
+    const sight = new IntersectionObserver(entries => {
+      if (!entries.some(({ isIntersecting }) => isIntersecting)) return;
+      sight.disconnect();
+      this.#loadLandscapes().catch(() => {}); // the rest of the story goes on without
+    }, { rootMargin: '300px' });
+    sight.observe(this.find('#story-landscape'));
     this.choose({});
   }
 
-  /** Radio buttons into the group of this name. */
+  /** Radio buttons into the group of this name, unless it has these. */
   #choices(name, options, choose) {
+    const group = this.find(`#story-${name}`);
+    if (String([...group.querySelectorAll('input')].map(({ value }) => value)) === String(options.map(([value]) => value))) return;
+    group.querySelectorAll('label').forEach(label => label.remove());
     for (const [value, title] of options) {
       const input = Object.assign(document.createElement('input'), { type: 'radio', name: `story-${name}`, value });
       input.checked = String(this[name]) === String(value);
       input.addEventListener('change', () => choose(value));
       const label = document.createElement('label');
       label.append(input, ` ${title}`);
-      this.find(`#story-${name}`).append(label);
+      group.append(label);
     }
   }
+
+  /** The seed that is shown first: that at which the difference at the end is the middle one of all. */
+  get #middle() {
+    const end = (method, seed) => this.course.run(method, seed).at(-1).accuracy;
+    const differences = this.#seeds(this.smooth).map(seed => ({ seed, by: end(this.smooth, seed) - end(PLAIN, seed) }));
+    return differences.sort((a, b) => a.by - b.by)[Math.floor((differences.length - 1) / 2)].seed;
+  }
+
+  /** The seeds that both searches were run with. */
+  #seeds(smooth) { return this.course.seeds(PLAIN).filter(seed => this.course.run(smooth, seed)); }
 
   get methods() { return [PLAIN, this.smooth]; }
 
   /** Shows another seed or another smoothing, from its start if the replay was at its end. */
   choose({ seed = this.seed, smooth = this.smooth }) {
+    const { course } = this;
+    const seeds = this.#seeds(smooth);
+    if (!seeds.includes(seed)) [seed] = seeds;
     const again = this.seed !== seed || this.smooth !== smooth;
     Object.assign(this, { seed, smooth });
-    const { course } = this;
-    const chosen = course.seeds.indexOf(seed);
-    const curves = read => this.methods.map(method => course.seeds.map(one => course.run(method, one).map(read)));
+    this.#choices('seed', seeds.map(one => [one, String(one)]), one => this.choose({ seed: Number(one) }));
+    const chosen = this.methods.map(method => course.seeds(method).indexOf(seed));
+    const curves = read => this.methods.map(method => course.seeds(method).map(one => course.run(method, one).map(read)));
     const names = `DARTS and ${SMOOTH[smooth]}, all seeds; seed ${seed} is strong`;
-    this.accuracy.shown = { curves: curves(({ accuracy }) => accuracy), chosen, ticks: ticks(course), unit: value => `${value.toFixed(0)} %`, words: `True accuracy over the epochs: ${names}` };
+    this.accuracy.shown = { curves: curves(({ accuracy }) => accuracy), chosen, ticks: TICKS, unit: share, words: `True accuracy over the epochs: ${names}` };
     const norms = curves(({ norm }) => norm);
     const most = Math.ceil(Math.max(...norms.flat(2)) * 2) / 2;
     this.hessian.shown = { curves: norms, chosen, ticks: [0, most / 2, most], unit: value => value.toFixed(2), words: `Hessian norm over the epochs: ${names}` };
     this.find('.lane:last-child .method').textContent = SMOOTH[smooth];
+    this.#showLandscapes();
     if (again && this.epoch === course.epochs - 1) this.play();
     else this.show(this.epoch);
   }
@@ -92,6 +112,9 @@ class Story {
     const best = Math.max(...run.slice(0, this.epoch + 1).map(({ accuracy }) => accuracy));
     const fall = best - now.accuracy;
     const text = (selector, words) => { element.querySelector(selector).textContent = words; };
+    const norm = run.slice(0, this.epoch + 1).findLast(({ norm }) => norm !== null).norm;
+    const growth = norm / run[0].norm;
+    text('.sharp', `${norm.toFixed(2)}, ${growth.toFixed(1)} times that of the start`);
     text('.accuracy', `${now.accuracy.toFixed(1)} %`);
     text('.fall', fall < 0.05 ? 'its best so far' : `${fall.toFixed(1)} points below its best so far`);
     element.classList.toggle('fallen', fall >= 2);
@@ -100,11 +123,18 @@ class Story {
     network.show(now.p, now.kept, `The cell after epoch ${this.epoch + 1}: ${inWords(now.kept)}, ${now.accuracy.toFixed(1)} % right`);
   }
 
-  async #landscape() {
-    const [{ Landscapes, read }, kept] = await Promise.all([import('./landscape.js'), text(LANDSCAPE)]);
-    const rows = read(kept);
-    this.find('#story-landscape-seed').textContent = rows[0].seed;
-    new Landscapes(this.find('#story-landscapes'), rows, { [PLAIN]: 'DARTS', ...SMOOTH });
+  /** The landscapes, when they come into view. */
+  async #loadLandscapes() {
+    const [{ Landscapes }, kept] = await Promise.all([import('./landscape.js'), text(LANDSCAPE)]);
+    this.#landscapes = new Landscapes(kept, { parent: this.find('#story-landscapes'), scale: this.find('#story-scale'), said: this.find('#story-landscape-said') });
+    this.#showLandscapes();
+  }
+
+  #showLandscapes() {
+    if (!this.#landscapes) return;
+    const there = this.#landscapes.show(this.seed, { [PLAIN]: 'DARTS', [this.smooth]: SMOOTH[this.smooth] });
+    this.find('#story-landscape-missing').hidden = there;
+    this.find('#story-landscape').classList.toggle('missing', !there);
   }
 
   #wobble() {
@@ -159,12 +189,9 @@ function inWords(kept) {
   return parts.filter(([number]) => number).map(([number, name]) => `${number} ${plural(number, name)}`).join(', ');
 }
 
-/** Every ten percent around all accuracies. */
-function ticks(course) {
-  const all = course.methods.flatMap(method => course.seeds.flatMap(seed => course.run(method, seed).map(({ accuracy }) => accuracy)));
-  const [low, high] = [Math.floor(Math.min(...all) / 10), Math.ceil(Math.max(...all) / 10)];
-  return Array.from({ length: high - low + 1 }, (_, index) => 10 * (low + index));
-}
+/** The axis of accuracies. A few cells, without a path from image to class, are far below all others: they are drawn at its end. */
+const TICKS = [50, 60, 70, 80, 90, 100];
+const share = value => value === TICKS[0] ? `≤ ${value} %` : `${value.toFixed(0)} %`;
 
 /** Loads the story and plays it, unless `plays` says no or the reader wants no motion: then its end is shown. */
 export async function begin(root, plays) {

@@ -11,7 +11,7 @@ export function tabulate(element, course) {
   for (const name of HEAD) head.append(Object.assign(document.createElement('th'), { scope: 'col', textContent: name }));
   const body = table.createTBody();
   for (const method of course.methods) {
-    for (const seed of course.seeds) {
+    for (const seed of course.seeds(method)) {
       const run = course.run(method, seed);
       const end = run.at(-1);
       const best = Math.max(...run.map(({ accuracy }) => accuracy));
