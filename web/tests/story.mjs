@@ -11,9 +11,11 @@ const PLAYS = 1000;
 const rows = readFileSync(new URL('../../native/repro/collapse/results/course.csv', import.meta.url), 'utf8')
   .trim().split('\n').map(line => line.split(',')).slice(1)
   .map(([method, seed, epoch, accuracy, , , , norm, architecture]) => ({ method, seed, epoch: Number(epoch), accuracy: Number(accuracy), norm, architecture }));
+const landscape = readFileSync(new URL('../../native/repro/collapse/results/landscape.csv', import.meta.url), 'utf8')
+  .trim().split('\n').map(line => line.split(',')).slice(1)
+  .map(([method, seed, x, y, accuracy]) => ({ method, seed, x: Number(x), y: Number(y), accuracy: Number(accuracy) }));
 const kept = (method, seed) => rows.filter(row => row.method === method && row.seed === seed);
-const seeds = [...new Set(rows.map(({ seed }) => seed))];
-const epochs = kept('darts', seeds[0]).length;
+const epochs = kept('darts', '0').length;
 
 const isPlaying = page => page.locator('#story-play:text-is("Pause")').waitFor();
 const accuracies = page => page.locator('#story .accuracy').allTextContents();
@@ -62,8 +64,11 @@ export default {
   'all seeds are drawn, and the two lanes show one epoch': async () => {
     const page = await open();
     await isPlaying(page);
-    const pale = await page.locator('#story-accuracy .pale').count();
-    assert.equal(pale, 2 * await page.locator('#story-seed input').count());
+    for (const smooth of ['sdarts-adv', 'sdarts-rs']) {
+      await choose(page, 'smooth', smooth);
+      const count = ['darts', smooth].reduce((sum, method) => sum + new Set(rows.filter(row => row.method === method).map(({ seed }) => seed)).size, 0);
+      assert.equal(await page.locator('#story-accuracy .pale').count(), count, 'a line for every run');
+    }
     await page.click('#story-play');
     await goTo(page, 17);
     const seed = await page.locator('#story-seed input:checked').inputValue();
@@ -88,7 +93,7 @@ export default {
     before = await widths(1);
     await page.waitForTimeout(400);
     assert.equal(await widths(1), before, 'a replay that stands does not wobble');
-    assert.match(await page.locator('#story .wobble').nth(1).textContent(), /±0\.\d/);
+    assert.match(await page.locator('#story .wobble').nth(1).textContent(), /±0\.29/);
     assert.equal(await page.locator('#story .wobble').nth(0).textContent(), 'no wobble');
     return page;
   },
@@ -114,18 +119,19 @@ export default {
   'a point moves over both landscapes, by pointer and by keyboard': async () => {
     const page = await open();
     await isPlaying(page);
-    await page.click('#story summary:has-text("landscape")');
+    await page.locator('#story-landscape').scrollIntoViewIfNeeded();
     const maps = page.locator('#story-landscapes svg');
     await maps.nth(1).waitFor();
-    assert.equal(await maps.count(), 3);
     const said = () => page.locator('#story-landscape-said').textContent();
-    assert.match(await said(), /^Where the search ended: DARTS \d/);
+    assert.match(await said(), /^Where the searches ended: DARTS [\d.]+ %, SDARTS-RS/);
     await maps.first().focus();
     await page.keyboard.press('ArrowRight');
-    assert.match(await said(), /^α moved by 0\.\d along the gradient and 0\.0 across: DARTS [\d.]+ %, SDARTS-RS/);
+    assert.match(await said(), /^Moved by 0\.\d along the gradient and 0\.0 across: DARTS [\d.]+ %, SDARTS-RS/);
     const box = await maps.nth(1).boundingBox();
     await page.mouse.move(box.x + box.width - 2, box.y + 2);
-    assert.match(await said(), /moved by 1\.0 along the gradient and 1\.0 across/);
+    assert.match(await said(), /^Moved by 1\.0 along the gradient and 1\.0 across/);
+    const wanted = ['darts', 'sdarts-rs'].map(method => landscape.find(row => row.method === method && row.seed === '0' && row.x > 0.99 && row.y > 0.99));
+    assert.deepEqual(await page.locator('#story-landscapes strong').allTextContents(), wanted.map(({ accuracy }) => `${(100 * accuracy).toFixed(1)} %`));
     const marks = await page.locator('#story-landscapes .mark').evaluateAll(all => all.map(mark => mark.getAttribute('cx')));
     assert.equal(new Set(marks).size, 1, 'in both');
     return page;

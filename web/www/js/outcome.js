@@ -2,6 +2,7 @@
 // native/repro/toy, which the page gets as toy.csv.
 
 import { bytes } from './fetch.js';
+import { DEFAULTS } from './link.js';
 import { make } from './story/svg.js';
 
 const KEPT = new URL('../story/toy.csv.gz', import.meta.url);
@@ -19,8 +20,9 @@ function others() {
   return asked;
 }
 
-/** Whether the settings are those that were measured: the preset's, but for the seed. */
-const isMeasured = ({ preset, settings }) => preset === 'browser' && Object.keys(settings).every(name => name === 'seed');
+/** Whether the settings are those that were measured, but for the seed. */
+const isMeasured = ({ preset, settings: { seed, ...settings } }) =>
+  preset === DEFAULTS.preset && JSON.stringify(settings) === JSON.stringify(DEFAULTS.settings);
 
 /** Puts into an element how a search stands beside others; nothing where none were measured. */
 export async function show(element, state, { method, title, parameter_free: own, finished }) {

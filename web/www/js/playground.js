@@ -17,7 +17,7 @@ const controls = ['play', 'step', 'part', 'stop', 'restart'].map(find);
 const listed = ({ labelled, classes }) => `${labelled.length} images of ${classes.length} classes`;
 
 export class Playground {
-  state = { ...link.DEFAULTS, settings: {} };
+  state = link.read('');
   images = null;
   /** Whether there are searches, and whether a file is shown in their place. */
   live = false;
@@ -209,7 +209,7 @@ export class Playground {
   /** The first search, where the address names none that can be opened. */
   async #instead(problem) {
     try {
-      await this.open({ ...link.DEFAULTS, settings: {} }, { goesTo: 'here' });
+      await this.open(link.read(''), { goesTo: 'here' });
       this.tell(`${problem.message ?? problem}. Below is the search that the playground starts with.`);
     } catch (error) {
       this.report(error);

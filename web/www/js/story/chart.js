@@ -6,7 +6,7 @@ import { make } from './svg.js';
 const TOP = 12;
 const BOTTOM = 28;
 /** Room for the numbers of the axis and of the ends; the slider below begins and ends there too (style.css). */
-const LEFT = 48;
+const LEFT = 54;
 const RIGHT = 64;
 const LINES = ['plain', 'smooth'];
 

@@ -19,7 +19,7 @@ const text = async url => new TextDecoder().decode(await bytes(url, true));
 const calm = () => matchMedia('(prefers-reduced-motion: reduce)').matches;
 
 class Story {
-  seed = null;
+  seed = 0;
   smooth = 'sdarts-rs';
   epoch = 0;
   #timers = [];
@@ -33,11 +33,13 @@ class Story {
     this.hessian = new Chart(this.find('#story-hessian'), 140);
     this.slider = this.find('#story-epoch');
     this.slider.max = course.epochs;
-    this.slider.addEventListener('input', () => { this.pause(); this.show(this.slider.value - 1); });
+    this.slider.addEventListener('input', () => {
+      this.epoch = this.slider.value - 1;
+      this.pause();
+    });
     this.find('#story-play').addEventListener('click', () => this.playing ? this.pause() : this.play());
     this.#choices('smooth', Object.entries(SMOOTH), smooth => this.choose({ smooth }));
     document.addEventListener('visibilitychange', () => document.hidden && this.pause());
-    this.seed = this.#middle;
     tabulate(this.find('#story-numbers'), course);
     const sight = new IntersectionObserver(entries => {
       if (!entries.some(({ isIntersecting }) => isIntersecting)) return;
@@ -61,13 +63,6 @@ class Story {
       label.append(input, ` ${title}`);
       group.append(label);
     }
-  }
-
-  /** The seed that is shown first: that at which the difference at the end is the middle one of all. */
-  get #middle() {
-    const end = (method, seed) => this.course.run(method, seed).at(-1).accuracy;
-    const differences = this.#seeds(this.smooth).map(seed => ({ seed, by: end(this.smooth, seed) - end(PLAIN, seed) }));
-    return differences.sort((a, b) => a.by - b.by)[Math.floor((differences.length - 1) / 2)].seed;
   }
 
   /** The seeds that both searches were run with. */
@@ -114,7 +109,8 @@ class Story {
     const text = (selector, words) => { element.querySelector(selector).textContent = words; };
     const norm = run.slice(0, this.epoch + 1).findLast(({ norm }) => norm !== null).norm;
     const growth = norm / run[0].norm;
-    text('.sharp', `${norm.toFixed(2)}, ${growth.toFixed(1)} times that of the start`);
+    text('.sharp', `${growth.toFixed(1)} × as sharp`);
+    text('.norm', norm.toFixed(2));
     text('.accuracy', `${now.accuracy.toFixed(1)} %`);
     text('.fall', fall < 0.05 ? 'its best so far' : `${fall.toFixed(1)} points below its best so far`);
     element.classList.toggle('fallen', fall >= 2);
