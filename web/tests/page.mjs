@@ -31,6 +31,21 @@ const tests = {
 
   'ten steps on the CPU give the numbers of the native search': () => allEqualNative('cpu', TINY),
 
+  'rounding alone takes the page from the command line at the rates of the preset': async () => {
+    const settings = { seed: 2, 'search.epochs': 2 };
+    const losses = all => all.filter(event => event.type === 'step').map(event => event.train_loss);
+    const reference = losses(native('sdarts-rs', settings));
+    const page = await open(address('sdarts-rs', 'none', 'cpu', settings));
+    await isLive(page);
+    await says(page, /finished/, 120_000);
+    const found = losses(events(await saved(page, 'events')));
+    const apart = found.map((loss, step) => Math.abs(loss - reference[step]));
+    console.log(`   losses of steps 1, 2, 3, 5, 10, 20, 30 differ by ${[0, 1, 2, 4, 9, 19, 29].map(step => apart[step].toExponential(0)).join(', ')}`);
+    assert.equal(found.length, 30);
+    assert.ok(apart[0] < 1e-5 && Math.max(...apart.slice(0, 3)) < 1e-3, 'it begins as rounding');
+    return page;
+  },
+
   'ten steps on WebGPU give the numbers of the native search': () => allEqualNative('wgpu', TINIER),
 
   'the form offers the catalogues, and the comparisons are of them': async () => {
