@@ -41,7 +41,8 @@ export class Panel {
       button.addEventListener('click', () => this.#cancels(what) || this.measure(what).catch(report));
     }
     this.client.addEventListener('frame', ({ detail }) => this.show(detail.frame));
-    this.client.addEventListener('event', () => { this.#compiling = false; });
+    // What comes before the first step needs no kernels.
+    this.client.addEventListener('event', ({ detail }) => { this.#compiling &&= !detail.line.startsWith('{"type":"step"'); });
     this.client.addEventListener('part', ({ detail }) => this.#part(detail.part));
   }
 
