@@ -8,7 +8,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdtempSync, readFileSync, statSync, writeFileSync, mkdirSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, readdirSync, statSync, writeFileSync, mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import story from './story.mjs';
@@ -25,8 +25,12 @@ const tests = {
 
   'the module is small': async () => {
     const { size } = statSync(join(given.site, 'pkg/smoothdarts.wasm.gz'));
-    console.log(`   wasm ${(size / 1e6).toFixed(2)} MB gzipped`);
+    const images = readdirSync(join(given.site, 'data/fashion-mnist')).map(name => statSync(join(given.site, 'data/fashion-mnist', name)).size);
+    const all = images.reduce((sum, one) => sum + one, size) / 1e6;
+    console.log(`   wasm ${(size / 1e6).toFixed(2)} MB gzipped, ${all.toFixed(2)} MB with the images`);
     assert.ok(size <= MAX_WASM);
+    const said = readFileSync(join(given.site, 'index.html'), 'utf8').match(/(\d+) MB, fetched once/)[1];
+    assert.equal(Number(said), Math.round(all), 'the page says how much it fetches');
   },
 
   'ten steps on the CPU give the numbers of the native search': () => allEqualNative('cpu', TINY),
