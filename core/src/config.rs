@@ -68,14 +68,20 @@ macro_rules! choice {
 // Below the macros that they use.
 mod images;
 mod quirks;
+mod recurrent;
 mod run;
 mod sampling;
+mod sharpness;
+mod stages;
 mod train;
 
 pub use images::{AlphaBatches, Keep, Split, Transform};
 pub use quirks::Quirks;
+pub use recurrent::{Lengths, Recurrent};
 pub use run::{Device, Kernels, Replay, Run};
 pub use sampling::Sampling;
+pub use sharpness::{EarlyStop, Hessian, Penalty};
+pub use stages::Stages;
 pub use train::{LAST_EPOCHS, Schedule, Select, Stem, Train};
 
 choice! {
@@ -105,6 +111,16 @@ choice! {
         Linf,
         /// ‖δ‖₂ ≤ ε, for every row.
         L2,
+    }
+}
+
+choice! {
+    /// Which epochs ε grows over.
+    EpsilonSchedule {
+        /// All epochs of the run.
+        Run,
+        /// The epochs of a stage.
+        Stage,
     }
 }
 
@@ -139,12 +155,18 @@ section! {
         cells: usize = 8,
         /// Channels of the first cell (C).
         channels: usize = 16,
+        /// What a supernet of DARTS cells starts with: cifar (one convolution) or imagenet (three of stride 2).
+        stem: Stem = Stem::Cifar,
         /// Channels of the stem, as a multiple of `channels`; nasbench201 and the oneshot spaces always have 1.
         stem_multiplier: usize = 3,
+        /// Epochs at the start, of every stage where there are several, in which the weights learn and α does not.
+        architecture_from: usize = 0,
         /// Probability of drop-path on every edge in the last epoch, growing linearly from 0 (R-DARTS(DP)).
         drop_path: f64 = 0.0,
         /// One in so many channels goes through the operations in method pc-darts (K).
         partial_channels: usize = 4,
+        /// Give every edge of a node a weight (β), beside the p of its operations, in method pc-darts.
+        edge_weights: bool = false,
     }
 }
 
@@ -179,6 +201,8 @@ section! {
         weight_decay: f64 = 1e-3,
         /// Standard deviation of the initial α.
         init_scale: f64 = 1e-3,
+        /// Largest 2-norm of the gradient of all α; 0 switches the clip off.
+        clip: f64 = 0.0,
     }
 }
 
@@ -191,6 +215,8 @@ section! {
         epsilon_min: f64 = 0.03,
         /// Radius that ε grows to (ε_max).
         epsilon_max: f64 = 0.3,
+        /// Epochs that ε grows over: those of the run, or in p-darts those of every stage anew.
+        schedule: EpsilonSchedule = EpsilonSchedule::Run,
         /// Steps of the adversarial ascent (PGD).
         steps: usize = 7,
         /// Length of one ascent step, as a multiple of ε / steps.
@@ -199,42 +225,8 @@ section! {
         random_start: bool = true,
         /// Ball of the adversarial perturbation: linf or l2.
         norm: Norm = Norm::Linf,
-    }
-}
-
-section! {
-    /// The Hessian of the validation loss with respect to α: how sharp the landscape is.
-    HESSIAN = "hessian", Hessian {
-        /// Epochs between two measurements, with one after the last epoch; 0 takes none (darts-es: every second epoch).
-        every: usize = 0,
-        /// Compute all eigenvalues, at 2 gradients for each α, instead of the extreme ones at 30 in all.
-        dense: bool = false,
-    }
-}
-
-section! {
-    /// When darts-es stops a search.
-    EARLY_STOP = "early_stop", EarlyStop {
-        /// Measurements of the largest eigenvalue in a moving average.
-        window: usize = 5,
-        /// Measurements between the two averages that are compared.
-        delta: usize = 4,
-        /// Growth of the average that stops the search.
-        factor: f64 = 1.3,
-        /// First epoch that the search may return to.
-        start_epoch: usize = 10,
-        /// Only say when the search would stop, and go on.
-        simulate: bool = false,
-    }
-}
-
-section! {
-    /// The explicit penalty of darts-hessian on the curvature of the validation loss along a random direction.
-    PENALTY = "penalty", Penalty {
-        /// Weight of the penalty in the loss of α.
-        strength: f64 = 1.0,
-        /// Length of the finite-difference step.
-        radius: f64 = 0.1,
+        /// Perturb the weights of edges (β), too.
+        edge_weights: bool = false,
     }
 }
 
@@ -249,6 +241,8 @@ section! {
         image_size: usize = 0,
         /// Training images to use, from the first on; 0 uses all.
         train_images: usize = 0,
+        /// Share of the training images of every class that a search uses, drawn at random; 1 uses all.
+        class_share: f64 = 1.0,
         /// Share of the training images that trains w; the rest trains α.
         train_portion: f64 = 0.5,
         /// How a training image becomes an input: crop (of the padded image) or resized-crop (ImageNet: a random part at a random scale; no padding).
@@ -290,10 +284,14 @@ section! {
         seed: u64 = 2,
         /// See [`Search`].
         search: Search = Search::default(),
+        /// See [`Stages`].
+        stages: Stages = Stages::default(),
         /// See [`WeightsOptimiser`].
         weights: WeightsOptimiser = WeightsOptimiser::default(),
         /// See [`AlphaOptimiser`].
         alpha: AlphaOptimiser = AlphaOptimiser::default(),
+        /// See [`Recurrent`].
+        recurrent: Recurrent = Recurrent::default(),
         /// See [`Sampling`].
         sampling: Sampling = Sampling::default(),
         /// See [`Perturbation`].
@@ -323,13 +321,15 @@ section! {
 pub const SETTINGS: &[&[Setting]] = &[
     TOP,
     SEARCH,
+    stages::STAGES,
     WEIGHTS,
     ALPHA,
+    recurrent::RECURRENT,
     sampling::SAMPLING,
     PERTURBATION,
-    HESSIAN,
-    EARLY_STOP,
-    PENALTY,
+    sharpness::HESSIAN,
+    sharpness::EARLY_STOP,
+    sharpness::PENALTY,
     train::TRAIN,
     train::SELECT,
     DATA,
@@ -350,6 +350,8 @@ impl Config {
         self.quirks.gdas_temperature_stops = !paper;
         self.quirks.gdas_soft_inputs = !paper;
         self.quirks.nasp_softmax = !paper;
+        self.quirks.unrolled_keeps_embedding = !paper;
+        self.quirks.unrolled_clip_uncapped = !paper;
         &[
             "quirks.projection",
             "quirks.epsilon_reaches_max",
@@ -358,6 +360,8 @@ impl Config {
             "quirks.gdas_temperature_stops",
             "quirks.gdas_soft_inputs",
             "quirks.nasp_softmax",
+            "quirks.unrolled_keeps_embedding",
+            "quirks.unrolled_clip_uncapped",
         ]
     }
 }

@@ -10,12 +10,14 @@
 mod arithmetic;
 mod bank;
 mod constants;
+mod dropout;
 mod layer;
 mod layout;
 mod norm;
 mod pass;
 mod pattern;
 mod replay;
+mod series;
 mod sum;
 mod trace;
 mod uploads;
@@ -27,7 +29,7 @@ pub use layer::{Layer, Sequence, UnitLayer};
 pub use layout::{BlockId, Builder, Init, Layout, NormId, NormSlot, WeightId, WeightSlot};
 pub use norm::{BatchNorm, NormOptions};
 pub use pass::{
-    GradientTarget, Pass, Picked, Randomness, RunningStatistics, Statistics, drop_path,
+    Dropout, GradientTarget, Pass, Picked, Randomness, RunningStatistics, Statistics, drop_path,
 };
 pub use pattern::{ActivationPattern, PatternMode};
 pub use replay::Replay;

@@ -2,17 +2,21 @@
 //! the mixture, and how that is written.
 //!
 //! A row of the catalogue [`ALL`] names a [`Family`], a file of its own: [`darts`], [`nasbench201`] or
-//! [`oneshot`]. A new space is such a file and a row.
+//! [`oneshot`], which read images, or [`recurrent`], which reads text. A new space is such a file and a row.
 
 pub mod darts;
+mod modified;
+pub mod modifier;
 pub mod nasbench201;
 pub mod oneshot;
+pub mod recurrent;
 pub mod table;
 
 use crate::cell::codec::Codec;
 use crate::cell::{Choice, Edge, Genotype, GenotypeError, Row, Rows};
-use crate::net::{Build, EdgeTable, NetShape, Supernet};
+use crate::net::{Build, EdgeTable, LanguageNet, LanguageShape, NetShape, Supernet};
 use crate::ops;
+pub use modified::Modified;
 
 /// One row of the catalogue of spaces.
 pub struct Space {
@@ -24,27 +28,44 @@ pub struct Space {
     pub family: &'static dyn Family,
 }
 
+/// What the networks of a space read, which decides the task of a search.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reads {
+    /// Images, whose classes they tell.
+    Images,
+    /// Text, whose next words they tell.
+    Text,
+}
+
 /// What a space owns.
 pub trait Family: Sync {
+    /// What its networks read.
+    fn reads(&self) -> Reads {
+        Reads::Images
+    }
+
+    /// The network of a text that weighs all options by p.
+    ///
+    /// # Errors
+    /// [`SpaceError::OfImages`] of a space of images.
+    fn language(&self, _: LanguageShape) -> Result<Box<dyn LanguageNet>, SpaceError> {
+        Err(SpaceError::OfImages)
+    }
+
     /// What there is to choose, one architecture tensor each.
     fn choices(&self) -> Vec<Choice>;
 
-    /// The network that weighs all options by p.
-    ///
-    /// # Errors
-    /// [`SpaceError`] if there is no such network of this shape.
-    fn supernet(&self, shape: NetShape) -> Result<Box<dyn Supernet>, SpaceError>;
-
-    /// The same, built so.
+    /// The network that weighs all options of `choices` by p. They are those of the space, or what modifiers
+    /// made of them ([`Modified`]).
     ///
     /// # Errors
     /// [`SpaceError`] if there is no such network of this shape and build.
-    fn supernet_as(&self, shape: NetShape, build: &Build) -> Result<Box<dyn Supernet>, SpaceError> {
-        match build.partial_channels {
-            1 => self.supernet(shape),
-            _ => Err(SpaceError::NoPartialChannels),
-        }
-    }
+    fn supernet(
+        &self,
+        choices: Vec<Choice>,
+        shape: NetShape,
+        build: &Build,
+    ) -> Result<Box<dyn Supernet>, SpaceError>;
 
     /// What is derived from `probabilities`, which has an entry for every choice. Its cells are
     /// in the order of the choices; a choice without an entry gives a cell without nodes.
@@ -63,7 +84,7 @@ pub trait Family: Sync {
 
     /// All cells of the space, as its codec writes them, where there are tables of their true
     /// accuracies ([`table`]); `None` of a space too large for that.
-    fn tabulated(&self) -> Option<Vec<String>> {
+    fn tabulated(&self) -> Option<fn() -> Vec<String>> {
         None
     }
 }
@@ -112,6 +133,11 @@ pub static ALL: &[Space] = &[
         help: "NAS-Bench-1Shot1, space 3: 5 blocks that read 1, 1, 1, 2 and 2 states",
         family: &oneshot::SPACE_3,
     },
+    Space {
+        name: "recurrent",
+        help: "recurrent cells on text: 8 nodes, each of which reads one state through one of 4 activations",
+        family: &recurrent::Recurrent,
+    },
 ];
 
 /// A name that is not in the catalogue, or a network that a space does not have.
@@ -140,12 +166,21 @@ pub enum SpaceError {
         /// The cells that were asked for.
         cells: usize,
     },
-    /// Partial channels (PC-DARTS) are built in the one-shot networks only.
+    /// A network of images was asked for.
+    #[error("this space has networks of text, none of images (sdarts list spaces)")]
+    OfText,
+    /// A network of a text was asked for.
+    #[error("this space has networks of images, none of text (sdarts list spaces)")]
+    OfImages,
+    /// A method weighs the edges of spaces whose operations sit on edges.
     #[error(
-        "this space has no network with partial channels (method pc-darts); oneshot-1, oneshot-2 and \
-         oneshot-3 have"
+        "search.edge_weights: space {space} has no edges to weigh beside its choices; set it to false, or search \
+         darts, s1 to s5 or nasbench201"
     )]
-    NoPartialChannels,
+    NoEdgeWeights {
+        /// The space.
+        space: &'static str,
+    },
     /// Channels that do not divide.
     #[error(
         "search.channels = {channels}: one in {parts} goes through the operations \
@@ -171,6 +206,19 @@ pub fn find(name: &str) -> Result<&'static Space, SpaceError> {
 }
 
 impl Space {
+    /// What its networks read.
+    pub fn reads(&self) -> Reads {
+        self.family.reads()
+    }
+
+    /// The supernet of a space of text.
+    ///
+    /// # Errors
+    /// [`SpaceError::OfImages`].
+    pub fn language(&self, shape: LanguageShape) -> Result<Box<dyn LanguageNet>, SpaceError> {
+        self.family.language(shape)
+    }
+
     /// What there is to choose.
     pub fn choices(&self) -> Vec<Choice> {
         self.family.choices()
@@ -182,7 +230,7 @@ impl Space {
     /// [`SpaceError::Stages`] if the space cannot have so many cells, or
     /// [`SpaceError::UnknownOperation`] if a table of the space is wrong.
     pub fn supernet(&self, shape: NetShape) -> Result<Box<dyn Supernet>, SpaceError> {
-        self.family.supernet(shape)
+        self.supernet_as(shape, &Build::default())
     }
 
     /// The supernet of this space, built so.
@@ -194,12 +242,21 @@ impl Space {
         shape: NetShape,
         build: &Build,
     ) -> Result<Box<dyn Supernet>, SpaceError> {
-        self.family.supernet_as(shape, build)
+        self.family.supernet(self.choices(), shape, build)
     }
 
     /// What is derived from these probabilities, which have an entry for every choice.
     pub fn derive(&self, probabilities: &[Rows]) -> Genotype {
         self.family.derive(probabilities)
+    }
+
+    /// What is derived from the p of `choices`, which are those of the space or what modifiers made of them.
+    pub fn derive_from(&self, choices: &[Choice], probabilities: &[Rows]) -> Genotype {
+        let own = self.choices();
+        if own == choices {
+            return self.derive(probabilities);
+        }
+        self.derive(&modified::unmodified(&own, choices, probabilities))
     }
 
     /// The genotype as text; empty if it is not one of this space.
@@ -221,7 +278,7 @@ impl Space {
     }
 
     /// All cells of the space as text, where there are tables of their true accuracies.
-    pub fn tabulated(&self) -> Option<Vec<String>> {
+    pub fn tabulated(&self) -> Option<fn() -> Vec<String>> {
         self.family.tabulated()
     }
 }
@@ -239,6 +296,15 @@ fn rows(
         options: options(index).iter().map(|&name| name.to_owned()).collect(),
     };
     ends.enumerate().map(row).collect()
+}
+
+/// Refuses channels that cannot be divided into those that go through the operations and the others.
+fn parts_divide(shape: NetShape, build: &Build) -> Result<(), SpaceError> {
+    let (channels, parts) = (shape.channels, build.partial_channels);
+    match parts > 0 && channels.is_multiple_of(parts) {
+        true => Ok(()),
+        false => Err(SpaceError::PartialChannels { channels, parts }),
+    }
 }
 
 /// The edges of a network, from the rows that weigh their operations.

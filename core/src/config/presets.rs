@@ -2,6 +2,9 @@
 //! paper's settings of the CIFAR-10 search (spec §2.4).
 
 mod oneshot;
+mod partial;
+mod progressive;
+mod text;
 
 /// One preset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +50,16 @@ impl Preset {
 }
 
 /// All presets; the first is what `sdarts search` runs when nothing is asked for.
-pub static ALL: &[Preset] = &joined::<{ OWN.len() + oneshot::ALL.len() }>(OWN, oneshot::ALL);
+pub static ALL: &[Preset] = &joined::<{ IMAGES.len() + text::ALL.len() }>(IMAGES, text::ALL);
+
+/// Those of images.
+const IMAGES: &[Preset] =
+    &joined::<{ WITH_PARTIAL.len() + progressive::ALL.len() }>(WITH_PARTIAL, progressive::ALL);
+
+const WITH_PARTIAL: &[Preset] =
+    &joined::<{ WITH_ONESHOT.len() + partial::ALL.len() }>(WITH_ONESHOT, partial::ALL);
+
+const WITH_ONESHOT: &[Preset] = &joined::<{ OWN.len() + oneshot::ALL.len() }>(OWN, oneshot::ALL);
 
 /// Two lists as one.
 const fn joined<const N: usize>(first: &[Preset], second: &[Preset]) -> [Preset; N] {
@@ -60,7 +72,7 @@ const fn joined<const N: usize>(first: &[Preset], second: &[Preset]) -> [Preset;
     all
 }
 
-/// Those of all spaces but the one-shot ones.
+/// Those of all spaces of images but the one-shot ones, of methods without stages.
 const OWN: &[Preset] = &[
     Preset {
         name: "quick",

@@ -6,10 +6,11 @@ mod course;
 mod landscape;
 mod measures;
 mod picture;
+mod stages;
 pub mod training;
 
 pub use self::course::{
-    STEP_POINTS, accuracy, epsilon, learning_rate, loss, parameter_free, steps,
+    STEP_POINTS, accuracy, epsilon, learning_rate, loss, parameter_free, perplexity, steps,
 };
 pub use self::measures::{anytime, hessian, shape};
 pub use self::picture::{Picture, Pictures, Scene};
@@ -127,6 +128,19 @@ pub static ALL: &[Figure] = &[
         })),
     },
     Figure {
+        name: "perplexity",
+        title: "Perplexity",
+        pictures: |scene| some(perplexity(scene.history)),
+        report: Some(Section::Course),
+        page: None,
+        compare: Some(Compare::Curve(Curve {
+            title: "Validation perplexity of the supernet",
+            label: "perplexity",
+            unit: Unit::Number,
+            points: course::valid_perplexities,
+        })),
+    },
+    Figure {
         name: "accuracy",
         title: "Accuracy",
         pictures: |scene| one(accuracy(scene.history)),
@@ -150,7 +164,7 @@ pub static ALL: &[Figure] = &[
     Figure {
         name: "parameter-free",
         title: "Parameter-free operations",
-        pictures: |scene| one(parameter_free(scene.history)),
+        pictures: |scene| some(parameter_free(scene.history)),
         report: Some(Section::Course),
         page: Some(OnPage { place: 3, open: false, empty: "Nothing yet." }),
         compare: Some(Compare::Curve(Curve {
@@ -221,6 +235,14 @@ pub static ALL: &[Figure] = &[
             empty: "Not measured yet: “Measure the landscape” does it.",
         }),
         compare: Some(Compare::Every),
+    },
+    Figure {
+        name: "stages",
+        title: "Which operations fell when",
+        pictures: |scene| stages::pictures(scene),
+        report: Some(Section::Edges),
+        page: None,
+        compare: None,
     },
     Figure {
         name: "probabilities",

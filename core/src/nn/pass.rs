@@ -14,8 +14,9 @@ use super::constants::Constants;
 use super::layout::{BlockId, Layout, NormId, WeightId};
 use super::norm::{NormOptions, Observation, Observations};
 use super::pattern::PatternMode;
+use super::series::Series;
 use super::uploads::Uploads;
-use crate::rng::uniform;
+use crate::rng::{kept, uniform};
 
 /// Which gradients a pass is for. What is not wanted is not computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +61,7 @@ impl RunningStatistics {
     }
 
     /// Those of some channels, [2, channels].
-    fn of(&self, channels: Range<usize>) -> Tensor<2> {
+    pub(super) fn of(&self, channels: Range<usize>) -> Tensor<2> {
         let block = self.blocks.get(&channels.start);
         match block.filter(|block| block.dims()[1] == channels.len()) {
             Some(block) => block.clone(),
@@ -79,11 +80,22 @@ pub struct Randomness {
     pub drop_path: f64,
     /// The options that are computed, where not all are.
     pub picked: Option<Arc<Picked>>,
+    /// Dropout after skip connections of stride 1, of every number by itself; only in train mode.
+    pub skips: Option<Dropout>,
+}
+
+/// Dropout: which share of the numbers becomes 0. The others grow, so that the mean stays.
+#[derive(Clone, Debug)]
+pub struct Dropout {
+    /// The share.
+    pub rate: f64,
+    /// What it draws from.
+    pub rng: Pcg64,
 }
 
 impl From<Pcg64> for Randomness {
     fn from(rng: Pcg64) -> Self {
-        Self { rng, drop_path: 0.0, picked: None }
+        Self { rng, drop_path: 0.0, picked: None, skips: None }
     }
 }
 
@@ -114,12 +126,13 @@ pub struct Pass {
     /// The block of each weight and the place in it.
     places: Vec<(BlockId, Range<usize>)>,
     /// The channels of each batch-norm layer in the flat vectors, and what it was made with.
-    norms: Vec<(Range<usize>, NormOptions)>,
-    running: Option<RunningStatistics>,
+    pub(super) norms: Vec<(Range<usize>, NormOptions)>,
+    pub(super) running: Option<RunningStatistics>,
     observed: Observations,
+    pub(super) series: Vec<Series>,
     uploads: Uploads,
-    /// Masks of drop-path to come, 1 for an image that stays.
-    given_masks: std::vec::IntoIter<f32>,
+    /// Masks to come, 1 for what stays.
+    pub(super) given_masks: std::vec::IntoIter<f32>,
     /// The weights that were read so far, by their slots.
     used: RefCell<BTreeSet<usize>>,
     /// The choice whose edges are computed, where a network tells its cells apart by it.
@@ -164,6 +177,7 @@ impl Pass {
             norms: layout.norms().iter().map(|slot| (slot.range.clone(), slot.options)).collect(),
             running,
             observed: Observations::default(),
+            series: Vec::new(),
             uploads: Uploads::default(),
             given_masks: Vec::new().into_iter(),
             used: RefCell::default(),
@@ -189,8 +203,8 @@ impl Pass {
         self.used.borrow().clone()
     }
 
-    /// The pass with the masks of drop-path given, 0 or 1 for every image in the order in which they
-    /// are asked for; when they are used up it draws.
+    /// The pass with the masks of drop-path given, 0 or 1 for every image, or those of dropout, in the order in
+    /// which they are asked for; when they are used up it draws.
     pub fn with_masks(mut self, masks: Vec<f32>) -> Self {
         self.given_masks = masks.into_iter();
         self
@@ -337,6 +351,25 @@ impl Pass {
         Tensor::from_data(TensorData::new(mask, [images]), &like.device().inner())
     }
 
+    /// Whether there is dropout after skip connections.
+    pub fn drops_skips(&self) -> bool {
+        self.randomness.skips.as_ref().is_some_and(|it| it.rate > 0.0)
+    }
+
+    /// What so many skip connections make of `x`, each by draws of its own, one after another along the batch.
+    ///
+    /// # Shapes
+    /// - `x`: [batch, height, width, channels]
+    /// - output: [count · batch, height, width, channels]
+    pub fn skips(&mut self, x: &Tensor<4>, count: usize) -> Tensor<4> {
+        let copies = shaders::concat(self.kernels, vec![x.clone(); count]);
+        let Some(Dropout { rate, rng }) = &mut self.randomness.skips else { return copies };
+        let shape = copies.dims();
+        let mask = kept(rng, shape.iter().product(), 1.0 - *rate);
+        let mask = Tensor::from_data(TensorData::new(mask, shape), &x.device().inner());
+        copies * if x.is_autodiff() { mask.autodiff() } else { mask }
+    }
+
     /// Records that layers `others` saw the same input as layers `ids`, which just saw theirs; both are
     /// joined or single. Candidates without parameters are computed once for all edges that leave a state.
     pub fn observe_like(&mut self, ids: &[NormId], others: &[NormId]) {
@@ -346,8 +379,13 @@ impl Pass {
         }
     }
 
+    /// Whether passes share with it: such passes observe nothing.
+    pub(super) fn shares(&self) -> bool {
+        self.constants.is_some()
+    }
+
     fn observe(&mut self, observation: Observation) {
-        if self.constants.is_some() {
+        if self.shares() {
             return; // what it shares was seen in another pass
         }
         self.observed.push(observation);
@@ -369,6 +407,7 @@ impl Pass {
     /// # Shapes
     /// - `running` and output: [2, channels of all layers]
     pub fn updated(self, running: Tensor<2>) -> Tensor<2> {
-        self.observed.updated(self.kernels, &self.norms, running, &self.uploads)
+        let running = self.observed.updated(self.kernels, &self.norms, running, &self.uploads);
+        self.series.into_iter().fold(running, |running, it| it.updated(running, &self.uploads))
     }
 }

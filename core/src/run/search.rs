@@ -20,8 +20,10 @@ mod parts;
 mod passes;
 mod rank;
 mod sharpness;
+mod stage;
 mod state;
 mod step;
+mod subset;
 mod watch;
 
 use std::cell::RefCell;
@@ -36,21 +38,27 @@ use crate::method::Method;
 use crate::method::architect::{Unrolling, second_order};
 use crate::nn::ReadError;
 use crate::optim::{clip, sgd};
-use crate::perturb::{Ball, Request};
+use crate::perturb::{Ball, Perturbed, Request};
 use crate::policy::Policy;
 use crate::rng::{Stream, Streams};
 use crate::space::Space;
-use crate::task::{Classify, Model, Recorded, Task};
+use crate::task::{Classify, Language, Model, Recorded, Task};
 use parts::{Awake, For};
+use stage::Networks;
 use state::Carries;
 use step::{Step, TrainingLoss};
+use subset::Within;
 
 pub use arithmetic::StepArithmetic;
 pub(super) use build::kernels;
+pub use build::language_shape;
 pub use watch::Watched;
 
 /// A search of images.
 pub type ImageSearch = Run<Search<Classify>>;
+
+/// A search of text.
+pub type TextSearch = Run<Search<Language>>;
 
 /// Weights and architecture that learn in turns.
 pub struct Search<T: Task> {
@@ -58,6 +66,12 @@ pub struct Search<T: Task> {
     space: &'static Space,
     method: Method,
     model: Model<T>,
+    /// Makes the networks of its stages; none where there is one network.
+    networks: Option<Networks<T::Net>>,
+    /// The stage that it is in, from 0.
+    stage: usize,
+    /// Whether passes are to be recorded.
+    replays: bool,
     /// Its passes, where the device replays them.
     recorded: Option<RefCell<Recorded<T>>>,
     policy: Box<dyn Policy>,
@@ -65,6 +79,8 @@ pub struct Search<T: Task> {
     carries: Carries<T>,
     /// Which weights have been used, where the others rest.
     awake: Option<Awake>,
+    /// Steps in which α rested.
+    rested: u64,
     /// The step under way.
     step: Option<Step<T>>,
     streams: Streams,
@@ -73,8 +89,13 @@ pub struct Search<T: Task> {
 }
 
 impl<T: Task> Search<T> {
-    /// Line 1: one step of the policy on the validation batch. The architecture is not perturbed.
+    /// Line 1: one step of the policy on the validation batch. The architecture is not perturbed. In the
+    /// first epochs it may rest, while the weights learn.
     async fn update_alpha(&mut self, step: &mut Step<T>, at: Position) -> Result<(), ReadError> {
+        if self.config.alpha_rests(at.epoch) {
+            self.rested += 1;
+            return Ok(());
+        }
         let draw = self.draw(at, For::Alpha).await?;
         step.noise.picked = draw.picked();
         if self.policy.sampler().is_some() {
@@ -91,7 +112,7 @@ impl<T: Task> Search<T> {
             Order::Second => {
                 let unrolling = Unrolling {
                     momentum: &self.state.momentum,
-                    learning_rate: self.learning_rate(at.epoch),
+                    learning_rate: self.rate(at, &step.train),
                     optimiser: &self.config.weights,
                     train: &step.train,
                 };
@@ -102,7 +123,7 @@ impl<T: Task> Search<T> {
         if self.penalises() {
             self.penalise(&mut found, valid, (pass, &relax), at);
         }
-        self.policy.learn(found.gradient, at.total_steps + 1);
+        self.policy.learn(found.gradient, at.total_steps + 1 - self.rested);
         self.wake(&found.used);
         self.state.statistics = found.statistics;
         if !single_level {
@@ -119,16 +140,21 @@ impl<T: Task> Search<T> {
         let p = self.policy.relax(self.policy.leaves(), draw);
         let Config { perturbation: settings, quirks, .. } = &self.config;
         let (epsilon, projection) = (self.epsilon(at.epoch), quirks.projection);
+        let perturbed = self.choices(settings.edge_weights);
+        let objective = self.training_loss(&step.train, &mut step.noise);
         let request = Request {
-            p: &p,
+            p: &perturbed.of(&p),
             ball: Ball { epsilon, norm: settings.norm, projection },
             settings,
             quirks,
             kernels: self.model.kernels,
-            objective: &mut self.training_loss(&step.train, &mut step.noise),
+            objective: &mut Within { subset: &perturbed, objective, p: &p },
             rng: self.streams.at(Stream::Perturbation, at.total_steps),
         };
-        step.perturbed = Some((self.method.perturbation.apply)(request).await?);
+        let found = (self.method.perturbation.apply)(request).await?;
+        let [found_p, displaced] =
+            [&found.p, &found.displaced].map(|own| perturbed.within(&p, own));
+        step.perturbed = Some(Perturbed { p: found_p, displaced, ..found });
         Ok(())
     }
 
@@ -142,7 +168,7 @@ impl<T: Task> Search<T> {
         let (gradient, carry, learned) = self.weight_gradient(p, &step.train, step.noise.next());
         let gradient = clip(gradient, self.config.weights.clip);
         let (weights, momentum) = (self.state.weights.clone(), self.state.momentum.clone());
-        let learning_rate = self.learning_rate(at.epoch);
+        let learning_rate = self.rate(at, &step.train);
         let after =
             sgd(weights.clone(), momentum.clone(), gradient, learning_rate, &self.config.weights);
         self.wake(&learned.used);

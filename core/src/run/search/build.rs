@@ -1,24 +1,27 @@
-//! A search from its settings. [`ImageSearch::new`] is the place where the task is chosen.
+//! A search from its settings. [`ImageSearch::new`] and [`TextSearch::new`] are the places where the task is
+//! chosen: which of them is asked is what the space reads ([`Reads`](space::Reads)).
 
 use std::rc::Rc;
 
 use burn::tensor::Device;
 
 use super::parts::Awake;
+use super::stage::Networks;
 use super::state::Carries;
-use super::{ImageSearch, Search};
+use super::{ImageSearch, Search, TextSearch};
+use crate::cell::codec;
 use crate::config::{self, Config};
 use crate::data::ImageShape;
 use crate::measure::{self, Observer};
 use crate::method::{self, Extra, Method, MethodError};
-use crate::net::{Build, NetShape, Network as _};
-use crate::policy;
+use crate::net::{Dropout, LanguageShape, NetShape, Network, Supernet};
+use crate::policy::{self, Policy};
 use crate::rng::Streams;
 use crate::run::state::Weights;
 use crate::run::{Run, RunError};
 use crate::space::table::{Lookup, TableError};
-use crate::space::{self, Space};
-use crate::task::{Classify, Model, Task};
+use crate::space::{self, Modified, Space};
+use crate::task::{Classify, Language, Model, Task};
 
 impl ImageSearch {
     /// A search of images from the start, on `device`.
@@ -32,25 +35,73 @@ impl ImageSearch {
         device: &Device,
     ) -> Result<Self, RunError> {
         config.validate()?;
-        if images.size == 0 || !images.size.is_multiple_of(4) {
+        // Two reductions halve the image, and the three convolutions of a large stem.
+        let halvings = if config.search.stem == config::Stem::Imagenet { 32 } else { 4 };
+        if images.size == 0 || !images.size.is_multiple_of(halvings) {
             return Err(RunError::ImageSize { size: images.size });
         }
         let shape = NetShape {
             image_channels: images.channels,
             classes: images.classes,
-            cells: config.search.cells,
+            cells: config.cells_in(0),
             channels: config.search.channels,
             stem_multiplier: config.search.stem_multiplier,
         };
-        let space = space::find(&config.search.space)?;
-        let network = space.supernet_as(shape, &built(config, method::of(config)?))?;
+        let (space, method) = (space::find(&config.search.space)?, method::of(config)?);
+        let modified = method.modify(space, config)?;
+        fits_stages(config, method, &modified)?;
+        let (own, stages) = (modified.choices.clone(), config.clone());
+        let networks: Networks<dyn Supernet> = Box::new(move |stage, choices| {
+            let shape = NetShape { cells: stages.cells_in(stage), ..shape };
+            Modified { choices, ..modified.clone() }.supernet(shape)
+        });
         let task = Classify { image_size: images.size };
+        let parts = (task, networks(0, own)?);
+        let search = Search::new(config, space, parts, steps_per_epoch, device)?;
+        Run::from_start(Search { networks: Some(networks), ..search })
+    }
+}
+
+impl TextSearch {
+    /// A search of text from the start, on `device`.
+    ///
+    /// # Errors
+    /// If a setting or a name is wrong, or the method does not search such a space.
+    pub fn new(
+        config: &Config,
+        vocabulary: usize,
+        steps_per_epoch: usize,
+        device: &Device,
+    ) -> Result<Self, RunError> {
+        config.validate()?;
+        let (space, method) = (space::find(&config.search.space)?, method::of(config)?);
+        if method.policy.name != policy::softmax::ENTRY.name
+            || method.extra == Some(Extra::Stages)
+            || !method.modifiers.is_empty()
+        {
+            return Err(MethodError::Text { method: method.name }.into());
+        }
+        let network = space.language(language_shape(config, vocabulary))?;
+        let task = Language::new(config);
         Run::from_start(Search::new(config, space, (task, network), steps_per_epoch, device)?)
     }
 }
 
+/// The network of a text that these settings ask for.
+pub fn language_shape(config: &Config, vocabulary: usize) -> LanguageShape {
+    let settings = &config.recurrent;
+    let dropout = Dropout {
+        output: settings.dropout,
+        hidden: settings.dropout_hidden,
+        input: settings.dropout_input,
+        embedding: settings.dropout_embedding,
+        word: settings.dropout_word,
+    };
+    LanguageShape { vocabulary, hidden: settings.hidden, dropout }
+}
+
 impl<T: Task> Search<T> {
-    /// A search of the architecture of this network, which is one of `space`.
+    /// A search of the architecture of this network, which is one of `space`, or of what modifiers made of it.
     ///
     /// # Errors
     /// If the method is unknown.
@@ -62,31 +113,68 @@ impl<T: Task> Search<T> {
         device: &Device,
     ) -> Result<Self, RunError> {
         let (streams, method) = (Streams::new(config.seed), method::of(config)?);
-        let choices = network.architecture();
-        let copies = network.copies();
-        let takes = network.takes().unwrap_or_default();
-        let setup = policy::Setup { choices, copies, takes, config, streams: &streams, device };
-        if !(method.policy.fits)(&setup) {
-            let (method, space) = (method.name, space.name);
-            return Err(MethodError::Space { method, space }.into());
-        }
-        let policy = (method.policy.new)(&setup);
-        let awake = policy.lets_weights_rest().then(|| Awake::new(network.layout(), device));
+        let Beginning { policy, awake, state } =
+            begin(config, (space, method), &*network, &streams, device)?;
         Ok(Self {
             space,
             method,
             policy,
             awake,
-            state: Weights::initial(network.layout(), &streams, device),
+            state,
             carries: Carries::default(),
             model: Model::new(task, network, kernels(config)),
+            networks: None,
+            stage: 0,
+            replays: false,
             recorded: None,
+            rested: 0,
             step: None,
             config: config.clone(),
             streams,
             device: device.clone(),
             steps_per_epoch,
         })
+    }
+}
+
+/// What learns, before its first step.
+pub(super) struct Beginning {
+    pub policy: Box<dyn Policy>,
+    pub awake: Option<Awake>,
+    pub state: Weights,
+}
+
+/// What learns in a network, before its first step; initial weights and parameters are those of `streams`.
+pub(super) fn begin(
+    config: &Config,
+    (space, method): (&'static Space, Method),
+    network: &(impl Network + ?Sized),
+    streams: &Streams,
+    device: &Device,
+) -> Result<Beginning, RunError> {
+    let choices = network.architecture();
+    let copies = network.copies();
+    let takes = network.takes().unwrap_or_default();
+    let setup = policy::Setup { choices, copies, takes, config, streams, device };
+    if !(method.policy.fits)(&setup) {
+        let (method, space) = (method.name, space.name);
+        return Err(MethodError::Space { method, space }.into());
+    }
+    let policy = (method.policy.new)(&setup);
+    let awake = policy.lets_weights_rest().then(|| Awake::new(network.layout(), device));
+    Ok(Beginning { policy, awake, state: Weights::initial(network.layout(), streams, device) })
+}
+
+/// Refuses stages that do not begin with all operations of the space.
+fn fits_stages(config: &Config, method: Method, modified: &Modified) -> Result<(), MethodError> {
+    let Some(&wanted) = config.stages.operations.first() else { return Ok(()) };
+    let is_of_darts = modified.space.codec().name == codec::darts::CODEC.name;
+    let rows = modified.choices.first().map_or(&[][..], |choice| &choice.rows);
+    let operations = rows.first().filter(|_| is_of_darts).map_or(0, |row| row.options.len());
+    let (method, space) = (method.name, modified.space.name);
+    match wanted == operations {
+        true => Ok(()),
+        false => Err(MethodError::Operations { method, space, operations }),
     }
 }
 
@@ -110,16 +198,6 @@ impl<T: Task> Search<T> {
     ) -> Vec<Option<Box<dyn Observer>>> {
         let (config, method) = (&self.config, &self.method);
         measure::observers(&measure::Setup { config, method, table })
-    }
-}
-
-/// How the settings and the method build a supernet.
-fn built(config: &Config, method: Method) -> Build {
-    let partial = method.extra == Some(Extra::PartialChannels);
-    Build {
-        partial_channels: if partial { config.search.partial_channels } else { 1 },
-        norm_momentum: config.quirks.oneshot_norm_momentum,
-        pool_padding: usize::from(config.quirks.oneshot_pool_padding),
     }
 }
 
