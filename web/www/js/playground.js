@@ -135,6 +135,7 @@ export class Playground {
   }
 
   async play() {
+    this.tell('');
     await this.#each(panel => panel.status?.finished || panel.client.play(this.#how));
     this.#settle();
   }
@@ -235,6 +236,7 @@ export class Playground {
       : this.panels[lane].client.prepare({ request: link.request(state, method), device: state.device, images }, saved?.searches[lane])))
       .catch(error => {
         this.panels.forEach(({ client }) => client.abandon());
+        if (this.live && !(error instanceof Stopped)) error.message += '. What was here goes on';
         throw error;
       });
     this.#goTo(link.write(state), goesTo);
