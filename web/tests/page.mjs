@@ -386,16 +386,16 @@ const tests = {
     mkdirSync(given.screenshots, { recursive: true });
     for (const [name, options] of [['light', {}], ['dark', { colorScheme: 'dark' }], ['phone', { viewport: { width: 390, height: 844 } }]]) {
       const page = await open('', options);
-      await page.locator('#story-at:has-text("Epoch 35 of")').waitFor({ timeout: 60_000 });
-      await page.click('#story-play');
+      await page.locator('#story-play:text-is("Pause")').waitFor();
+      await page.locator('#story-epoch').fill('35');
       await page.screenshot({ path: join(given.screenshots, `${name}.png`) });
       await page.context().close();
     }
-    const page = await open(address('darts', 'sdarts-rs', 'cpu', { 'search.epochs': 10 }));
-    await isLive(page);
-    await page.locator('#panels .status:has-text("epoch 5")').first().waitFor({ timeout: 120_000 });
-    await page.click('#play');
-    await page.locator('#playground').scrollIntoViewIfNeeded();
+    const page = await open();
+    await page.click('#load');
+    await page.locator('.outcome:not([hidden])').nth(1).waitFor({ timeout: 120_000 });
+    await page.evaluate(() => document.getElementById('playground').scrollIntoView());
+    await page.waitForTimeout(800);
     await page.screenshot({ path: join(given.screenshots, 'playground.png') });
     await page.context().close();
   },

@@ -6,8 +6,10 @@ import { DEFAULTS } from './link.js';
 import { make } from './story/svg.js';
 
 const KEPT = new URL('../story/toy.csv.gz', import.meta.url);
-const SIZE = [360, 58];
-const [LEFT, RIGHT] = [16, 344];
+/** Sixteen dots of one share above one another have room. */
+const SIZE = [360, 118];
+const BASE = 100;
+const [LEFT, RIGHT] = [20, 336];
 
 let asked = null;
 
@@ -43,14 +45,14 @@ export async function show(element, state, { method, title, parameter_free: own,
 function strip(shares, own, words) {
   const x = share => LEFT + (RIGHT - LEFT) * share;
   const svg = make('svg', { viewBox: `0 0 ${SIZE.join(' ')}`, class: 'strip', role: 'img', 'aria-label': words });
-  svg.append(make('path', { d: `M${LEFT} 40H${RIGHT}`, class: 'grid' }));
-  for (const share of [0, 0.5, 1]) svg.append(make('text', { x: x(share), y: 55, class: 'tick middle' }, `${100 * share} %`));
+  svg.append(make('path', { d: `M${LEFT} ${BASE}H${RIGHT}`, class: 'grid' }));
+  for (const share of [0, 0.5, 1]) svg.append(make('text', { x: x(share), y: BASE + 15, class: 'tick middle' }, `${100 * share} %`));
   const piled = new Map();
   for (const share of shares) {
     const height = piled.get(share) ?? 0;
     piled.set(share, height + 1);
-    svg.append(make('circle', { cx: x(share), cy: 35 - 6 * height, r: 2.7, class: 'other' }));
+    svg.append(make('circle', { cx: x(share), cy: BASE - 5 - 6 * height, r: 2.7, class: 'other' }));
   }
-  svg.append(make('circle', { cx: x(own), cy: 40, r: 6, class: 'own' }));
+  svg.append(make('circle', { cx: x(own), cy: BASE, r: 6, class: 'own' }));
   return svg;
 }
