@@ -190,6 +190,7 @@ export class Playground {
   /** Reads the address and opens its searches; those that were kept for it go on. */
   async load() {
     find('start').hidden = true;
+    find('live-searches').hidden = false; // its room is there before what comes into it
     let state;
     try {
       state = link.read(location.hash);
