@@ -232,6 +232,8 @@ export default {
   'the focus is never hidden, forwards and backwards': async () => {
     const page = await open(address('darts', 'none', 'cpu', TINY));
     await isLive(page);
+    await page.locator('#live:has-text("finished")').waitFor({ timeout: 60_000 }); // nothing moves any more
+    await page.waitForTimeout(500);
     await page.click('summary:has-text("Settings")');
     for (const key of ['Tab', 'Shift+Tab']) {
       const hidden = [];
