@@ -14,6 +14,7 @@ mod devices;
 mod drawings;
 mod evaluation;
 mod export;
+mod faults;
 mod fetch;
 mod folders;
 mod fuzz;
