@@ -40,12 +40,14 @@ mod norm;
 mod overwrite;
 mod pgd_step;
 mod pool;
+mod recurrent;
 pub mod throttle;
 #[doc = include_str!("roofline.md")]
 pub mod roofline {}
 mod split_at;
 mod unit;
 mod wgpu;
+mod word_loss;
 
 pub use concat::{concat, split_with_sizes};
 pub use convolution::Convolution;
@@ -55,8 +57,12 @@ pub use norm::{Norm, PendingNorm, moments, normalise};
 pub use overwrite::{copied, overwrite};
 pub use pgd_step::{PgdStep, row_clip};
 pub use pool::{Pool, pool};
+pub use recurrent::{
+    Activation, CellNorm, MixedCell, RecurrentCell, Sequence, derived_cell, mixed_cell,
+};
 pub use split_at::{Shared, split_at};
 pub use unit::{Bank, Unit};
+pub use word_loss::{WordLoss, word_loss};
 
 use burn::backend::DispatchDevice;
 use burn::tensor::{DType, Device, Tensor};
@@ -75,6 +81,12 @@ impl Kernels {
     /// Whether our kernels can take this tensor.
     fn fused_for<const D: usize>(self, x: &Tensor<D>) -> bool {
         self == Self::Fused && x.dtype() == DType::F32 && has_kernels(&x.device())
+    }
+
+    /// Whether those of them that only the CPU has can.
+    fn fused_on_cpu<const D: usize>(self, x: &Tensor<D>) -> bool {
+        let device = x.device().inner();
+        self.fused_for(x) && matches!(device.as_dispatch(), DispatchDevice::Flex(_))
     }
 }
 
