@@ -1,11 +1,12 @@
 //! Genotypes as graphs: every codec reads back what it writes, and refuses what it cannot hold.
 
 use proptest::prelude::*;
-use smoothdarts::cell::codec::{self, darts, nb201};
+use smoothdarts::cell::codec::{self, darts, nb201, recurrent};
 use smoothdarts::cell::{
     Cell, Choice, ChoiceKind, Edge, Genotype, GenotypeError, Node, Output, Row, Rows, published,
 };
-use smoothdarts::{ops, space};
+use smoothdarts::ops::{self, Activation};
+use smoothdarts::space;
 
 fn operation() -> impl Strategy<Value = String> {
     let known: Vec<String> = ops::ALL.iter().map(|row| row.name.to_owned()).collect();
@@ -47,6 +48,18 @@ fn nb201_genotype() -> impl Strategy<Value = Genotype> {
     nodes.prop_map(nb201::from_nodes)
 }
 
+/// A recurrent cell with up to ten nodes.
+fn recurrent_genotype() -> impl Strategy<Value = Genotype> {
+    let gene = |state: usize| (proptest::sample::select(Activation::ALL.to_vec()), 0..=state);
+    let genes = (0usize..=10).prop_flat_map(move |nodes| (0..nodes).map(gene).collect::<Vec<_>>());
+    genes.prop_flat_map(|genes| {
+        let genes: Vec<_> = genes.into_iter().map(|(it, at)| (it.name().to_owned(), at)).collect();
+        let states: Vec<usize> = (0..=genes.len()).collect();
+        let mean = proptest::sample::subsequence(states, 1..=genes.len() + 1);
+        mean.prop_map(move |mean| recurrent::from_genes(&genes, &mean))
+    })
+}
+
 /// What holds for every genotype that `codec` can write.
 fn returns(genotype: &Genotype, codec: &codec::Codec) -> Result<(), TestCaseError> {
     prop_assert_eq!(genotype.validate(), Ok(()));
@@ -72,6 +85,14 @@ proptest! {
     fn a_nasbench201_genotype_comes_back_from_text_and_json(genotype in nb201_genotype()) {
         returns(&genotype, &nb201::CODEC)?;
         prop_assert_eq!(darts::to_python(&genotype), None);
+    }
+
+    #[test]
+    fn a_recurrent_genotype_comes_back_from_text_and_json(genotype in recurrent_genotype()) {
+        returns(&genotype, &recurrent::CODEC)?;
+        prop_assert_eq!(codec::read(&recurrent::to_python(&genotype).unwrap()), Ok(genotype.clone()));
+        prop_assert_eq!(darts::to_python(&genotype), None);
+        prop_assert_eq!(nb201::encode(&genotype), None);
     }
 
     #[test]
@@ -175,4 +196,39 @@ fn states_are_named_by_their_cell() {
     let bench = nb201::decode("|none~0|+|none~0|none~1|").unwrap().cells.remove(0);
     assert_eq!([0, 1, 2].map(|it| bench.label(it)), ["input", "node 0", "node 1"]);
     assert_eq!((bench.words(), bench.outputs()), ("cell".to_owned(), vec![2]));
+}
+
+#[test]
+fn published_recurrent_cells_are_those_of_the_papers() {
+    let text = |name: &str| {
+        let row = published::find_recurrent(name).unwrap_or_else(|| panic!("{name}"));
+        assert_eq!(published::find(row.name), Some(row));
+        assert_eq!(published::of(&row.genotype()), Some(row));
+        row.genotype().validate().unwrap();
+        recurrent::to_python(&row.genotype()).unwrap()
+    };
+    assert_eq!(
+        text("DARTS_V2"),
+        "Genotype(recurrent=[('sigmoid', 0), ('relu', 1), ('relu', 1), ('identity', 1), ('tanh', 2), \
+         ('sigmoid', 5), ('tanh', 3), ('relu', 5)], concat=range(1, 9))"
+    );
+    assert_eq!(
+        text("ENAS"),
+        "Genotype(recurrent=[('tanh', 0), ('tanh', 1), ('relu', 1), ('tanh', 3), ('tanh', 3), \
+         ('relu', 3), ('relu', 4), ('relu', 7), ('relu', 8), ('relu', 8), ('relu', 8)], \
+         concat=[2, 5, 6, 9, 10, 11])"
+    );
+    for name in ["DARTS_V1", "penn_random", "random", "penn_pgd", "pgd"] {
+        assert!(text(name).ends_with("concat=range(1, 9))"), "{name}");
+    }
+    // The name of a cell for images stays that of a cell for images, where nothing says more.
+    assert_eq!(codec::read("DARTS_V2").unwrap().cells.len(), 2);
+    let words = "RNN = Genotype(recurrent = [('relu', 0), ('relu', 3)], concat = [1, 2])";
+    let error = codec::read(words).unwrap_err();
+    assert!(
+        matches!(error, GenotypeError::FutureSource { node: 2, source_state: 3, .. }),
+        "{error}"
+    );
+    let error = codec::read("Genotype(recurrent=[('conv', 0)], concat=[1])").unwrap_err();
+    assert!(matches!(error, GenotypeError::UnknownOperation { .. }), "{error}");
 }

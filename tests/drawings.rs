@@ -31,7 +31,7 @@ fn charts(history: &History) -> Vec<Chart> {
         figures::steps(history),
         figures::epsilon(history),
         figures::learning_rate(history),
-        figures::parameter_free(history),
+        figures::parameter_free(history).unwrap(),
     ]
     .into_iter()
     .chain(figures::shape(history))
@@ -74,7 +74,7 @@ fn a_chart_looks_as_it_did() {
     let history = History::from_events(story::events(6));
     insta::assert_snapshot!(
         "chart_parameter_free",
-        chart::draw(&figures::parameter_free(&history))
+        chart::draw(&figures::parameter_free(&history).unwrap())
     );
     insta::assert_snapshot!("chart_shape", chart::draw(&figures::shape(&history).unwrap()));
     let line = |name: &str, height: f64| Series {
@@ -204,7 +204,7 @@ fn every_tick_lies_inside_the_axes_and_has_a_label_of_its_own() {
 #[test]
 fn every_warning_of_a_collapse_is_marked_where_it_happened() {
     let history = History::from_events(story::events(12));
-    let chart = figures::parameter_free(&history);
+    let chart = figures::parameter_free(&history).unwrap();
     let marks: Vec<f64> = chart.marks.iter().map(|mark| mark.x).collect();
     assert_eq!(marks, [9.0, 10.0, 11.0, 12.0], "epochs 8 to 11 warn; each is over at the next");
     let elements = sound(&chart::draw(&chart));

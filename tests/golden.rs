@@ -9,6 +9,7 @@ mod enas;
 mod fixture;
 mod hessian;
 mod methods;
+mod recurrent;
 
 use std::path::{Path, PathBuf};
 
@@ -51,6 +52,13 @@ const METHODS: &[&str] = &["oneshot-method", "enas-controller"];
 
 /// Kinds of networks that are trained from a genotype.
 const DERIVED: &[&str] = &["cnn-eval", "cnn-eval-imagenet", "cnn-eval-steps"];
+
+/// Kinds of searches of text.
+const RECURRENT: &[&str] = &["rnn-search", "rnn-search-steps"];
+
+fn check_recurrent(device: &str, kernels: Kernels) {
+    for_every(RECURRENT, device, |fixture, device| recurrent::check(fixture, device, kernels));
+}
 
 fn check_search(device: &str, kernels: Kernels) {
     for_every_search(device, |fixture, device| cnn_search::check(fixture, device, kernels));
@@ -95,7 +103,8 @@ fn for_every(kinds: &[&str], device: &str, check: impl Fn(&Fixture, &Device)) {
         let kind = fixture.kind();
         if kinds.contains(&kind) {
             check(&fixture, &device);
-        } else if ![SEARCHES, METHODS, DERIVED].iter().any(|known| known.contains(&kind)) {
+        } else if ![SEARCHES, METHODS, DERIVED, RECURRENT].iter().any(|known| known.contains(&kind))
+        {
             println!("{}: kind {kind} is not supported yet", fixture.name);
         }
     }
@@ -149,6 +158,21 @@ fn golden_methods_on_the_cpu_with_plain_ops() {
 #[test]
 fn golden_methods_on_wgpu_with_our_kernels() {
     check_methods("wgpu", Kernels::Fused);
+}
+
+#[test]
+fn golden_recurrent_search_on_the_cpu_with_our_kernels() {
+    check_recurrent("cpu", Kernels::Fused);
+}
+
+#[test]
+fn golden_recurrent_search_on_the_cpu_with_plain_ops() {
+    check_recurrent("cpu", Kernels::Composed);
+}
+
+#[test]
+fn golden_recurrent_search_on_wgpu_with_our_kernels() {
+    check_recurrent("wgpu", Kernels::Fused);
 }
 
 #[test]

@@ -7,5 +7,6 @@ mod house;
 mod perturbation;
 mod replay;
 mod resume;
+mod text;
 pub mod tiny;
 mod unrolled;

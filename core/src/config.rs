@@ -68,12 +68,14 @@ macro_rules! choice {
 // Below the macros that they use.
 mod images;
 mod quirks;
+mod recurrent;
 mod run;
 mod sampling;
 mod train;
 
 pub use images::{AlphaBatches, Keep, Split, Transform};
 pub use quirks::Quirks;
+pub use recurrent::{Lengths, Recurrent};
 pub use run::{Device, Kernels, Replay, Run};
 pub use sampling::Sampling;
 pub use train::{LAST_EPOCHS, Schedule, Select, Stem, Train};
@@ -294,6 +296,8 @@ section! {
         weights: WeightsOptimiser = WeightsOptimiser::default(),
         /// See [`AlphaOptimiser`].
         alpha: AlphaOptimiser = AlphaOptimiser::default(),
+        /// See [`Recurrent`].
+        recurrent: Recurrent = Recurrent::default(),
         /// See [`Sampling`].
         sampling: Sampling = Sampling::default(),
         /// See [`Perturbation`].
@@ -325,6 +329,7 @@ pub const SETTINGS: &[&[Setting]] = &[
     SEARCH,
     WEIGHTS,
     ALPHA,
+    recurrent::RECURRENT,
     sampling::SAMPLING,
     PERTURBATION,
     HESSIAN,
@@ -350,6 +355,8 @@ impl Config {
         self.quirks.gdas_temperature_stops = !paper;
         self.quirks.gdas_soft_inputs = !paper;
         self.quirks.nasp_softmax = !paper;
+        self.quirks.unrolled_keeps_embedding = !paper;
+        self.quirks.unrolled_clip_uncapped = !paper;
         &[
             "quirks.projection",
             "quirks.epsilon_reaches_max",
@@ -358,6 +365,8 @@ impl Config {
             "quirks.gdas_temperature_stops",
             "quirks.gdas_soft_inputs",
             "quirks.nasp_softmax",
+            "quirks.unrolled_keeps_embedding",
+            "quirks.unrolled_clip_uncapped",
         ]
     }
 }

@@ -25,6 +25,7 @@ pub mod photo;
 mod resize;
 mod source;
 mod svhn;
+pub mod text;
 
 pub use augment::Draw;
 pub use files::Read;

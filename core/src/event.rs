@@ -2,11 +2,13 @@
 //! file events.jsonl, the report and the web page are readers of one stream.
 
 pub mod line;
+mod score;
 
 use serde::{Deserialize, Serialize};
 
 use crate::cell::{Choice, Genotype, Rows};
 use crate::config::Config;
+pub use score::Score;
 
 /// Version of the event schema; the first event of a stream carries it. Readers accept every
 /// version up to their own.
@@ -16,7 +18,8 @@ use crate::config::Config;
 /// - 3: of a training the top-5 accuracy, the names of the classes and which class it takes for which.
 /// - 4: of a look into a table the validation accuracy; what the table does not know is left out
 ///   ([`Anytime`]).
-pub const SCHEMA: u32 = 4;
+/// - 5: of text the perplexity ([`EpochFinished::perplexity`], [`Finished::valid_perplexity`]).
+pub const SCHEMA: u32 = 5;
 
 /// One thing that happened, in the order in which it happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -128,6 +131,9 @@ pub struct EpochFinished {
     pub valid_loss: f64,
     /// Share of right answers over the validation half.
     pub valid_accuracy: f64,
+    /// Perplexity over the training steps and over the validation text, of a search of text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub perplexity: Option<Perplexity>,
     /// Raw α of every choice, in the order of [`Started::choices`].
     pub alpha: Vec<Rows>,
     /// Row-softmax of α.
@@ -138,6 +144,15 @@ pub struct EpochFinished {
     pub parameter_free: Vec<f32>,
     /// Seconds spent on this epoch. The only field that differs between repeated runs.
     pub seconds: f64,
+}
+
+/// The exponential of a mean loss in nats: among so many equally likely words the next one had to be guessed.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Perplexity {
+    /// Of the perturbed network, over the training steps.
+    pub train: f64,
+    /// Of the network as it is, over the validation text.
+    pub valid: f64,
 }
 
 /// Extreme eigenvalues of the Hessian of the validation loss with respect to raw α (spec §5).
@@ -243,6 +258,9 @@ pub struct Finished {
     pub epochs: usize,
     /// Validation accuracy of the supernet after the last epoch.
     pub valid_accuracy: f64,
+    /// Its perplexity on the validation text, of a search of text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_perplexity: Option<f64>,
     /// Why it ended: `completed` or `early_stopped`.
     pub reason: String,
     /// 0-based epoch whose cell is the result, where that is not the last one.

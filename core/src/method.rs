@@ -111,6 +111,14 @@ pub enum MethodError {
         /// The method.
         method: &'static str,
     },
+    /// A space of text is searched by a softmax of alpha only.
+    #[error(
+        "method {method} does not search text; darts, sdarts-rs, sdarts-adv, darts-es and darts-hessian do"
+    )]
+    Text {
+        /// The method.
+        method: &'static str,
+    },
     /// The method does not know how to search a space.
     #[error(
         "method {method} does not search the space {space}; it knows {}",

@@ -7,8 +7,10 @@ mod dag;
 mod derived;
 mod edge;
 mod evaluation;
+mod language;
 mod oneshot;
 mod plan;
+mod recurrent;
 mod topology;
 
 use burn::tensor::Tensor;
@@ -24,7 +26,9 @@ use cell::Cell;
 pub use dag::Dag;
 pub use derived::{Classifier, DerivedError, DerivedShape, Logits, derived};
 pub use evaluation::{Evaluation, Stem};
+pub use language::{Dropout, LanguageNet, LanguageShape, Predicted};
 pub use oneshot::{BlockTable, Inputs, OneShotNet};
+pub use recurrent::RecurrentNet;
 use topology::{CellShape, Start};
 
 /// What every network has, whatever it reads.

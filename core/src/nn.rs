@@ -10,12 +10,14 @@
 mod arithmetic;
 mod bank;
 mod constants;
+mod dropout;
 mod layer;
 mod layout;
 mod norm;
 mod pass;
 mod pattern;
 mod replay;
+mod series;
 mod sum;
 mod trace;
 mod uploads;

@@ -2,6 +2,7 @@
 //! colour key, its layers and its parameter count; parsers, lists, help texts and the generic tests
 //! (shape, count, gradient, parity) all read this table. A new operation is a new row.
 
+mod activation;
 mod state;
 
 use shaders::{PendingNorm, Pool};
@@ -9,6 +10,7 @@ use shaders::{PendingNorm, Pool};
 use crate::nn::{
     ActivationInfo, Builder, Layer, NormId, NormOptions, Pass, Sequence, Trace, UnitLayer, Value,
 };
+pub use activation::Activation;
 pub use state::State;
 
 /// Name of the operation that gives nothing. It takes softmax mass in the spaces that have it, and

@@ -40,6 +40,8 @@ pub enum Stream {
     Landscape = 13,
     /// Draws of a policy that samples; position = step.
     Policy = 14,
+    /// Lengths of the sequences of a text; position = epoch.
+    Lengths = 20,
 }
 
 /// All streams of one run.

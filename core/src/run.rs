@@ -15,7 +15,7 @@ pub mod train;
 
 use crate::arrays::Arrays;
 use crate::cell::Genotype;
-use crate::config::{Config, layers};
+use crate::config::Config;
 use crate::data::Batches;
 use crate::event::{Event, Started};
 use crate::measure::{self, Observed, Observer};
@@ -23,8 +23,9 @@ use checkpoint::{Checkpoint, CheckpointError};
 use serde_json::Value;
 
 pub use error::RunError;
+use error::differences;
 pub use position::{Phase, Position, Progress, Tally};
-pub use search::{ImageSearch, Search};
+pub use search::{ImageSearch, Search, TextSearch};
 pub use train::{ImageTraining, Train};
 
 /// Where the batches of a job come from.
@@ -79,6 +80,11 @@ pub trait Job {
 
     /// The accuracy that an evaluation gives.
     fn accuracy(evaluated: &Self::Evaluated) -> f64;
+
+    /// The perplexity that it gives, of a run of text.
+    fn perplexity(&self, _evaluated: &Self::Evaluated) -> Option<f64> {
+        None
+    }
 
     /// What an ended epoch says.
     ///
@@ -230,6 +236,7 @@ impl<J: Job> Run<J> {
             Phase::EpochEnd => {
                 let evaluated = self.job.evaluate(batches, at).await?;
                 self.progress.valid_accuracy = J::accuracy(&evaluated);
+                self.progress.valid_perplexity = self.job.perplexity(&evaluated);
                 self.progress.tally.seconds += (self.clock)() - began;
                 Some(self.job.epoch_finished(&self.progress, evaluated).await?)
             }
@@ -387,14 +394,4 @@ fn other_data(error: CheckpointError, checkpoint: &Checkpoint) -> RunError {
         }
         _ => error.into(),
     }
-}
-
-/// One line for every setting that differs and could change a result.
-fn differences(saved: &Config, current: &Config) -> Vec<String> {
-    layers::differences(saved, current)
-        .iter()
-        .map(|(setting, saved, current)| {
-            format!("  {}: {saved} in the checkpoint, {current} now", setting.name())
-        })
-        .collect()
 }

@@ -2,16 +2,17 @@
 //! the mixture, and how that is written.
 //!
 //! A row of the catalogue [`ALL`] names a [`Family`], a file of its own: [`darts`], [`nasbench201`] or
-//! [`oneshot`]. A new space is such a file and a row.
+//! [`oneshot`], which read images, or [`recurrent`], which reads text. A new space is such a file and a row.
 
 pub mod darts;
 pub mod nasbench201;
 pub mod oneshot;
+pub mod recurrent;
 pub mod table;
 
 use crate::cell::codec::Codec;
 use crate::cell::{Choice, Edge, Genotype, GenotypeError, Row, Rows};
-use crate::net::{Build, EdgeTable, NetShape, Supernet};
+use crate::net::{Build, EdgeTable, LanguageNet, LanguageShape, NetShape, Supernet};
 use crate::ops;
 
 /// One row of the catalogue of spaces.
@@ -24,8 +25,30 @@ pub struct Space {
     pub family: &'static dyn Family,
 }
 
+/// What the networks of a space read, which decides the task of a search.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reads {
+    /// Images, whose classes they tell.
+    Images,
+    /// Text, whose next words they tell.
+    Text,
+}
+
 /// What a space owns.
 pub trait Family: Sync {
+    /// What its networks read.
+    fn reads(&self) -> Reads {
+        Reads::Images
+    }
+
+    /// The network of a text that weighs all options by p.
+    ///
+    /// # Errors
+    /// [`SpaceError::OfImages`] of a space of images.
+    fn language(&self, _: LanguageShape) -> Result<Box<dyn LanguageNet>, SpaceError> {
+        Err(SpaceError::OfImages)
+    }
+
     /// What there is to choose, one architecture tensor each.
     fn choices(&self) -> Vec<Choice>;
 
@@ -112,6 +135,11 @@ pub static ALL: &[Space] = &[
         help: "NAS-Bench-1Shot1, space 3: 5 blocks that read 1, 1, 1, 2 and 2 states",
         family: &oneshot::SPACE_3,
     },
+    Space {
+        name: "recurrent",
+        help: "recurrent cells on text: 8 nodes, each of which reads one state through one of 4 activations",
+        family: &recurrent::Recurrent,
+    },
 ];
 
 /// A name that is not in the catalogue, or a network that a space does not have.
@@ -140,6 +168,12 @@ pub enum SpaceError {
         /// The cells that were asked for.
         cells: usize,
     },
+    /// A network of images was asked for.
+    #[error("this space has networks of text, none of images (sdarts list spaces)")]
+    OfText,
+    /// A network of a text was asked for.
+    #[error("this space has networks of images, none of text (sdarts list spaces)")]
+    OfImages,
     /// Partial channels (PC-DARTS) are built in the one-shot networks only.
     #[error(
         "this space has no network with partial channels (method pc-darts); oneshot-1, oneshot-2 and \
@@ -171,6 +205,19 @@ pub fn find(name: &str) -> Result<&'static Space, SpaceError> {
 }
 
 impl Space {
+    /// What its networks read.
+    pub fn reads(&self) -> Reads {
+        self.family.reads()
+    }
+
+    /// The supernet of a space of text.
+    ///
+    /// # Errors
+    /// [`SpaceError::OfImages`].
+    pub fn language(&self, shape: LanguageShape) -> Result<Box<dyn LanguageNet>, SpaceError> {
+        self.family.language(shape)
+    }
+
     /// What there is to choose.
     pub fn choices(&self) -> Vec<Choice> {
         self.family.choices()

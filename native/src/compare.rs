@@ -158,6 +158,7 @@ impl Comparison {
             "seeds",
             "valid. accuracy",
             "best",
+            "valid. perplexity",
             "true test accuracy",
             "top-5",
             "parameter-free",
@@ -166,10 +167,15 @@ impl Comparison {
             "mean drop",
             "paper: test error",
         ];
-        Table {
+        let mut table = Table {
             header: header.map(str::to_owned).into(),
             rows: self.groups_summary.iter().map(summary_row).collect(),
+        };
+        if self.groups_summary.iter().all(|it| it.valid_perplexity.is_none()) {
+            table.header.remove(PERPLEXITY);
+            table.rows.iter_mut().for_each(|row| drop(row.remove(PERPLEXITY)));
         }
+        table
     }
 
     /// How flat every landscape is: on the page and in the terminal; no row without landscapes.
@@ -270,6 +276,9 @@ struct Page<'a> {
     command: &'a str,
 }
 
+/// The column of the summary that only text has.
+const PERPLEXITY: usize = 4;
+
 /// What stands where nothing was measured or reported.
 const NOTHING: &str = "–";
 
@@ -298,6 +307,7 @@ fn summary_row(summary: &Summary) -> Vec<String> {
         seeds.join(", "),
         percent(summary.valid_accuracy),
         summary.best_valid_accuracy.map_or_else(nothing, |best| format!("{:.2} %", 100.0 * best)),
+        perplexity(summary.valid_perplexity),
         percent(summary.test_accuracy) + &only,
         percent(summary.top5_accuracy),
         percent(summary.parameter_free),
@@ -315,6 +325,14 @@ fn percent(spread: Option<Spread>) -> String {
         Some(Spread { mean, deviation: Some(deviation) }) => {
             format!("{:.2} ± {:.2} %", 100.0 * mean, 100.0 * deviation)
         }
+    }
+}
+
+fn perplexity(spread: Option<Spread>) -> String {
+    match spread {
+        None => NOTHING.to_owned(),
+        Some(Spread { mean, deviation: None }) => format!("{mean:.2}"),
+        Some(Spread { mean, deviation: Some(deviation) }) => format!("{mean:.2} ± {deviation:.2}"),
     }
 }
 

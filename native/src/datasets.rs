@@ -13,6 +13,7 @@ mod open;
 pub mod prefetch;
 pub mod stream;
 mod supply;
+pub mod text;
 
 pub use common::home;
 pub use constants::{Constants, constants};

@@ -59,6 +59,16 @@ const OF_TRAINING: Remedies = [
     "train.micro_batch, train.channels, train.cells or data.image_size",
 ];
 
+const OF_TEXT: Remedies = [
+    "recurrent.train_words",
+    "recurrent.hidden",
+    "search.batch_size or recurrent.bptt",
+    "search.batch_size, recurrent.bptt or recurrent.hidden",
+];
+
+/// Planes of a hidden state for each edge of a recurrent cell, in each row of a sequence.
+const RECURRENT_PLANES: f64 = 20.0;
+
 /// Bytes that a run would take.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Estimate {
@@ -96,6 +106,22 @@ impl Estimate {
             gpu,
             remedies: OF_SEARCH,
         })
+    }
+
+    /// The estimate for a search of text with these settings and so many words in the vocabulary.
+    pub fn of_text(config: &Config, vocabulary: usize, gpu: bool) -> Self {
+        let (settings, vocabulary) = (&config.recurrent, vocabulary as f64);
+        let (width, rows) = (settings.hidden as f64, settings.bptt as f64);
+        let words = rows * config.search.batch_size as f64;
+        // Node i of 8 reads i states: 36 edges, and a matrix of 2H² for each node; that of state 0 has twice 2H².
+        Self {
+            data: 0.0,
+            weights: F32 * COPIES * (vocabulary * (width + 1.0) + 20.0 * width * width),
+            stem: F32 * words * STEM_PLANES * width,
+            cells: F32 * words * RECURRENT_PLANES * 36.0 * width,
+            gpu,
+            remedies: OF_TEXT,
+        }
     }
 
     /// The estimate for a training with these settings on these images.

@@ -7,20 +7,31 @@ use anyhow::Context as _;
 use burn::tensor::Device;
 use smoothdarts::config::Config;
 use smoothdarts::config::layers::{Origin, Resolver};
-use smoothdarts::run::ImageSearch;
+use smoothdarts::data::text::TextLoader;
 use smoothdarts::run::checkpoint::Checkpoint;
+use smoothdarts::run::{ImageSearch, Run, Search, TextSearch};
+use smoothdarts::space::{self, Reads};
+use smoothdarts::task::{Classify, Language, Task};
 
 use crate::datasets::Supply;
 use crate::device::{self, Selected};
 use crate::exit::Exit;
 use crate::{datasets, run_dir};
 
-/// A search that stands where its checkpoint was taken, and its images.
-pub struct OpenRun {
+/// A search that stands where its checkpoint was taken, and its data.
+pub enum OpenRun {
+    /// A search of images.
+    Images(OpenSearch<Classify, Supply>),
+    /// A search of text.
+    Text(OpenSearch<Language, TextLoader>),
+}
+
+/// The same of one task.
+pub struct OpenSearch<T: Task, B> {
     /// The search; model, policy and point of its job are what measurements need.
-    pub search: ImageSearch,
+    pub search: Run<Search<T>>,
     /// The batches of the search.
-    pub loader: Supply,
+    pub loader: B,
 }
 
 impl OpenRun {
@@ -36,11 +47,23 @@ impl OpenRun {
             );
             return Err(error.context(Exit::Usage));
         }
-        let loader = datasets::supply(config).context("cannot open the data of this run")?;
-        let mut search =
-            ImageSearch::new(config, loader.shape(), loader.steps_per_epoch(), device)?;
-        search.restore(checkpoint)?;
-        Ok(Self { search, loader })
+        const CANNOT: &str = "cannot open the data of this run";
+        Ok(match space::find(&config.search.space)?.reads() {
+            Reads::Images => {
+                let loader = datasets::supply(config).context(CANNOT)?;
+                let steps = loader.steps_per_epoch();
+                let mut search = ImageSearch::new(config, loader.shape(), steps, device)?;
+                search.restore(checkpoint)?;
+                Self::Images(OpenSearch { search, loader })
+            }
+            Reads::Text => {
+                let loader = datasets::text::search(config).context(CANNOT)?;
+                let (words, steps) = (loader.text().vocabulary.len(), loader.steps_per_epoch());
+                let mut search = TextSearch::new(config, words, steps, device)?;
+                search.restore(checkpoint)?;
+                Self::Text(OpenSearch { search, loader })
+            }
+        })
     }
 }
 

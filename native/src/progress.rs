@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 use smoothdarts::event::{
-    Anytime, EpochFinished, EpochStarted, Event, Started, Step, TrainEpoch, TrainStep,
+    Anytime, EpochFinished, EpochStarted, Event, Score, Started, Step, TrainEpoch, TrainStep,
 };
 
 use crate::{output, table};
@@ -22,7 +22,7 @@ pub struct Progress {
     epsilon: f64,
     /// Parameter-free share of the normal cell, epoch by epoch.
     parameter_free: Vec<f32>,
-    valid_accuracy: Option<f64>,
+    valid_score: Option<Score>,
     test_accuracy: Option<f64>,
     began: Instant,
     /// Steps of this process.
@@ -51,7 +51,7 @@ impl Progress {
             steps_per_epoch,
             epsilon: 0.0,
             parameter_free: Vec::new(),
-            valid_accuracy: None,
+            valid_score: None,
             test_accuracy: None,
             began: Instant::now(),
             steps: 0,
@@ -117,33 +117,35 @@ impl Progress {
     fn step(&mut self, step: &Step) {
         self.steps += 1;
         self.bar.set_position((step.epoch * self.steps_per_epoch + step.step + 1) as u64);
-        let accuracy = self
-            .valid_accuracy
-            .map_or(String::new(), |accuracy| format!("  valid {:.1}%", 100.0 * accuracy));
+        let score =
+            self.valid_score.map_or(String::new(), |score| format!("  valid {}", score.short()));
         let test = self.test_accuracy.map_or(String::new(), |test| format!("  test {test:.1}%"));
         let free = self.parameter_free.last().map_or(String::new(), |share| {
             let line = sparkline(&self.parameter_free);
             format!("  parameter-free {:.0}% {line}", 100.0 * share)
         });
         self.bar.set_message(format!(
-            "loss {:.3}{accuracy}{test}  ε {:.3}{free}",
+            "loss {:.3}{score}{test}  ε {:.3}{free}",
             step.train_loss, self.epsilon
         ));
     }
 
     fn epoch_finished(&mut self, epoch: &EpochFinished) {
-        self.valid_accuracy = Some(epoch.valid_accuracy);
+        let (train, valid) = (epoch.train_score(), epoch.valid_score());
+        self.valid_score = Some(valid);
         self.parameter_free.extend(epoch.parameter_free.first());
         let shares = epoch.parameter_free.iter().map(|share| format!("{:.0}%", 100.0 * share));
         self.say(&format!(
-            "epoch {}/{}  train loss {:.4} accuracy {:.1}%  valid loss {:.4} accuracy {:.1}%  \
+            "epoch {}/{}  train loss {:.4} {} {}  valid loss {:.4} {} {}  \
              ε {:.3}  parameter-free {}  {:.1} s, {} left",
             epoch.epoch + 1,
             self.epochs,
             epoch.train_loss,
-            100.0 * epoch.train_accuracy,
+            train.word(),
+            train.short(),
             epoch.valid_loss,
-            100.0 * epoch.valid_accuracy,
+            valid.word(),
+            valid.short(),
             epoch.epsilon,
             shares.collect::<Vec<_>>().join("/"),
             epoch.seconds,

@@ -41,7 +41,10 @@ pub fn render(run: &ReportInput) -> anyhow::Result<String> {
     let history = &run.history;
     let config = history.started.as_ref().map(|started| &started.config);
     let landscape = run.landscape.as_ref();
-    let scene = Scene { landscape: landscape.map(landscape::alone), ..Scene::of(history) };
+    let scene = Scene {
+        landscape: landscape.map(|it| landscape::alone(it, history)),
+        ..Scene::of(history)
+    };
     let (report, measure) = (
         format!("sdarts report {}", quoted(&run.run)),
         format!("sdarts landscape {}", quoted(&run.run)),

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, anyhow};
 use smoothdarts::config::Config;
 use smoothdarts::config::layers::{Resolved, differences};
-use smoothdarts::data::Batch;
+use smoothdarts::data::Batches;
 use smoothdarts::draw::history::History;
 use smoothdarts::event::Event;
 use smoothdarts::run::checkpoint::Checkpoint;
@@ -28,7 +28,10 @@ use crate::signals::Stop;
 use crate::{output, report, settings};
 
 /// What a run leaves when it is over.
-pub trait Work: Job<Batch = Batch> + Sized {
+pub trait Work: Job<Batch: Send> + Sized {
+    /// Where its batches come from.
+    type Supply: Batches<Batch = Self::Batch> + Clone + Send + 'static;
+
     /// What it is called.
     const NOUN: &'static str;
 
@@ -79,7 +82,7 @@ pub struct Session<J: Work> {
     seconds_before: f64,
     began: f64,
     run: Run<J>,
-    batches: Prefetch,
+    batches: Prefetch<J::Supply>,
     progress: Progress,
     stop: Stop,
     json: bool,
@@ -101,7 +104,7 @@ impl<J: Work> Session<J> {
         resolved: &Resolved,
         selected: &Selected,
         mut run: Run<J>,
-        batches: Prefetch,
+        batches: Prefetch<J::Supply>,
     ) -> anyhow::Result<Self> {
         let Place { out, extend, json, quiet, stop, began } = place;
         let directory = RunDir::open(out)?;

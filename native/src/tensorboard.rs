@@ -95,6 +95,10 @@ fn numbers(history: &History, epoch: &EpochFinished) -> Vec<Scalar> {
         ("schedule/learning_rate", epoch.learning_rate),
         ("schedule/epsilon", epoch.epsilon),
     ];
+    if let Some(perplexity) = epoch.perplexity {
+        let [train, valid] = [perplexity.train, perplexity.valid];
+        numbers.extend([("perplexity/train", train), ("perplexity/valid", valid)]);
+    }
     if let Some(hessian) = history.hessians.iter().find(|it| it.epoch == epoch.epoch) {
         numbers.extend([
             ("hessian/spectral_norm", hessian.spectral_norm()),

@@ -18,7 +18,7 @@ use smoothdarts::task::Training;
 
 use crate::cli::RunArgs;
 use crate::commands::derive;
-use crate::datasets::{Opened, Prefetch};
+use crate::datasets::{Opened, Prefetch, Supply};
 use crate::device::Selected;
 use crate::estimate::Estimate;
 use crate::events;
@@ -110,6 +110,8 @@ impl<'a> Trainings<'a> {
 }
 
 impl Work for Train<Training> {
+    type Supply = Supply;
+
     const NOUN: &'static str = "training";
 
     fn write(run: &ImageTraining, directory: &RunDir) -> anyhow::Result<()> {

@@ -53,6 +53,7 @@ pub fn events_with(epochs: usize, operations: &[&str]) -> Vec<Event> {
     });
     events.extend(last.map(|last| {
         Event::Finished(Finished {
+            valid_perplexity: None,
             genotype: last.genotype,
             epochs,
             valid_accuracy: last.valid_accuracy,
@@ -198,6 +199,7 @@ fn epoch_events(events: &mut Vec<Event>, epoch: usize, epochs: usize, choices: &
         count as f32 / cell.operations().count() as f32
     };
     events.push(Event::EpochFinished(EpochFinished {
+        perplexity: None,
         epoch,
         learning_rate,
         epsilon,

@@ -140,7 +140,9 @@ impl Task for Words {
         let logits = hidden.clone().matmul(tell);
         Scored {
             loss: cross_entropy(logits.clone(), input.next.clone()),
+            penalty: None,
             logits,
+            right: None,
             carry: Hidden(Some(if tracked { hidden.inner() } else { hidden })),
         }
     }

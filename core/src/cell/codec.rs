@@ -4,13 +4,13 @@
 //! - [`darts`]: the tuple of the Python code bases, as Python text and as JSON object.
 //! - [`nb201`]: the string of NAS-Bench-201.
 //! - [`nb101`]: the matrix and the labels of NAS-Bench-101, whose operations sit on nodes.
-//!
-//! There is room for one more. A recurrent cell has one incoming edge for each node, and two inputs that
-//! DARTS adds up in a first state; its form is a list of pairs and the states that are averaged.
+//! - [`recurrent`]: the tuple of a recurrent cell, which has one edge for each node.
 
 pub mod darts;
 pub mod nb101;
 pub mod nb201;
+mod python;
+pub mod recurrent;
 
 use serde::{Deserialize, Serialize};
 
@@ -31,7 +31,7 @@ pub struct Codec {
 }
 
 /// All codecs.
-pub static ALL: &[&Codec] = &[&darts::CODEC, &nb201::CODEC, &nb101::CODEC];
+pub static ALL: &[&Codec] = &[&darts::CODEC, &nb201::CODEC, &nb101::CODEC, &recurrent::CODEC];
 
 /// The first codec that can write this genotype.
 pub fn of(genotype: &Genotype) -> Option<&'static Codec> {
@@ -46,6 +46,9 @@ pub fn read(text: &str) -> Result<Genotype, GenotypeError> {
     let text = text.trim();
     if let Some(row) = published::find(text) {
         return Ok(row.genotype());
+    }
+    if text.contains("Genotype(") && recurrent::is_meant(text) {
+        return recurrent::from_python(text);
     }
     if text.contains("Genotype(") {
         return darts::from_python(text);
@@ -75,19 +78,22 @@ pub fn read(text: &str) -> Result<Genotype, GenotypeError> {
 #[serde(untagged)]
 pub(super) enum Json {
     Tuple(darts::Tuple),
+    Recurrent(recurrent::Tuple),
     Text(String),
 }
 
 impl Json {
     pub(super) fn write(genotype: &Genotype) -> Option<Self> {
         let tuple = darts::Tuple::write(genotype).map(Self::Tuple);
+        let recurrent = || recurrent::Tuple::write(genotype).map(Self::Recurrent);
         let text = || nb201::encode(genotype).or_else(|| nb101::encode(genotype));
-        tuple.or_else(|| text().map(Self::Text))
+        tuple.or_else(recurrent).or_else(|| text().map(Self::Text))
     }
 
     pub(super) fn read(self) -> Result<Genotype, GenotypeError> {
         match self {
             Self::Tuple(tuple) => tuple.read(),
+            Self::Recurrent(tuple) => Ok(tuple.read()),
             Self::Text(text) if nb101::is_meant(&text) => nb101::decode(&text),
             Self::Text(text) => nb201::decode(&text),
         }

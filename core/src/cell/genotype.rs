@@ -3,11 +3,12 @@
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 
 use super::{Choice, ChoiceKind, Row, Rows, codec};
+use crate::ops::Activation;
 
 /// The cells that a search derived.
 ///
 /// Its JSON is that of the first [`codec`] that can write it: an object for the two
-/// cells of a DARTS space, a string for the cell of NAS-Bench-201 or NAS-Bench-101.
+/// cells of a DARTS space and for a recurrent cell, a string for the cell of NAS-Bench-201 or NAS-Bench-101.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Genotype {
     /// The cells, in the order of the choices that they were derived from.
@@ -50,6 +51,8 @@ pub struct Edge {
 pub enum Output {
     /// These states, concatenated.
     Concatenation(Vec<usize>),
+    /// The mean of these states, of a recurrent cell.
+    Mean(Vec<usize>),
     /// The last state as it is.
     Last,
 }
@@ -268,7 +271,7 @@ impl Cell {
     /// The states that make its output.
     pub fn outputs(&self) -> Vec<usize> {
         match &self.output {
-            Output::Concatenation(states) => states.clone(),
+            Output::Concatenation(states) | Output::Mean(states) => states.clone(),
             Output::Last => self.states().checked_sub(1).into_iter().collect(),
         }
     }
@@ -278,6 +281,11 @@ impl Cell {
         self.nodes.iter().any(|node| node.operation.is_some())
     }
 
+    /// Whether it is a recurrent cell, which hands on the mean of states.
+    pub fn is_recurrent(&self) -> bool {
+        matches!(self.output, Output::Mean(_))
+    }
+
     /// Share of parameter-free operations among its operations (Table 5); 0 for none.
     pub fn parameter_free(&self) -> f32 {
         let free =
@@ -285,8 +293,12 @@ impl Cell {
         self.operations().filter(free).count() as f32 / self.operations().count().max(1) as f32
     }
 
-    /// The name of a state: that of an input, or `node 0`, `node 1`, …
+    /// The name of a state: that of an input, or `node 0`, `node 1`, … In a recurrent cell the nodes are
+    /// numbered as its states are, so that node 0 is the one that is made of x and h.
     pub fn label(&self, state: usize) -> String {
+        if self.is_recurrent() {
+            return format!("node {state}");
+        }
         match state.checked_sub(self.inputs.len()) {
             None => self.inputs.get(state).cloned().unwrap_or_default(),
             Some(node) => format!("node {node}"),
@@ -295,6 +307,9 @@ impl Cell {
 
     /// How its states are numbered, in words: `0 and 1 are c_{k-2} and c_{k-1}, state 2 is node 0`.
     pub fn numbering(&self) -> String {
+        if self.is_recurrent() {
+            return "0 is made of x and h, state 1 is the first that is searched".to_owned();
+        }
         let count = self.inputs.len();
         let inputs = match self.inputs.as_slice() {
             [input] => format!("0 is the {input}"),
@@ -316,13 +331,21 @@ impl Cell {
         }
     }
 
+    /// Whether an operation is in the catalogue for such cells.
+    fn knows(&self, operation: &str) -> bool {
+        match self.is_recurrent() {
+            true => Activation::find(operation).is_some(),
+            false => crate::ops::find(operation).is_some(),
+        }
+    }
+
     fn validate(&self) -> Result<(), GenotypeError> {
         let cell = || self.name.clone();
         if let Some((node, edge)) = self.edges().find(|(node, edge)| edge.source >= *node) {
             let (source_state, last) = (edge.source, node.saturating_sub(1));
             return Err(GenotypeError::FutureSource { cell: cell(), node, source_state, last });
         }
-        if let Some(operation) = self.operations().find(|name| crate::ops::find(name).is_none()) {
+        if let Some(operation) = self.operations().find(|name| !self.knows(name)) {
             let operation = operation.to_owned();
             return Err(GenotypeError::UnknownOperation { cell: cell(), operation });
         }

@@ -1,7 +1,8 @@
 //! Published genotypes, to compare with, to draw and to test against.
 
 use super::Genotype;
-use super::codec::darts;
+use super::codec::darts::{self, Gene};
+use super::codec::recurrent;
 
 /// One published genotype.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,10 +11,27 @@ pub struct Published {
     pub name: &'static str,
     /// The method, the space and the data that it was searched with.
     pub help: &'static str,
-    /// Genes of the normal cell, node by node: a code of `CODES` and the state that is read.
-    pub normal: &'static str,
-    /// Genes of the reduction cell.
-    pub reduce: &'static str,
+    /// Its genes.
+    pub genes: Genes,
+}
+
+/// The genes of a published genotype, as texts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Genes {
+    /// Of cells for images, node by node: a code of `CODES` and the state that is read.
+    Images {
+        /// The normal cell.
+        normal: &'static str,
+        /// The reduction cell.
+        reduce: &'static str,
+    },
+    /// Of a recurrent cell: an activation and the state that it reads, for every node.
+    Recurrent {
+        /// The nodes, from node 1 on.
+        nodes: &'static str,
+        /// The states whose mean is the output.
+        mean: &'static [usize],
+    },
 }
 
 /// Two letters for an operation keep a genotype on one line.
@@ -29,7 +47,7 @@ const CODES: &[(&str, &str)] = &[
     ("nz", "noise"),
 ];
 
-/// All of them. `random` and `pgd` are the authors' words for SDARTS-RS and SDARTS-ADV.
+/// All of cells for images. `random` and `pgd` are the authors' words for SDARTS-RS and SDARTS-ADV.
 #[rustfmt::skip]
 pub static ALL: &[Published] = &[
     row("DARTS_V1", "DARTS, first order, on CIFAR-10", "s31 s30 / sk0 s31 / sk0 s31 / s30 sk2", "mp0 mp1 / sk2 mp0 / mp0 sk2 / sk2 ap0"),
@@ -81,22 +99,53 @@ pub static ALL: &[Published] = &[
     row("GDAS_V1", "GDAS on CIFAR-10", "sk0 sk1 / sk0 s52 / s33 sk0 / s54 s33", "s50 s31 / s52 s51 / d52 s31 / s50 s51"),
 ];
 
+/// The states that a recurrent cell of eight nodes averages: all of them.
+const EIGHT: &[usize] = &[1, 2, 3, 4, 5, 6, 7, 8];
+
+/// What stands before the names of recurrent cells: two of them share their names with cells for images.
+pub const PENN: &str = "penn_";
+
+/// All recurrent cells, searched on the Penn Treebank (spec §10). The authors' names are those without
+/// `penn_` of the first three; [`find_recurrent`] knows them, too.
+#[rustfmt::skip]
+pub static RECURRENT: &[Published] = &[
+    penn("penn_DARTS_V1", "DARTS, first order, on Penn Treebank", "relu0 relu1 tanh2 relu3 relu4 identity1 relu5 relu1", EIGHT),
+    penn("penn_DARTS_V2", "DARTS, second order, on Penn Treebank", "sigmoid0 relu1 relu1 identity1 tanh2 sigmoid5 tanh3 relu5", EIGHT),
+    penn("penn_ENAS", "ENAS on Penn Treebank", "tanh0 tanh1 relu1 tanh3 tanh3 relu3 relu4 relu7 relu8 relu8 relu8", &[2, 5, 6, 9, 10, 11]),
+    penn("penn_random", "SDARTS-RS on Penn Treebank", "sigmoid0 sigmoid1 identity2 sigmoid1 tanh2 tanh2 sigmoid0 sigmoid3", EIGHT),
+    penn("penn_pgd", "SDARTS-ADV on Penn Treebank", "relu0 relu1 tanh2 relu3 identity2 relu1 tanh2 relu7", EIGHT),
+];
+
 /// The genotype of this name, in whatever case its letters are.
 pub fn find(name: &str) -> Option<&'static Published> {
-    ALL.iter().find(|row| row.name.eq_ignore_ascii_case(name))
+    ALL.iter().chain(RECURRENT).find(|row| row.name.eq_ignore_ascii_case(name))
+}
+
+/// The recurrent cell of this name, with or without [`PENN`].
+pub fn find_recurrent(name: &str) -> Option<&'static Published> {
+    let named = |row: &&Published| {
+        let bare = row.name.strip_prefix(PENN).unwrap_or(row.name);
+        [row.name, bare].iter().any(|it| it.eq_ignore_ascii_case(name))
+    };
+    RECURRENT.iter().find(named)
 }
 
 /// The published genotype that equals this one.
 pub fn of(genotype: &Genotype) -> Option<&'static Published> {
-    ALL.iter().find(|row| row.genotype() == *genotype)
+    ALL.iter().chain(RECURRENT).find(|row| row.genotype() == *genotype)
 }
 
 impl Published {
-    /// The genotype; all published ones concatenate their four nodes.
+    /// The genotype; all published ones for images concatenate their four nodes.
     pub fn genotype(&self) -> Genotype {
-        let [normal, reduce] = darts::CELLS;
-        let cell = |name, text| darts::cell(name, &genes(text), &[2, 3, 4, 5]);
-        Genotype { cells: vec![cell(normal, self.normal), cell(reduce, self.reduce)] }
+        match self.genes {
+            Genes::Images { normal, reduce } => {
+                let cell = |name, text| darts::cell(name, &coded(text), &[2, 3, 4, 5]);
+                let [first, second] = darts::CELLS;
+                Genotype { cells: vec![cell(first, normal), cell(second, reduce)] }
+            }
+            Genes::Recurrent { nodes, mean } => recurrent::from_genes(&spelled(nodes), mean),
+        }
     }
 }
 
@@ -106,16 +155,34 @@ const fn row(
     normal: &'static str,
     reduce: &'static str,
 ) -> Published {
-    Published { name, help, normal, reduce }
+    Published { name, help, genes: Genes::Images { normal, reduce } }
+}
+
+const fn penn(
+    name: &'static str,
+    help: &'static str,
+    nodes: &'static str,
+    mean: &'static [usize],
+) -> Published {
+    Published { name, help, genes: Genes::Recurrent { nodes, mean } }
 }
 
 /// Reads `s31 sk0 / …`: on the states 1 and 0, and so on. A word that is no gene is left out; the
 /// tests hold the table to eight genes for each cell.
-fn genes(text: &str) -> Vec<darts::Gene> {
+fn coded(text: &str) -> Vec<Gene> {
     let gene = |word: &str| {
         let (code, source) = word.split_at_checked(2)?;
         let (_, operation) = CODES.iter().find(|(known, _)| *known == code)?;
         Some(((*operation).to_owned(), source.parse().ok()?))
     };
     text.split([' ', '/']).filter_map(gene).collect()
+}
+
+/// Reads `relu0 tanh1 …`.
+fn spelled(text: &str) -> Vec<Gene> {
+    let gene = |word: &str| {
+        let (operation, source) = word.split_at_checked(word.find(char::is_numeric)?)?;
+        Some((operation.to_owned(), source.parse().ok()?))
+    };
+    text.split(' ').filter_map(gene).collect()
 }

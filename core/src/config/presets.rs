@@ -2,6 +2,7 @@
 //! paper's settings of the CIFAR-10 search (spec §2.4).
 
 mod oneshot;
+mod text;
 
 /// One preset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +48,10 @@ impl Preset {
 }
 
 /// All presets; the first is what `sdarts search` runs when nothing is asked for.
-pub static ALL: &[Preset] = &joined::<{ OWN.len() + oneshot::ALL.len() }>(OWN, oneshot::ALL);
+pub static ALL: &[Preset] = &joined::<{ IMAGES.len() + text::ALL.len() }>(IMAGES, text::ALL);
+
+/// Those of images.
+const IMAGES: &[Preset] = &joined::<{ OWN.len() + oneshot::ALL.len() }>(OWN, oneshot::ALL);
 
 /// Two lists as one.
 const fn joined<const N: usize>(first: &[Preset], second: &[Preset]) -> [Preset; N] {
@@ -60,7 +64,7 @@ const fn joined<const N: usize>(first: &[Preset], second: &[Preset]) -> [Preset;
     all
 }
 
-/// Those of all spaces but the one-shot ones.
+/// Those of all spaces of images but the one-shot ones.
 const OWN: &[Preset] = &[
     Preset {
         name: "quick",

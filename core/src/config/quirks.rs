@@ -35,6 +35,10 @@ section! {
         unused_weights_rest: bool = true,
         /// enas computes all operations while weights learn, those of weight 0 too: their batch norms see the images, and they know weight decay (code).
         enas_computes_all: bool = true,
+        /// The virtual step of a recurrent second-order search leaves the embedding, which is the decoder too, where it is (code), instead of moving all weights.
+        unrolled_keeps_embedding: bool = true,
+        /// The second-order correction of a recurrent search is multiplied by clip / norm also where that is above 1 (code), instead of by what the gradient was multiplied by.
+        unrolled_clip_uncapped: bool = true,
         /// Split of the training set: contiguous (code) or shuffled.
         split: Split = Split::Contiguous,
     }

@@ -67,6 +67,7 @@ impl Config {
             "must lie in [0, 0.5]",
         )?;
         fraction("quirks.oneshot_norm_momentum", self.quirks.oneshot_norm_momentum)?;
+        self.validate_recurrent()?;
         self.validate_training()?;
         let portion = data.train_portion;
         rule(
@@ -75,6 +76,20 @@ impl Config {
             portion > 0.0 && portion < 1.0,
             "must lie between 0 and 1, exclusive",
         )
+    }
+
+    fn validate_recurrent(&self) -> Result<(), ConfigError> {
+        let recurrent = &self.recurrent;
+        at_least_one("recurrent.hidden", recurrent.hidden)?;
+        rule("recurrent.bptt", recurrent.bptt, recurrent.bptt >= 2, "must be at least 2")?;
+        at_least_one("recurrent.evaluation_batch", recurrent.evaluation_batch)?;
+        fraction("recurrent.dropout", recurrent.dropout)?;
+        fraction("recurrent.dropout_hidden", recurrent.dropout_hidden)?;
+        fraction("recurrent.dropout_input", recurrent.dropout_input)?;
+        fraction("recurrent.dropout_embedding", recurrent.dropout_embedding)?;
+        fraction("recurrent.dropout_word", recurrent.dropout_word)?;
+        non_negative("recurrent.activation_regularisation", recurrent.activation_regularisation)?;
+        non_negative("recurrent.temporal_regularisation", recurrent.temporal_regularisation)
     }
 
     fn validate_training(&self) -> Result<(), ConfigError> {

@@ -160,6 +160,7 @@ fn states(svg: &mut Svg, layout: &Layout, cell: &Cell) {
     }
     let output = match cell.output {
         Output::Concatenation(_) => "c_{k}",
+        Output::Mean(_) => "h_{t}",
         Output::Last => "output",
     };
     state_box(svg, layout.output(), output);

@@ -88,6 +88,10 @@ pub struct Summary {
     pub valid_accuracy: Option<Spread>,
     /// The best of them.
     pub best_valid_accuracy: Option<f64>,
+    /// Validation perplexity of the supernet, of a search of text.
+    pub valid_perplexity: Option<Spread>,
+    /// The best of them.
+    pub best_valid_perplexity: Option<f64>,
     /// True test accuracy of the derived cell, a share, where a table of trained networks was given;
     /// of a training that of its network.
     pub test_accuracy: Option<Spread>,
@@ -191,14 +195,15 @@ fn lengthen(groups: &mut [Group], words: impl Fn(usize) -> Vec<String>) {
     }
 }
 
-/// The run of a group with the best validation accuracy at its end: the one to train.
+/// The run of a group with the best validation accuracy at its end, of text with the lowest perplexity: the
+/// one to train.
 pub fn best(group: &Group, runs: &[Run]) -> Option<usize> {
-    let accuracy = |run: &usize| {
+    let merit = |run: &usize| {
         let history = &runs[*run].history;
-        let searched = history.epochs.last().map(|it| it.valid_accuracy);
+        let searched = history.epochs.last().map(|it| it.valid_score().merit());
         searched.or(history.train_epochs.last().map(|it| it.accuracy))
     };
-    let known = group.runs.iter().filter_map(|run| Some((*run, accuracy(run)?)));
+    let known = group.runs.iter().filter_map(|run| Some((*run, merit(run)?)));
     known.max_by(|one, other| one.1.total_cmp(&other.1)).map(|(run, _)| run)
 }
 
@@ -226,6 +231,7 @@ fn summary(group: &Group, runs: &[Run]) -> Summary {
     accuracies.extend(last(|it| trained(it, EvaluatedOn::Valid)));
     let mut tested = last(|it| Some(it.anytime.last()?.test_accuracy? / 100.0));
     tested.extend(last(|it| trained(it, EvaluatedOn::Test)));
+    let perplexities = last(|it| Some(it.epochs.last()?.perplexity?.valid));
     let config = group.runs.first().and_then(|&run| runs[run].config());
     let training = group.runs.first().and_then(|&run| runs[run].history.training.as_ref());
     let published = config.map(|config| {
@@ -244,6 +250,8 @@ fn summary(group: &Group, runs: &[Run]) -> Summary {
         seeds: group.runs.iter().filter_map(|&run| runs[run].config()).map(|it| it.seed).collect(),
         valid_accuracy: Spread::of(&accuracies),
         best_valid_accuracy: accuracies.iter().copied().reduce(f64::max),
+        valid_perplexity: Spread::of(&perplexities),
+        best_valid_perplexity: perplexities.iter().copied().reduce(f64::min),
         test_accuracy: Spread::of(&tested),
         tested: tested.len(),
         top5_accuracy: Spread::of(&last(|it| it.train_epochs.last()?.top5)),

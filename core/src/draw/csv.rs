@@ -26,7 +26,7 @@ const CURVES: [&str; 7] = [
 /// One record for each epoch: rates, losses, accuracies, the parameter-free share of every cell
 /// type, and what would be derived, in the columns of the codec of the space: both cells
 /// (`sep_conv_3x3 1; skip_connect 0; …`: operation and the state that it reads, two for each node)
-/// or the architecture string of NAS-Bench-201 or NAS-Bench-101. With a table of trained networks, what that says
+/// or the architecture string of NAS-Bench-201 or NAS-Bench-101. Of text the perplexities follow. With a table of trained networks, what that says
 /// follows.
 pub fn curves(history: &History) -> String {
     let empty = history.space().map(|space| space.derive(&[]));
@@ -38,6 +38,10 @@ pub fn curves(history: &History) -> String {
     let mut header = CURVES.map(str::to_owned).to_vec();
     header.extend(names.map(|name| format!("parameter_free_{name}")));
     header.extend(genotype.map_or(Vec::new(), columns).into_iter().map(|(name, _)| name));
+    let of_text = history.epochs.iter().any(|epoch| epoch.perplexity.is_some());
+    if of_text {
+        header.extend(["train_perplexity", "valid_perplexity"].map(str::to_owned));
+    }
     if !history.anytime.is_empty() {
         header.extend(TABULATED.map(str::to_owned));
     }
@@ -55,6 +59,11 @@ pub fn curves(history: &History) -> String {
         row.extend(numbers.map(|number| number.to_string()));
         row.extend((0..history.cell_choices().count()).map(share));
         row.extend(columns(&epoch.genotype).into_iter().map(|(_, text)| text));
+        if of_text {
+            let number = |value: Option<f64>| value.map_or(String::new(), |it| it.to_string());
+            let perplexity = epoch.perplexity;
+            row.extend([perplexity.map(|it| it.train), perplexity.map(|it| it.valid)].map(number));
+        }
         row.extend(tabulated(history, epoch));
         row
     });

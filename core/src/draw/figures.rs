@@ -9,7 +9,7 @@ mod picture;
 pub mod training;
 
 pub use self::course::{
-    STEP_POINTS, accuracy, epsilon, learning_rate, loss, parameter_free, steps,
+    STEP_POINTS, accuracy, epsilon, learning_rate, loss, parameter_free, perplexity, steps,
 };
 pub use self::measures::{anytime, hessian, shape};
 pub use self::picture::{Picture, Pictures, Scene};
@@ -127,6 +127,19 @@ pub static ALL: &[Figure] = &[
         })),
     },
     Figure {
+        name: "perplexity",
+        title: "Perplexity",
+        pictures: |scene| some(perplexity(scene.history)),
+        report: Some(Section::Course),
+        page: None,
+        compare: Some(Compare::Curve(Curve {
+            title: "Validation perplexity of the supernet",
+            label: "perplexity",
+            unit: Unit::Number,
+            points: course::valid_perplexities,
+        })),
+    },
+    Figure {
         name: "accuracy",
         title: "Accuracy",
         pictures: |scene| one(accuracy(scene.history)),
@@ -150,7 +163,7 @@ pub static ALL: &[Figure] = &[
     Figure {
         name: "parameter-free",
         title: "Parameter-free operations",
-        pictures: |scene| one(parameter_free(scene.history)),
+        pictures: |scene| some(parameter_free(scene.history)),
         report: Some(Section::Course),
         page: Some(OnPage { place: 3, open: true, empty: "" }),
         compare: Some(Compare::Curve(Curve {

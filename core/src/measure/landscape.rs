@@ -13,19 +13,21 @@
 //! [`Scan`] does one point at a time; the caller owns the loop.
 
 mod directions;
+mod validation;
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Tensor;
 use rand_pcg::Pcg64;
 use serde::Serialize;
 
-use crate::data::{Batch, Batches, DataError, Part};
+use crate::data::DataError;
 use crate::nn::ReadError;
 use crate::perturb::row_clip;
 use crate::policy::{Draw, Policy};
 use crate::rng::{Stream, Streams};
-use crate::task::{Classify, ImageBatch, Model, Point, Tally};
+use crate::task::{Classify, Model, Point, Tally, Task};
 pub use directions::Directions;
 use directions::directions;
+pub use validation::{validation, validation_text};
 
 /// Where the architecture moves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -202,53 +204,31 @@ impl Landscape {
     }
 }
 
-/// The first `images` validation images (0: all), as batches on the device.
-///
-/// # Errors
-/// If there are none, or what the data say.
-pub fn validation(
-    batches: &mut dyn Batches<Batch = Batch>,
-    epoch: usize,
-    images: usize,
-    device: &Device,
-) -> Result<Vec<ImageBatch>, LandscapeError> {
-    let mut left = if images == 0 { usize::MAX } else { images };
-    let mut found = Vec::new();
-    for index in 0..batches.evaluation_batches(Part::Valid) {
-        let batch = batches.evaluation(Part::Valid, epoch, index)?.first(left);
-        let count = batch.labels.len();
-        if count == 0 {
-            break;
-        }
-        left -= count;
-        found.push(ImageBatch::new(&batch, device));
-    }
-    if found.is_empty() { Err(LandscapeError::NoImages) } else { Ok(found) }
-}
-
 /// A landscape that is being measured, point by point. It owns what it needs of the search but the
 /// model and the policy, so that it can wait between two points for as long as it likes.
-pub struct Scan {
+pub struct Scan<T: Task = Classify> {
     settings: Settings,
     weights: Tensor<1>,
     statistics: Tensor<2>,
     /// α or p, as the space says.
     centre: Vec<Tensor<2>>,
     directions: Directions,
-    inputs: Vec<ImageBatch>,
+    inputs: Vec<T::Input>,
+    /// How many examples these are.
+    examples: usize,
     samples: Vec<Sample>,
 }
 
-impl Scan {
+impl<T: Task> Scan<T> {
     /// Finds the two directions at the architecture of `policy`: one gradient for every batch.
     ///
     /// # Errors
     /// Settings that mean nothing, no image, no gradient, or what the device says.
     pub async fn new(
-        model: &Model<Classify>,
+        model: &Model<T>,
         at: Point<'_>,
         policy: &dyn Policy,
-        inputs: Vec<ImageBatch>,
+        inputs: Vec<T::Input>,
         settings: Settings,
     ) -> Result<Self, LandscapeError> {
         settings.check()?;
@@ -264,13 +244,14 @@ impl Scan {
             return Err(LandscapeError::NoAlpha);
         }
         let gradient = gradient(model, at, (&centre, policy), &inputs, settings.space);
-        let inputs = merged(&inputs);
+        let inputs = model.task.merged(inputs);
         Ok(Self {
             settings,
             weights: at.weights.clone(),
             statistics: at.statistics.clone(),
             directions: directions(gradient, settings.seed).await?,
             centre,
+            examples: inputs.iter().map(|input| model.task.count(input)).sum(),
             inputs,
             samples: Vec::new(),
         })
@@ -282,7 +263,7 @@ impl Scan {
     /// If the device failed.
     pub async fn advance(
         &mut self,
-        model: &Model<Classify>,
+        model: &Model<T>,
         policy: &dyn Policy,
     ) -> Result<Option<Sample>, LandscapeError> {
         let (axis, index) = (self.settings.axis(), self.samples.len());
@@ -325,44 +306,30 @@ impl Scan {
 
     /// What was measured so far.
     pub fn landscape(&self) -> Landscape {
-        let images = self.inputs.iter().map(ImageBatch::count).sum();
-        Landscape { settings: self.settings, images, samples: self.samples.clone() }
+        Landscape { settings: self.settings, images: self.examples, samples: self.samples.clone() }
     }
 
     async fn measure(
         &self,
-        model: &Model<Classify>,
+        model: &Model<T>,
         policy: &dyn Policy,
         x: f64,
         y: f64,
     ) -> Result<Sample, LandscapeError> {
         let p = self.probabilities(policy, x, y);
         let at = Point { weights: &self.weights, statistics: &self.statistics, eval: true };
-        let mut tally = Tally::new(&self.weights.device());
+        let (mut tally, mut carry) = (Tally::new(&self.weights.device()), T::Carry::default());
         for (index, input) in self.inputs.iter().enumerate() {
-            tally.add(model.loss(at, &p, input, noise(index)).scores(), input.count());
+            let input = model.task.continued(input, &carry);
+            let mut outcome = model.loss(at, &p, &input, noise(index));
+            carry = std::mem::take(&mut outcome.carry);
+            tally.add(outcome.scores(), model.task.count(&input));
         }
         let (loss, accuracy) = tally.means().await?;
         // A loss that is not a number has no right answers: argmax of NaN is any class.
         let accuracy = if loss.is_nan() { f64::NAN } else { accuracy };
         Ok(Sample { x, y, accuracy, loss })
     }
-}
-
-/// Images of a batch that is only evaluated. In eval mode no image sees another, so the size changes
-/// no number beyond rounding, only the time: 441 points of preset `quick` on two busy cores took 184
-/// seconds of processor time in batches of 128, and 262 in those of 32, where threads waited for each
-/// other more. Without gradients, 128 images need less memory than the 64 of a step.
-const EVALUATED: usize = 128;
-
-/// The same images in batches of about [`EVALUATED`].
-fn merged(inputs: &[ImageBatch]) -> Vec<ImageBatch> {
-    let size = inputs.first().map_or(1, |input| input.count().max(1));
-    let merge = |batches: &[ImageBatch]| ImageBatch {
-        images: Tensor::cat(batches.iter().map(|batch| batch.images.clone()).collect(), 0),
-        labels: Tensor::cat(batches.iter().map(|batch| batch.labels.clone()).collect(), 0),
-    };
-    inputs.chunks((EVALUATED / size).max(1)).map(merge).collect()
 }
 
 /// The draws of the noise operation: the same ones for a batch at every point, or the landscape
@@ -372,17 +339,19 @@ fn noise(batch: usize) -> Pcg64 {
 }
 
 /// The sum over images of the gradient of the validation loss with respect to α or p.
-fn gradient(
-    model: &Model<Classify>,
+fn gradient<T: Task>(
+    model: &Model<T>,
     at: Point,
     (centre, policy): (&[Tensor<2>], &dyn Policy),
-    inputs: &[ImageBatch],
+    inputs: &[T::Input],
     space: Coordinates,
 ) -> Vec<Tensor<2>> {
     let relax = |leaves: &[_]| policy.relax(leaves, Draw::Mean);
     let mut sum: Vec<Tensor<2>> = centre.iter().map(Tensor::zeros_like).collect();
+    let mut carry = T::Carry::default();
     for (index, input) in inputs.iter().enumerate() {
-        let (gradient, _) = match space {
+        let input = &model.task.continued(input, &carry);
+        let (gradient, outcome) = match space {
             Coordinates::Logits => {
                 model.architecture_gradient(at, centre, &relax, input, noise(index))
             }
@@ -390,8 +359,9 @@ fn gradient(
                 model.probability_gradient(at, centre, input, noise(index))
             }
         };
+        carry = outcome.carry;
         for (sum, gradient) in sum.iter_mut().zip(gradient) {
-            *sum = sum.clone() + gradient.mul_scalar(input.count() as f64);
+            *sum = sum.clone() + gradient.mul_scalar(model.task.count(input) as f64);
         }
     }
     sum

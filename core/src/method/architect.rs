@@ -5,10 +5,12 @@ use std::collections::BTreeSet;
 
 use burn::tensor::Tensor;
 
+use crate::arrays::vector;
 use crate::config::WeightsOptimiser;
-use crate::nn::Randomness;
+use crate::net::Network as _;
+use crate::nn::{Layout, Randomness};
 use crate::optim::norm;
-use crate::task::{Model, Outcome, Point, Relax, Task};
+use crate::task::{Model, Outcome, Point, Relax, Task, VirtualStep};
 
 /// Length of the finite-difference step along the validation gradient (DARTS, eq. 8).
 const DIFFERENCE: f64 = 0.01;
@@ -55,6 +57,8 @@ pub fn first_order<T: Task>(
 /// ∇_α L_val(w′, α) with w′ = w − η·(μ·buffer + ∇_w L_train + λ·w), where the dependence of w′ on
 /// α enters as a finite difference:
 /// g − η·(∇_α L_train(w₊) − ∇_α L_train(w₋)) / (2R), w± = w ± R·v, v = ∇_w′ L_val, R = 0.01/‖v‖.
+/// A recurrent network clips both gradients, and scales the difference by what the first was scaled by
+/// ([`VirtualStep`]).
 ///
 /// The running statistics see the passes at w, w₊ and w₋; the pass at w′ belongs to a copy of the
 /// network in the reference and leaves none.
@@ -68,14 +72,18 @@ pub fn second_order<T: Task, R: Into<Randomness>>(
 ) -> AlphaGradient<T::Carry> {
     let Unrolling { momentum, learning_rate, optimiser, train } = *unrolling;
     let p = relax(alpha);
-    let (descent, Outcome { statistics, used, .. }) = model.weight_gradient(at, &p, train, noise());
-    let virtual_weights = at.weights.clone()
-        - (momentum.clone().mul_scalar(optimiser.momentum)
-            + descent
-            + at.weights.clone().mul_scalar(optimiser.weight_decay))
-        .mul_scalar(learning_rate);
+    let VirtualStep { clip, uncapped, held } = model.task.virtual_step(&model.network);
+    let (descent, Outcome { statistics, used, .. }) =
+        model.unpenalised_weight_gradient(at, &p, train, noise());
+    let (descent, coefficient) = clipped(descent, clip);
+    let step = (momentum.clone().mul_scalar(optimiser.momentum)
+        + descent
+        + at.weights.clone().mul_scalar(optimiser.weight_decay))
+    .mul_scalar(learning_rate);
+    let virtual_weights = at.weights.clone() - without(model.network.layout(), &held, step);
     let there = Point { weights: &virtual_weights, ..at };
-    let (direction, _) = model.weight_gradient(there, &p, valid, noise());
+    let (direction, _) = model.unpenalised_weight_gradient(there, &p, valid, noise());
+    let (direction, _) = clipped(direction, clip);
     let (gradient, Outcome { loss, carry, .. }) =
         model.architecture_gradient(there, alpha, relax, valid, noise());
 
@@ -90,12 +98,35 @@ pub fn second_order<T: Task, R: Into<Randomness>>(
     };
     let above = side(at.weights.clone() + offset.clone());
     let below = side(at.weights.clone() - offset);
-    let scale = radius.mul_scalar(2.0).recip().mul_scalar(learning_rate).reshape([1, 1]);
+    let scale = radius.mul_scalar(2.0).recip().mul_scalar(learning_rate);
+    let scale = match coefficient {
+        Some(coefficient) if uncapped => scale * coefficient,
+        Some(coefficient) => scale * coefficient.clamp_max(1.0),
+        None => scale,
+    };
+    let scale = scale.reshape([1, 1]);
     let implicit =
         above.into_iter().zip(below).map(|(above, below)| (above - below) * scale.clone());
     let gradient =
         gradient.into_iter().zip(implicit).map(|(explicit, implicit)| explicit - implicit);
     AlphaGradient { gradient: gradient.collect(), loss, statistics, carry, used }
+}
+
+/// A gradient of a norm of at most `limit`, and limit / norm, which may exceed 1.
+fn clipped(gradient: Tensor<1>, limit: Option<f64>) -> (Tensor<1>, Option<Tensor<1>>) {
+    let Some(limit) = limit else { return (gradient, None) };
+    let norm = norm(std::slice::from_ref(&gradient));
+    let coefficient = norm.add_scalar(1e-6).recip().mul_scalar(limit);
+    (gradient * coefficient.clone().clamp_max(1.0), Some(coefficient))
+}
+
+/// A step that leaves the weights of these slots where they are.
+fn without(layout: &Layout, held: &BTreeSet<usize>, step: Tensor<1>) -> Tensor<1> {
+    let moved = (0..layout.weights().len()).filter(|slot| !held.contains(slot)).collect();
+    match held.is_empty() {
+        true => step,
+        false => step.clone() * vector(layout.mask(&moved), &step.device()),
+    }
 }
 
 /// The curvature of a loss along a direction, and how it changes with α.

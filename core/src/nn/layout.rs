@@ -26,6 +26,8 @@ pub struct NormId(pub(super) usize);
 pub enum Init {
     /// U(−1/√fan_in, 1/√fan_in): PyTorch's default for convolutions and linear layers.
     FanIn(usize),
+    /// U(−bound, bound).
+    Uniform(f32),
     /// One value everywhere.
     Constant(f32),
 }
@@ -108,16 +110,16 @@ impl Layout {
     pub fn initial_weights(&self, streams: &Streams) -> Vec<f32> {
         let mut ordered = Vec::with_capacity(self.weight_count());
         for (index, slot) in self.weights.iter().enumerate() {
-            match slot.init {
-                Init::FanIn(fan_in) => {
-                    let bound = 1.0 / (fan_in as f32).sqrt();
-                    let mut rng = streams.at(Stream::Weights, index as u64);
-                    ordered.extend(uniform(&mut rng, slot.range.len(), -bound, bound));
-                }
+            let bound = match slot.init {
+                Init::FanIn(fan_in) => 1.0 / (fan_in as f32).sqrt(),
+                Init::Uniform(bound) => bound,
                 Init::Constant(value) => {
                     ordered.extend(std::iter::repeat_n(value, slot.range.len()));
+                    continue;
                 }
-            }
+            };
+            let mut rng = streams.at(Stream::Weights, index as u64);
+            ordered.extend(uniform(&mut rng, slot.range.len(), -bound, bound));
         }
         self.placed(&ordered)
     }

@@ -14,6 +14,7 @@ use super::constants::Constants;
 use super::layout::{BlockId, Layout, NormId, WeightId};
 use super::norm::{NormOptions, Observation, Observations};
 use super::pattern::PatternMode;
+use super::series::Series;
 use super::uploads::Uploads;
 use crate::rng::uniform;
 
@@ -60,7 +61,7 @@ impl RunningStatistics {
     }
 
     /// Those of some channels, [2, channels].
-    fn of(&self, channels: Range<usize>) -> Tensor<2> {
+    pub(super) fn of(&self, channels: Range<usize>) -> Tensor<2> {
         let block = self.blocks.get(&channels.start);
         match block.filter(|block| block.dims()[1] == channels.len()) {
             Some(block) => block.clone(),
@@ -114,12 +115,13 @@ pub struct Pass {
     /// The block of each weight and the place in it.
     places: Vec<(BlockId, Range<usize>)>,
     /// The channels of each batch-norm layer in the flat vectors, and what it was made with.
-    norms: Vec<(Range<usize>, NormOptions)>,
-    running: Option<RunningStatistics>,
+    pub(super) norms: Vec<(Range<usize>, NormOptions)>,
+    pub(super) running: Option<RunningStatistics>,
     observed: Observations,
+    pub(super) series: Vec<Series>,
     uploads: Uploads,
-    /// Masks of drop-path to come, 1 for an image that stays.
-    given_masks: std::vec::IntoIter<f32>,
+    /// Masks to come, 1 for what stays.
+    pub(super) given_masks: std::vec::IntoIter<f32>,
     /// The weights that were read so far, by their slots.
     used: RefCell<BTreeSet<usize>>,
     /// The choice whose edges are computed, where a network tells its cells apart by it.
@@ -164,6 +166,7 @@ impl Pass {
             norms: layout.norms().iter().map(|slot| (slot.range.clone(), slot.options)).collect(),
             running,
             observed: Observations::default(),
+            series: Vec::new(),
             uploads: Uploads::default(),
             given_masks: Vec::new().into_iter(),
             used: RefCell::default(),
@@ -189,8 +192,8 @@ impl Pass {
         self.used.borrow().clone()
     }
 
-    /// The pass with the masks of drop-path given, 0 or 1 for every image in the order in which they
-    /// are asked for; when they are used up it draws.
+    /// The pass with the masks of drop-path given, 0 or 1 for every image, or those of dropout, in the order in
+    /// which they are asked for; when they are used up it draws.
     pub fn with_masks(mut self, masks: Vec<f32>) -> Self {
         self.given_masks = masks.into_iter();
         self
@@ -346,8 +349,13 @@ impl Pass {
         }
     }
 
+    /// Whether passes share with it: such passes observe nothing.
+    pub(super) fn shares(&self) -> bool {
+        self.constants.is_some()
+    }
+
     fn observe(&mut self, observation: Observation) {
-        if self.constants.is_some() {
+        if self.shares() {
             return; // what it shares was seen in another pass
         }
         self.observed.push(observation);
@@ -369,6 +377,7 @@ impl Pass {
     /// # Shapes
     /// - `running` and output: [2, channels of all layers]
     pub fn updated(self, running: Tensor<2>) -> Tensor<2> {
-        self.observed.updated(self.kernels, &self.norms, running, &self.uploads)
+        let running = self.observed.updated(self.kernels, &self.norms, running, &self.uploads);
+        self.series.into_iter().fold(running, |running, it| it.updated(running, &self.uploads))
     }
 }

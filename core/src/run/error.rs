@@ -3,7 +3,7 @@
 use super::checkpoint::CheckpointError;
 use crate::arrays::ArrayError;
 use crate::cell::GenotypeError;
-use crate::config::ConfigError;
+use crate::config::{Config, ConfigError, layers};
 use crate::data::DataError;
 use crate::measure::MeasureError;
 use crate::measure::hessian::HessianError;
@@ -101,4 +101,14 @@ impl From<MeasureError> for RunError {
             MeasureError::Hessian(error) => Self::Hessian(error),
         }
     }
+}
+
+/// One line for every setting that differs and could change a result.
+pub(super) fn differences(saved: &Config, current: &Config) -> Vec<String> {
+    layers::differences(saved, current)
+        .iter()
+        .map(|(setting, saved, current)| {
+            format!("  {}: {saved} in the checkpoint, {current} now", setting.name())
+        })
+        .collect()
 }

@@ -85,6 +85,9 @@ pub struct Progress {
     pub tally: Tally,
     /// Validation accuracy after the last finished epoch.
     pub valid_accuracy: f64,
+    /// The perplexity then, of a run of text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_perplexity: Option<f64>,
     /// Events said so far.
     pub events: u64,
     /// Events of an observer that are not said yet.

@@ -40,17 +40,21 @@ use crate::perturb::{Ball, Request};
 use crate::policy::Policy;
 use crate::rng::{Stream, Streams};
 use crate::space::Space;
-use crate::task::{Classify, Model, Recorded, Task};
+use crate::task::{Classify, Language, Model, Recorded, Task};
 use parts::{Awake, For};
 use state::Carries;
 use step::{Step, TrainingLoss};
 
 pub use arithmetic::StepArithmetic;
 pub(super) use build::kernels;
+pub use build::language_shape;
 pub use watch::Watched;
 
 /// A search of images.
 pub type ImageSearch = Run<Search<Classify>>;
+
+/// A search of text.
+pub type TextSearch = Run<Search<Language>>;
 
 /// Weights and architecture that learn in turns.
 pub struct Search<T: Task> {
@@ -91,7 +95,7 @@ impl<T: Task> Search<T> {
             Order::Second => {
                 let unrolling = Unrolling {
                     momentum: &self.state.momentum,
-                    learning_rate: self.learning_rate(at.epoch),
+                    learning_rate: self.rate(at, &step.train),
                     optimiser: &self.config.weights,
                     train: &step.train,
                 };
@@ -142,7 +146,7 @@ impl<T: Task> Search<T> {
         let (gradient, carry, learned) = self.weight_gradient(p, &step.train, step.noise.next());
         let gradient = clip(gradient, self.config.weights.clip);
         let (weights, momentum) = (self.state.weights.clone(), self.state.momentum.clone());
-        let learning_rate = self.learning_rate(at.epoch);
+        let learning_rate = self.rate(at, &step.train);
         let after =
             sgd(weights.clone(), momentum.clone(), gradient, learning_rate, &self.config.weights);
         self.wake(&learned.used);

@@ -80,7 +80,13 @@ impl Task for Classify {
         let ImageBatch { images, labels } = input.clone();
         let images = if pass.is_tracked() { images.autodiff() } else { images };
         let logits = network.forward(images, p, pass);
-        Scored { loss: cross_entropy(logits.clone(), labels), logits, carry: () }
+        Scored {
+            loss: cross_entropy(logits.clone(), labels),
+            penalty: None,
+            logits,
+            right: None,
+            carry: (),
+        }
     }
 
     fn correct(&self, input: &ImageBatch, logits: Tensor<2>) -> Tensor<1> {
@@ -95,7 +101,27 @@ impl Task for Classify {
         ImageBatch::from_rows(rows, self.image_size)
     }
 
+    fn merged(&self, inputs: Vec<ImageBatch>) -> Vec<ImageBatch> {
+        merged(&inputs)
+    }
+
     fn multiply_adds(&self, network: &Self::Net, target: GradientTarget) -> u64 {
         network.multiply_adds(self.image_size, target)
     }
+}
+
+/// Images of a batch that is only evaluated. In eval mode no image sees another, so the size changes
+/// no number beyond rounding, only the time: 441 points of preset `quick` on two busy cores took 184
+/// seconds of processor time in batches of 128, and 262 in those of 32, where threads waited for each
+/// other more. Without gradients, 128 images need less memory than the 64 of a step.
+const EVALUATED: usize = 128;
+
+/// The same images in batches of about [`EVALUATED`].
+fn merged(inputs: &[ImageBatch]) -> Vec<ImageBatch> {
+    let size = inputs.first().map_or(1, |input| input.count().max(1));
+    let merge = |batches: &[ImageBatch]| ImageBatch {
+        images: Tensor::cat(batches.iter().map(|batch| batch.images.clone()).collect(), 0),
+        labels: Tensor::cat(batches.iter().map(|batch| batch.labels.clone()).collect(), 0),
+    };
+    inputs.chunks((EVALUATED / size).max(1)).map(merge).collect()
 }

@@ -90,7 +90,8 @@ impl<T: Task> Model<T> {
         self.finish(at, scored, input, pass)
     }
 
-    /// The loss and its gradient with respect to the weights; p is a constant.
+    /// The loss, and what the weights descend: the gradient of the loss with its penalty with respect to
+    /// them; p is a constant.
     ///
     /// # Shapes
     /// - gradient: `[weights]`
@@ -101,10 +102,37 @@ impl<T: Task> Model<T> {
         input: &T::Input,
         noise: impl Into<Randomness>,
     ) -> (Tensor<1>, Outcome<T::Carry>) {
+        self.gradient_to_weights(at, p, input, (noise.into(), true))
+    }
+
+    /// The same of the loss alone.
+    ///
+    /// # Shapes
+    /// - gradient: `[weights]`
+    pub fn unpenalised_weight_gradient(
+        &self,
+        at: Point,
+        p: &[Tensor<2>],
+        input: &T::Input,
+        noise: impl Into<Randomness>,
+    ) -> (Tensor<1>, Outcome<T::Carry>) {
+        self.gradient_to_weights(at, p, input, (noise.into(), false))
+    }
+
+    fn gradient_to_weights(
+        &self,
+        at: Point,
+        p: &[Tensor<2>],
+        input: &T::Input,
+        (noise, penalised): (Randomness, bool),
+    ) -> (Tensor<1>, Outcome<T::Carry>) {
         let mut pass = self.pass(at, GradientTarget::Weights, noise);
         let p: Vec<_> = p.iter().map(|p| p.clone().autodiff()).collect();
         let scored = self.task.loss(&self.network, input, &p, &mut pass);
-        let mut gradients = scored.loss.backward();
+        let mut gradients = match scored.penalty.clone().filter(|_| penalised) {
+            Some(penalty) => (scored.loss.clone() + penalty).backward(),
+            None => scored.loss.backward(),
+        };
         let gradient = pass.weight_gradient(self.network.layout(), &mut gradients);
         (gradient, self.finish(at, scored, input, pass))
     }
@@ -188,10 +216,10 @@ impl<T: Task> Model<T> {
         input: &T::Input,
         pass: Pass,
     ) -> Outcome<T::Carry> {
-        let Scored { loss, logits, carry } = scored;
+        let Scored { loss, logits, right, carry, .. } = scored;
         let (loss, logits) =
             if pass.is_tracked() { (loss.inner(), logits.inner()) } else { (loss, logits) };
-        let correct = self.task.correct(input, logits.clone());
+        let correct = right.unwrap_or_else(|| self.task.correct(input, logits.clone()));
         let used = pass.used();
         let statistics = pass.updated(at.statistics.clone());
         Outcome { loss, correct, logits, statistics, carry, used }

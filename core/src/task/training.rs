@@ -48,7 +48,13 @@ impl Task for Training {
         let images = if pass.is_tracked() { images.autodiff() } else { images };
         let Logits { logits, auxiliary } = network.forward(images, pass);
         if !pass.is_training() {
-            return Scored { loss: cross_entropy(logits.clone(), labels), logits, carry: () };
+            return Scored {
+                loss: cross_entropy(logits.clone(), labels),
+                penalty: None,
+                logits,
+                right: None,
+                carry: (),
+            };
         }
         let entropy = |logits| smoothed_cross_entropy(logits, labels.clone(), self.label_smoothing);
         let main = entropy(logits.clone());
@@ -56,7 +62,7 @@ impl Task for Training {
             Some(auxiliary) => main + entropy(auxiliary).mul_scalar(self.auxiliary_weight),
             None => main,
         };
-        Scored { loss, logits, carry: () }
+        Scored { loss, penalty: None, logits, right: None, carry: () }
     }
 
     fn correct(&self, input: &ImageBatch, logits: Tensor<2>) -> Tensor<1> {

@@ -10,12 +10,12 @@ use indicatif::{HumanBytes, HumanDuration};
 use serde_json::{Value, json};
 use smoothdarts::cell::Row;
 use smoothdarts::config::Config;
-use smoothdarts::data::{self, Batch, Dataset, Images};
+use smoothdarts::data::{self, Batches, Dataset, Images};
 use smoothdarts::event::{Event, Started, Step, TrainStep};
-use smoothdarts::run::{Advanced, ImageSearch, Job, Run};
+use smoothdarts::run::{Advanced, Job, Run, Search};
+use smoothdarts::task::Task;
 
 use crate::bench::memory;
-use crate::datasets::Prefetch;
 use crate::estimate::Estimate;
 use crate::exit::Exit;
 use crate::output;
@@ -32,6 +32,9 @@ const STEP_SECONDS: f64 = 1.2;
 /// Bytes of activations that two slow cores get through in a second, over all passes of a step, with
 /// each step of the attack counted as one; measured, with a large margin.
 const BYTES_PER_SECOND: f64 = 720e6;
+
+/// Multiply-adds that two slow cores do in a second, with a margin.
+const PRODUCTS_PER_SECOND: f64 = 10e9;
 
 /// Cells that are timed at most. To lay out a network takes time with the square of its cells.
 const MOST_CELLS: usize = 50;
@@ -111,6 +114,23 @@ impl Part {
         Self { config: part, whole, steps_per_epoch }
     }
 
+    /// What is timed of a search of text, whose epoch has so many steps.
+    pub fn of_text(config: &Config, vocabulary: usize, steps_per_epoch: usize) -> Self {
+        let (settings, attack) = (&config.recurrent, config.perturbation.steps);
+        let (width, batch) = (settings.hidden as f64, config.search.batch_size);
+        // Of a word: two inputs, 36 edges and the decoder.
+        let products = width * (76.0 * width + vocabulary as f64);
+        let column = settings.bptt as f64 * products / PRODUCTS_PER_SECOND;
+        let seconds = batch as f64 * column * (5.0 + 2.0 * attack as f64);
+        let mut part = config.clone();
+        if seconds > STEP_SECONDS {
+            part.perturbation.steps = attack.min(ATTACK_STEPS);
+            let seconds = column * (5.0 + 2.0 * part.perturbation.steps as f64);
+            part.search.batch_size = ((STEP_SECONDS / seconds) as usize).clamp(1, batch);
+        }
+        Self { config: part, whole: [config.search.cells, batch, attack], steps_per_epoch }
+    }
+
     fn sizes(config: &Config) -> [usize; 3] {
         [config.search.cells, config.search.batch_size, config.perturbation.steps]
     }
@@ -137,14 +157,14 @@ impl Part {
 ///
 /// # Errors
 /// Like a search.
-pub fn run(
+pub fn run<T: Task>(
     json: bool,
-    search: ImageSearch,
-    mut batches: Prefetch,
+    search: Run<Search<T>>,
+    batches: &mut dyn Batches<Batch = T::Batch>,
     part: &Part,
 ) -> anyhow::Result<Exit> {
     let mut started = search.started();
-    let step = part.extrapolate(time_step(search, &mut batches)?);
+    let step = part.extrapolate(time_step(search, batches)?);
     started.steps_per_epoch = part.steps_per_epoch;
     started.parameters = (started.parameters as f64 * part.cells()) as usize;
     let text =
@@ -162,9 +182,9 @@ struct StepTime {
 
 /// The mean over steps after the first, which compiles kernels and fills caches; of the first, if
 /// that took too long or there is no other.
-fn time_step<J: Job<Batch = Batch>>(
+fn time_step<J: Job>(
     mut run: Run<J>,
-    batches: &mut Prefetch,
+    batches: &mut dyn Batches<Batch = J::Batch>,
 ) -> anyhow::Result<StepTime> {
     let wanted = TIMED.min(run.started().steps_per_epoch.saturating_sub(1) as u32);
     let (mut sum, mut current, mut done) = (StepTime::default(), StepTime::default(), 0);

@@ -3,13 +3,15 @@
 use std::time::Instant;
 
 use serde_json::json;
+use smoothdarts::data::Batches;
 use smoothdarts::draw::csv;
 use smoothdarts::event;
 use smoothdarts::measure::hessian::Spectrum;
+use smoothdarts::task::Task;
 
 use crate::cli::HessianArgs;
 use crate::exit::Exit;
-use crate::open_run::{self, OpenRun};
+use crate::open_run::{self, OpenRun, OpenSearch};
 use crate::{output, run_dir};
 
 /// Measures the Hessian at a checkpoint and prints both measures of it.
@@ -22,12 +24,15 @@ pub fn run(args: &HessianArgs) -> anyhow::Result<Exit> {
     }
     let checkpoint = open_run::checkpoint(&args.source)?;
     let selected = open_run::device(args.device.as_deref(), checkpoint.config())?;
-    let OpenRun { search, mut loader } = OpenRun::new(&checkpoint, &selected.device)?;
+    let opened = OpenRun::new(&checkpoint, &selected.device)?;
     let began = Instant::now();
-    let found = pollster::block_on(search.hessian(&mut loader, args.dense))?;
+    let (found, position) = match opened {
+        OpenRun::Images(opened) => spectrum(opened, args.dense)?,
+        OpenRun::Text(opened) => spectrum(opened, args.dense)?,
+    };
     let measured = Answer {
         found: found.event(checkpoint.epoch()),
-        position: search.position(),
+        position,
         dense: args.dense,
         device: selected.label,
         seconds: began.elapsed().as_secs_f64(),
@@ -37,6 +42,15 @@ pub fn run(args: &HessianArgs) -> anyhow::Result<Exit> {
         run_dir::replace(path, table(&found).as_bytes())?;
     }
     Ok(Exit::Done)
+}
+
+/// The Hessian where a search stands, and where that is.
+fn spectrum<T: Task>(
+    opened: OpenSearch<T, impl Batches<Batch = T::Batch>>,
+    dense: bool,
+) -> anyhow::Result<(Spectrum, (usize, usize))> {
+    let OpenSearch { search, mut loader } = opened;
+    Ok((pollster::block_on(search.hessian(&mut loader, dense))?, search.position()))
 }
 
 /// What was measured, and how.

@@ -13,12 +13,16 @@ use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 use smoothdarts::draw::csv;
 use smoothdarts::draw::landscape::{Frame, Quantity, View, contour, surface};
-use smoothdarts::measure::landscape::{Coordinates, Landscape, Scan, Settings, validation};
+use smoothdarts::measure::landscape::{
+    Coordinates, Landscape, Scan, Settings, validation, validation_text,
+};
+use smoothdarts::run::{Run, Search};
+use smoothdarts::task::Task;
 
 use crate::cli::{LandscapeArgs, LandscapeSpace};
 use crate::device::Selected;
 use crate::exit::Exit;
-use crate::open_run::{self, OpenRun};
+use crate::open_run::{self, OpenRun, OpenSearch};
 use crate::{output, run_dir};
 
 /// How often the time left is said where there is no terminal.
@@ -39,9 +43,9 @@ pub fn run(args: &LandscapeArgs) -> anyhow::Result<Exit> {
         run_dir::must_be_run(run)?;
         measured.push(measure(run, args, settings, &mut selected)?);
     }
-    let frame = Frame::over(measured.iter().map(|run| &run.landscape), Quantity::Accuracy);
     for run in &measured {
-        run.write(frame)?;
+        let alike = measured.iter().filter(|other| other.quantity == run.quantity);
+        run.write(Frame::over(alike.map(|other| &other.landscape), run.quantity))?;
     }
     let text = if args.json {
         let all: Vec<Value> = measured.iter().map(RunLandscape::machine).collect();
@@ -73,27 +77,51 @@ fn measure(
         Some(selected) => selected,
         None => selected.insert(open_run::device(args.device.as_deref(), checkpoint.config())?),
     };
-    let OpenRun { search, mut loader } = OpenRun::new(&checkpoint, &selected.device)?;
-    let began = Instant::now();
-    let epoch = checkpoint.epoch().saturating_sub(1);
-    let landscape = pollster::block_on(async {
-        let images = validation(&mut loader, epoch, args.images, &selected.device)?;
+    let (began, device) = (Instant::now(), &selected.device);
+    let context = || run.display().to_string();
+    let (landscape, position, quantity) = match OpenRun::new(&checkpoint, device)? {
+        OpenRun::Images(OpenSearch { search, mut loader }) => {
+            let epoch = checkpoint.epoch().saturating_sub(1);
+            let images =
+                validation(&mut loader, epoch, args.images, device).with_context(context)?;
+            let landscape = scan(run, &search, images, settings).with_context(context)?;
+            (landscape, search.position(), Quantity::Accuracy)
+        }
+        OpenRun::Text(OpenSearch { search, mut loader }) => {
+            let hidden = checkpoint.config().recurrent.hidden;
+            let words = validation_text(&mut loader, args.images, hidden, device);
+            let words = words.with_context(context)?;
+            let landscape = scan(run, &search, words, settings).with_context(context)?;
+            (landscape, search.position(), Quantity::Loss)
+        }
+    };
+    Ok(RunLandscape {
+        run: run.to_owned(),
+        landscape,
+        position,
+        quantity,
+        seconds: began.elapsed().as_secs_f64(),
+        device: selected.label.clone(),
+    })
+}
+
+/// Measures all points around the architecture of a search.
+fn scan<T: Task>(
+    run: &Path,
+    search: &Run<Search<T>>,
+    examples: Vec<T::Input>,
+    settings: Settings,
+) -> anyhow::Result<Landscape> {
+    pollster::block_on(async {
         let (model, policy) = (search.job().model(), search.job().policy());
         let at = search.job().point(true);
-        let mut scan = Scan::new(model, at, policy, images, settings).await?;
+        let mut scan = Scan::new(model, at, policy, examples, settings).await?;
         let mut watch = Watch::new(run, scan.progress().1);
         while scan.advance(model, policy).await?.is_some() {
             watch.show(scan.progress().0);
         }
         watch.bar.finish_and_clear();
-        anyhow::Ok(scan.landscape())
-    });
-    Ok(RunLandscape {
-        run: run.to_owned(),
-        landscape: landscape.with_context(|| run.display().to_string())?,
-        position: search.position(),
-        seconds: began.elapsed().as_secs_f64(),
-        device: selected.label.clone(),
+        Ok(scan.landscape())
     })
 }
 
@@ -136,6 +164,8 @@ impl Watch {
 struct RunLandscape {
     run: PathBuf,
     landscape: Landscape,
+    /// What its pictures show.
+    quantity: Quantity,
     /// Finished epochs, and steps of the one that is not finished.
     position: (usize, usize),
     seconds: f64,
@@ -145,8 +175,7 @@ struct RunLandscape {
 impl RunLandscape {
     fn write(&self, frame: Frame) -> anyhow::Result<()> {
         let name = self.run.file_name().unwrap_or(self.run.as_os_str()).to_string_lossy();
-        let view =
-            View { landscape: &self.landscape, name: &name, quantity: Quantity::Accuracy, frame };
+        let view = View { landscape: &self.landscape, name: &name, quantity: self.quantity, frame };
         let files = [
             ("landscape.csv", csv::landscape(&self.landscape)),
             ("landscape-contour.svg", contour(view)),
@@ -159,6 +188,9 @@ impl RunLandscape {
     }
 
     fn human(&self) -> String {
+        if self.quantity == Quantity::Loss {
+            return self.of_text();
+        }
         let Landscape { settings, images, samples } = &self.landscape;
         let flatness = self.landscape.flatness();
         let (epochs, steps) = self.position;
@@ -180,6 +212,35 @@ impl RunLandscape {
             100.0 * flatness.mean_drop,
             100.0 * flatness.largest_drop,
             100.0 * flatness.flat_share,
+            samples.len(),
+            self.seconds,
+            self.device,
+            self.run.display(),
+        )
+    }
+
+    /// The same of a text, in perplexities.
+    fn of_text(&self) -> String {
+        let Landscape { settings, images, samples } = &self.landscape;
+        let (epochs, steps) = self.position;
+        let inside = samples.iter().filter(|it| it.x.hypot(it.y) <= settings.range * (1.0 + 1e-9));
+        let losses: Vec<f64> = inside.map(|sample| sample.loss).collect();
+        let middle = samples.get(samples.len() / 2).map_or(f64::NAN, |sample| sample.loss);
+        let rises = losses.iter().map(|loss| loss - middle);
+        let (mean, largest) =
+            (rises.clone().sum::<f64>() / losses.len() as f64, rises.fold(0.0, f64::max));
+        format!(
+            "{}: {} space, after {epochs} epochs and {steps} steps\n\
+             perplexity in the middle            {:.2}\n\
+             largest within distance {:<8}    {:.2}\n\
+             mean rise of the loss there         {mean:.4}\n\
+             {} points on {images} words and one gradient, in {:.1} s on {}\n\
+             landscape.csv, landscape-contour.svg and landscape-surface.svg are in {}",
+            self.run.display(),
+            settings.space.name(),
+            middle.exp(),
+            settings.range,
+            (middle + largest).exp(),
             samples.len(),
             self.seconds,
             self.device,

@@ -4,18 +4,20 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use smoothdarts::config::Config;
-use smoothdarts::config::layers::Origin;
+use smoothdarts::config::layers::{Origin, Resolved};
+use smoothdarts::data::text::TextLoader;
 use smoothdarts::data::{self, Order};
 use smoothdarts::draw::csv;
 use smoothdarts::draw::history::History;
-use smoothdarts::run::{ImageSearch, Search};
-use smoothdarts::task::Classify;
+use smoothdarts::run::{ImageSearch, Run, Search, TextSearch};
+use smoothdarts::space::{self, Reads};
+use smoothdarts::task::{Classify, Language, Task};
 
 use super::derive;
 use super::dry_run::{self, Part};
 use crate::cli::{ExtendSchedule, SearchArgs, SettingsArgs};
-use crate::datasets::{Opened, Prefetch};
-use crate::device;
+use crate::datasets::{self, Opened, Prefetch, Supply};
+use crate::device::{self, Selected};
 use crate::estimate::Estimate;
 use crate::exit::Exit;
 use crate::run_dir::RunDir;
@@ -42,46 +44,87 @@ pub fn run(args: &SearchArgs) -> anyhow::Result<Exit> {
         refuse(&out, args.run.resume, args.extend, config)?;
     }
     device::set_threads(config.run.threads)?;
+    match space::find(&config.search.space)?.reads() {
+        Reads::Images => images(args, &resolved, &out),
+        Reads::Text => text(args, &resolved, &out),
+    }
+}
+
+/// A search of images.
+fn images(args: &SearchArgs, resolved: &Resolved, out: &Path) -> anyhow::Result<Exit> {
+    let (flags, config) = (&args.run, &resolved.config);
     let opened = match Opened::of(config) {
-        Err(error) if args.run.dry_run => Opened::Memory(dry_run::stand_in(config, error)?),
+        Err(error) if flags.dry_run => Opened::Memory(dry_run::stand_in(config, error)?),
         opened => opened?,
     };
     let images = opened.sizes(config);
     let selected = device::select(config.run.device)?;
     let estimate = Estimate::of(config, &images, selected.adapter.is_some())?;
     if config.data.image_size <= data::MAX_SIZE {
-        estimate.check(args.run.memory_limit, args.run.force)?;
+        estimate.check(flags.memory_limit, flags.force)?;
     }
-    let part = args.run.dry_run.then(|| Part::of(config, images.train, &estimate));
+    let part = flags.dry_run.then(|| Part::of(config, images.train, &estimate));
     let config = part.as_ref().map_or(config, |part| &part.config);
     let supply = opened.supply(config, |train, test| Order::search(train, test, config))?;
-    let mut search =
-        ImageSearch::new(config, supply.shape(), supply.steps_per_epoch(), &selected.device)?;
+    let (shape, steps) = (supply.shape(), supply.steps_per_epoch());
+    let search = ImageSearch::new(config, shape, steps, &selected.device)?;
+    go(args, (resolved, out), &selected, (search, supply), part)
+}
+
+/// A search of text.
+fn text(args: &SearchArgs, resolved: &Resolved, out: &Path) -> anyhow::Result<Exit> {
+    let (flags, config) = (&args.run, &resolved.config);
+    let text = datasets::text::open(config)?;
+    let whole = TextLoader::for_search(text.clone(), config)?;
+    let selected = device::select(config.run.device)?;
+    let words = text.vocabulary.len();
+    let estimate = Estimate::of_text(config, words, selected.adapter.is_some());
+    estimate.check(flags.memory_limit, flags.force)?;
+    let steps = whole.steps_per_epoch();
+    let part = flags.dry_run.then(|| Part::of_text(config, words, steps));
+    let loader = match &part {
+        Some(part) => TextLoader::for_search(text, &part.config)?,
+        None => whole,
+    };
+    let config = part.as_ref().map_or(config, |part| &part.config);
+    let search = TextSearch::new(config, words, steps, &selected.device)?;
+    go(args, (resolved, out), &selected, (search, loader), part)
+}
+
+/// Runs a search, or times a part of it.
+fn go<T: Task>(
+    args: &SearchArgs,
+    (resolved, out): (&Resolved, &Path),
+    selected: &Selected,
+    (mut search, batches): (Run<Search<T>>, <Search<T> as Work>::Supply),
+    part: Option<Part>,
+) -> anyhow::Result<Exit>
+where
+    Search<T>: Work<Batch = T::Batch>,
+{
+    let config = part.as_ref().map_or(&resolved.config, |part| &part.config);
     search.set_device_label(selected.label.clone());
     search.set_clock(seconds);
     search.set_replay(selected.replays(config.run.replay));
     if let Some(table) = table::open(config, args.run.quiet)? {
         search.set_table(table).with_context(|| config.table.path.clone())?;
     }
-    let batches = Prefetch::new(supply);
+    let mut batches = Prefetch::new(batches);
     if let Some(part) = &part {
-        return dry_run::run(args.run.json, search, batches, part);
+        return dry_run::run(args.run.json, search, &mut batches, part);
     }
     let (json, quiet, extend) = (args.run.json, args.run.quiet, args.extend);
-    let place = Place { out: &out, extend, json, quiet, stop: None, began: 0.0 };
-    Session::open(place, &resolved, &selected, search, batches)?.run()
+    let place = Place { out, extend, json, quiet, stop: None, began: 0.0 };
+    Session::open(place, resolved, selected, search, batches)?.run()
 }
 
 impl Work for Search<Classify> {
+    type Supply = Supply;
+
     const NOUN: &'static str = "search";
 
     fn write(run: &ImageSearch, directory: &RunDir) -> anyhow::Result<()> {
-        let genotype = pollster::block_on(run.genotype())?;
-        let weights = pollster::block_on(run.job().weights())?;
-        let json = serde_json::to_string_pretty(&genotype)? + "\n";
-        directory.write("genotype.json", json.as_bytes())?;
-        directory.write("genotype.py.txt", (derive::text(&genotype) + "\n").as_bytes())?;
-        directory.write("weights.safetensors", &weights)
+        write(run, directory)
     }
 
     fn curves(history: &History) -> String {
@@ -89,10 +132,43 @@ impl Work for Search<Classify> {
     }
 
     fn summary(run: &ImageSearch, history: &History) -> anyhow::Result<(String, String)> {
-        let genotype = pollster::block_on(run.genotype())?;
-        let table = history.anytime.last().map_or(String::new(), |it| table::words(it) + "\n");
-        Ok((derive::table(&genotype), table))
+        summary(run, history)
     }
+}
+
+impl Work for Search<Language> {
+    type Supply = TextLoader;
+
+    const NOUN: &'static str = "search";
+
+    fn write(run: &TextSearch, directory: &RunDir) -> anyhow::Result<()> {
+        write(run, directory)
+    }
+
+    fn curves(history: &History) -> String {
+        csv::curves(history)
+    }
+
+    fn summary(run: &TextSearch, history: &History) -> anyhow::Result<(String, String)> {
+        summary(run, history)
+    }
+}
+
+/// Writes what was found.
+fn write<T: Task>(run: &Run<Search<T>>, directory: &RunDir) -> anyhow::Result<()> {
+    let genotype = pollster::block_on(run.genotype())?;
+    let weights = pollster::block_on(run.job().weights())?;
+    let json = serde_json::to_string_pretty(&genotype)? + "\n";
+    directory.write("genotype.json", json.as_bytes())?;
+    directory.write("genotype.py.txt", (derive::text(&genotype) + "\n").as_bytes())?;
+    directory.write("weights.safetensors", &weights)
+}
+
+/// What was found in words, and what a table knows of it.
+fn summary<T: Task>(run: &Run<Search<T>>, history: &History) -> anyhow::Result<(String, String)> {
+    let genotype = pollster::block_on(run.genotype())?;
+    let table = history.anytime.last().map_or(String::new(), |it| table::words(it) + "\n");
+    Ok((derive::table(&genotype), table))
 }
 
 /// `runs/<preset or config>-<seed>`. A config.toml is called like the run that it lies in, so that

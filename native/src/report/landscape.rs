@@ -1,12 +1,17 @@
 //! The validation landscape of a run in words and numbers.
 
+use smoothdarts::draw::history::History;
 use smoothdarts::draw::landscape::{Frame, Quantity, View};
 use smoothdarts::draw::table::Table;
+use smoothdarts::event::{EpochFinished, Score};
 use smoothdarts::measure::landscape::{Flatness, Landscape};
 
-/// The view of a landscape in a frame of its own.
-pub(crate) fn alone(landscape: &Landscape) -> View<'_> {
-    let quantity = Quantity::Accuracy;
+/// The view of a landscape in a frame of its own; of text its loss.
+pub(crate) fn alone<'a>(landscape: &'a Landscape, history: &History) -> View<'a> {
+    let quantity = match history.epochs.last().map(EpochFinished::valid_score) {
+        Some(Score::Perplexity(_)) => Quantity::Loss,
+        _ => Quantity::Accuracy,
+    };
     View { landscape, name: "", quantity, frame: Frame::over([landscape], quantity) }
 }
 

@@ -3,7 +3,7 @@
 use smoothdarts::cell::published;
 use smoothdarts::config::{Config, Mode};
 use smoothdarts::draw::history::History;
-use smoothdarts::event::WarningCode;
+use smoothdarts::event::{Score, WarningCode};
 use smoothdarts::method;
 use smoothdarts::paper::{self, Published};
 
@@ -83,27 +83,35 @@ pub(super) fn lead(history: &History) -> String {
     let planned = history.started.as_ref().map_or(0, |started| started.config.search.epochs);
     match (&history.finished, history.epochs.last()) {
         (Some(finished), _) => format!(
-            "After {} of search {} found. The supernet gives the right answer for {} of the \
-             validation images. That is a measure of the search, not of the result: a network of \
+            "After {} of search {} found. The supernet {}. That is a measure of the search, not of the result: a network of \
              it still has to be trained from scratch and tested.",
             epochs(finished.epochs),
             match finished.genotype.cells.len() {
                 1 => "this cell was",
                 _ => "these two cells were",
             },
-            percent(finished.valid_accuracy),
+            performance(finished.valid_score()),
         ),
         (None, Some(epoch)) => format!(
-            "The search is not finished: {done} of {} are done, and the supernet gives the right \
-             answer for {} of the validation images. The cells below are those that would be found \
+            "The search is not finished: {done} of {} are done, and the supernet {}. The cells below are those that would be found \
              if it ended now.",
             epochs(planned),
-            percent(epoch.valid_accuracy),
+            performance(epoch.valid_score()),
         ),
         (None, None) => format!(
             "The search is not finished: no epoch of {planned} has ended yet, after {} steps.",
             history.steps.len(),
         ),
+    }
+}
+
+/// What a supernet does.
+fn performance(score: Score) -> String {
+    match score {
+        Score::Accuracy(_) => {
+            format!("gives the right answer for {} of the validation images", score.text())
+        }
+        Score::Perplexity(_) => format!("has perplexity {} on the validation text", score.text()),
     }
 }
 
@@ -130,8 +138,11 @@ pub(super) fn tiles(history: &History) -> Vec<Tile> {
     let tile = |value: String, name: &str| Tile { value, name: name.to_owned() };
     let mut tiles = Vec::new();
     if let Some(epoch) = history.epochs.last() {
-        tiles.push(tile(percent(epoch.valid_accuracy), "validation accuracy of the supernet"));
-        for (choice, &share) in history.cell_choices().zip(&epoch.parameter_free) {
+        let score = epoch.valid_score();
+        let name = format!("validation {} of the supernet", score.word());
+        tiles.push(tile(score.text(), &name));
+        let shares = if matches!(score, Score::Accuracy(_)) { &*epoch.parameter_free } else { &[] };
+        for (choice, &share) in history.cell_choices().zip(shares) {
             let name = format!("parameter-free in the {}", history.cell(choice).words());
             tiles.push(tile(percent(f64::from(share)), &name));
         }

@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Codec;
+use super::{Codec, python};
 use crate::cell::{Cell, Edge, Genotype, GenotypeError, Node, Output};
 
 /// Edges that every node keeps.
@@ -28,8 +28,7 @@ pub static CODEC: Codec = Codec {
     columns,
 };
 
-/// An operation and the state that it reads, `["sep_conv_3x3", 1]` in JSON.
-pub type Gene = (String, usize);
+pub use super::python::Gene;
 
 /// The tuple as serde reads and writes it.
 #[derive(Serialize, Deserialize)]
@@ -100,27 +99,11 @@ pub fn to_python(genotype: &Genotype) -> Option<String> {
     let Tuple { normal, normal_concat, reduce, reduce_concat } = Tuple::write(genotype)?;
     Some(format!(
         "Genotype(normal={}, normal_concat={}, reduce={}, reduce_concat={})",
-        python_genes(&normal),
-        python_concat(&normal_concat),
-        python_genes(&reduce),
-        python_concat(&reduce_concat),
+        python::genes(&normal),
+        python::states(&normal_concat),
+        python::genes(&reduce),
+        python::states(&reduce_concat),
     ))
-}
-
-fn python_genes(genes: &[Gene]) -> String {
-    let pairs: Vec<String> =
-        genes.iter().map(|(operation, source)| format!("('{operation}', {source})")).collect();
-    format!("[{}]", pairs.join(", "))
-}
-
-/// `range(2, 6)` where the states are consecutive, as the Python code writes it, else a list.
-fn python_concat(states: &[usize]) -> String {
-    match (states.first(), states.last()) {
-        (Some(&first), Some(&last)) if states.iter().copied().eq(first..=last) => {
-            format!("range({first}, {})", last + 1)
-        }
-        _ => format!("{states:?}"),
-    }
 }
 
 /// A column for each cell: `sep_conv_3x3 1; skip_connect 0; …`.
@@ -156,38 +139,5 @@ const FIELDS: [&str; 4] = ["normal", "normal_concat", "reduce", "reduce_concat"]
 /// # Errors
 /// [`GenotypeError::Text`] with what is wrong, or what [`Genotype::validate`] finds.
 pub fn from_python(text: &str) -> Result<Genotype, GenotypeError> {
-    let fault = |what: &str| GenotypeError::Text { what: what.to_owned() };
-    let (_, inner) =
-        text.split_once("Genotype(").ok_or_else(|| fault("it does not hold `Genotype(`"))?;
-    let (inner, _) =
-        inner.rsplit_once(')').ok_or_else(|| fault("its last parenthesis is missing"))?;
-    from_json(&format!("{{{}}}", to_json(inner)))
-}
-
-/// The same data as the fields of a JSON object: tuples become lists, ranges their numbers.
-fn to_json(python: &str) -> String {
-    let mut json: String = python.split_whitespace().collect();
-    while let Some((numbers, range)) = range(&json) {
-        json.replace_range(range, &format!("[{numbers}]"));
-    }
-    for field in FIELDS {
-        json = json.replace(&format!("{field}="), &format!("\"{field}\":"));
-    }
-    let json = json.replace('(', "[").replace(')', "]").replace('\'', "\"");
-    json.replace(",]", "]").trim_end_matches(',').to_owned()
-}
-
-/// The first `range(a,b)` or `list(range(a,b))` of a text without blanks: its numbers, and where it
-/// stands. Cells have few states; a longer range is no genotype and is left to fail.
-fn range(text: &str) -> Option<(String, std::ops::Range<usize>)> {
-    const LONGEST: usize = 64;
-    let start = text.find("range(")?;
-    let inner = start + "range(".len();
-    let end = inner + text[inner..].find(')')?;
-    let (first, last) = text[inner..end].split_once(',')?;
-    let (first, last): (usize, usize) = (first.parse().ok()?, last.parse().ok()?);
-    let numbers: Vec<String> = (first..last).take(LONGEST).map(|state| state.to_string()).collect();
-    let listed = text[..start].ends_with("list(") && text[end + 1..].starts_with(')');
-    let whole = if listed { start - "list(".len()..end + 2 } else { start..end + 1 };
-    Some((numbers.join(","), whole))
+    from_json(&python::to_json(text, &FIELDS)?)
 }

@@ -16,6 +16,8 @@ pub fn summaries_csv(summaries: &[Summary]) -> String {
     header.extend(paper.map(str::to_owned));
     header.extend(pair("top5_accuracy"));
     header.extend(["paper_top5_error", "test_accuracy_runs"].map(str::to_owned));
+    header.extend(pair("valid_perplexity"));
+    header.push("best_valid_perplexity".to_owned());
     let rows = summaries.iter().map(record);
     csv::table([header].into_iter().chain(rows))
 }
@@ -38,6 +40,8 @@ fn record(summary: &Summary) -> Vec<String> {
     record.extend(spread(summary.top5_accuracy));
     record.push(number(summary.published.and_then(|it| it.top5_error)));
     record.push(summary.tested.to_string());
+    record.extend(spread(summary.valid_perplexity));
+    record.push(number(summary.best_valid_perplexity));
     record
 }
 

@@ -129,6 +129,7 @@ impl Picture for Derived<'_> {
         }
         let output = match self.cell.output {
             Output::Concatenation(_) => "",
+            Output::Mean(_) => "The output is the mean of the nodes. ",
             Output::Last => "The last node is the output. ",
         };
         // A genotype that was given has no probabilities.

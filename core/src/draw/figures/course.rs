@@ -3,6 +3,7 @@
 use crate::draw::chart::{Axis, Chart, Mark, Series, Unit};
 use crate::draw::history::History;
 use crate::event::{EpochFinished, WarningCode};
+use crate::space::Reads;
 
 /// Most points of [`steps`]: more cannot be told apart at the width of a page.
 pub const STEP_POINTS: usize = 300;
@@ -16,6 +17,24 @@ pub fn accuracy(history: &History) -> Chart {
     let about = "Share of right answers of the supernet in every epoch: on the training batches, \
                  where the architecture is perturbed, and on the validation half, where it is not.";
     chart(history, "Accuracy of the supernet", about, Axis::new("accuracy", Unit::Percent), lines)
+}
+
+/// Perplexity of the supernet on the training and the validation text, epoch by epoch; none of images.
+pub fn perplexity(history: &History) -> Option<Chart> {
+    let lines = [
+        ("training", value(|epoch| epoch.perplexity.map_or(f64::NAN, |it| it.train))),
+        ("validation", value(|epoch| epoch.perplexity.map_or(f64::NAN, |it| it.valid))),
+    ];
+    let about = "Perplexity of the supernet in every epoch, the exponential of the loss: on the training \
+                 text, where the architecture is perturbed and dropout is on, and on the validation text, \
+                 where neither is.";
+    let axis = Axis::new("perplexity", Unit::Number);
+    reads_text(history).then(|| chart(history, "Perplexity of the supernet", about, axis, lines))
+}
+
+/// Whether it is a search of text.
+fn reads_text(history: &History) -> bool {
+    history.space().is_some_and(|space| space.reads() == Reads::Text)
 }
 
 /// Loss of the supernet on both halves of the training set, epoch by epoch.
@@ -72,8 +91,11 @@ pub fn learning_rate(history: &History) -> Chart {
 }
 
 /// Share of parameter-free operations in the cells that would be derived, epoch by epoch, with the
-/// warnings of a collapse marked.
-pub fn parameter_free(history: &History) -> Chart {
+/// warnings of a collapse marked; none of text, whose activations have no weights at all.
+pub fn parameter_free(history: &History) -> Option<Chart> {
+    if reads_text(history) {
+        return None;
+    }
     let lines = history.cell_choices().enumerate().map(|(index, choice)| Series {
         name: history.cell(choice).words(),
         points: points(history, |epoch| {
@@ -82,7 +104,7 @@ pub fn parameter_free(history: &History) -> Chart {
         band: Vec::new(),
     });
     let marks = history.warnings.iter().filter(|warning| warning.code == WarningCode::Collapse);
-    Chart {
+    Some(Chart {
         title: "Parameter-free operations".to_owned(),
         description:
             "Share of operations without weights (skip connections, pooling, noise) among \
@@ -98,7 +120,7 @@ pub fn parameter_free(history: &History) -> Chart {
                 message: format!("epoch {}: {}", warning.epoch + 1, warning.message),
             })
             .collect(),
-    }
+    })
 }
 
 type Value = fn(&EpochFinished) -> f64;
@@ -140,6 +162,12 @@ pub(super) fn trained(epoch: usize) -> f64 {
     epoch as f64 + 1.0
 }
 
+/// Validation perplexity of the supernet: (epochs trained, perplexity); nothing of images.
+pub(super) fn valid_perplexities(history: &History) -> Vec<(f64, f64)> {
+    let of = |epoch: &EpochFinished| Some((trained(epoch.epoch), epoch.perplexity?.valid));
+    history.epochs.iter().filter_map(of).collect()
+}
+
 /// Validation accuracy of the supernet: (epochs trained, share).
 pub(super) fn valid_accuracies(history: &History) -> Vec<(f64, f64)> {
     points(history, |epoch| epoch.valid_accuracy)
@@ -147,6 +175,9 @@ pub(super) fn valid_accuracies(history: &History) -> Vec<(f64, f64)> {
 
 /// Share of parameter-free operations in the first cell: (epochs trained, share).
 pub(super) fn parameter_free_shares(history: &History) -> Vec<(f64, f64)> {
+    if reads_text(history) {
+        return Vec::new();
+    }
     let share = |epoch: &EpochFinished| {
         Some((trained(epoch.epoch), f64::from(*epoch.parameter_free.first()?)))
     };

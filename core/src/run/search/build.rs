@@ -1,4 +1,5 @@
-//! A search from its settings. [`ImageSearch::new`] is the place where the task is chosen.
+//! A search from its settings. [`ImageSearch::new`] and [`TextSearch::new`] are the places where the task is
+//! chosen: which of them is asked is what the space reads ([`Reads`](space::Reads)).
 
 use std::rc::Rc;
 
@@ -6,19 +7,19 @@ use burn::tensor::Device;
 
 use super::parts::Awake;
 use super::state::Carries;
-use super::{ImageSearch, Search};
+use super::{ImageSearch, Search, TextSearch};
 use crate::config::{self, Config};
 use crate::data::ImageShape;
 use crate::measure::{self, Observer};
 use crate::method::{self, Extra, Method, MethodError};
-use crate::net::{Build, NetShape, Network as _};
+use crate::net::{Build, Dropout, LanguageShape, NetShape, Network as _};
 use crate::policy;
 use crate::rng::Streams;
 use crate::run::state::Weights;
 use crate::run::{Run, RunError};
 use crate::space::table::{Lookup, TableError};
 use crate::space::{self, Space};
-use crate::task::{Classify, Model, Task};
+use crate::task::{Classify, Language, Model, Task};
 
 impl ImageSearch {
     /// A search of images from the start, on `device`.
@@ -47,6 +48,43 @@ impl ImageSearch {
         let task = Classify { image_size: images.size };
         Run::from_start(Search::new(config, space, (task, network), steps_per_epoch, device)?)
     }
+}
+
+impl TextSearch {
+    /// A search of text from the start, on `device`.
+    ///
+    /// # Errors
+    /// If a setting or a name is wrong, or the method does not search such a space.
+    pub fn new(
+        config: &Config,
+        vocabulary: usize,
+        steps_per_epoch: usize,
+        device: &Device,
+    ) -> Result<Self, RunError> {
+        config.validate()?;
+        let (space, method) = (space::find(&config.search.space)?, method::of(config)?);
+        if method.policy.name != policy::softmax::ENTRY.name
+            || method.extra == Some(Extra::PartialChannels)
+        {
+            return Err(MethodError::Text { method: method.name }.into());
+        }
+        let network = space.language(language_shape(config, vocabulary))?;
+        let task = Language::new(config);
+        Run::from_start(Search::new(config, space, (task, network), steps_per_epoch, device)?)
+    }
+}
+
+/// The network of a text that these settings ask for.
+pub fn language_shape(config: &Config, vocabulary: usize) -> LanguageShape {
+    let settings = &config.recurrent;
+    let dropout = Dropout {
+        output: settings.dropout,
+        hidden: settings.dropout_hidden,
+        input: settings.dropout_input,
+        embedding: settings.dropout_embedding,
+        word: settings.dropout_word,
+    };
+    LanguageShape { vocabulary, hidden: settings.hidden, dropout }
 }
 
 impl<T: Task> Search<T> {

@@ -3,13 +3,14 @@
 use serde_json::Value;
 
 use super::parts::For;
+use super::state::Carries;
 use super::step::{Report, Step};
 use super::{Search, sharpness};
 use crate::arrays::{Arrays, to_rows};
 use crate::cell::{Cell, Genotype};
 use crate::config::Config;
 use crate::data::{Batches, Part, StepBatches};
-use crate::event::{EpochFinished, EpochStarted, Event, Finished, Started};
+use crate::event::{EpochFinished, EpochStarted, Event, Finished, Perplexity, Started};
 use crate::measure::{Observed, Observer};
 use crate::net::Network as _;
 use crate::policy::Draw;
@@ -109,6 +110,10 @@ impl<T: Task> Job for Search<T> {
         *accuracy
     }
 
+    fn perplexity(&self, (loss, _): &(f64, f64)) -> Option<f64> {
+        self.model.task.perplexity(*loss)
+    }
+
     async fn epoch_finished(
         &self,
         progress: &Progress,
@@ -118,14 +123,17 @@ impl<T: Task> Job for Search<T> {
         let alpha = to_rows(self.policy.leaves()).await?;
         let probabilities = to_rows(&self.policy.mean()).await?;
         let genotype = self.space.derive(&probabilities);
+        let (train_loss, task) = (tally.loss_sum / tally.examples, &self.model.task);
+        let perplexity = task.perplexity(train_loss).zip(task.perplexity(valid_loss));
         Ok(Event::EpochFinished(EpochFinished {
             epoch,
             learning_rate: self.learning_rate(epoch),
             epsilon: self.epsilon(epoch),
-            train_loss: tally.loss_sum / tally.examples,
+            train_loss,
             train_accuracy: tally.correct / tally.examples,
             valid_loss,
             valid_accuracy,
+            perplexity: perplexity.map(|(train, valid)| Perplexity { train, valid }),
             alpha,
             probabilities,
             parameter_free: genotype.cells.iter().map(Cell::parameter_free).collect(),
@@ -157,6 +165,7 @@ impl<T: Task> Job for Search<T> {
             genotype,
             epochs: progress.position.epoch,
             valid_accuracy: progress.valid_accuracy,
+            valid_perplexity: progress.valid_perplexity,
             reason: if stop.is_some() { "early_stopped" } else { "completed" }.to_owned(),
             returned_to: stop.map(|stop| stop.epoch),
         }))
@@ -180,9 +189,12 @@ impl<T: Task> Job for Search<T> {
 impl<T: Task> Search<T> {
     fn begin_step(&self, batches: Supply<'_, T>, at: Position) -> Result<Step<T>, RunError> {
         let StepBatches { train, valid } = batches.step(at.epoch, at.step)?;
+        // Every epoch begins anew.
+        let (start, going_on) = (Carries::default(), at.step > 0);
+        let carries = if going_on { &self.carries } else { &start };
         Ok(Step {
-            train: self.upload(&train, &self.carries.train),
-            valid: self.upload(&valid, &self.carries.valid),
+            train: self.upload(&train, &carries.train),
+            valid: self.upload(&valid, &carries.valid),
             noise: self.noise(at, Purpose::Step),
             valid_loss: None,
             perturbed: None,

@@ -53,6 +53,11 @@ impl<T: Task> Search<T> {
         cosine(&self.config.weights, search.scheduled(epoch) + shift, search.schedule_length())
     }
 
+    /// The rate of a step: that of its epoch, as the task scales it for this batch.
+    pub(super) fn rate(&self, at: Position, train: &T::Input) -> f64 {
+        self.learning_rate(at.epoch) * self.model.task.rate(train)
+    }
+
     /// The radius of this epoch; 0 without a perturbation.
     pub(super) fn epsilon(&self, epoch: usize) -> f64 {
         self.method.perturbation.epsilon(&self.config, epoch)

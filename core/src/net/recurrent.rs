@@ -1,0 +1,146 @@
+//! Recurrent networks of a text (spec §10): what is around the cell here, in [`mixed`] the cell that is
+//! searched.
+//!
+//! ```text
+//! x_t = embedding of the word, dropped      h_t = cell(x_t, h_{t−1})      next word: h_t, dropped, · embedding
+//! ```
+
+mod mixed;
+
+use burn::tensor::{Int, Tensor, activation};
+
+use super::{Dropout, LanguageShape, Predicted};
+use crate::nn::{Builder, Init, Pass, WeightId};
+pub use mixed::RecurrentNet;
+
+/// Weights start in U(±0.04), as in the authors' code.
+pub(super) const INIT: Init = Init::Uniform(0.04);
+
+/// What is around a cell: the embedding, which is the matrix of the decoder too, and the dropouts.
+pub(super) struct Reader {
+    embedding: WeightId,
+    bias: WeightId,
+    pub vocabulary: usize,
+    pub hidden: usize,
+    dropout: Dropout,
+}
+
+/// A text, as a cell reads it.
+pub(super) struct Sequence {
+    /// Embedded words after all dropouts, [rows, columns, hidden].
+    pub x: Tensor<3>,
+    /// The state before the first word, [columns, hidden].
+    pub hidden: Tensor<2>,
+    /// What the hidden state and the states of the cell are multiplied by before a weight meets them, the same
+    /// in all rows, [columns, hidden].
+    pub mask: Option<Tensor<2>>,
+}
+
+impl Reader {
+    /// Adds its weights; the embedding must be the first of the network.
+    pub fn new(builder: &mut Builder, shape: LanguageShape) -> Self {
+        let LanguageShape { vocabulary, hidden, dropout } = shape;
+        let embedding = builder.child("encoder").weight("weight", &[vocabulary, hidden], INIT);
+        let bias = builder.child("decoder").weight("bias", &[vocabulary], Init::Constant(0.0));
+        Self { embedding, bias, vocabulary, hidden, dropout }
+    }
+
+    /// The slot of the embedding.
+    pub fn embedding(&self) -> usize {
+        0
+    }
+
+    /// Reads a text; `cell` gives the states after every row, [rows, columns, hidden].
+    ///
+    /// # Shapes
+    /// As for [`super::LanguageNet::forward`].
+    pub fn forward(
+        &self,
+        (words, hidden): (Tensor<2, Int>, Tensor<2>),
+        pass: &mut Pass,
+        cell: impl FnOnce(Sequence, &mut Pass) -> Tensor<3>,
+    ) -> Predicted {
+        let ([rows, columns], width) = (words.dims(), self.hidden);
+        let table = pass.weight(self.embedding, [self.vocabulary, width]);
+        let x = self.embedded(words, &table, pass);
+        let mask = pass.mask([columns, width], self.dropout.hidden, &hidden);
+        let output = pass.mask([columns, width], self.dropout.output, &hidden);
+        let outputs = cell(Sequence { x, hidden, mask }, pass);
+        let dropped = match output {
+            Some(mask) => outputs.clone() * mask.reshape([1, columns, width]),
+            None => outputs.clone(),
+        };
+        let hidden = outputs.clone().narrow(0, rows - 1, 1).reshape([columns, width]);
+        let bias = pass.weight(self.bias, [self.vocabulary]);
+        Predicted { outputs, dropped, hidden, decoder: table, bias }
+    }
+
+    /// The inputs of the cell: the embedded words after three dropouts, of whole words, of what they are
+    /// embedded in, and of the input itself.
+    ///
+    /// # Shapes
+    /// - output: [rows, columns, hidden]
+    fn embedded(&self, words: Tensor<2, Int>, table: &Tensor<2>, pass: &mut Pass) -> Tensor<3> {
+        let ([rows, columns], width) = (words.dims(), self.hidden);
+        let word = pass.mask([self.vocabulary, 1], self.dropout.word, table);
+        let table = word.map_or_else(|| table.clone(), |mask| table.clone() * mask);
+        let mut mask = |share| pass.mask([columns, width], share, &table);
+        let masks = [mask(self.dropout.embedding), mask(self.dropout.input)];
+        let x = table.clone().select(0, words.reshape([rows * columns]));
+        let x = x.reshape([rows, columns, width]);
+        match masks.into_iter().flatten().reduce(|one, other| one * other) {
+            None => x,
+            Some(mask) => x * mask.reshape([1, columns, width]),
+        }
+    }
+}
+
+/// What the words of a text add to the gate and to the candidate of state 0, row by row: one product for all
+/// rows, as no state has a part in it.
+///
+/// # Shapes
+/// - `weights`: [hidden, 2 · hidden], those of W₀ that the words meet
+/// - output: [columns, 2 · hidden] each
+pub(super) fn inputs(x: Tensor<3>, weights: Tensor<2>, pass: &Pass) -> Vec<Tensor<2>> {
+    let [rows, columns, width] = x.dims();
+    let size = columns * 2 * width;
+    let product = x.reshape([rows * columns, width]).matmul(weights).reshape([rows * size]);
+    let pieces = shaders::split_with_sizes(pass.kernels, product, &vec![size; rows]);
+    pieces.into_iter().map(|piece| piece.reshape([columns, 2 * width])).collect()
+}
+
+/// The gate σ(c) and the candidate z of a product (c, z).
+///
+/// # Shapes
+/// - `product`: [rows, 2 · width]
+/// - outputs: [rows, width]
+pub(super) fn gate_and_candidate(product: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
+    let width = product.dims()[1] / 2;
+    let gate = product.clone().narrow(1, 0, width);
+    (activation::sigmoid(gate), product.narrow(1, width, width))
+}
+
+/// State 0: h + σ(c)·(tanh(z) − h), where (c, z) is the product of the input and of the masked hidden state.
+///
+/// # Shapes
+/// - `input`: [columns, 2 · hidden], one of [`inputs`]
+/// - `weights`: [hidden, 2 · hidden], those of W₀ that the hidden state meets
+/// - output: [columns, hidden]
+pub(super) fn first_state(
+    input: Tensor<2>,
+    hidden: Tensor<2>,
+    weights: Tensor<2>,
+    mask: Option<&Tensor<2>>,
+) -> Tensor<2> {
+    let product = input + masked(hidden.clone(), mask).matmul(weights);
+    let (gate, candidate) = gate_and_candidate(product);
+    hidden.clone() + gate * (candidate.tanh() - hidden)
+}
+
+/// A state as the weights of the cell meet it.
+pub(super) fn masked(state: Tensor<2>, mask: Option<&Tensor<2>>) -> Tensor<2> {
+    match mask {
+        Some(mask) => state * mask.clone(),
+        None => state,
+    }
+}
