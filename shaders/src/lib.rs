@@ -33,6 +33,7 @@ mod concat;
 mod convolution;
 mod cpu;
 pub mod device;
+mod gated_mix;
 pub mod meter;
 mod mix;
 mod node;

@@ -34,7 +34,8 @@ fn sequence(
     let mut tensors = tensors.into_iter();
     let mut next = || tensors.next().unwrap();
     let (x, first, start, each) = (next(), next(), next(), next());
-    let mask: Vec<f32> = (0..batch * hidden).map(|at| if at % 4 == 1 { 0.0 } else { 4.0 / 3.0 }).collect();
+    let mask: Vec<f32> =
+        (0..batch * hidden).map(|at| if at % 4 == 1 { 0.0 } else { 4.0 / 3.0 }).collect();
     let device = x.device().inner();
     let sequence = Sequence {
         x: x.reshape([time, batch, inputs]),
@@ -93,9 +94,7 @@ impl Case for SearchCell {
             let p = p.unwrap();
             let pairs = p.dims()[0] / 5;
             let norm = case.norm(&device);
-            shaders::mixed_cell(kernels, sequence, p.reshape([pairs, 5]), norm)
-                .outputs
-                .unsqueeze()
+            shaders::mixed_cell(kernels, sequence, p.reshape([pairs, 5]), norm).outputs.unsqueeze()
         })
     }
 }
@@ -212,7 +211,8 @@ fn closed_gates_give_the_previous_hidden_state() {
         let column = |index: usize| if index % (2 * hidden) < hidden { -300.0 } else { 1.0 };
         (0..rows * 2 * hidden).map(column).collect()
     };
-    let first = vector(&noise(batch * hidden, 1).iter().map(|x| x.abs()).collect::<Vec<_>>(), &device);
+    let first =
+        vector(&noise(batch * hidden, 1).iter().map(|x| x.abs()).collect::<Vec<_>>(), &device);
     let sequence = Sequence {
         x: Tensor::ones([2, batch, 1], &device),
         hidden: first.clone().reshape([batch, hidden]),

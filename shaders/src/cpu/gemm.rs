@@ -87,7 +87,13 @@ impl<'a> Left<'a> {
     }
 
     /// Rows `first..` as tiles of `R`, depth after depth, of a block of the depth from `start` on.
-    fn pack<const R: usize>(&self, first: usize, start: usize, tiles: &mut [[f32; R]], depth: usize) {
+    fn pack<const R: usize>(
+        &self,
+        first: usize,
+        start: usize,
+        tiles: &mut [[f32; R]],
+        depth: usize,
+    ) {
         for (index, tile) in tiles.chunks_exact_mut(depth).enumerate() {
             let first = first + index * R;
             let count = R.min(self.count().saturating_sub(first));
@@ -317,7 +323,11 @@ fn sums<S: Simd, const L: usize, const V: usize, const R: usize>(
 }
 
 #[inline(always)]
-fn put<S: Simd, const L: usize, const V: usize>(values: &[[f32; L]; V], row: &mut [f32], add: bool) {
+fn put<S: Simd, const L: usize, const V: usize>(
+    values: &[[f32; L]; V],
+    row: &mut [f32],
+    add: bool,
+) {
     if row.len() < V * L {
         let put = |(out, value): (&mut f32, &f32)| *out = if add { *out + value } else { *value };
         return row.iter_mut().zip(values.as_flattened()).for_each(put);
@@ -361,10 +371,8 @@ mod tests {
                     true,
                 ),
             ];
-            let rights = [
-                Right::rows(Matrix::new(&b, [k, n])),
-                Right::columns(Matrix::new(&bt, [n, k])),
-            ];
+            let rights =
+                [Right::rows(Matrix::new(&b, [k, n])), Right::columns(Matrix::new(&bt, [n, k]))];
             for (left, masked) in lefts {
                 for right in &rights {
                     let mut out = vec![2.0; m * n];

@@ -102,14 +102,9 @@ pub struct RecurrentCell {
 /// # Shapes
 /// - `p`: \[nodes · (nodes + 1) / 2, 5\]; row i(i + 1)/2 + j weighs what state j gives to node i, by none, tanh,
 ///   relu, sigmoid, identity
-pub fn mixed_cell(
-    kernels: Kernels,
-    sequence: Sequence,
-    p: Tensor<2>,
-    norm: CellNorm,
-) -> MixedCell {
+pub fn mixed_cell(kernels: Kernels, sequence: Sequence, p: Tensor<2>, norm: CellNorm) -> MixedCell {
     if !kernels.fused_on_cpu(&sequence.x) {
-        return composed::mixed(sequence, p, norm);
+        return composed::mixed(kernels, sequence, p, norm);
     }
     let shape = Shape::of(&sequence);
     let (eps, running) = match norm {
@@ -133,7 +128,7 @@ pub fn mixed_cell(
 /// The cell of a genotype along a text: \[time, batch, hidden\].
 pub fn derived_cell(kernels: Kernels, sequence: Sequence, cell: &RecurrentCell) -> Tensor<3> {
     if !kernels.fused_on_cpu(&sequence.x) {
-        return composed::derived(sequence, cell);
+        return composed::derived(kernels, sequence, cell);
     }
     let spec = Cell {
         shape: Shape::of(&sequence),
@@ -143,12 +138,8 @@ pub fn derived_cell(kernels: Kernels, sequence: Sequence, cell: &RecurrentCell) 
         masked: sequence.mask.is_some(),
         kept: false,
     };
-    // Each node weighs one f with 1.
-    let weigh = |(activation, _): &(Activation, usize)| {
-        let chosen = Activation::ALL.map(|each| f32::from(u8::from(each == *activation)));
-        std::iter::once(0.0).chain(chosen)
-    };
-    let weights: Vec<f32> = cell.nodes.iter().flat_map(weigh).collect();
+    let weights: Vec<f32> =
+        cell.nodes.iter().flat_map(|(activation, _)| weights_of(*activation)).collect();
     let shape = [cell.nodes.len(), Activation::ALL.len() + 1];
     let device = sequence.x.device().inner();
     let weights = Tensor::from_data(TensorData::new(weights, shape), &device);
@@ -171,4 +162,11 @@ fn inputs(sequence: Sequence, p: Tensor<2>, running: Option<Tensor<2>>) -> Input
         p: p.into_dispatch(),
         running,
     }
+}
+
+/// The row of p that weighs one activation with 1.
+fn weights_of(activation: Activation) -> [f32; 5] {
+    let [tanh, relu, sigmoid, identity] =
+        Activation::ALL.map(|each| if each == activation { 1.0 } else { 0.0 });
+    [0.0, tanh, relu, sigmoid, identity]
 }

@@ -26,8 +26,7 @@ impl WordLossOps for Flex {
         let hidden = hidden / vocabulary.max(1);
         let rows = values(&outputs).len() / hidden.max(1);
         let matrix = Matrix::new(values(&decoder), [vocabulary, hidden]);
-        let (forward, back) =
-            (Right::columns(matrix), wanted.outputs.then(|| Right::rows(matrix)));
+        let (forward, back) = (Right::columns(matrix), wanted.outputs.then(|| Right::rows(matrix)));
         let sized = |wanted, count| {
             let mut block = Block::new(if wanted { count } else { 0 });
             block.fill(0.0);
@@ -68,8 +67,11 @@ impl WordLossOps for Flex {
             loss: tensor(vec![(loss / rows as f64) as f32], [1]),
             right: tensor(vec![right as f32], [1]),
             outputs: of_outputs.into_tensor(if wanted.outputs { [rows, hidden] } else { [0, 0] }),
-            decoder: of_decoder
-                .into_tensor(if wanted.decoder { [vocabulary, hidden] } else { [0, 0] }),
+            decoder: of_decoder.into_tensor(if wanted.decoder {
+                [vocabulary, hidden]
+            } else {
+                [0, 0]
+            }),
             bias: tensor(of_bias, [count]),
         }
     }
@@ -80,9 +82,12 @@ fn targets(words: &burn::backend::flex::FlexTensor) -> Vec<usize> {
     let words = contiguous(words.clone());
     let of = |word: i64| usize::try_from(word).unwrap_or(usize::MAX);
     match words.dtype() {
-        burn::tensor::DType::I32 => {
-            words.as_slice::<i32>().unwrap_or_default().iter().map(|word| of((*word).into())).collect()
-        }
+        burn::tensor::DType::I32 => words
+            .as_slice::<i32>()
+            .unwrap_or_default()
+            .iter()
+            .map(|word| of((*word).into()))
+            .collect(),
         _ => words.as_slice::<i64>().unwrap_or_default().iter().map(|word| of(*word)).collect(),
     }
 }

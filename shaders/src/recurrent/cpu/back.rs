@@ -78,7 +78,8 @@ impl Kept {
             Some(_) => running.repeat(cell.shape.time * (cell.shape.nodes + 1)),
             None => Vec::new(),
         };
-        let [states, starts, products] = [&ran.states, &ran.starts, &ran.products].map(Clone::clone);
+        let [states, starts, products] =
+            [&ran.states, &ran.starts, &ran.products].map(Clone::clone);
         Self { states, starts, products, hidden, moments }
     }
 
@@ -113,8 +114,7 @@ impl<'a> Backward<'a> {
         let room = Room::new(inputs, cell);
         let (shape, width, one) = (cell.shape, room.width, room.states());
         let [words, state, nodes] = room.weights(inputs);
-        let right =
-            |values: &[f32], rows| Right::columns(Matrix::new(values, [rows, 2 * width]));
+        let right = |values: &[f32], rows| Right::columns(Matrix::new(values, [rows, 2 * width]));
         let each = nodes.chunks_exact((shape.hidden * 2 * width).max(1));
         let steps = if wanted.nodes { SUMMED.div_ceil(shape.batch.max(1)) } else { 1 };
         let zeros = |count| {

@@ -127,8 +127,7 @@ impl<'a> Forward<'a> {
         let room = Room::new(inputs, cell);
         let (shape, width) = (cell.shape, room.width);
         let [words, state, nodes] = room.weights(inputs);
-        let right =
-            |values: &[f32], rows| Right::rows(Matrix::new(values, [rows, 2 * width]));
+        let right = |values: &[f32], rows| Right::rows(Matrix::new(values, [rows, 2 * width]));
         let each = nodes.chunks_exact((shape.hidden * 2 * width).max(1));
         let mut hidden = Block::new((shape.time + 1) * room.states());
         let first = filled(&inputs.hidden, shape.hidden, width);
