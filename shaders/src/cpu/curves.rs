@@ -16,7 +16,7 @@ pub(crate) fn tanh<S: Simd>(x: Vector<S, f32>) -> Vector<S, f32> {
         4.893_525e-3,
     ];
     const EVEN: [f32; 4] = [1.198_258_4e-6, 1.185_347_1e-4, 2.268_434_6e-3, 4.893_525e-3];
-    let x = x.min(7.905_311.splat()).max((-7.905_311).splat());
+    let x = x.min(7.905_311_f32.splat()).max((-7.905_311_f32).splat());
     let square = x * x;
     let mut above: Vector<S, f32> = ODD[0].splat();
     for coefficient in &ODD[1..] {
@@ -32,7 +32,7 @@ pub(crate) fn tanh<S: Simd>(x: Vector<S, f32>) -> Vector<S, f32> {
 /// 1 / (1 + exp(−x)).
 #[inline(always)]
 pub(crate) fn sigmoid<S: Simd>(x: Vector<S, f32>) -> Vector<S, f32> {
-    let half: Vector<S, f32> = 0.5.splat();
+    let half: Vector<S, f32> = 0.5_f32.splat();
     tanh(x * half).mul_add(half, half)
 }
 
@@ -41,25 +41,25 @@ pub(crate) fn sigmoid<S: Simd>(x: Vector<S, f32>) -> Vector<S, f32> {
 pub(crate) fn exp<S: Simd>(x: Vector<S, f32>) -> Vector<S, f32> {
     // Of e^r for |r| ≤ ln(2)/2, as in Cephes.
     const SERIES: [f32; 6] =
-        [1.987_569_1e-4, 1.398_2e-3, 8.333_452e-3, 4.166_579_6e-2, 0.166_666_66, 0.5];
-    let x = x.max((-87.0).splat());
+        [1.987_569_1e-4, 1.398_2e-3, 8.333_452e-3, 4.166_579_6e-2, 0.166_666_65, 0.5];
+    let x = x.max((-87.0_f32).splat());
     let whole = (x * std::f32::consts::LOG2_E.splat()).round_ties_even();
     // ln(2) in two parts, the first of which times a whole number is exact.
-    let rest = whole.mul_add((-0.693_359_4).splat(), x);
-    let rest = whole.mul_add(2.121_944_4e-4.splat(), rest);
+    let rest = whole.mul_add((-0.693_359_4_f32).splat(), x);
+    let rest = whole.mul_add(2.121_944_4e-4_f32.splat(), rest);
     let mut series: Vector<S, f32> = SERIES[0].splat();
     for coefficient in &SERIES[1..] {
         series = series.mul_add(rest, coefficient.splat());
     }
-    let fraction = (series * rest).mul_add(rest, rest) + 1.0.splat();
-    let bits: Vector<S, i32> = whole.trunc_to_int() + 127.splat();
+    let fraction = (series * rest).mul_add(rest, rest) + 1.0_f32.splat();
+    let bits: Vector<S, i32> = whole.trunc_to_int() + 127_i32.splat();
     fraction * (bits << 23).reinterpret::<f32>()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cpu::{Kernel, dispatch, load, store};
+    use crate::cpu::{Kernel, dispatch, load, store, zero};
 
     /// tanh, sigmoid and exp of −|x|.
     struct Curves(Vec<f32>);
@@ -72,7 +72,7 @@ mod tests {
             let of = |x: f32| {
                 let x: Vector<S, f32> = load(&[x; L]);
                 let [t, s] = [store::<S, L>(tanh(x)), store::<S, L>(sigmoid(x))];
-                [t[0], s[L - 1], store::<S, L>(exp(-x.abs()))[0]]
+                [t[0], s[L - 1], store::<S, L>(exp(zero::<S>() - x.abs()))[0]]
             };
             self.0.into_iter().map(of).collect()
         }

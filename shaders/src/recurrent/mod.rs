@@ -22,7 +22,7 @@ use burn::backend::tensor::FloatTensor;
 use burn::tensor::{Tensor, TensorData};
 
 use crate::Kernels;
-use ops::{Cell, Inputs, Shape};
+use ops::{Cell, Inputs, RecurrentOps as _, Shape};
 
 /// What a recurrent cell reads.
 ///

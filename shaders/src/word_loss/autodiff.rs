@@ -1,13 +1,14 @@
 //! The way back: what was found forward, times the gradient of the loss.
 
 use burn::backend::Backend;
+use burn::backend::TensorMetadata;
 use burn::backend::autodiff::Autodiff;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, NodeGuard, Ops, OpsKind};
 use burn::backend::tensor::FloatTensor;
-use burn::tensor::{Shape, TensorMetadata};
+use burn::tensor::Shape;
 
 use super::{Loss, Wanted, WordLossOps, Words};
 
@@ -70,7 +71,7 @@ impl<B: Backend> Backward<B, 1> for Probe {
 
 /// Whether a gradient of the tensor is asked for: gradients that are computed ahead must know.
 fn is_tracked<B: Backend, C: CheckpointStrategy>(node: NodeGuard) -> bool {
-    let ops = Backward::<B, 1>::prepare::<C>(Probe, [node]).compute_bound().stateful();
+    let ops = <Probe as Backward<B, 1>>::prepare::<C>(Probe, [node]).compute_bound().stateful();
     matches!(ops, OpsKind::Tracked(_))
 }
 

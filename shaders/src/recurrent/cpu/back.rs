@@ -5,7 +5,6 @@ use std::ops::Range;
 
 use burn::backend::Flex;
 use burn::backend::flex::FlexTensor;
-use burn::tensor::Shape as Dims;
 
 use super::super::ops::{Cell, Gradients, Inputs, Ran, RecurrentGradients, Wanted};
 use super::rows::{Add, MixBack, NormaliseBack, OPTIONS, StartBack};
@@ -177,7 +176,7 @@ impl<'a> Backward<'a> {
         let (cell, one) = (self.room.cell, self.room.states());
         let out = &mut self.past[state * one..][..one];
         let x = &self.through[state * one..][..one];
-        dispatch(Add { x, mask: self.room.mask.as_deref(), factor: 1.0, out });
+        dispatch(Add { x, mask: self.room.mask.as_deref(), factor: 1.0, out: &mut *out });
         let Some(norm) = cell.norm else { return };
         let states = kept.states(t, cell, one);
         let size = 2 * self.room.width;
@@ -206,11 +205,12 @@ impl<'a> Backward<'a> {
         let of_products = self.products[start..].chunks_mut(steps.len() * 2 * one);
         let of_states = past[reads.start * one..].chunks_mut(one);
         let mut parts = Vec::new();
-        for ((place, state), outs) in reads.clone().enumerate().zip(of_products.zip(of_states)) {
+        let outs = of_products.zip(of_states);
+        for ((place, state), (of_products, of_state)) in reads.clone().enumerate().zip(outs) {
             let products = &products[((t * cell.pairs()) + pair + place) * 2 * one..][..2 * one];
             let state = &known.values[known.start(state)..][..one];
-            let of_products = outs.0[..2 * one].chunks_mut(ROWS * 2 * width);
-            let outs = of_products.zip(outs.1.chunks_mut(ROWS * width)).enumerate();
+            let of_products = of_products[..2 * one].chunks_mut(ROWS * 2 * width);
+            let outs = of_products.zip(of_state.chunks_mut(ROWS * width)).enumerate();
             parts.extend(outs.map(|(chunk, outs)| (place, chunk, products, state, outs)));
         }
         let mut sums = vec![(0, [0.0; OPTIONS]); parts.len()];
@@ -243,7 +243,7 @@ impl<'a> Backward<'a> {
             products: &values(&kept.starts)[t * 2 * one..][..2 * one],
             hidden: &kept.hidden[t * one..][..one],
             gradient: &self.past[..one],
-            of_products,
+            of_products: &mut *of_products,
             of_hidden: &mut self.carry,
         });
         let rows = Matrix::new(of_products, [shape.batch, 2 * width]);
@@ -285,12 +285,11 @@ impl<'a> Backward<'a> {
         let asked = |asked: bool, make: &dyn Fn() -> FlexTensor| {
             if asked { make() } else { nothing.clone() }
         };
-        let whole = |block: Block, dims: Dims| block.into_tensor(dims);
         let x = || {
             let mut out = Block::new(rows * shape.inputs);
             let to = Out { values: &mut out, stride: shape.inputs, add: false };
             product(Left::rows(gradient), &self.words, to);
-            whole(out, Dims::from([shape.time, shape.batch, shape.inputs]))
+            out.into_tensor([shape.time, shape.batch, shape.inputs])
         };
         let start = || {
             let right = Right::rows(gradient);
@@ -302,15 +301,15 @@ impl<'a> Backward<'a> {
             let hidden = Left::columns(room.hidden(&kept.hidden, rows)).masked(room.mask());
             product(hidden, &right, Out { values: state, stride: 2 * width, add: false });
             let dims = [shape.inputs + shape.hidden, 2 * shape.hidden];
-            whole(cut(&out, width, shape.hidden), Dims::from(dims))
+            cut(&out, width, shape.hidden).into_tensor(dims)
         };
         let of_nodes = || {
             let dims = [shape.nodes, shape.hidden, 2 * shape.hidden];
-            whole(cut(&self.of_nodes, width, shape.hidden), Dims::from(dims))
+            cut(&self.of_nodes, width, shape.hidden).into_tensor(dims)
         };
         let hidden = || {
             let dims = [shape.batch, shape.hidden];
-            whole(cut(&self.carry, width, shape.hidden), Dims::from(dims))
+            cut(&self.carry, width, shape.hidden).into_tensor(dims)
         };
         let p = || {
             // None has no part in the sum.

@@ -187,7 +187,7 @@ impl<'a> Forward<'a> {
         let (before, after) = self.hidden.split_at_mut((t + 1) * one);
         let hidden = &before[t * one..];
         let left = Left::rows(room.hidden(hidden, shape.batch)).masked(room.mask());
-        product(left, &self.state, Out { values: starts, stride: 2 * width, add: true });
+        product(left, &self.state, Out { values: &mut *starts, stride: 2 * width, add: true });
         let (_, first) = states.split(0);
         for_chunks(first, ROWS * width, |index, out| {
             let (products, hidden) = rows_of(starts, hidden, index, width);
@@ -202,7 +202,7 @@ impl<'a> Forward<'a> {
             let rows = room
                 .hidden(&known.values[known.start(reads.start)..], reads.len() * shape.batch)
                 .grouped(shape.batch, known.kept * one);
-            let out_of = Out { values: products, stride: 2 * width, add: false };
+            let out_of = Out { values: &mut *products, stride: 2 * width, add: false };
             product(Left::rows(rows).masked(room.mask()), &self.nodes[node], out_of);
             let products = &*products;
             for_chunks(out, ROWS * width, |index, out| {
@@ -224,7 +224,7 @@ impl<'a> Forward<'a> {
         let factor = (room.cell.concat.len() as f32).recip();
         for state in &room.cell.concat {
             let x = &states.values[states.start(*state)..][..one];
-            dispatch(Add { x, mask: None, factor, out: after });
+            dispatch(Add { x, mask: None, factor, out: &mut *after });
         }
     }
 }

@@ -62,7 +62,7 @@ impl Kernel for StartBack<'_> {
             for index in 0..width / L {
                 let (h, d) = (load::<S, L>(&h[index]), load::<S, L>(&d[index]));
                 let (gate, f) = (sigmoid(load::<S, L>(&c[index])), tanh(load::<S, L>(&z[index])));
-                let one: Vector<S, f32> = 1.0.splat();
+                let one: Vector<S, f32> = 1.0_f32.splat();
                 let through = d * gate;
                 of_c[index] = store(through * (f - h) * (one - gate));
                 of_z[index] = store(through * (one - f * f));
@@ -152,7 +152,7 @@ impl Kernel for MixBack<'_> {
     fn run<S: Simd, const L: usize>(self) -> [f32; OPTIONS] {
         let (width, weights) = (self.width, Weights::<S>::new(&self.p));
         let [p_tanh, p_relu, p_sigmoid, p_identity] = weights.options;
-        let one: Vector<S, f32> = 1.0.splat();
+        let one: Vector<S, f32> = 1.0_f32.splat();
         let mut sums: [Vector<S, f32>; OPTIONS] = [zero(); OPTIONS];
         let outs = self.of_products.chunks_exact_mut(2 * width);
         for (row, out) in outs.enumerate() {
@@ -235,7 +235,7 @@ impl Kernel for Normalise<'_> {
 /// 1 / √(variance + eps).
 #[inline(always)]
 fn factor<S: Simd, const L: usize>(variance: &[f32], eps: f32) -> Vector<S, f32> {
-    let one: Vector<S, f32> = 1.0.splat();
+    let one: Vector<S, f32> = 1.0_f32.splat();
     one / (vector::<S, L>(variance) + eps.splat()).sqrt()
 }
 
