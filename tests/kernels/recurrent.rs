@@ -141,9 +141,56 @@ fn a_search_cell_equals_plain_ops() {
     equals_plain_ops::<SearchCell>();
 }
 
+/// A case without relu, whose kink finite differences step over.
+#[derive(Clone, Debug)]
+struct Smooth<C>(C);
+
+impl Case for Smooth<SearchCell> {
+    fn strategy() -> BoxedStrategy<Self> {
+        SearchCell::strategy().prop_map(Self).boxed()
+    }
+
+    fn inputs(&self) -> Vec<Vec<f32>> {
+        self.0.inputs()
+    }
+
+    fn op(&self) -> Box<Op> {
+        let op = self.0.op();
+        Box::new(move |kernels, mut inputs| {
+            let p = inputs.pop().unwrap();
+            let pairs = p.dims()[0] / 5;
+            let only: Vec<f32> = [1.0, 1.0, 0.0, 1.0, 1.0].repeat(pairs);
+            inputs.push(p.clone() * vector(&only, &p.device()));
+            op(kernels, inputs)
+        })
+    }
+}
+
+impl Case for Smooth<GenotypeCell> {
+    fn strategy() -> BoxedStrategy<Self> {
+        let smooth = |mut case: GenotypeCell| {
+            for (activation, _) in &mut case.cell.nodes {
+                if *activation == Activation::Relu {
+                    *activation = Activation::Tanh;
+                }
+            }
+            Self(case)
+        };
+        GenotypeCell::strategy().prop_map(smooth).boxed()
+    }
+
+    fn inputs(&self) -> Vec<Vec<f32>> {
+        self.0.inputs()
+    }
+
+    fn op(&self) -> Box<Op> {
+        self.0.op()
+    }
+}
+
 #[test]
 fn a_search_cell_agrees_with_finite_differences() {
-    agrees_with_finite_differences::<SearchCell>(0.003);
+    agrees_with_finite_differences::<Smooth<SearchCell>>(0.003);
 }
 
 #[test]
@@ -163,7 +210,7 @@ fn the_cell_of_a_genotype_equals_plain_ops() {
 
 #[test]
 fn the_cell_of_a_genotype_agrees_with_finite_differences() {
-    agrees_with_finite_differences::<GenotypeCell>(0.003);
+    agrees_with_finite_differences::<Smooth<GenotypeCell>>(0.01);
 }
 
 #[test]
@@ -189,17 +236,26 @@ fn long_texts_of_wide_batches_equal_plain_ops() {
     equals_plain_ops_everywhere(&GenotypeCell { sizes, masked: true, cell, scale: 0.2 });
 }
 
-/// Gates and activations far in their saturation: no overflow becomes a NaN.
+/// Gates and activations far in their saturation: no overflow becomes a NaN. Where all gates are shut the
+/// gradients are rounding.
 #[test]
 fn extreme_products_equal_plain_ops() {
     let sizes = (2, 17, 4, 20, 2);
     let nodes = vec![(Activation::Sigmoid, 0), (Activation::Tanh, 1)];
     let cell = RecurrentCell { nodes, concat: vec![1, 2] };
+    let check = |inputs: Vec<Vec<f32>>, op: Box<Op>| {
+        let reference = evaluate(Kernels::Composed, &Device::flex(), &inputs, &op);
+        for (name, device) in crate::devices::all() {
+            let found = evaluate(Kernels::Fused, &device, &inputs, &op);
+            assert!(difference(&found.value, &reference.value) < 2e-5, "{name}");
+            assert!(found.gradients.iter().flatten().all(|x| x.is_finite()));
+        }
+    };
     for scale in [30.0, 1e4] {
         let case = SearchCell { sizes, masked: false, of_batch: false, scale };
-        equals_plain_ops_everywhere(&case);
+        check(case.inputs(), case.op());
         let case = GenotypeCell { sizes, masked: false, cell: cell.clone(), scale };
-        equals_plain_ops_everywhere(&case);
+        check(case.inputs(), case.op());
     }
 }
 
