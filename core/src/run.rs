@@ -26,7 +26,7 @@ pub use error::RunError;
 use error::differences;
 pub use position::{Phase, Position, Progress, Tally};
 pub use search::{ImageSearch, Search, TextSearch};
-pub use train::{ImageTraining, Train};
+pub use train::{ImageTraining, TextTraining, Train};
 
 /// Where the batches of a job come from.
 type Supply<'a, J> = &'a mut dyn Batches<Batch = <J as Job>::Batch>;

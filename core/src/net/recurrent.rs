@@ -1,16 +1,18 @@
 //! Recurrent networks of a text (spec §10): what is around the cell here, in [`mixed`] the cell that is
-//! searched.
+//! searched, in [`derived`] the one that is trained.
 //!
 //! ```text
 //! x_t = embedding of the word, dropped      h_t = cell(x_t, h_{t−1})      next word: h_t, dropped, · embedding
 //! ```
 
+mod derived;
 mod mixed;
 
 use burn::tensor::{Int, Tensor, activation};
 
 use super::{Dropout, LanguageShape, Predicted};
 use crate::nn::{Builder, Init, Pass, WeightId};
+pub use derived::DerivedRecurrent;
 pub use mixed::RecurrentNet;
 
 /// Weights start in U(±0.04), as in the authors' code.

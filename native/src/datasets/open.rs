@@ -137,7 +137,7 @@ pub fn no_such_folder(name: &str, dir: &Path) -> DataError {
 }
 
 /// The bytes of a file, if it is there.
-fn read(path: &Path) -> Result<Option<Vec<u8>>, String> {
+pub fn read(path: &Path) -> Result<Option<Vec<u8>>, String> {
     match fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
         // NotADirectory: something else is called like a folder on the way.
