@@ -128,9 +128,8 @@ fn perplexities(found: &[Trained], config: &Config, json: bool) -> anyhow::Resul
         let ((mean, deviation), count) = (mean(&values), values.len());
         output::line(&format!("{name} perplexity {mean:.2} ± {deviation:.2} over {count} seeds"))?;
     }
-    match paper {
-        Some(paper) => output::line(&text::paper_words(&paper))?,
-        None => {}
+    if let Some(paper) = paper {
+        output::line(&text::paper_words(&paper))?;
     }
     Ok(Exit::Done)
 }

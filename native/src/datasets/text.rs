@@ -59,7 +59,7 @@ fn embedded(text: &Corpus, limit: usize) -> anyhow::Result<Text> {
         let problem = format!("the text {} does not come with the program", text.name);
         return Err(unusable(problem, text.how).into());
     }
-    let file = |name: &str| -> Option<&[u8]> {
+    let file = |name: &str| -> Option<&'static [u8]> {
         match name {
             "train.txt.gz" => Some(include_bytes!("../../data/shakespeare/train.txt.gz")),
             "valid.txt.gz" => Some(include_bytes!("../../data/shakespeare/valid.txt.gz")),

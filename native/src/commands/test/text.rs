@@ -11,7 +11,7 @@ use smoothdarts::cell::Genotype;
 use smoothdarts::config::Config;
 use smoothdarts::data::text::{Text, TextLoader};
 use smoothdarts::data::{Batches as _, Part};
-use smoothdarts::net::{DerivedRecurrent, Dropout, LanguageShape, Network as _};
+use smoothdarts::net::{DerivedRecurrent, Dropout, LanguageShape};
 use smoothdarts::rng::{Stream, Streams};
 use smoothdarts::task::{Hidden, Language, Model, Point, Tally, Task as _};
 
