@@ -359,6 +359,7 @@ impl Config {
         self.quirks.nasp_softmax = !paper;
         self.quirks.unrolled_keeps_embedding = !paper;
         self.quirks.unrolled_clip_uncapped = !paper;
+        self.quirks.last_word_rests = !paper;
         &[
             "quirks.projection",
             "quirks.epsilon_reaches_max",
@@ -369,6 +370,7 @@ impl Config {
             "quirks.nasp_softmax",
             "quirks.unrolled_keeps_embedding",
             "quirks.unrolled_clip_uncapped",
+            "quirks.last_word_rests",
         ]
     }
 }

@@ -79,6 +79,7 @@ impl<'a> Case<'a> {
             vocabulary: fixture.number("vocabulary"),
             hidden: config.recurrent.hidden,
             dropout,
+            last_word_rests: true,
         };
         let network = Box::new(DerivedRecurrent::new(&genotype, shape).unwrap());
         let layout = network.layout();

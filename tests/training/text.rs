@@ -77,7 +77,12 @@ fn epochs(events: &[Event]) -> Vec<&TrainEpoch> {
 
 #[test]
 fn a_network_of_the_paper_has_23_million_weights() {
-    let shape = LanguageShape { vocabulary: 10_000, hidden: 850, dropout: Dropout::default() };
+    let shape = LanguageShape {
+        vocabulary: 10_000,
+        hidden: 850,
+        dropout: Dropout::default(),
+        last_word_rests: true,
+    };
     for name in ["DARTS_V1", "DARTS_V2", "penn_random", "penn_pgd"] {
         let genotype = published::find_recurrent(name).unwrap().genotype();
         let network = DerivedRecurrent::new(&genotype, shape).unwrap();

@@ -92,7 +92,7 @@ fn shape(tested: &Tested, text: &Text) -> anyhow::Result<LanguageShape> {
             if vocabulary == words { ", but others" } else { "" }
         ));
     }
-    Ok(LanguageShape { vocabulary, hidden, dropout: Dropout::default() })
+    Ok(LanguageShape { vocabulary, hidden, dropout: Dropout::default(), last_word_rests: false })
 }
 
 /// The perplexity on a part of the text, which is read from its start to its end.
