@@ -142,7 +142,7 @@ impl<'a> Case<'a> {
         let target = GradientTarget::Weights;
         let pass = Pass::new(layout, weights, Statistics::Batch, target, kernels, rng().into());
         let mut pass = pass.with_masks(masks);
-        let scored = self.model.task.loss(&self.model.network, &input, &[], &mut pass);
+        let scored = self.model.task.loss(self.model.network.as_ref(), &input, &[], &mut pass);
         let nll = host(scored.loss.clone().inner());
         let loss = scored.loss + scored.penalty.unwrap();
         let mut gradients = loss.backward();

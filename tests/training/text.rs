@@ -70,8 +70,11 @@ fn rest(training: &mut TextTraining, loader: &mut TextLoader) -> Result<Vec<Even
     Ok(events)
 }
 
-fn epochs(events: &[Event]) -> Vec<&TrainEpoch> {
-    let epoch = |event| if let Event::TrainEpoch(epoch) = event { Some(epoch) } else { None };
+fn epochs(events: &[Event]) -> Vec<TrainEpoch> {
+    let epoch = |event: &'_ Event| match event {
+        Event::TrainEpoch(epoch) => Some(epoch.clone()),
+        _ => None,
+    };
     events.iter().filter_map(epoch).collect()
 }
 
