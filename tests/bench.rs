@@ -49,6 +49,8 @@ fn every_row_has_the_keys_that_programs_read() {
             "step_seconds",
             "model_gflop",
             "achieved_gflops",
+            "multiply_add_gflops",
+            "lanes",
             "sgemm_gflops",
             "copy_gbs",
             "fraction_of_peak",
@@ -60,6 +62,8 @@ fn every_row_has_the_keys_that_programs_read() {
         assert_eq!(row["peak_memory_mb"].is_f64(), cfg!(target_os = "linux"), "{row}");
         assert!(row["device_memory_mb"].is_null());
         let rate = |key: &str| row[key].as_f64().unwrap();
+        let peak = rate("multiply_add_gflops").max(rate("sgemm_gflops"));
+        assert!((rate("fraction_of_peak") * peak / rate("achieved_gflops") - 1.0).abs() < 1e-9);
         let achieved = rate("model_gflop") / rate("step_seconds");
         assert!((rate("achieved_gflops") / achieved - 1.0).abs() < 1e-9);
 
@@ -91,7 +95,16 @@ fn arithmetic_and_launches_depend_on_no_clock() {
 #[test]
 fn a_table_says_what_its_columns_mean() {
     let text = bench(&["--method=darts", "--profile"]).done().stdout;
-    for word in ["sgemm", "2 cells", "kernels fused", "darts", "median", "everything else"] {
+    for word in [
+        "fma",
+        "vectors of",
+        "sgemm",
+        "2 cells",
+        "kernels fused",
+        "darts",
+        "median",
+        "everything else",
+    ] {
         assert!(text.contains(word), "{word}: {text}");
     }
 }

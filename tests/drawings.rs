@@ -97,6 +97,7 @@ fn a_chart_looks_as_it_did() {
         y: Axis::new("error", Unit::Number),
         series: vec![line("darts", 1.0), line("sdarts-adv", 0.5)],
         marks: Vec::new(),
+        zones: Vec::new(),
     };
     insta::assert_snapshot!("chart_bands", chart::draw(&bands));
     insta::assert_snapshot!("chart_bands_csv", csv::chart(&bands));

@@ -9,6 +9,7 @@ mod enas;
 mod fixture;
 mod hessian;
 mod methods;
+mod pdarts;
 mod recurrent;
 mod recurrent_eval;
 
@@ -49,7 +50,7 @@ fn fixtures() -> Vec<Fixture> {
 const SEARCHES: &[&str] = &["cnn-search", "nb201-search", "oneshot-search"];
 
 /// Kinds of searches by other methods, which have no Hessian.
-const METHODS: &[&str] = &["oneshot-method", "enas-controller"];
+const METHODS: &[&str] = &["oneshot-method", "enas-controller", "pdarts-search"];
 
 /// Kinds of networks that are trained from a genotype.
 const DERIVED: &[&str] =
@@ -69,6 +70,7 @@ fn check_search(device: &str, kernels: Kernels) {
 fn check_methods(device: &str, kernels: Kernels) {
     for_every(METHODS, device, |fixture, device| match fixture.kind() {
         "enas-controller" => enas::check(fixture, device, kernels),
+        "pdarts-search" => pdarts::check(fixture, device, kernels),
         _ => check_method(fixture, device, kernels),
     });
 }

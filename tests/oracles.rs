@@ -47,6 +47,17 @@ fn supernet(name: &str, classes: usize) -> Box<dyn Supernet> {
     space::find(name).unwrap().supernet(shape).unwrap()
 }
 
+/// Those of P-DARTS's stages, with all 8 operations (spec §1.5). Where some fell, there are fewer.
+#[test]
+fn the_networks_of_stages_have_exactly_the_parameters_of_the_specification() {
+    let darts = space::find("darts").unwrap();
+    for (cells, expected) in [(5, 1_275_834), (11, 2_585_146), (17, 3_894_202)] {
+        let shape =
+            NetShape { image_channels: 3, classes: 10, cells, channels: 16, stem_multiplier: 3 };
+        assert_eq!(darts.supernet(shape).unwrap().layout().weight_count(), expected);
+    }
+}
+
 #[test]
 fn supernets_have_exactly_the_parameters_of_the_specification() {
     let counts = &oracles()["supernet_params"];

@@ -16,8 +16,8 @@ use rand_pcg::Pcg64;
 use shaders::Kernels;
 use smoothdarts::net::{Dag, EdgeTable};
 use smoothdarts::nn::{
-    Builder, GradientTarget, Layout, NormOptions, Pass, Randomness, RunningStatistics, Sequence,
-    Statistics,
+    Builder, Dropout, GradientTarget, Layout, NormOptions, Pass, Randomness, RunningStatistics,
+    Sequence, Statistics,
 };
 use smoothdarts::ops::{ALL, Site, State, relu_conv_norm};
 use smoothdarts::rng::{Streams, normal, uniform};
@@ -36,6 +36,7 @@ struct Case {
     images: [usize; 3],
     eval: bool,
     drop_path: f64,
+    skip_dropout: f64,
 }
 
 /// Some of the edges of a graph, each with as many operations as the others.
@@ -75,15 +76,18 @@ fn cases() -> impl Strategy<Value = Case> {
     // A factorised reduction takes even sizes only.
     let even = |size: usize, stride: usize| size - size % stride;
     let drop_path = select(vec![0.0, 0.0, 0.3]);
-    (graph, site, images, any::<bool>(), drop_path).prop_map(
-        move |((inputs, edges), (channels, stride, norm, pool_norm), images, eval, drop_path)| {
+    let rates = (drop_path, select(vec![0.0, 0.0, 0.4]));
+    (graph, site, images, any::<bool>(), rates).prop_map(
+        move |((inputs, edges), (channels, stride, norm, pool_norm), images, eval, rates)| {
+            let (drop_path, skip_dropout) = if eval { (0.0, 0.0) } else { rates };
             Case {
                 inputs,
                 edges,
                 site: Site { channels, stride, norm, pool_norm },
                 images: [images.0, even(images.1, stride), even(images.2, stride)],
                 eval,
-                drop_path: if eval { 0.0 } else { drop_path },
+                drop_path,
+                skip_dropout,
             }
         },
     )
@@ -162,8 +166,11 @@ impl Graph {
             }
             false => Statistics::Batch,
         };
-        let randomness =
-            Randomness { drop_path: self.case.drop_path, ..Pcg64::seed_from_u64(9).into() };
+        let randomness = Randomness {
+            drop_path: self.case.drop_path,
+            skips: Some(Dropout { rate: self.case.skip_dropout, rng: Pcg64::seed_from_u64(10) }),
+            ..Pcg64::seed_from_u64(9).into()
+        };
         let weights = vector(&self.weights, device);
         let target = GradientTarget::Weights;
         let mut pass = Pass::new(&self.layout, &weights, statistics, target, kernels, randomness);

@@ -71,6 +71,7 @@ mod quirks;
 mod recurrent;
 mod run;
 mod sampling;
+mod stages;
 mod train;
 
 pub use images::{AlphaBatches, Keep, Split, Transform};
@@ -78,6 +79,7 @@ pub use quirks::Quirks;
 pub use recurrent::{Lengths, Recurrent};
 pub use run::{Device, Kernels, Replay, Run};
 pub use sampling::Sampling;
+pub use stages::Stages;
 pub use train::{LAST_EPOCHS, Schedule, Select, Stem, Train};
 
 choice! {
@@ -107,6 +109,16 @@ choice! {
         Linf,
         /// ‖δ‖₂ ≤ ε, for every row.
         L2,
+    }
+}
+
+choice! {
+    /// Which epochs ε grows over.
+    EpsilonSchedule {
+        /// All epochs of the run.
+        Run,
+        /// The epochs of a stage.
+        Stage,
     }
 }
 
@@ -143,6 +155,8 @@ section! {
         channels: usize = 16,
         /// Channels of the stem, as a multiple of `channels`; nasbench201 and the oneshot spaces always have 1.
         stem_multiplier: usize = 3,
+        /// Epochs at the start, of every stage where there are several, in which the weights learn and α does not.
+        architecture_from: usize = 0,
         /// Probability of drop-path on every edge in the last epoch, growing linearly from 0 (R-DARTS(DP)).
         drop_path: f64 = 0.0,
         /// One in so many channels goes through the operations in method pc-darts (K).
@@ -181,6 +195,8 @@ section! {
         weight_decay: f64 = 1e-3,
         /// Standard deviation of the initial α.
         init_scale: f64 = 1e-3,
+        /// Largest 2-norm of the gradient of all α; 0 switches the clip off.
+        clip: f64 = 0.0,
     }
 }
 
@@ -193,6 +209,8 @@ section! {
         epsilon_min: f64 = 0.03,
         /// Radius that ε grows to (ε_max).
         epsilon_max: f64 = 0.3,
+        /// Epochs that ε grows over: those of the run, or in p-darts those of every stage anew.
+        schedule: EpsilonSchedule = EpsilonSchedule::Run,
         /// Steps of the adversarial ascent (PGD).
         steps: usize = 7,
         /// Length of one ascent step, as a multiple of ε / steps.
@@ -294,6 +312,8 @@ section! {
         seed: u64 = 2,
         /// See [`Search`].
         search: Search = Search::default(),
+        /// See [`Stages`].
+        stages: Stages = Stages::default(),
         /// See [`WeightsOptimiser`].
         weights: WeightsOptimiser = WeightsOptimiser::default(),
         /// See [`AlphaOptimiser`].
@@ -329,6 +349,7 @@ section! {
 pub const SETTINGS: &[&[Setting]] = &[
     TOP,
     SEARCH,
+    stages::STAGES,
     WEIGHTS,
     ALPHA,
     recurrent::RECURRENT,

@@ -2,6 +2,7 @@
 //! file events.jsonl, the report and the web page are readers of one stream.
 
 pub mod line;
+mod measured;
 mod score;
 mod training;
 
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cell::{Choice, Genotype, Rows};
 use crate::config::Config;
+pub use measured::{Anytime, Eigenvalues};
 pub use score::Score;
 pub use training::{EvaluatedOn, TrainEpoch, TrainStep, Trained};
 
@@ -20,8 +22,9 @@ pub use training::{EvaluatedOn, TrainEpoch, TrainStep, Trained};
 /// - 3: of a training the top-5 accuracy, the names of the classes and which class it takes for which.
 /// - 4: of a look into a table the validation accuracy; what the table does not know is left out
 ///   ([`Anytime`]).
-/// - 5: of text the perplexity ([`EpochFinished::perplexity`], [`Finished::valid_perplexity`],
-///   [`TrainEpoch::perplexity`], [`Trained::perplexity`]).
+/// - 5: a step in which α rests has no validation loss; a search may have stages ([`StageStarted`]); of text the
+///   perplexity ([`EpochFinished::perplexity`], [`Finished::valid_perplexity`], [`TrainEpoch::perplexity`],
+///   [`Trained::perplexity`]).
 pub const SCHEMA: u32 = 5;
 
 /// One thing that happened, in the order in which it happened.
@@ -33,6 +36,8 @@ pub enum Event {
     Started(Started),
     /// An epoch starts.
     EpochStarted(EpochStarted),
+    /// A stage of the search starts that is not its first.
+    StageStarted(StageStarted),
     /// One step of the search ended: an α-step and a w-step.
     Step(Step),
     /// An epoch ended.
@@ -86,6 +91,27 @@ pub struct EpochStarted {
     /// Probability of drop-path in this epoch of a training.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drop_path: Option<f64>,
+    /// Rate of dropout after skip connections in this epoch of a search in stages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skip_dropout: Option<f64>,
+}
+
+/// A stage of the search starts that is not its first: a fresh network, fresh weights, a fresh α.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StageStarted {
+    /// 0-based, so 1 or more.
+    pub stage: usize,
+    /// 0-based epoch that it starts with.
+    pub epoch: usize,
+    /// Cells of the supernet.
+    pub cells: usize,
+    /// Number of weights of the supernet.
+    pub parameters: usize,
+    /// What it chooses from.
+    #[serde(rename = "architecture")]
+    pub choices: Vec<Choice>,
+    /// The operations that fell: of every choice, on every edge.
+    pub fallen: Vec<Vec<Vec<String>>>,
 }
 
 /// One step of the search ended.
@@ -99,8 +125,9 @@ pub struct Step {
     pub train_loss: f32,
     /// Share of right answers on the training batch.
     pub train_accuracy: f32,
-    /// Loss on the validation batch, before the α-step.
-    pub valid_loss: f32,
+    /// Loss on the validation batch, before the α-step; none where α rests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_loss: Option<f32>,
     /// What the attack did, where there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attack: Option<Attack>,
@@ -156,74 +183,6 @@ pub struct Perplexity {
     pub train: f64,
     /// Of the network as it is, over the validation text.
     pub valid: f64,
-}
-
-/// Extreme eigenvalues of the Hessian of the validation loss with respect to raw α (spec §5).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Eigenvalues {
-    /// 0-based epoch of the last step before it.
-    pub epoch: usize,
-    /// Smallest eigenvalue.
-    pub smallest: f64,
-    /// Largest eigenvalue.
-    pub largest: f64,
-    /// Gradients that it cost.
-    pub gradients: usize,
-}
-
-impl Eigenvalues {
-    /// The paper's measure: the spectral norm, max |λ|.
-    pub fn spectral_norm(&self) -> f64 {
-        self.smallest.abs().max(self.largest.abs())
-    }
-
-    /// The measure of the authors' code: the largest eigenvalue, without its sign, of the Hessian
-    /// plus the weight decay of α on its diagonal.
-    pub fn code_measure(&self) -> f64 {
-        (self.largest + 1e-3).abs()
-    }
-}
-
-/// What a table of trained networks says of a derived cell. Without any accuracy, the cell is not in
-/// the table.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Anytime {
-    /// 0-based epoch after which the cell was derived.
-    pub epoch: usize,
-    /// The cell, as the table spells it.
-    pub architecture: String,
-    /// Its test accuracy in percent; the test error is what lacks from 100.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub test_accuracy: Option<f64>,
-    /// Its validation accuracy in percent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub valid_accuracy: Option<f64>,
-    /// Its place among the cells of the space by test accuracy, 1 for the best; only of a table that
-    /// has them all.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rank: Option<usize>,
-    /// Cells of the space that the table has.
-    pub cells: usize,
-    /// How far its test accuracy lies below that of the best cell of the space, in percentage points.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub regret: Option<f64>,
-}
-
-impl Anytime {
-    /// The true test error, from 0 to 1.
-    pub fn test_error(&self) -> Option<f64> {
-        self.test_accuracy.map(error)
-    }
-
-    /// The true validation error, from 0 to 1.
-    pub fn valid_error(&self) -> Option<f64> {
-        self.valid_accuracy.map(error)
-    }
-}
-
-/// An accuracy in percent as an error from 0 to 1.
-fn error(percent: f64) -> f64 {
-    (100.0 - percent) / 100.0
 }
 
 /// Something that the user should know.

@@ -6,7 +6,7 @@
 //! paper gives, `sdarts-rs` and `sdarts-adv`, have rows of their own.
 //!
 //! A method is a file here, whose documentation is its page, and a row of [`ALL`]: [`darts`],
-//! [`sdarts`], [`darts_es`], [`darts_hessian`], [`pc_darts`],
+//! [`sdarts`], [`darts_es`], [`darts_hessian`], [`pc_darts`], [`p_darts`],
 //! [`gdas`], [`nasp`], [`snas`], [`random_ws`], [`enas`].
 
 pub mod architect;
@@ -16,14 +16,19 @@ pub mod darts_hessian;
 pub mod enas;
 pub mod gdas;
 pub mod nasp;
+pub mod p_darts;
 pub mod pc_darts;
 pub mod random_ws;
 pub mod sdarts;
 pub mod snas;
 
+use crate::cell::{Choice, Genotype, Rows};
 use crate::config::Config;
 use crate::perturb::{self, Perturbation, UnknownPerturbation};
 use crate::policy;
+use crate::space::darts::progressive;
+use crate::space::modifier::Modifier;
+use crate::space::{Modified, Space, SpaceError};
 
 /// `perturbation.kind` that leaves the choice to the name of the method.
 pub const BY_METHOD: &str = "by-method";
@@ -41,6 +46,8 @@ pub struct Method {
     pub policy: &'static policy::Entry,
     /// Perturbation of the architecture during the w-step.
     pub perturbation: &'static Perturbation,
+    /// What it changes of the space.
+    pub modifiers: &'static [&'static Modifier],
     /// What else it adds to the loop.
     pub extra: Option<Extra>,
 }
@@ -52,8 +59,8 @@ pub enum Extra {
     EarlyStop,
     /// Penalise the curvature of the validation loss in the α-step ([`architect::curvature`]).
     CurvaturePenalty,
-    /// Send only a part of the channels through the operations ([`pc_darts`]).
-    PartialChannels,
+    /// Search in stages, and derive as P-DARTS does ([`p_darts`]).
+    Stages,
 }
 
 /// All methods.
@@ -64,6 +71,7 @@ pub static ALL: &[&Method] = &[
     &darts_es::ENTRY,
     &darts_hessian::ENTRY,
     &pc_darts::ENTRY,
+    &p_darts::ENTRY,
     &gdas::ENTRY,
     &nasp::ENTRY,
     &snas::ENTRY,
@@ -110,6 +118,35 @@ pub enum MethodError {
     NoProbabilities {
         /// The method.
         method: &'static str,
+    },
+    /// A method that has stages without any, or the other way round.
+    #[error(
+        "{}", if *.has_stages {
+            format!("method {method} searches in stages: give stages.cells, stages.operations and \
+                     stages.skip_dropout, or start from its preset, `--preset p-darts`")
+        } else {
+            format!("stages.cells: method {method} has no stages; p-darts has, and its smooth forms")
+        }
+    )]
+    Stages {
+        /// The method.
+        method: &'static str,
+        /// Whether it is one that has stages.
+        has_stages: bool,
+    },
+    /// Stages that do not fit a space.
+    #[error(
+        "method {method} drops operations from the edges of DARTS cells: the first number of \
+         stages.operations is that of the operations on every edge; in space {space} it is {}",
+        if *.operations == 0 { "none, for its cells are others".to_owned() } else { operations.to_string() }
+    )]
+    Operations {
+        /// The method.
+        method: &'static str,
+        /// The space.
+        space: &'static str,
+        /// Operations on its edges; 0 of a space of other cells.
+        operations: usize,
     },
     /// A space of text is searched by a softmax of alpha only.
     #[error(
@@ -164,18 +201,81 @@ pub fn of(config: &Config) -> Result<Method, MethodError> {
         BY_METHOD => method,
         kind => Method { perturbation: perturb::find(kind)?, ..method },
     };
+    let has_stages = method.extra == Some(Extra::Stages);
+    if has_stages == config.stages.cells.is_empty() {
+        return Err(MethodError::Stages { method: method.name, has_stages });
+    }
     if !method.policy.has_alpha && !method.perturbation.is_none() {
         return Err(MethodError::NoProbabilities { method: method.name });
     }
     Ok(method)
 }
 
+impl Method {
+    /// A space as this method modifies it.
+    ///
+    /// # Errors
+    /// Where the space has nothing that could be modified so.
+    pub fn modify(&self, space: &'static Space, config: &Config) -> Result<Modified, SpaceError> {
+        Modified::by(space, self.modifiers, config)
+    }
+
+    /// What is derived from p of these choices.
+    pub fn derive(
+        &self,
+        space: &Space,
+        config: &Config,
+        choices: &[Choice],
+        probabilities: &[Rows],
+    ) -> Genotype {
+        match self.extra {
+            Some(Extra::Stages) => {
+                progressive::derive(choices, probabilities, config.stages.skip_limit)
+            }
+            _ => space.derive_from(choices, probabilities),
+        }
+    }
+
+    /// What is derived at every restriction of the skip connections, from the loosest; nothing of a method that
+    /// restricts none.
+    pub fn restrictions(
+        &self,
+        choices: &[Choice],
+        probabilities: &[Rows],
+    ) -> Vec<(usize, Genotype)> {
+        match self.extra {
+            Some(Extra::Stages) => progressive::restrictions(choices, probabilities),
+            _ => Vec::new(),
+        }
+    }
+
+    fn modifies_like(&self, other: &Self) -> bool {
+        let names = |method: &Self| method.modifiers.iter().map(|it| it.name).collect::<Vec<_>>();
+        names(self) == names(other)
+    }
+}
+
+/// What the method that settings ask for derives; what the space does, where there is no such method.
+pub fn derive(
+    config: &Config,
+    space: &Space,
+    choices: &[Choice],
+    probabilities: &[Rows],
+) -> Genotype {
+    match of(config) {
+        Ok(method) => method.derive(space, config, choices, probabilities),
+        Err(_) => space.derive_from(choices, probabilities),
+    }
+}
+
 /// The method that settings ask for, by the name that says all of it: `darts` with the random
 /// perturbation is `sdarts-rs`. A name that is not known stays as it is.
 pub fn name(config: &Config) -> String {
     let Ok(method) = of(config) else { return config.search.method.clone() };
-    let is_like =
-        |row: &&&Method| row.extra == method.extra && row.policy.name == method.policy.name;
+    let is_like = |row: &&&Method| {
+        let same_loop = row.extra == method.extra && row.policy.name == method.policy.name;
+        same_loop && row.modifies_like(&method)
+    };
     let family = || ALL.iter().filter(is_like);
     let whole = family().find(|row| row.perturbation.name == method.perturbation.name);
     let base = family().find(|row| row.perturbation.is_none());

@@ -29,7 +29,7 @@ pub use layer::{Layer, Sequence, UnitLayer};
 pub use layout::{BlockId, Builder, Init, Layout, NormId, NormSlot, WeightId, WeightSlot};
 pub use norm::{BatchNorm, NormOptions};
 pub use pass::{
-    GradientTarget, Pass, Picked, Randomness, RunningStatistics, Statistics, drop_path,
+    Dropout, GradientTarget, Pass, Picked, Randomness, RunningStatistics, Statistics, drop_path,
 };
 pub use pattern::{ActivationPattern, PatternMode};
 pub use replay::Replay;

@@ -17,6 +17,9 @@ pub use state::State;
 /// is never derived.
 pub const NONE: &str = "none";
 
+/// The operation that hands its input on. Its dropout is what P-DARTS holds it back with.
+pub const SKIP: &str = "skip_connect";
+
 /// The operation that draws random numbers in every pass.
 pub const NOISE: &str = "noise";
 
@@ -77,7 +80,7 @@ pub static ALL: &[Operation] = &[
         layers: |builder, site| pool(builder, site, Pool::Average),
     },
     Operation {
-        name: "skip_connect",
+        name: SKIP,
         short: "sk",
         help: "identity; at stride 2 a factorised reduction, which has weights",
         parameter_free: true,
@@ -267,6 +270,9 @@ impl Candidate {
     /// # Shapes
     /// - output: [batch, ⌈height / stride⌉, ⌈width / stride⌉, channels]
     pub fn forward(&self, state: &State, pass: &mut Pass) -> PendingNorm {
+        if self.is_identity() && pass.drops_skips() {
+            return pass.skips(&state.read(pass.kernels), 1).into();
+        }
         let compute = |pass: &mut Pass| self.layers.forward(state.read(pass.kernels).into(), pass);
         if self.draws() { compute(pass) } else { state.constant(pass, compute) }
     }

@@ -64,6 +64,16 @@ pub fn clip(gradient: Tensor<1>, limit: f64) -> Tensor<1> {
     gradient * scale
 }
 
+/// As [`clip`], of several tensors together.
+pub fn clip_all(gradient: Vec<Tensor<2>>, limit: f64) -> Vec<Tensor<2>> {
+    if limit == 0.0 {
+        return gradient;
+    }
+    let scale = norm(&gradient).add_scalar(1e-6).recip().mul_scalar(limit).clamp_max(1.0);
+    let scale = scale.reshape([1, 1]);
+    gradient.into_iter().map(|gradient| gradient * scale.clone()).collect()
+}
+
 /// 2-norm over several tensors together, of shape `[1]`.
 pub fn norm<const D: usize>(tensors: &[Tensor<D>]) -> Tensor<1> {
     let squares: Vec<Tensor<1>> =

@@ -76,8 +76,8 @@ impl Perturbation {
 
     /// Its radius in an epoch: 0 for none.
     pub fn epsilon(&self, config: &config::Config, epoch: usize) -> f64 {
-        let (search, reaches_max) = (&config.search, config.quirks.epsilon_reaches_max);
-        let (at, epochs) = (search.scheduled(epoch), search.schedule_length());
+        let reaches_max = config.quirks.epsilon_reaches_max;
+        let (at, epochs) = config.scheduled_epsilon(epoch);
         match self.is_none() {
             true => 0.0,
             false => epsilon(&config.perturbation, reaches_max, at, epochs),

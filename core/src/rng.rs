@@ -40,6 +40,8 @@ pub enum Stream {
     Landscape = 13,
     /// Draws of a policy that samples; position = step.
     Policy = 14,
+    /// Dropout after skip connections; position = forward pass.
+    SkipDropout = 15,
     /// Lengths of the sequences of a text; position = epoch.
     Lengths = 20,
 }
@@ -53,6 +55,13 @@ pub struct Streams {
 impl Streams {
     /// The streams of the run with this seed.
     pub fn new(seed: u64) -> Self {
+        Self { seed }
+    }
+
+    /// The streams of a stage of the run, for what every stage starts from anew; those of the first are those
+    /// of the run.
+    pub fn of_stage(&self, stage: usize) -> Self {
+        let seed = if stage == 0 { self.seed } else { mix(self.seed ^ mix(stage as u64)) };
         Self { seed }
     }
 
@@ -80,6 +89,21 @@ fn mix(value: u64) -> u64 {
 /// `count` numbers from U[low, high).
 pub fn uniform(rng: &mut Pcg64, count: usize, low: f32, high: f32) -> Vec<f32> {
     (0..count).map(|_| low + (high - low) * rng.random::<f32>()).collect()
+}
+
+/// What scales each of `count` numbers that is kept with a probability, so that the mean stays: 1 / probability
+/// or 0.
+pub fn kept(rng: &mut Pcg64, count: usize, probability: f64) -> Vec<f32> {
+    // Half of a draw is enough for one number: masks are as large as activations.
+    let (scale, limit) = ((1.0 / probability) as f32, (probability * f64::from(u32::MAX)) as u32);
+    let of = |half: u32| if half < limit { scale } else { 0.0 };
+    let mut scales = Vec::with_capacity(count + 1);
+    while scales.len() < count {
+        let draw: u64 = rng.random();
+        scales.extend([of(draw as u32), of((draw >> 32) as u32)]);
+    }
+    scales.truncate(count);
+    scales
 }
 
 /// `count` numbers from N(0, 1), by the Box–Muller transform.

@@ -7,6 +7,7 @@
 
 pub mod checkpoint;
 mod error;
+mod job;
 mod noise;
 mod position;
 pub mod search;
@@ -15,130 +16,18 @@ pub mod train;
 
 use crate::arrays::Arrays;
 use crate::cell::Genotype;
-use crate::config::Config;
-use crate::data::Batches;
 use crate::event::{Event, Started};
-use crate::measure::{self, Observed, Observer};
+use crate::measure::{self, Observer};
 use checkpoint::{Checkpoint, CheckpointError};
+use job::Supply;
 use serde_json::Value;
 
 pub use error::RunError;
 use error::differences;
-pub use position::{Phase, Position, Progress, Tally};
+pub use job::Job;
+pub use position::{Next, Phase, Position, Progress, Tally};
 pub use search::{ImageSearch, Search, TextSearch};
 pub use train::{ImageTraining, TextTraining, Train};
-
-/// Where the batches of a job come from.
-type Supply<'a, J> = &'a mut dyn Batches<Batch = <J as Job>::Batch>;
-
-/// What a run does in a step and in an epoch.
-#[expect(async_fn_in_trait, reason = "a run stays on its thread: a device cannot be sent")]
-pub trait Job {
-    /// A batch on the host.
-    type Batch;
-    /// What an evaluation gives.
-    type Evaluated;
-
-    /// All settings.
-    fn config(&self) -> &Config;
-
-    /// How many epochs it has.
-    fn epochs(&self) -> usize;
-
-    /// What looks at it after every epoch, in the places of [`measure::ALL`].
-    ///
-    /// # Errors
-    /// If the settings name no method.
-    fn observers(&self) -> Result<Vec<Option<Box<dyn Observer>>>, RunError>;
-
-    /// What is about to run.
-    fn started(&self) -> Started;
-
-    /// What an epoch starts with.
-    fn begin_epoch(&self, at: Position) -> Event;
-
-    /// Does the next part of a step. After the last one it gives what the step says, and what it
-    /// adds to the sums of the epoch.
-    ///
-    /// # Errors
-    /// [`RunError::Diverged`] if a loss is not finite, or what the data or the device say.
-    async fn part(
-        &mut self,
-        batches: Supply<'_, Self>,
-        at: Position,
-    ) -> Result<Option<(Event, Tally)>, RunError>;
-
-    /// Evaluates after the last step of an epoch.
-    ///
-    /// # Errors
-    /// What the data or the device say.
-    async fn evaluate(
-        &mut self,
-        batches: Supply<'_, Self>,
-        at: Position,
-    ) -> Result<Self::Evaluated, RunError>;
-
-    /// The accuracy that an evaluation gives.
-    fn accuracy(evaluated: &Self::Evaluated) -> f64;
-
-    /// The perplexity that it gives, of a run of text.
-    fn perplexity(&self, _evaluated: &Self::Evaluated) -> Option<f64> {
-        None
-    }
-
-    /// What an ended epoch says.
-    ///
-    /// # Errors
-    /// If the device failed.
-    async fn epoch_finished(
-        &self,
-        progress: &Progress,
-        evaluated: Self::Evaluated,
-    ) -> Result<Event, RunError>;
-
-    /// Lets an observer look, after an epoch.
-    ///
-    /// # Errors
-    /// What the data or the device say.
-    async fn observe(
-        &self,
-        observer: &mut dyn Observer,
-        batches: Supply<'_, Self>,
-        at: Position,
-    ) -> Result<Observed, RunError>;
-
-    /// What an ended run says.
-    ///
-    /// # Errors
-    /// If the device failed.
-    async fn finished(&self, progress: &Progress) -> Result<Event, RunError>;
-
-    /// What would be derived now, or what is trained.
-    ///
-    /// # Errors
-    /// If the device failed.
-    async fn genotype(&self) -> Result<Genotype, RunError>;
-
-    /// Whether a step was begun and not ended.
-    fn in_step(&self) -> bool;
-
-    /// Everything that it has learnt.
-    ///
-    /// # Errors
-    /// If the device failed.
-    async fn saved(&self) -> Result<Arrays, RunError>;
-
-    /// What it remembers besides; null where that is nothing.
-    fn notes(&self) -> Value {
-        Value::Null
-    }
-
-    /// Takes what [`Self::saved`] and [`Self::notes`] gave.
-    ///
-    /// # Errors
-    /// If an array is missing, or the notes are something else.
-    fn restore(&mut self, arrays: &Arrays, notes: &Value) -> Result<(), CheckpointError>;
-}
 
 /// What a job notes stands beside what the observers remember, under this name.
 const NOTES: &str = "job";
@@ -241,10 +130,11 @@ impl<J: Job> Run<J> {
                 Some(self.job.epoch_finished(&self.progress, evaluated).await?)
             }
             Phase::Observe(index) => self.observe(index, batches).await?,
+            Phase::Stage => self.job.change_stage(at).await?,
             Phase::Finish => Some(self.job.finished(&self.progress).await?),
             Phase::Done => None,
         };
-        self.progress.follow(self.observers.len(), self.job.epochs());
+        self.progress.follow(self.observers.len(), self.job.after(at.epoch));
         Ok(said)
     }
 
@@ -352,9 +242,7 @@ impl<J: Job> Run<J> {
             return Err(RunError::OtherConfig { differences });
         }
         let notes = checkpoint.observers.get(NOTES).unwrap_or(&Value::Null);
-        self.job
-            .restore(&checkpoint.arrays, notes)
-            .map_err(|error| other_data(error, checkpoint))?;
+        self.job.restore(checkpoint, notes).map_err(|error| other_data(error, checkpoint))?;
         for (entry, observer) in measure::ALL.iter().zip(&mut self.observers) {
             if let (Some(observer), Some(saved)) = (observer, checkpoint.observers.get(entry.name))
             {

@@ -5,6 +5,8 @@
 //! [`oneshot`], which read images, or [`recurrent`], which reads text. A new space is such a file and a row.
 
 pub mod darts;
+mod modified;
+pub mod modifier;
 pub mod nasbench201;
 pub mod oneshot;
 pub mod recurrent;
@@ -14,6 +16,7 @@ use crate::cell::codec::Codec;
 use crate::cell::{Choice, Edge, Genotype, GenotypeError, Row, Rows};
 use crate::net::{Build, EdgeTable, LanguageNet, LanguageShape, NetShape, Supernet};
 use crate::ops;
+pub use modified::Modified;
 
 /// One row of the catalogue of spaces.
 pub struct Space {
@@ -52,22 +55,17 @@ pub trait Family: Sync {
     /// What there is to choose, one architecture tensor each.
     fn choices(&self) -> Vec<Choice>;
 
-    /// The network that weighs all options by p.
-    ///
-    /// # Errors
-    /// [`SpaceError`] if there is no such network of this shape.
-    fn supernet(&self, shape: NetShape) -> Result<Box<dyn Supernet>, SpaceError>;
-
-    /// The same, built so.
+    /// The network that weighs all options of `choices` by p. They are those of the space, or what modifiers
+    /// made of them ([`Modified`]).
     ///
     /// # Errors
     /// [`SpaceError`] if there is no such network of this shape and build.
-    fn supernet_as(&self, shape: NetShape, build: &Build) -> Result<Box<dyn Supernet>, SpaceError> {
-        match build.partial_channels {
-            1 => self.supernet(shape),
-            _ => Err(SpaceError::NoPartialChannels),
-        }
-    }
+    fn supernet(
+        &self,
+        choices: Vec<Choice>,
+        shape: NetShape,
+        build: &Build,
+    ) -> Result<Box<dyn Supernet>, SpaceError>;
 
     /// What is derived from `probabilities`, which has an entry for every choice. Its cells are
     /// in the order of the choices; a choice without an entry gives a cell without nodes.
@@ -229,7 +227,7 @@ impl Space {
     /// [`SpaceError::Stages`] if the space cannot have so many cells, or
     /// [`SpaceError::UnknownOperation`] if a table of the space is wrong.
     pub fn supernet(&self, shape: NetShape) -> Result<Box<dyn Supernet>, SpaceError> {
-        self.family.supernet(shape)
+        self.supernet_as(shape, &Build::default())
     }
 
     /// The supernet of this space, built so.
@@ -241,12 +239,21 @@ impl Space {
         shape: NetShape,
         build: &Build,
     ) -> Result<Box<dyn Supernet>, SpaceError> {
-        self.family.supernet_as(shape, build)
+        self.family.supernet(self.choices(), shape, build)
     }
 
     /// What is derived from these probabilities, which have an entry for every choice.
     pub fn derive(&self, probabilities: &[Rows]) -> Genotype {
         self.family.derive(probabilities)
+    }
+
+    /// What is derived from the p of `choices`, which are those of the space or what modifiers made of them.
+    pub fn derive_from(&self, choices: &[Choice], probabilities: &[Rows]) -> Genotype {
+        let own = self.choices();
+        if own == choices {
+            return self.derive(probabilities);
+        }
+        self.derive(&modified::unmodified(&own, choices, probabilities))
     }
 
     /// The genotype as text; empty if it is not one of this space.
@@ -286,6 +293,14 @@ fn rows(
         options: options(index).iter().map(|&name| name.to_owned()).collect(),
     };
     ends.enumerate().map(row).collect()
+}
+
+/// Refuses what a network without partial channels cannot be built as.
+fn whole_channels(build: &Build) -> Result<(), SpaceError> {
+    match build.partial_channels {
+        1 => Ok(()),
+        _ => Err(SpaceError::NoPartialChannels),
+    }
 }
 
 /// The edges of a network, from the rows that weigh their operations.

@@ -154,6 +154,10 @@ pub struct DeriveArgs {
     /// Print the tuple that the Python code bases of the field read.
     #[arg(long)]
     pub python: bool,
+
+    /// Of p-darts: restrict the normal cell to so many skip connections, instead of what the run says.
+    #[arg(long, value_name = "COUNT")]
+    pub skips: Option<usize>,
 }
 
 /// Flags of `sdarts list`.

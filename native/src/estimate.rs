@@ -96,7 +96,7 @@ impl Estimate {
         let kept = if images.in_memory { images.train + images.test } else { 0 };
         // No batch is larger than the training images; larger ones are refused for that.
         let batch = config.search.batch_size.min(images.train) as f64;
-        let network = Network::of(config, colours, images.classes as f64)?;
+        let network = Network::largest(config, colours, images.classes as f64)?;
         let plane = |planes: f64| F32 * batch * pixels * planes;
         Ok(Self {
             data: kept as f64 * pixels * colours,
@@ -106,6 +106,22 @@ impl Estimate {
             gpu,
             remedies: OF_SEARCH,
         })
+    }
+
+    /// How long a step takes in each stage, where one of the first takes 1: as much longer as there is more to
+    /// compute.
+    ///
+    /// # Errors
+    /// If there is no such space.
+    pub fn steps(config: &Config, images: &Sizes) -> anyhow::Result<Vec<f64>> {
+        let (colours, classes) = (images.channels as f64, images.classes as f64);
+        let size = |stage| -> anyhow::Result<f64> {
+            let network = Network::of(config, stage, colours, classes)?;
+            Ok(PLANES * network.planes + STEM_PLANES * network.stem)
+        };
+        let sizes: Vec<f64> = (0..config.stage_count()).map(size).collect::<Result<_, _>>()?;
+        let first = sizes.first().copied().unwrap_or(1.0);
+        Ok(sizes.iter().map(|size| size / first).collect())
     }
 
     /// The estimate for a search of text with these settings and so many words in the vocabulary.
@@ -200,11 +216,26 @@ struct Network {
 }
 
 impl Network {
-    /// Three stages of equally many cells, the last two after a reduction.
-    fn of(config: &Config, colours: f64, classes: f64) -> anyhow::Result<Self> {
+    /// The largest weights and planes of the networks of all stages.
+    fn largest(config: &Config, colours: f64, classes: f64) -> anyhow::Result<Self> {
+        let mut largest = Self::of(config, 0, colours, classes)?;
+        for stage in 1..config.stage_count() {
+            let Self { weights, planes, .. } = Self::of(config, stage, colours, classes)?;
+            largest.weights = largest.weights.max(weights);
+            largest.planes = largest.planes.max(planes);
+        }
+        Ok(largest)
+    }
+
+    /// The network of a stage of the search: three stages of equally many cells, the last two after a reduction.
+    fn of(config: &Config, stage: usize, colours: f64, classes: f64) -> anyhow::Result<Self> {
         let space = space::find(&config.search.space)?;
         let choices = space.choices();
-        let (cells, channels) = (config.search.cells as f64, config.search.channels as f64);
+        let (cells, channels) = (config.cells_in(stage) as f64, config.search.channels as f64);
+        // Which operations are left in later stages no one knows before.
+        let operations = &config.stages.operations;
+        let left = operations.get(stage).zip(operations.first());
+        let left = left.map_or(1.0, |(left, all)| *left as f64 / *all as f64);
         let is_of_cell = |choice: &&Choice| choice.kind == ChoiceKind::Operation;
         // The networks around a single kind of cell, those of the benchmarks, have no wider stem.
         let is_alone = choices.iter().filter(is_of_cell).count() == 1;
@@ -230,8 +261,8 @@ impl Network {
                 });
                 let (mut weights, mut columns) = (0.0, 0.0);
                 for (operation, stride) in candidates {
-                    weights += parameters(operation, width, stride);
-                    columns += 1.0;
+                    weights += left * parameters(operation, width, stride);
+                    columns += left;
                 }
                 // What brings the outputs of two cells to these channels, or that of one to those of every
                 // block and of the output.

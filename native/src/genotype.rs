@@ -24,11 +24,13 @@ pub struct Found {
     pub run: Option<Config>,
     /// Whether that run is not over, so that another genotype may follow.
     pub unfinished: bool,
+    /// What the run derives at every restriction of the skip connections, from the loosest; of p-darts.
+    pub restrictions: Vec<(usize, Genotype)>,
 }
 
 impl Found {
     fn alone(genotype: Genotype) -> Self {
-        Self { genotype, run: None, unfinished: false }
+        Self { genotype, run: None, unfinished: false, restrictions: Vec::new() }
     }
 }
 
@@ -45,8 +47,8 @@ pub fn found(source: &OsStr) -> anyhow::Result<Found> {
     if path.is_dir() || is_checkpoint(path) {
         let checkpoint = open_run::checkpoint(path)?;
         let unfinished = checkpoint.progress.phase != Phase::Done;
-        let genotype = checkpoint.genotype()?;
-        return Ok(Found { genotype, run: Some(checkpoint.config), unfinished });
+        let (genotype, restrictions) = (checkpoint.genotype()?, checkpoint.restrictions()?);
+        return Ok(Found { genotype, run: Some(checkpoint.config), unfinished, restrictions });
     }
     let text = source.to_str().with_context(|| format!("{} is no file", path.display()));
     Ok(Found::alone(read(text.context(Exit::Usage)?)?))

@@ -86,6 +86,13 @@ impl Progress {
     pub fn show(&mut self, event: &Event) {
         match event {
             Event::EpochStarted(epoch) => self.epoch_started(epoch),
+            Event::StageStarted(stage) => self.say(&format!(
+                "stage {}: {} cells, {} weights; {} operations fell",
+                stage.stage + 1,
+                stage.cells,
+                stage.parameters,
+                stage.fallen.iter().flatten().flatten().count(),
+            )),
             Event::Step(step) => self.step(step),
             Event::EpochFinished(epoch) => self.epoch_finished(epoch),
             Event::Warning(warning) => self.alarm(&format!("warning: {}", warning.message)),

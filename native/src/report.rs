@@ -17,6 +17,7 @@ use askama::Template;
 use smoothdarts::cell::{Genotype, codec};
 use smoothdarts::draw::csv;
 use smoothdarts::draw::figures::{self, Scene, Section};
+use smoothdarts::draw::history::History;
 use smoothdarts::draw::table::Table;
 
 use self::figure::{Html, data_uri};
@@ -69,6 +70,7 @@ pub fn render(run: &ReportInput) -> anyhow::Result<String> {
         flatness: landscape.map(landscape::flatness_table),
         heatmaps: section(Section::Edges, scene, &report),
         texts: texts(history.genotype())?,
+        restrictions: restrictions(history),
         curves_csv: data_uri(
             "text/csv",
             &if trains { csv::training(history) } else { csv::curves(history) },
@@ -107,6 +109,8 @@ struct Page<'a> {
     flatness: Option<Table>,
     heatmaps: Vec<Html>,
     texts: Vec<CopyBox>,
+    /// Normal cells with fewer and fewer skip connections, and how to write one of them.
+    restrictions: Option<Table>,
     curves_csv: String,
     settings: &'a [(String, String, String)],
     facts: &'a [(String, String)],
@@ -114,6 +118,12 @@ struct Page<'a> {
     report: &'a str,
     repeat: String,
     run: &'a str,
+}
+
+/// What p-darts derives at every restriction of the skip connections.
+fn restrictions(history: &History) -> Option<Table> {
+    let found = history.restrictions();
+    (!found.is_empty()).then(|| derive::restriction_table(&found))
 }
 
 /// A text to copy.

@@ -58,10 +58,9 @@ pub fn encode(history: &History, end: f64) -> Vec<u8> {
         let steps = history.steps.iter().filter(|step| step.epoch == epoch.epoch);
         for step in steps {
             let share = (step.step + 1) as f64 / per_epoch.max(1) as f64;
-            let losses = [
-                ("step_loss/train".to_owned(), step.train_loss),
-                ("step_loss/valid".to_owned(), step.valid_loss),
-            ];
+            let valid = step.valid_loss.map(|loss| ("step_loss/valid".to_owned(), loss));
+            let mut losses = vec![("step_loss/train".to_owned(), step.train_loss)];
+            losses.extend(valid);
             let at = epoch.epoch * per_epoch + step.step + 1;
             add(time + share.min(1.0) * epoch.seconds, at, &losses);
         }
@@ -147,7 +146,8 @@ fn alphas(history: &History, epoch: &EpochFinished) -> Vec<Scalar> {
     let mut scalars = Vec::new();
     for (cell, rows) in history.choices().iter().zip(&epoch.alpha) {
         for (index, (edge, row)) in cell.rows.iter().zip(rows).enumerate() {
-            let values = edge.options.iter().zip(row);
+            // What fell has no α any more.
+            let values = edge.options.iter().zip(row).filter(|(_, alpha)| alpha.is_finite());
             scalars.extend(values.map(|(operation, &alpha)| {
                 (format!("alpha/{}/edge{index}/{operation}", cell.name), alpha)
             }));

@@ -49,6 +49,8 @@ mod wgpu;
 
 pub use concat::{concat, split_with_sizes};
 pub use convolution::Convolution;
+pub use cpu::lanes;
+pub use cpu::peak::multiply_adds;
 pub use mix::{Mix, Term};
 pub use node::{Incoming, node};
 pub use norm::{Norm, PendingNorm, moments, normalise};

@@ -124,7 +124,8 @@ pub fn training(epochs: usize) -> Vec<Event> {
         let learning_rate = smoothdarts::optim::training_rate(&config.train, epoch);
         let drop_path = 0.2 * epoch as f64 / epochs as f64;
         let (epsilon, drop) = (0.0, Some(drop_path));
-        let start = EpochStarted { epoch, learning_rate, epsilon, drop_path: drop };
+        let start =
+            EpochStarted { epoch, learning_rate, epsilon, drop_path: drop, skip_dropout: None };
         events.push(Event::EpochStarted(start));
         events.extend((0..STEPS).map(|step| {
             let loss = 2.0 / (epoch * STEPS + step + 1) as f32;
@@ -177,6 +178,7 @@ fn epoch_events(events: &mut Vec<Event>, epoch: usize, epochs: usize, choices: &
         learning_rate,
         epsilon,
         drop_path: None,
+        skip_dropout: None,
     }));
     for step in 0..STEPS {
         let at = (epoch as f64 + step as f64 / STEPS as f64) / epochs as f64;
@@ -186,7 +188,7 @@ fn epoch_events(events: &mut Vec<Event>, epoch: usize, epochs: usize, choices: &
             step,
             train_loss: (0.5 + 1.8 * (-4.0 * at).exp() + 0.06 * noise) as f32,
             train_accuracy: (0.85 - 0.7 * (-4.0 * at).exp()) as f32,
-            valid_loss: (0.6 + 1.7 * (-4.0 * at).exp() - 0.05 * noise) as f32,
+            valid_loss: Some((0.6 + 1.7 * (-4.0 * at).exp() - 0.05 * noise) as f32),
             attack: None,
         }));
     }

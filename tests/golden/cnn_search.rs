@@ -80,6 +80,16 @@ impl<'a> Case<'a> {
             stem_multiplier: 3,
         };
         let network = space_of(fixture).supernet_as(shape, &build).unwrap();
+        Self::of_network(fixture, network, device, kernels)
+    }
+
+    /// The numbers of a file for this network.
+    pub fn of_network(
+        fixture: &'a Fixture,
+        network: Box<dyn Supernet>,
+        device: &Device,
+        kernels: Kernels,
+    ) -> Self {
         let layout = network.layout();
         let flat = by_weight(fixture, network.as_ref(), "param");
         let vector = |values: Vec<f32>| {
@@ -133,7 +143,7 @@ impl<'a> Case<'a> {
         self.weights.clone() * noise.mul_scalar(ROUNDING).add_scalar(1.0)
     }
 
-    fn statistics_after_training(&self) -> Tensor<2> {
+    pub fn statistics_after_training(&self) -> Tensor<2> {
         let p = relax(&self.alpha);
         self.model.loss(self.at(&self.weights), &p, &self.train, rng()).statistics
     }
@@ -146,7 +156,7 @@ impl<'a> Case<'a> {
             .collect()
     }
 
-    fn validation(&self, weights: &Tensor<1>) -> Report {
+    pub fn validation(&self, weights: &Tensor<1>) -> Report {
         let at = self.at(weights);
         let (gradient, outcome) =
             self.model.architecture_gradient(at, &self.alpha, &relax, &self.valid, rng());
@@ -184,7 +194,7 @@ impl<'a> Case<'a> {
         report
     }
 
-    fn evaluation(&self, weights: &Tensor<1>, statistics: &Tensor<2>) -> Report {
+    pub fn evaluation(&self, weights: &Tensor<1>, statistics: &Tensor<2>) -> Report {
         let at = Point { weights, statistics, eval: true };
         let outcome = self.model.loss(at, &relax(&self.alpha), &self.train, rng());
         let (fixture, mut report) = (self.fixture, Report::default());

@@ -35,6 +35,22 @@ impl Fixture {
         }
     }
 
+    /// The file as that of one network, of which these are the metadata: the tensors that begin so, without that,
+    /// and those that belong to no `group`. Names of modules as this project has them.
+    pub fn part(&self, name: &str, group: &str, metadata: &[(&str, String)]) -> Self {
+        let prefix = format!("{name}/");
+        let of_part = |(key, value): (&String, &(Vec<usize>, Vec<f32>))| {
+            let key = key.strip_prefix(&prefix).or((!key.starts_with(group)).then_some(key))?;
+            Some((key.replace("cell_ops", "_ops").replace("m_ops", "_ops"), value.clone()))
+        };
+        let metadata = metadata.iter().map(|(key, value)| ((*key).to_owned(), value.clone()));
+        Self {
+            name: format!("{} {name}", self.name),
+            metadata: self.metadata.clone().into_iter().chain(metadata).collect(),
+            tensors: self.tensors.iter().filter_map(of_part).collect(),
+        }
+    }
+
     pub fn kind(&self) -> &str {
         &self.metadata["kind"]
     }

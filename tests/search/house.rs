@@ -9,7 +9,7 @@ use smoothdarts::config::Config;
 use smoothdarts::data::{Batches, DataError, Part, StepBatches};
 use smoothdarts::event::Event;
 use smoothdarts::method;
-use smoothdarts::net::{NetShape, Network, Supernet};
+use smoothdarts::net::{Build, NetShape, Network, Supernet};
 use smoothdarts::nn::{
     Builder, GradientTarget, Init, Layout, Pass, WeightId, correct, cross_entropy,
 };
@@ -63,7 +63,12 @@ impl Family for Activations {
         vec![Choice { name: "recurrent".to_owned(), kind: ChoiceKind::Operation, rows }]
     }
 
-    fn supernet(&self, _: NetShape) -> Result<Box<dyn Supernet>, SpaceError> {
+    fn supernet(
+        &self,
+        _: Vec<Choice>,
+        _: NetShape,
+        _: &Build,
+    ) -> Result<Box<dyn Supernet>, SpaceError> {
         unreachable!("the test builds the network")
     }
 

@@ -31,7 +31,7 @@ fn numbers(events: &[Event]) -> Vec<f32> {
     let of = |event: &Event| match event {
         Event::Step(step) => {
             let attack = step.attack.iter().flat_map(|it| [it.loss_before, it.loss_after]);
-            [step.train_loss, step.valid_loss, step.train_accuracy]
+            [step.train_loss, step.valid_loss.unwrap(), step.train_accuracy]
                 .into_iter()
                 .chain(attack)
                 .collect()

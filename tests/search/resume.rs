@@ -40,6 +40,9 @@ fn configs() -> Vec<Config> {
     let mut partial = tiny::config("oneshot-2", "pc-darts");
     partial.search.cells = 3;
     partial.quirks.alpha_batches = AlphaBatches::Pass;
+    let mut rested = tiny::config("s2", "sdarts-adv");
+    (rested.search.epochs, rested.search.architecture_from) = (3, 1);
+    let staged = super::stages::config("p-darts-adv");
     let drawn = ["gdas", "nasp", "snas"].map(|method| {
         let mut config = tiny::config("oneshot-1", method);
         config.search.cells = 3;
@@ -58,7 +61,7 @@ fn configs() -> Vec<Config> {
     cells.search.cells = 3;
     let (s5, s4) = (tiny::config("s5", "sdarts-adv"), tiny::config("s4", "sdarts-rs"));
     [
-        vec![s5, s4, second, pass, bench, sharp, smooth, blocks, partial, cells],
+        vec![s5, s4, second, pass, bench, sharp, smooth, blocks, partial, cells, rested, staged],
         drawn.to_vec(),
         architectures.to_vec(),
     ]
@@ -136,6 +139,36 @@ fn a_checkpoint_has_the_weights_in_the_order_of_the_network() {
     let found = &saved.array("weights", &[expected.len() / 4]).unwrap().values;
     let found: Vec<u8> = found.iter().flat_map(|value| value.to_le_bytes()).collect();
     assert!(found == expected);
+}
+
+/// While α rests the weights learn as ever, and its optimiser counts from its first step.
+#[test]
+fn alpha_rests_until_its_epoch_and_then_takes_its_first_step() {
+    let mut config = tiny::config("s2", "sdarts-rs");
+    config.search.architecture_from = 1;
+    let (events, _) = tiny::whole(&config);
+    let initial = match &events[0] {
+        Event::Started(started) => {
+            let streams = Streams::new(config.seed);
+            smoothdarts::policy::softmax::initial(&started.choices, 1e-3, &streams)
+        }
+        other => panic!("{other:?}"),
+    };
+    let mut epochs = events.iter().filter_map(|event| match event {
+        Event::EpochFinished(epoch) => Some(epoch),
+        _ => None,
+    });
+    let (rested, learned) = (epochs.next().unwrap(), epochs.next().unwrap());
+    assert_eq!(rested.alpha, initial);
+    // Adam's steps are as long as the learning rate; one that counted the steps before them would take
+    // the moments, which start at 0, for what they are.
+    let moved = learned.alpha.iter().flatten().flatten().zip(initial.iter().flatten().flatten());
+    let furthest = moved.map(|(after, before)| (after - before).abs()).fold(0.0, f32::max);
+    assert!((6e-4..=9.1e-4).contains(&furthest), "three steps of 3e-4: {furthest}");
+    for event in &events {
+        let Event::Step(step) = event else { continue };
+        assert_eq!(step.valid_loss.is_some(), step.epoch >= 1, "{step:?}");
+    }
 }
 
 #[test]

@@ -149,7 +149,7 @@ fn a_checkpoint_holds_both_hidden_states_and_an_epoch_begins_without() {
     let firsts: Vec<f32> = events
         .iter()
         .filter_map(|event| match event {
-            Event::Step(step) if step.step == 0 => Some(step.valid_loss),
+            Event::Step(step) if step.step == 0 => step.valid_loss,
             _ => None,
         })
         .collect();

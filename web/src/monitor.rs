@@ -220,7 +220,7 @@ impl Monitor {
 
     /// The watched cell, derived from p as it is now.
     fn derived(&self) -> Option<Cell> {
-        let genotype = self.history.space()?.derive(self.scene().probabilities()?);
+        let genotype = self.history.derive(self.scene().probabilities()?)?;
         genotype.cells.into_iter().nth(Scene::WATCHED)
     }
 

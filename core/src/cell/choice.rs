@@ -48,7 +48,8 @@ pub enum ChoiceKind {
     Input,
     /// The states that may make the output of the cell.
     Output,
-    /// The weights of the edges that enter a node, beside the choice of their operations.
+    /// The weights of the edges that enter a node, beside the choice of their operations: an option for every
+    /// state before it.
     EdgeWeight,
 }
 
@@ -92,6 +93,16 @@ impl Row {
 }
 
 impl Choice {
+    /// Whether it weighs the operations of edges or nodes. There is one such choice for every cell.
+    pub fn is_of_cell(&self) -> bool {
+        self.kind == ChoiceKind::Operation
+    }
+
+    /// Whether it weighs the edges that enter a node, of the cell whose choice of operations stands before it.
+    pub fn weighs_edges(&self) -> bool {
+        self.kind == ChoiceKind::EdgeWeight
+    }
+
     /// Shape of its tensor: [rows, options].
     pub fn shape(&self) -> [usize; 2] {
         [self.rows.len(), self.rows.first().map_or(0, |row| row.options.len())]

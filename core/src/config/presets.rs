@@ -2,6 +2,7 @@
 //! paper's settings of the CIFAR-10 search (spec §2.4).
 
 mod oneshot;
+mod progressive;
 mod text;
 
 /// One preset.
@@ -54,7 +55,10 @@ impl Preset {
 pub static ALL: &[Preset] = &joined::<{ IMAGES.len() + text::ALL.len() }>(IMAGES, text::ALL);
 
 /// Those of images.
-const IMAGES: &[Preset] = &joined::<{ OWN.len() + oneshot::ALL.len() }>(OWN, oneshot::ALL);
+const IMAGES: &[Preset] =
+    &joined::<{ WITH_ONESHOT.len() + progressive::ALL.len() }>(WITH_ONESHOT, progressive::ALL);
+
+const WITH_ONESHOT: &[Preset] = &joined::<{ OWN.len() + oneshot::ALL.len() }>(OWN, oneshot::ALL);
 
 /// Two lists as one.
 const fn joined<const N: usize>(first: &[Preset], second: &[Preset]) -> [Preset; N] {
@@ -67,7 +71,7 @@ const fn joined<const N: usize>(first: &[Preset], second: &[Preset]) -> [Preset;
     all
 }
 
-/// Those of all spaces of images but the one-shot ones.
+/// Those of all spaces of images but the one-shot ones, of methods without stages.
 const OWN: &[Preset] = &[
     Preset {
         name: "quick",

@@ -46,6 +46,7 @@ impl Config {
         non_negative("alpha.eps", alpha.eps)?;
         non_negative("alpha.weight_decay", alpha.weight_decay)?;
         non_negative("alpha.init_scale", alpha.init_scale)?;
+        non_negative("alpha.clip", alpha.clip)?;
         non_negative("perturbation.epsilon_min", perturbation.epsilon_min)?;
         non_negative("perturbation.epsilon_max", perturbation.epsilon_max)?;
         at_least_one("perturbation.steps", perturbation.steps)?;
@@ -67,6 +68,7 @@ impl Config {
             "must lie in [0, 0.5]",
         )?;
         fraction("quirks.oneshot_norm_momentum", self.quirks.oneshot_norm_momentum)?;
+        self.validate_stages()?;
         self.validate_recurrent()?;
         self.validate_training()?;
         let portion = data.train_portion;
@@ -139,7 +141,7 @@ impl Config {
     }
 }
 
-fn rule(
+pub(super) fn rule(
     setting: &'static str,
     value: impl ToString,
     holds: bool,

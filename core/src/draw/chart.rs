@@ -71,6 +71,15 @@ pub struct Mark {
     pub message: String,
 }
 
+/// A stretch of the x axis that has a name: a stage of a search.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Zone {
+    /// Its ends.
+    pub ends: (f64, f64),
+    /// What it is called.
+    pub name: String,
+}
+
 /// Everything that a chart shows.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Chart {
@@ -86,6 +95,8 @@ pub struct Chart {
     pub series: Vec<Series>,
     /// Alarms.
     pub marks: Vec<Mark>,
+    /// Stretches of the x axis, from left to right.
+    pub zones: Vec<Zone>,
 }
 
 /// Draws a chart. One without any point has its axes and says that there is nothing yet.
@@ -99,6 +110,9 @@ pub fn draw(chart: &Chart) -> String {
     names.iter().for_each(|name| name.draw(&mut svg));
     if further > 0.0 {
         svg.open(&format!("transform=\"translate(0 {})\"", number(further)));
+    }
+    for (index, zone) in chart.zones.iter().enumerate() {
+        frame.zone(&mut svg, index, zone);
     }
     frame.axes(&mut svg);
     for mark in chart.marks.iter().filter(|mark| mark.x.is_finite()) {
@@ -214,6 +228,28 @@ impl<'a> Frame<'a> {
         let middle = PLOT.x + PLOT.width / 2.0;
         svg.text("sd-muted", (middle, bottom + 40.0), Anchor::Middle, &self.chart.x.label);
         svg.text("sd-muted", (right, PLOT.y - 10.0), Anchor::End, &self.chart.y.label);
+    }
+
+    /// A band over the whole height, every second one shaded, with its name at the top.
+    fn zone(&self, svg: &mut Svg, index: usize, zone: &Zone) {
+        let inside = |x: f64| x.clamp(self.x.low, self.x.high);
+        let ends = [zone.ends.0, zone.ends.1].map(|x| self.at((inside(x), self.y.low)).0);
+        let width = ends[1] - ends[0];
+        if width <= 0.0 {
+            return;
+        }
+        let opacity = if index.is_multiple_of(2) { 0.07 } else { 0.0 };
+        let path = format!(
+            "M{}h{}v{}h-{}z",
+            point((ends[0], PLOT.y)),
+            number(width),
+            number(PLOT.height),
+            number(width)
+        );
+        svg.path("sd-ink", &path, &format!("fill-opacity=\"{opacity}\""));
+        // A letter is about 5.5 px wide.
+        let name = shorten(&zone.name, (width / 5.5) as usize);
+        svg.text("sd-muted sd-small", (ends[0] + 4.0, PLOT.y + 11.0), Anchor::Start, &name);
     }
 
     fn mark(&self, svg: &mut Svg, mark: &Mark) {

@@ -6,6 +6,7 @@ mod course;
 mod landscape;
 mod measures;
 mod picture;
+mod stages;
 pub mod training;
 
 pub use self::course::{
@@ -234,6 +235,14 @@ pub static ALL: &[Figure] = &[
             empty: "Not measured yet: “Measure the landscape” does it.",
         }),
         compare: Some(Compare::Every),
+    },
+    Figure {
+        name: "stages",
+        title: "Which operations fell when",
+        pictures: |scene| stages::pictures(scene),
+        report: Some(Section::Edges),
+        page: None,
+        compare: None,
     },
     Figure {
         name: "probabilities",

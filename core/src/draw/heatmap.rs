@@ -211,9 +211,7 @@ impl<'a> Map<'a> {
     }
 
     fn probability(&self, epoch: &EpochFinished, edge: usize, row: usize) -> Option<f64> {
-        let rows = epoch.probabilities.get(self.index)?;
-        let p = f64::from(*rows.get(edge)?.get(row)?);
-        p.is_finite().then_some(p)
+        probability(self.history, epoch, (self.index, edge, row))
     }
 
     /// Every value of one epoch on one edge.
@@ -276,11 +274,30 @@ impl<'a> Map<'a> {
     }
 }
 
+/// The finite p of an option in an epoch, if the option was there; its choice, edge and place.
+fn probability(
+    history: &History,
+    epoch: &EpochFinished,
+    (choice, edge, place): (usize, usize, usize),
+) -> Option<f64> {
+    let p = f64::from(*epoch.probabilities.get(choice)?.get(edge)?.get(place)?);
+    let option = history.choices().get(choice)?.rows.get(edge)?.options.get(place)?;
+    (p.is_finite() && history.is_there(epoch.epoch, choice, edge, option)).then_some(p)
+}
+
 /// Smallest and largest finite p of all drawn epochs.
 fn fitted(history: &History) -> (f64, f64) {
-    let all = drawn(history).flat_map(|epoch| &epoch.probabilities).flatten().flatten();
-    let finite = all.map(|&p| f64::from(p)).filter(|p| p.is_finite());
-    let (low, high) = finite.fold((1.0, 0.0), |(low, high), p| (p.min(low), p.max(high)));
+    let mut ends = (1.0f64, 0.0f64);
+    for epoch in drawn(history) {
+        for (choice, rows) in epoch.probabilities.iter().enumerate() {
+            for (edge, row) in rows.iter().enumerate() {
+                let p = (0..row.len())
+                    .filter_map(|place| probability(history, epoch, (choice, edge, place)));
+                ends = p.fold(ends, |(low, high), p| (p.min(low), p.max(high)));
+            }
+        }
+    }
+    let (low, high) = ends;
     if low < high { (low, high) } else { (0.0, 1.0) }
 }
 

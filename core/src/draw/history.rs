@@ -1,10 +1,15 @@
 //! What pictures need of a search, collected from its events.
 
-use crate::cell::{Cell, Choice, ChoiceKind, Genotype, Output, Rows, codec};
+mod stages;
+
+pub use stages::Stretch;
+
+use crate::cell::{Cell, Choice, Genotype, Output, Rows, codec};
 use crate::event::{
-    Anytime, Eigenvalues, EpochFinished, Event, Finished, Started, Step, TrainEpoch, TrainStep,
-    Trained, Warning,
+    Anytime, Eigenvalues, EpochFinished, Event, Finished, StageStarted, Started, Step, TrainEpoch,
+    TrainStep, Trained, Warning,
 };
+use crate::method;
 use crate::space::{self, Space};
 
 /// A search as its events tell it, up to where they end.
@@ -12,8 +17,11 @@ use crate::space::{self, Space};
 pub struct History {
     /// How it started; `None` only of a stream without its beginning.
     pub started: Option<Started>,
-    /// Every finished epoch, in order.
+    /// Every finished epoch, in order. Where operations fell before it, their p is 0 there and their α no number:
+    /// all epochs have the options that the search started with.
     pub epochs: Vec<EpochFinished>,
+    /// Every stage but the first, in order.
+    pub stages: Vec<StageStarted>,
     /// Every step, in order.
     pub steps: Vec<Step>,
     /// The last measured Hessian of every epoch that has one, in order.
@@ -69,6 +77,10 @@ impl History {
                 self.started = Some(started);
             }
             Event::EpochStarted(_) => {}
+            Event::StageStarted(stage) => {
+                self.stages.retain(|earlier| earlier.stage < stage.stage);
+                self.stages.push(stage);
+            }
             Event::Step(step) => {
                 let at = (step.epoch, step.step);
                 if self.steps.last().is_some_and(|last| (last.epoch, last.step) >= at) {
@@ -80,6 +92,7 @@ impl History {
                 if self.epochs.last().is_some_and(|last| last.epoch >= epoch.epoch) {
                     self.rewind((epoch.epoch, usize::MAX));
                 }
+                let epoch = self.with_all_options(epoch);
                 self.epochs.push(epoch);
             }
             Event::Hessian(hessian) => {
@@ -111,6 +124,7 @@ impl History {
     fn rewind(&mut self, at: (usize, usize)) {
         self.steps.retain(|step| (step.epoch, step.step) < at);
         self.epochs.retain(|epoch| epoch.epoch < at.0);
+        self.stages.retain(|stage| stage.epoch <= at.0);
         self.hessians.retain(|hessian| hessian.epoch < at.0);
         self.anytime.retain(|anytime| anytime.epoch < at.0);
         self.warnings.retain(|warning| warning.epoch < at.0);
@@ -132,11 +146,17 @@ impl History {
         space::find(&self.started.as_ref()?.config.search.space).ok()
     }
 
+    /// What p of its choices derives; `None` if this program does not know the space.
+    pub fn derive(&self, probabilities: &[Rows]) -> Option<Genotype> {
+        let config = &self.started.as_ref()?.config;
+        Some(method::derive(config, self.space()?, self.choices(), probabilities))
+    }
+
     /// The indices of the choices of operations. There is one for every cell, in their order; other
     /// choices of a cell follow it.
     pub fn cell_choices(&self) -> impl Iterator<Item = usize> {
         let choices = self.choices().iter().enumerate();
-        choices.filter(|(_, it)| it.kind == ChoiceKind::Operation).map(|(index, _)| index)
+        choices.filter(|(_, it)| it.is_of_cell()).map(|(index, _)| index)
     }
 
     /// The cell of the result, or of what would be derived now, that belongs to the choice of this index.
@@ -190,11 +210,13 @@ impl History {
         let mean = |steps: &[Step]| {
             let over =
                 |value: fn(&Step) -> f64| steps.iter().map(value).sum::<f64>() / steps.len() as f64;
+            // A step in which α rests leaves a gap.
+            let valid_loss = |step: &Step| step.valid_loss.map_or(f64::NAN, f64::from);
             let place = |step: &Step| step.epoch as f64 + (step.step as f64 + 1.0) / per_epoch;
             StepMean {
                 epoch: steps.iter().map(place).sum::<f64>() / steps.len() as f64,
                 train_loss: over(|step| f64::from(step.train_loss)),
-                valid_loss: over(|step| f64::from(step.valid_loss)),
+                valid_loss: over(valid_loss),
             }
         };
         self.steps.chunks(length).map(mean).collect()

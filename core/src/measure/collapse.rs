@@ -7,6 +7,7 @@ use super::{Entry, MeasureError, Observed, Observer, Subject};
 use crate::arrays::Later;
 use crate::cell::{Cell, Choice, Rows};
 use crate::event::{Event, Warning, WarningCode};
+use crate::ops::SKIP;
 
 /// Its row of the catalogue.
 pub static ENTRY: Entry = Entry {
@@ -14,8 +15,6 @@ pub static ENTRY: Entry = Entry {
     help: "warns where skip connections take over",
     new: |_| Some(Box::new(Alarm::default())),
 };
-
-const SKIP: &str = "skip_connect";
 
 /// Above this share of the operations of the normal cell, or of the only one, skip connections
 /// have taken over.

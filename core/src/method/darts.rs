@@ -27,5 +27,6 @@ pub static ENTRY: Method = Method {
     help: "DARTS (Liu et al. 2019): no perturbation; search.order picks first or second order",
     policy: &softmax::ENTRY,
     perturbation: &perturb::NONE,
+    modifiers: &[],
     extra: None,
 };

@@ -23,5 +23,6 @@ pub static ENTRY: Method = Method {
            returns to the cell before",
     policy: &softmax::ENTRY,
     perturbation: &perturb::NONE,
+    modifiers: &[],
     extra: Some(Extra::EarlyStop),
 };

@@ -20,5 +20,6 @@ pub static ENTRY: Method = Method {
            loss along random directions",
     policy: &softmax::ENTRY,
     perturbation: &perturb::NONE,
+    modifiers: &[],
     extra: Some(Extra::CurvaturePenalty),
 };

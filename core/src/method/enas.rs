@@ -22,5 +22,6 @@ pub static ENTRY: Method = Method {
            from their accuracy",
     policy: &controller::ENTRY,
     perturbation: &perturb::NONE,
+    modifiers: &[],
     extra: None,
 };

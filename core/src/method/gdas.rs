@@ -24,5 +24,6 @@ pub static ENTRY: Method = Method {
            it alone",
     policy: &gumbel::ENTRY,
     perturbation: &perturb::NONE,
+    modifiers: &[],
     extra: None,
 };

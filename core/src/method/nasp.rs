@@ -22,5 +22,6 @@ pub static ENTRY: Method = Method {
            the continuous alpha",
     policy: &proximal::ENTRY,
     perturbation: &perturb::NONE,
+    modifiers: &[],
     extra: None,
 };

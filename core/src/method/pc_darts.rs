@@ -10,9 +10,10 @@
 //!   refuse it.
 //! - **Logged**: what DARTS logs.
 
-use super::{Extra, Method};
+use super::Method;
 use crate::perturb;
 use crate::policy::softmax;
+use crate::space::modifier::partial_channels;
 
 /// Its row of the catalogue.
 pub static ENTRY: Method = Method {
@@ -22,5 +23,6 @@ pub static ENTRY: Method = Method {
            the operations; no edge normalisation, no warm-up",
     policy: &softmax::ENTRY,
     perturbation: &perturb::NONE,
-    extra: Some(Extra::PartialChannels),
+    modifiers: &[&partial_channels::ENTRY],
+    extra: None,
 };

@@ -20,5 +20,6 @@ pub static ENTRY: Method = Method {
     help: "random search with weight sharing (Li, Talwalkar 2019): trains random architectures, and ranks many",
     policy: &uniform::ENTRY,
     perturbation: &perturb::NONE,
+    modifiers: &[],
     extra: None,
 };

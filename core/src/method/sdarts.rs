@@ -25,6 +25,7 @@ pub static RANDOM: Method = Method {
     help: "SmoothDARTS, random smoothing: weights are trained under uniform noise on p",
     policy: &softmax::ENTRY,
     perturbation: &random::ENTRY,
+    modifiers: &[],
     extra: None,
 };
 
@@ -35,5 +36,6 @@ pub static ADVERSARIAL: Method = Method {
     help: "SmoothDARTS, adversarial: weights are trained at the worst p nearby (PGD)",
     policy: &softmax::ENTRY,
     perturbation: &adversarial::ENTRY,
+    modifiers: &[],
     extra: None,
 };

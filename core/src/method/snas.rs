@@ -22,5 +22,6 @@ pub static ENTRY: Method = Method {
            by Gumbel noise",
     policy: &concrete::ENTRY,
     perturbation: &perturb::NONE,
+    modifiers: &[],
     extra: None,
 };

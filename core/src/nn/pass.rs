@@ -16,7 +16,7 @@ use super::norm::{NormOptions, Observation, Observations};
 use super::pattern::PatternMode;
 use super::series::Series;
 use super::uploads::Uploads;
-use crate::rng::uniform;
+use crate::rng::{kept, uniform};
 
 /// Which gradients a pass is for. What is not wanted is not computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,11 +80,22 @@ pub struct Randomness {
     pub drop_path: f64,
     /// The options that are computed, where not all are.
     pub picked: Option<Arc<Picked>>,
+    /// Dropout after skip connections of stride 1, of every number by itself; only in train mode.
+    pub skips: Option<Dropout>,
+}
+
+/// Dropout: which share of the numbers becomes 0. The others grow, so that the mean stays.
+#[derive(Clone, Debug)]
+pub struct Dropout {
+    /// The share.
+    pub rate: f64,
+    /// What it draws from.
+    pub rng: Pcg64,
 }
 
 impl From<Pcg64> for Randomness {
     fn from(rng: Pcg64) -> Self {
-        Self { rng, drop_path: 0.0, picked: None }
+        Self { rng, drop_path: 0.0, picked: None, skips: None }
     }
 }
 
@@ -338,6 +349,25 @@ impl Pass {
         let draws = uniform(rng, images - mask.len(), 0.0, 1.0).into_iter();
         mask.extend(draws.map(|draw| if draw < keep { 1.0 / keep } else { 0.0 }));
         Tensor::from_data(TensorData::new(mask, [images]), &like.device().inner())
+    }
+
+    /// Whether there is dropout after skip connections.
+    pub fn drops_skips(&self) -> bool {
+        self.randomness.skips.as_ref().is_some_and(|it| it.rate > 0.0)
+    }
+
+    /// What so many skip connections make of `x`, each by draws of its own, one after another along the batch.
+    ///
+    /// # Shapes
+    /// - `x`: [batch, height, width, channels]
+    /// - output: [count · batch, height, width, channels]
+    pub fn skips(&mut self, x: &Tensor<4>, count: usize) -> Tensor<4> {
+        let copies = shaders::concat(self.kernels, vec![x.clone(); count]);
+        let Some(Dropout { rate, rng }) = &mut self.randomness.skips else { return copies };
+        let shape = copies.dims();
+        let mask = kept(rng, shape.iter().product(), 1.0 - *rate);
+        let mask = Tensor::from_data(TensorData::new(mask, shape), &x.device().inner());
+        copies * if x.is_autodiff() { mask.autodiff() } else { mask }
     }
 
     /// Records that layers `others` saw the same input as layers `ids`, which just saw theirs; both are

@@ -16,7 +16,7 @@ use crate::arrays::{ArrayError, Arrays, to_rows};
 use crate::cell::{Choice, ChoiceKind, Rows};
 use crate::config::Config;
 use crate::nn::Picked;
-use crate::optim::norm;
+use crate::optim::clip_all;
 use crate::rng::uniform;
 
 /// Its row of the catalogue.
@@ -196,9 +196,7 @@ impl Policy for Gumbel {
     }
 }
 
-/// Scales the gradient of all tensors together, as [`crate::optim::clip`] does one.
+/// The gradient as the released code clips it, of all tensors together.
 pub fn clipped(gradient: Vec<Tensor<2>>) -> Vec<Tensor<2>> {
-    let scale = norm(&gradient).add_scalar(1e-6).recip().mul_scalar(CLIP).clamp_max(1.0);
-    let scale = scale.reshape([1, 1]);
-    gradient.into_iter().map(|gradient| gradient * scale.clone()).collect()
+    clip_all(gradient, CLIP)
 }

@@ -9,7 +9,7 @@ use super::{Draw, Entry, Policy, Setup};
 use crate::arrays::{ArrayError, Arrays, find, from_rows, matrix};
 use crate::cell::{Choice, Row, Rows};
 use crate::config::AlphaOptimiser;
-use crate::optim::{Moments, adam};
+use crate::optim::{Moments, adam, clip_all};
 use crate::rng::{Stream, Streams, normal};
 
 /// Its row of the catalogue.
@@ -105,6 +105,7 @@ impl Policy for Softmax {
     }
 
     fn learn(&mut self, gradient: Vec<Tensor<2>>, step: u64) {
+        let gradient = clip_all(gradient, self.optimiser.clip);
         let tensors = self.alpha.iter_mut().zip(&mut self.moments);
         for ((alpha, moments), gradient) in tensors.zip(gradient) {
             (*alpha, *moments) =

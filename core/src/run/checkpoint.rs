@@ -12,9 +12,9 @@ use serde_json::Value;
 
 use super::Progress;
 use crate::arrays::{self, Array, ArrayError, Arrays};
-use crate::cell::{Choice, Genotype, codec};
+use crate::cell::{Choice, Genotype, Rows, codec};
 use crate::config::Config;
-use crate::method;
+use crate::method::{self, Method};
 use crate::space;
 
 /// Version of the checkpoint format. Readers accept every version up to their own. From 3 on a file
@@ -182,9 +182,26 @@ impl Checkpoint {
             return codec::read(&self.config.train.genotype).map_err(malformed);
         }
         let space = space::find(&self.config.search.space).map_err(malformed)?;
+        let (method, probabilities) = self.probabilities()?;
+        Ok(method.derive(space, &self.config, &self.architecture, &probabilities))
+    }
+
+    /// What this state derives at every restriction of the skip connections, from the loosest; nothing of a
+    /// training, and of a method that restricts none.
+    ///
+    /// # Errors
+    /// As for [`Self::genotype`].
+    pub fn restrictions(&self) -> Result<Vec<(usize, Genotype)>, CheckpointError> {
+        if self.config.trains() {
+            return Ok(Vec::new());
+        }
+        let (method, probabilities) = self.probabilities()?;
+        Ok(method.restrictions(&self.architecture, &probabilities))
+    }
+
+    fn probabilities(&self) -> Result<(Method, Vec<Rows>), CheckpointError> {
         let method = method::of(&self.config).map_err(malformed)?;
-        let probabilities = (method.policy.read)(&self.architecture, &self.arrays)?;
-        Ok(space.derive(&probabilities))
+        Ok((method, (method.policy.read)(&self.architecture, &self.arrays)?))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Position;
-use crate::nn::{Picked, Randomness};
+use crate::nn::{Dropout, Picked, Randomness};
 use crate::rng::{Stream, Streams};
 
 /// Room for the forward passes of one step in the noise stream.
@@ -21,6 +21,8 @@ pub(super) struct Noise {
     streams: Streams,
     position: u64,
     drop_path: f64,
+    /// Rate of dropout after skip connections.
+    pub skip_dropout: f64,
     /// The options that the passes to come compute, where not all are.
     pub picked: Option<Arc<Picked>>,
 }
@@ -30,13 +32,17 @@ impl Noise {
     pub fn new(streams: Streams, at: Position, purpose: Purpose, drop_path: f64) -> Self {
         let evaluation = u64::from(purpose == Purpose::Evaluation);
         let position = (2 * at.total_steps + evaluation) * NOISE_PASSES;
-        Self { streams, position, drop_path, picked: None }
+        Self { streams, position, drop_path, skip_dropout: 0.0, picked: None }
     }
 
     /// That of the next pass.
     pub fn next(&mut self) -> Randomness {
         self.position += 1;
         let rng = self.streams.at(Stream::Noise, self.position);
-        Randomness { rng, drop_path: self.drop_path, picked: self.picked.clone() }
+        let skips = (self.skip_dropout > 0.0).then(|| Dropout {
+            rate: self.skip_dropout,
+            rng: self.streams.at(Stream::SkipDropout, self.position),
+        });
+        Randomness { rng, drop_path: self.drop_path, picked: self.picked.clone(), skips }
     }
 }

@@ -22,10 +22,23 @@ pub enum Phase {
     EpochEnd,
     /// Let the observer of this index look.
     Observe(usize),
+    /// Go on to the next stage.
+    Stage,
     /// Say what was found.
     Finish,
     /// Nothing: the run is over.
     Done,
+}
+
+/// What follows an epoch, as a job sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// The next epoch.
+    Go,
+    /// A stage, and then the next epoch.
+    Stage,
+    /// The end.
+    Stop,
 }
 
 /// A place in a run. It is kept and never computed from a count of steps, so epochs may differ in
@@ -110,7 +123,7 @@ impl Progress {
     }
 
     /// Goes on to what follows: the one table of it.
-    pub(super) fn follow(&mut self, observers: usize, epochs: usize) {
+    pub(super) fn follow(&mut self, observers: usize, next: Next) {
         let Position { epoch, step, steps, .. } = self.position;
         self.phase = match self.phase {
             Phase::Start => Phase::EpochStart,
@@ -121,9 +134,14 @@ impl Progress {
             Phase::Observe(index) if index + 1 < observers => Phase::Observe(index + 1),
             Phase::EpochEnd | Phase::Observe(_) => {
                 self.position = Position { epoch: epoch + 1, step: 0, ..self.position };
-                let over = epoch + 1 == epochs || self.stop.is_some();
-                if over { Phase::Finish } else { Phase::EpochStart }
+                match next {
+                    _ if self.stop.is_some() => Phase::Finish,
+                    Next::Go => Phase::EpochStart,
+                    Next::Stage => Phase::Stage,
+                    Next::Stop => Phase::Finish,
+                }
             }
+            Phase::Stage => Phase::EpochStart,
             Phase::Finish | Phase::Done => Phase::Done,
         };
     }

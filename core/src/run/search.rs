@@ -20,6 +20,7 @@ mod parts;
 mod passes;
 mod rank;
 mod sharpness;
+mod stage;
 mod state;
 mod step;
 mod watch;
@@ -42,6 +43,7 @@ use crate::rng::{Stream, Streams};
 use crate::space::Space;
 use crate::task::{Classify, Language, Model, Recorded, Task};
 use parts::{Awake, For};
+use stage::Networks;
 use state::Carries;
 use step::{Step, TrainingLoss};
 
@@ -62,6 +64,12 @@ pub struct Search<T: Task> {
     space: &'static Space,
     method: Method,
     model: Model<T>,
+    /// Makes the networks of its stages; none where there is one network.
+    networks: Option<Networks<T::Net>>,
+    /// The stage that it is in, from 0.
+    stage: usize,
+    /// Whether passes are to be recorded.
+    replays: bool,
     /// Its passes, where the device replays them.
     recorded: Option<RefCell<Recorded<T>>>,
     policy: Box<dyn Policy>,
@@ -69,6 +77,8 @@ pub struct Search<T: Task> {
     carries: Carries<T>,
     /// Which weights have been used, where the others rest.
     awake: Option<Awake>,
+    /// Steps in which α rested.
+    rested: u64,
     /// The step under way.
     step: Option<Step<T>>,
     streams: Streams,
@@ -77,8 +87,13 @@ pub struct Search<T: Task> {
 }
 
 impl<T: Task> Search<T> {
-    /// Line 1: one step of the policy on the validation batch. The architecture is not perturbed.
+    /// Line 1: one step of the policy on the validation batch. The architecture is not perturbed. In the
+    /// first epochs it may rest, while the weights learn.
     async fn update_alpha(&mut self, step: &mut Step<T>, at: Position) -> Result<(), ReadError> {
+        if self.config.alpha_rests(at.epoch) {
+            self.rested += 1;
+            return Ok(());
+        }
         let draw = self.draw(at, For::Alpha).await?;
         step.noise.picked = draw.picked();
         if self.policy.sampler().is_some() {
@@ -106,7 +121,7 @@ impl<T: Task> Search<T> {
         if self.penalises() {
             self.penalise(&mut found, valid, (pass, &relax), at);
         }
-        self.policy.learn(found.gradient, at.total_steps + 1);
+        self.policy.learn(found.gradient, at.total_steps + 1 - self.rested);
         self.wake(&found.used);
         self.state.statistics = found.statistics;
         if !single_level {

@@ -47,12 +47,13 @@
 //! are those of its §7.4. No table of true accuracies exists: accuracies of such cells are known
 //! only by training them.
 
+pub mod progressive;
 mod s1;
 
 use super::{Family, SpaceError, edges, rows, strongest};
 use crate::cell::codec::{Codec, darts};
 use crate::cell::{Cell, Choice, ChoiceKind, Edge, Genotype, Node, Row, Rows};
-use crate::net::{CellNet, NetShape, Supernet};
+use crate::net::{Build, CellNet, NetShape, Supernet};
 use crate::ops::NONE;
 
 /// A space of DARTS cells: which operations every edge has.
@@ -125,11 +126,19 @@ impl Family for Cells {
         vec![self.choice(0), self.choice(1)]
     }
 
-    fn supernet(&self, shape: NetShape) -> Result<Box<dyn Supernet>, SpaceError> {
-        let [normal, reduce] = [self.choice(0), self.choice(1)];
-        let (normal_edges, reduce_edges) = (edges(&normal.rows)?, edges(&reduce.rows)?);
-        let choices = vec![normal, reduce];
-        Ok(Box::new(CellNet::new(choices, &normal_edges, &reduce_edges, shape)))
+    fn supernet(
+        &self,
+        choices: Vec<Choice>,
+        shape: NetShape,
+        build: &Build,
+    ) -> Result<Box<dyn Supernet>, SpaceError> {
+        super::whole_channels(build)?;
+        let of_cells = choices.iter().filter(|choice| choice.is_of_cell());
+        let mut tables =
+            of_cells.map(|choice| edges(&choice.rows)).collect::<Result<Vec<_>, _>>()?;
+        let reduce = tables.pop().unwrap_or_default();
+        let normal = tables.pop().unwrap_or_default();
+        Ok(Box::new(CellNet::new(choices, &normal, &reduce, shape)))
     }
 
     fn derive(&self, probabilities: &[Rows]) -> Genotype {

@@ -40,7 +40,7 @@
 use super::{Family, SpaceError, edges, rows, strongest};
 use crate::cell::codec::{Codec, nb201};
 use crate::cell::{Choice, ChoiceKind, Edge, Genotype, Node, Row, Rows};
-use crate::net::{Bench201Net, NetShape, Supernet};
+use crate::net::{Bench201Net, Build, NetShape, Supernet};
 
 /// The space.
 pub struct Bench201;
@@ -57,12 +57,18 @@ impl Family for Bench201 {
         vec![Choice { name, kind, rows: rows(NODES, |_| &OPERATIONS) }]
     }
 
-    fn supernet(&self, shape: NetShape) -> Result<Box<dyn Supernet>, SpaceError> {
+    fn supernet(
+        &self,
+        choices: Vec<Choice>,
+        shape: NetShape,
+        build: &Build,
+    ) -> Result<Box<dyn Supernet>, SpaceError> {
+        super::whole_channels(build)?;
         if shape.cells < 5 || shape.cells % 3 != 2 {
             return Err(SpaceError::Stages { cells: shape.cells });
         }
-        let table = edges(&rows(NODES, |_| &OPERATIONS))?;
-        Ok(Box::new(Bench201Net::new(self.choices(), &table, shape)))
+        let table = choices.first().map(|choice| edges(&choice.rows)).transpose()?;
+        Ok(Box::new(Bench201Net::new(choices, &table.unwrap_or_default(), shape)))
     }
 
     fn derive(&self, probabilities: &[Rows]) -> Genotype {

@@ -45,13 +45,12 @@
 //! NAS-Bench-101 knows of the cell that would be derived: test and validation accuracy after 108 epochs
 //! and the regret to the best cell of the space, or nothing where the table lacks the cell.
 
-use super::{Family, SpaceError};
+use super::{Family, SpaceError, edges};
 use crate::cell::codec::{Codec, nb101};
 use crate::cell::nasbench101::oneshot::{ALL, OneShot};
 use crate::cell::nasbench101::{Graph, GraphError, Operation};
 use crate::cell::{Choice, ChoiceKind, Edge, Genotype, GenotypeError, Node, Row, Rows};
-use crate::net::{BlockTable, Build, Inputs, NetShape, OneShotNet, Supernet};
-use crate::ops;
+use crate::net::{BlockTable, Build, EdgeTable, Inputs, NetShape, OneShotNet, Supernet};
 
 /// A space of these cells.
 pub struct Blocks(&'static OneShot);
@@ -164,32 +163,29 @@ impl Family for Blocks {
         [operations, output].into_iter().chain(inputs).collect()
     }
 
-    fn supernet(&self, shape: NetShape) -> Result<Box<dyn Supernet>, SpaceError> {
-        self.supernet_as(shape, &Build::default())
-    }
-
-    fn supernet_as(&self, shape: NetShape, build: &Build) -> Result<Box<dyn Supernet>, SpaceError> {
+    fn supernet(
+        &self,
+        choices: Vec<Choice>,
+        shape: NetShape,
+        build: &Build,
+    ) -> Result<Box<dyn Supernet>, SpaceError> {
         let parts = build.partial_channels;
         if parts == 0 || !shape.channels.is_multiple_of(parts) {
             return Err(SpaceError::PartialChannels { channels: shape.channels, parts });
         }
-        let operation = |it: Operation| {
-            let unknown = || SpaceError::UnknownOperation { operation: it.name().to_owned() };
-            ops::find(it.name()).ok_or_else(unknown)
-        };
-        let operations = OPERATIONS.map(operation).into_iter().collect::<Result<Vec<_>, _>>()?;
+        let operations = choices.first().map(|choice| edges(&choice.rows)).transpose()?;
         let mut choice = 2..;
-        let mut block = |block| {
-            let chosen = self.chooses(block).then(|| choice.next()).flatten();
+        let mut block = |edges: EdgeTable| {
+            let chosen = self.chooses(edges.node).then(|| choice.next()).flatten();
             let inputs = chosen.map_or(Inputs::All, Inputs::Chosen);
-            BlockTable { inputs, operations: operations.clone() }
+            BlockTable { inputs, operations: edges.operations }
         };
-        let table: Vec<BlockTable> = self.blocks().map(&mut block).collect();
+        let table: Vec<BlockTable> =
+            operations.unwrap_or_default().into_iter().map(&mut block).collect();
         let takes = |choice: &Choice| match choice.kind {
             ChoiceKind::Operation => 1,
             _ => choice.rows.first().map_or(1, |row| self.parents(row.node)),
         };
-        let choices = self.choices();
         let takes = choices.iter().map(takes).collect();
         Ok(Box::new(OneShotNet::new((choices, takes), &table, shape, build)))
     }

@@ -33,7 +33,7 @@
 use super::{Family, Reads, SpaceError, rows, strongest};
 use crate::cell::codec::{Codec, recurrent};
 use crate::cell::{Choice, ChoiceKind, Edge, Genotype, Row, Rows};
-use crate::net::{LanguageNet, LanguageShape, NetShape, RecurrentNet, Supernet};
+use crate::net::{Build, LanguageNet, LanguageShape, NetShape, RecurrentNet, Supernet};
 
 /// The space.
 pub struct Recurrent;
@@ -56,7 +56,12 @@ impl Family for Recurrent {
         vec![Choice { name, kind, rows: rows(NODES, |_| &ACTIVATIONS) }]
     }
 
-    fn supernet(&self, _: NetShape) -> Result<Box<dyn Supernet>, SpaceError> {
+    fn supernet(
+        &self,
+        _: Vec<Choice>,
+        _: NetShape,
+        _: &Build,
+    ) -> Result<Box<dyn Supernet>, SpaceError> {
         Err(SpaceError::OfText)
     }
 

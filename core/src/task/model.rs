@@ -237,7 +237,7 @@ impl<T: Task> Model<T> {
         mut randomness: Randomness,
     ) -> Pass {
         if matches!(statistics, Statistics::Running(_)) {
-            randomness.drop_path = 0.0;
+            (randomness.drop_path, randomness.skips) = (0.0, None);
         }
         let layout = self.network.layout();
         Pass::new(layout, weights, statistics, target, self.kernels, randomness)

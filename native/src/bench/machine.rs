@@ -1,4 +1,5 @@
-//! What the device can do at most: the rate of a large matrix product and that of a large copy.
+//! What the device can do at most: the rate of multiply-adds between registers (of a CPU), of a large matrix
+//! product and of a large copy.
 
 use std::time::{Duration, Instant};
 
@@ -26,6 +27,8 @@ const GPU_COPY: usize = 1 << 25;
 /// Peaks of a device.
 #[derive(Clone, Copy, Debug)]
 pub struct Machine {
+    /// FLOP/s of multiply-adds between registers, on all threads; only of a CPU.
+    pub multiply_adds: Option<f64>,
     /// FLOP/s of burn's float32 matrix product.
     pub sgemm: f64,
     /// Bytes per second of a copy, read and written ones together.
@@ -33,13 +36,36 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// Measures both, in a few seconds.
+    /// The most that arithmetic can reach: nothing is loaded or stored between registers. Of a GPU the
+    /// product is the best that is measured.
+    pub fn peak(&self) -> f64 {
+        self.multiply_adds.map_or(self.sgemm, |rate| rate.max(self.sgemm))
+    }
+
+    /// Measures all, in a few seconds.
     ///
     /// # Errors
     /// If the device fails.
     pub fn measure(device: &Device) -> anyhow::Result<Self> {
-        Ok(Self { sgemm: sgemm(device)?, copy: copy(device)? })
+        let multiply_adds = (!is_gpu(device)).then(multiply_adds).transpose()?;
+        Ok(Self { multiply_adds, sgemm: sgemm(device)?, copy: copy(device)? })
     }
+}
+
+fn is_gpu(device: &Device) -> bool {
+    matches!(device.clone().inner().as_dispatch(), DispatchDevice::Cube(_))
+}
+
+/// On every thread of the pool at once, because cores may be slower together.
+fn multiply_adds() -> anyhow::Result<f64> {
+    /// About 0.1 s.
+    const ROUNDS: usize = 20_000_000;
+    let mut done = 0;
+    let seconds = fastest(|| {
+        done = rayon::broadcast(|_| shaders::multiply_adds(ROUNDS)).into_iter().sum();
+        Ok(())
+    })?;
+    Ok(done as f64 / seconds.as_secs_f64())
 }
 
 fn sgemm(device: &Device) -> anyhow::Result<f64> {
@@ -61,16 +87,12 @@ fn sgemm(device: &Device) -> anyhow::Result<f64> {
 }
 
 fn copy(device: &Device) -> anyhow::Result<f64> {
-    let (floats, seconds) = match device.clone().inner().as_dispatch() {
-        DispatchDevice::Cube(_) => {
-            let x = Tensor::<1>::zeros([GPU_COPY], device);
-            let seconds = fastest(|| {
-                // The least that is no copy by reference.
-                done(device, x.clone().add_scalar(1.0))
-            })?;
-            (GPU_COPY, seconds)
-        }
-        _ => (CPU_COPY, cpu_copy()?),
+    let (floats, seconds) = if is_gpu(device) {
+        let x = Tensor::<1>::zeros([GPU_COPY], device);
+        // The least that is no copy by reference.
+        (GPU_COPY, fastest(|| done(device, x.clone().add_scalar(1.0)))?)
+    } else {
+        (CPU_COPY, cpu_copy()?)
     };
     Ok(2.0 * (floats * size_of::<f32>()) as f64 / seconds.as_secs_f64())
 }

@@ -77,21 +77,28 @@ pub struct Row {
 /// What the device can do at most, and how much of it was reached; none where that was not measured.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Peaks {
+    /// Rate of multiply-adds between registers on all threads, measured by this process; none of a GPU.
+    pub multiply_add_gflops: Option<f64>,
+    /// Floats in the vectors of the kernels on the CPU.
+    pub lanes: Option<usize>,
     /// Rate of a large matrix product on this device, measured by this process.
     pub sgemm_gflops: Option<f64>,
     /// Rate of a large copy on this device, bytes read and written, measured by this process.
     pub copy_gbs: Option<f64>,
-    /// `achieved_gflops` / `sgemm_gflops`.
+    /// `achieved_gflops` / the larger of `multiply_add_gflops` and `sgemm_gflops`.
     pub fraction_of_peak: Option<f64>,
 }
 
 impl Peaks {
     /// Beside work that does so many operations in a second.
     pub(super) fn new(machine: Option<Machine>, achieved: f64) -> Self {
+        let registers = machine.and_then(|machine| machine.multiply_adds);
         Self {
+            multiply_add_gflops: registers.map(|rate| rate / GIGA),
+            lanes: registers.map(|_| shaders::lanes()),
             sgemm_gflops: machine.map(|machine| machine.sgemm / GIGA),
             copy_gbs: machine.map(|machine| machine.copy / GIGA),
-            fraction_of_peak: machine.map(|machine| achieved / machine.sgemm),
+            fraction_of_peak: machine.map(|machine| achieved / machine.peak()),
         }
     }
 }

@@ -11,7 +11,8 @@ pub const NOTES: &str = "\
 step      median of the timed steps; +- the slowest minus the fastest
 GFLOP     arithmetic of a step, counted from the config: convolutions and the linear layer, forward
           and the gradients that the method needs (all: with every gradient of every pass)
-of peak   GFLOP/s as a part of sgemm
+of peak   GFLOP/s as a part of fma (multiply-adds between registers), on a GPU of sgemm (burn's
+          product of large matrices)
 memory    most memory of this process during the row (on a GPU also what is reserved there)
 launches  kernels of a step: all of them on a GPU, calls of our own on the CPU";
 
@@ -77,9 +78,13 @@ pub fn part(peaks: &Peaks) -> String {
 
 /// The line about the machine.
 pub fn peaks(peaks: &Peaks) -> String {
+    let registers = match (peaks.multiply_add_gflops, peaks.lanes) {
+        (Some(rate), Some(lanes)) => format!("fma {rate:.0} GFLOP/s (vectors of {lanes} floats), "),
+        _ => String::new(),
+    };
     match (peaks.sgemm_gflops, peaks.copy_gbs) {
         (Some(sgemm), Some(copy)) => {
-            format!("machine   sgemm {sgemm:.0} GFLOP/s, copy {copy:.1} GB/s")
+            format!("machine   {registers}sgemm {sgemm:.0} GFLOP/s, copy {copy:.1} GB/s")
         }
         _ => "machine   not measured (--skip-peaks)".to_owned(),
     }

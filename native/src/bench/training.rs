@@ -279,5 +279,6 @@ step        the gradient, its clip, and the step of SGD, with drop-path as in th
 evaluation  the loss of the same batch in eval mode
 time        median of the timed ones; +- the slowest minus the fastest
 GFLOP       arithmetic, counted from the layers: convolutions and linear layers
-of peak     GFLOP/s as a part of sgemm
+of peak     GFLOP/s as a part of fma (multiply-adds between registers), on a GPU of sgemm (burn's
+            product of large matrices)
 launches    kernels: all of them on a GPU, calls of our own on the CPU";

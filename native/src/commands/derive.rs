@@ -1,20 +1,30 @@
 //! `sdarts derive`: the genotype of a run or a checkpoint.
 
+use anyhow::anyhow;
 use smoothdarts::cell::codec::nb101;
 use smoothdarts::cell::nasbench101::Graph;
 use smoothdarts::cell::{Cell, Genotype, Output, codec};
+use smoothdarts::draw::table::Table;
+use smoothdarts::space::darts::progressive;
 use smoothdarts::space::oneshot;
 
 use crate::cli::DeriveArgs;
 use crate::exit::Exit;
+use crate::genotype::Found;
 use crate::{genotype, output};
 
-/// Prints the genotype that the architecture parameters derive.
+/// Prints the genotype that the architecture parameters derive; of p-darts also what they derive at every
+/// restriction of the skip connections.
 ///
 /// # Errors
-/// If there is no checkpoint that can be read, or the text is no genotype.
+/// If there is no checkpoint that can be read, or the text is no genotype; if a restriction is asked for that
+/// there is not.
 pub fn run(args: &DeriveArgs) -> anyhow::Result<Exit> {
-    let genotype = genotype::of(&args.source)?;
+    let Found { genotype, restrictions, .. } = genotype::found(args.source.as_os_str())?;
+    let genotype = match args.skips {
+        None => genotype,
+        Some(skips) => restricted(&restrictions, skips)?,
+    };
     let text = if args.json {
         serde_json::to_string(&genotype)?
     } else if args.python {
@@ -23,7 +33,33 @@ pub fn run(args: &DeriveArgs) -> anyhow::Result<Exit> {
         table(&genotype)
     };
     output::line(&text)?;
+    if !(args.json || args.python || restrictions.is_empty()) {
+        output::line(&format!("\n{}", restriction_table(&restrictions).text()))?;
+    }
     Ok(Exit::Done)
+}
+
+fn restricted(restrictions: &[(usize, Genotype)], skips: usize) -> anyhow::Result<Genotype> {
+    // A cell has no more of them than its loosest restriction allows.
+    let loosest = restrictions.first().map_or(0, |(most, _)| *most);
+    let found = restrictions.iter().find(|(most, _)| *most == skips.min(loosest));
+    let genotype = found.map(|(_, genotype)| genotype.clone());
+    genotype.ok_or_else(|| {
+        anyhow!("--skips: only a run or a checkpoint of p-darts restricts skip connections")
+            .context(Exit::Usage)
+    })
+}
+
+/// The normal cells of restrictions, one in a row.
+pub fn restriction_table(restrictions: &[(usize, Genotype)]) -> Table {
+    let header = ["skips at most", "skips", "normal cell"].map(str::to_owned).to_vec();
+    let row = |(most, genotype): &(usize, Genotype)| {
+        let genes = codec::of(genotype).map(|codec| (codec.columns)(genotype));
+        let normal = genes.and_then(|genes| genes.into_iter().next());
+        let normal = normal.map_or(String::new(), |(_, genes)| genes);
+        vec![most.to_string(), progressive::skips(genotype).to_string(), normal]
+    };
+    Table { header, rows: restrictions.iter().map(row).collect() }
 }
 
 /// The genotype as the programs of its field read it: the Python tuple, or the string of a

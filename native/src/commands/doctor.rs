@@ -26,6 +26,8 @@ struct Report {
     auto: config::Device,
     reason: String,
     threads: usize,
+    /// Floats in the vectors of the kernels on the CPU.
+    lanes: usize,
     checks: Vec<Check>,
 }
 
@@ -54,8 +56,8 @@ pub fn run(args: &DoctorArgs) -> anyhow::Result<Exit> {
     }
     let checks = devices.iter().map(check).collect::<anyhow::Result<Vec<_>>>()?;
     let right = checks.iter().all(|check| check.right);
-    let threads = rayon::current_num_threads();
-    let report = Report { adapters, auto, reason, threads, checks };
+    let (threads, lanes) = (rayon::current_num_threads(), shaders::lanes());
+    let report = Report { adapters, auto, reason, threads, lanes, checks };
     let text = if args.json { serde_json::to_string_pretty(&report)? } else { human(&report)? };
     output::line(&text)?;
     Ok(if right { Exit::Done } else { Exit::Device })
@@ -152,7 +154,8 @@ fn human(report: &Report) -> anyhow::Result<String> {
     let auto = serde_json::to_value(report.auto)?;
     let auto = auto.as_str().unwrap_or_default();
     writeln!(text, "\n--device auto takes {auto}: {}", report.reason)?;
-    writeln!(text, "cpu threads: {}\n\nchecks", report.threads)?;
+    let lanes = report.lanes;
+    writeln!(text, "cpu threads: {}, vectors of {lanes} floats\n\nchecks", report.threads)?;
     for check in &report.checks {
         let verdict = if check.right { "right" } else { "WRONG" };
         let kernels = if check.own_kernels { "own kernels" } else { "plain burn operations" };

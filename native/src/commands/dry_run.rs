@@ -17,6 +17,7 @@ use smoothdarts::run::{Advanced, Job, Run, Search};
 use smoothdarts::task::Task;
 
 use crate::bench::memory;
+use crate::datasets::Sizes;
 use crate::estimate::Estimate;
 use crate::exit::Exit;
 use crate::output;
@@ -88,20 +89,28 @@ pub struct Part {
     /// The cells, the batch and the steps of the attack of the whole.
     whole: [usize; 3],
     steps_per_epoch: usize,
+    /// How long a step takes in each stage, where one of the first takes 1.
+    stages: Vec<f64>,
 }
 
 impl Part {
     /// What is timed of a search with these settings on so many images.
-    pub fn of(config: &Config, images: usize, estimate: &Estimate) -> Self {
+    ///
+    /// # Errors
+    /// If there is no such space.
+    pub fn of(config: &Config, sizes: &Sizes, estimate: &Estimate) -> anyhow::Result<Self> {
+        let images = sizes.train;
         let (batch, attack) = (config.search.batch_size, config.perturbation.steps);
         let half = ((config.data.train_portion * images as f64) as usize).min(images);
         let mut part = config.clone();
-        let cells = config.search.cells;
-        if cells > MOST_CELLS {
+        // A step in which α rests is not what most of them take.
+        part.search.architecture_from = 0;
+        let cells = config.cells_in(0);
+        if cells > MOST_CELLS && config.stage_count() == 1 {
             // As many more than a multiple of three, for NAS-Bench-201.
             part.search.cells = MOST_CELLS - (MOST_CELLS - cells % 3) % 3;
         }
-        let cells_share = part.search.cells as f64 / cells.max(1) as f64;
+        let cells_share = part.cells_in(0) as f64 / cells.max(1) as f64;
         let passes = 1.0 + attack.min(ATTACK_STEPS) as f64;
         let seconds = (estimate.cells * cells_share + estimate.stem) * passes / BYTES_PER_SECOND;
         let whole_seconds = seconds * (1.0 + attack as f64) / passes;
@@ -112,7 +121,14 @@ impl Part {
             part.search.batch_size = ((batch as f64 * share) as usize).max(1);
         }
         let (whole, steps_per_epoch) = ([cells, batch, attack], half.div_ceil(batch.max(1)));
-        Self { config: part, whole, steps_per_epoch }
+        let stages = Estimate::steps(config, sizes)?;
+        Ok(Self { config: part, whole, steps_per_epoch, stages })
+    }
+
+    /// Seconds of all steps, of which one of the first stage takes `step`.
+    fn seconds(&self, step: f64) -> f64 {
+        let epochs = self.config.stage_epochs() as f64 * self.steps_per_epoch as f64;
+        self.stages.iter().map(|share| share * step * epochs).sum()
     }
 
     /// What is timed of a search of text, whose epoch has so many steps.
@@ -129,11 +145,12 @@ impl Part {
             let seconds = column * (5.0 + 2.0 * part.perturbation.steps as f64);
             part.search.batch_size = ((STEP_SECONDS / seconds) as usize).clamp(1, batch);
         }
-        Self { config: part, whole: [config.search.cells, batch, attack], steps_per_epoch }
+        let whole = [config.search.cells, batch, attack];
+        Self { config: part, whole, steps_per_epoch, stages: vec![1.0] }
     }
 
     fn sizes(config: &Config) -> [usize; 3] {
-        [config.search.cells, config.search.batch_size, config.perturbation.steps]
+        [config.cells_in(0), config.search.batch_size, config.perturbation.steps]
     }
 
     fn is_whole(&self) -> bool {
@@ -142,7 +159,7 @@ impl Part {
 
     /// How many times the cells of the part the whole has.
     fn cells(&self) -> f64 {
-        self.whole[0] as f64 / self.config.search.cells as f64
+        self.whole[0] as f64 / self.config.cells_in(0) as f64
     }
 
     /// The time of a whole step, from that of one of the part.
@@ -259,10 +276,26 @@ fn machine(started: &Started, step: f64, part: &Part) -> Value {
         "steps_per_epoch": started.steps_per_epoch,
         "seconds_per_step": step,
         "seconds_per_epoch": epoch,
-        "seconds": epoch * started.config.search.epochs as f64,
+        "stages": stages(part, step),
+        "seconds": part.seconds(step),
         "extrapolated": !part.is_whole(),
         "memory_bytes": memory::peak(),
     })
+}
+
+/// Cells, operations of an edge, epochs and the time of a step in each stage; nothing where there are none.
+fn stages(part: &Part, step: f64) -> Vec<Value> {
+    let config = &part.config;
+    let stage = |(cells, (operations, share)): (&usize, (&usize, &f64))| {
+        json!({
+            "cells": cells,
+            "operations": operations,
+            "epochs": config.stage_epochs(),
+            "seconds_per_step": share * step,
+        })
+    };
+    let shares = config.stages.operations.iter().zip(&part.stages);
+    config.stages.cells.iter().zip(shares).map(stage).collect()
 }
 
 fn human(started: &Started, step: f64, part: &Part) -> anyhow::Result<String> {
@@ -287,7 +320,20 @@ fn human(started: &Started, step: f64, part: &Part) -> anyhow::Result<String> {
     let steps = started.steps_per_epoch;
     writeln!(text, "step        {:.2?}, {steps} steps in an epoch", duration(step))?;
     writeln!(text, "epoch       {:.1?}", duration(epoch))?;
-    let search = HumanDuration(duration(epoch * epochs as f64));
+    let config = &part.config;
+    for (stage, (cells, share)) in config.stages.cells.iter().zip(&part.stages).enumerate() {
+        let operations = config.stages.operations.get(stage).copied().unwrap_or_default();
+        let (from, each) = (stage * config.stage_epochs(), config.stage_epochs());
+        writeln!(
+            text,
+            "stage {}     {cells} cells, {operations} operations on an edge, epochs {} to {}, about {:.2?} a step",
+            stage + 1,
+            from + 1,
+            from + each,
+            duration(step * share)
+        )?;
+    }
+    let search = HumanDuration(duration(part.seconds(step)));
     write!(
         text,
         "search      about {search} ({epochs} epochs, without the evaluation after each)"

@@ -63,7 +63,7 @@ fn images(args: &SearchArgs, resolved: &Resolved, out: &Path) -> anyhow::Result<
     if config.data.image_size <= data::MAX_SIZE {
         estimate.check(flags.memory_limit, flags.force)?;
     }
-    let part = flags.dry_run.then(|| Part::of(config, images.train, &estimate));
+    let part = flags.dry_run.then(|| Part::of(config, &images, &estimate)).transpose()?;
     let config = part.as_ref().map_or(config, |part| &part.config);
     let supply = opened.supply(config, |train, test| Order::search(train, test, config))?;
     let (shape, steps) = (supply.shape(), supply.steps_per_epoch());

@@ -212,7 +212,7 @@ fn candidates(names: &[String]) -> anyhow::Result<Vec<Candidate>> {
     must_compare(&found)?;
     let varied = varied(&found);
     let mut candidates: Vec<Candidate> = Vec::new();
-    for (name, Found { genotype, run, unfinished }) in found {
+    for (name, Found { genotype, run, unfinished, .. }) in found {
         if unfinished {
             output::note(&format!("{name} is not finished; the genotype is the one so far"));
         }

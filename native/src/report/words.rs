@@ -265,12 +265,13 @@ pub(super) fn collapse(history: &History) -> Option<String> {
 fn undecided(history: &History) -> Option<String> {
     let (choice, rows) = history.probabilities("normal")?;
     // Relative to even, because edges may differ in the number of their operations.
-    let strongest = choice
-        .rows
-        .iter()
-        .zip(rows)
-        .flat_map(|(edge, row)| row.iter().map(|p| f64::from(*p) * edge.options.len() as f64))
-        .fold(0.0, f64::max);
+    let (epoch, index) = (history.epochs.last()?.epoch, history.index("normal")?);
+    let edges = choice.rows.iter().zip(rows).enumerate().flat_map(|(number, (edge, row))| {
+        let is_there = |option: &&String| history.is_there(epoch, index, number, option);
+        let count = edge.options.iter().filter(is_there).count();
+        row.iter().map(move |p| f64::from(*p) * count as f64)
+    });
+    let strongest = edges.fold(0.0, f64::max);
     (strongest < DECIDED).then(|| {
         format!(
             " But the search has hardly decided anything yet: no operation is more than {:.1} % \

@@ -63,6 +63,13 @@ pub fn apply(
         let fault = anyhow!("this search stopped early, so more epochs would change nothing");
         return Err(fault.context(Exit::Usage));
     }
+    if config.stage_count() > 1 {
+        let fault = anyhow!(
+            "a search in stages cannot be extended: its stages share its epochs, and those that ended would \
+             have been longer"
+        );
+        return Err(fault.context(Exit::Usage));
+    }
     state.config.search.epochs = config.search.epochs;
     state.config.search.schedule_epochs = config.search.schedule_epochs;
     if matches!(state.progress.phase, Phase::Finish | Phase::Done) {

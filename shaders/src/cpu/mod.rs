@@ -12,6 +12,7 @@ pub(crate) mod convolve;
 pub(crate) mod correlate;
 pub(crate) mod matrix;
 pub(crate) mod narrow;
+pub(crate) mod peak;
 pub(crate) mod planes;
 
 use burn::backend::flex::{FlexTensor, Layout};
@@ -51,7 +52,7 @@ pub(crate) fn dispatch<K: Kernel>(kernel: K) -> K::Output {
 }
 
 /// Floats in the widest vector of this machine.
-pub(crate) fn lanes() -> usize {
+pub fn lanes() -> usize {
     struct Lanes;
     impl Kernel for Lanes {
         type Output = usize;

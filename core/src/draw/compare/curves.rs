@@ -99,6 +99,7 @@ fn chart(curve: &Curve, space: &str, series: Vec<Series>) -> Chart {
         y: Axis::new(label, unit),
         series,
         marks: Vec::new(),
+        zones: Vec::new(),
     }
 }
 

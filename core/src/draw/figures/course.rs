@@ -1,7 +1,7 @@
 //! The charts of the course of a search: what every epoch or every step has a number of.
 
-use crate::draw::chart::{Axis, Chart, Mark, Series, Unit};
-use crate::draw::history::History;
+use crate::draw::chart::{Axis, Chart, Mark, Series, Unit, Zone};
+use crate::draw::history::{History, Stretch};
 use crate::event::{EpochFinished, WarningCode};
 use crate::space::Reads;
 
@@ -72,6 +72,7 @@ pub fn steps(history: &History) -> Chart {
         y: Axis::new("loss", Unit::Number),
         series,
         marks: Vec::new(),
+        zones: zones(history),
     }
 }
 
@@ -120,6 +121,7 @@ pub fn parameter_free(history: &History) -> Option<Chart> {
                 message: format!("epoch {}: {}", warning.epoch + 1, warning.message),
             })
             .collect(),
+        zones: zones(history),
     })
 }
 
@@ -150,11 +152,21 @@ fn chart<const N: usize>(
         y,
         series: series.into(),
         marks: Vec::new(),
+        zones: zones(history),
     }
 }
 
 fn points(history: &History, value: impl Fn(&EpochFinished) -> f64) -> Vec<(f64, f64)> {
     history.epochs.iter().map(|epoch| (trained(epoch.epoch), value(epoch))).collect()
+}
+
+/// The stages of a search, where it has some, with what an edge chooses from.
+pub(super) fn zones(history: &History) -> Vec<Zone> {
+    let zone = |it: Stretch| Zone {
+        ends: (it.epochs.start as f64, it.epochs.end as f64),
+        name: format!("{} cells, {} operations", it.cells, it.operations),
+    };
+    history.stretches().into_iter().map(zone).collect()
 }
 
 /// Epochs trained when epoch `epoch` (from 0) has ended.

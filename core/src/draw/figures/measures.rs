@@ -1,7 +1,7 @@
 //! The charts of what is measured beside the search: the shape of the cell, sharpness, and a table
 //! of trained networks.
 
-use super::course::trained;
+use super::course::{trained, zones};
 use crate::cell::CellStatistics;
 use crate::draw::chart::{Axis, Chart, Mark, Series, Unit};
 use crate::draw::history::History;
@@ -37,6 +37,7 @@ pub fn shape(history: &History) -> Option<Chart> {
             line("depth (in edges)", |cell| cell.depth as f64),
         ],
         marks: Vec::new(),
+        zones: zones(history),
     })
 }
 
@@ -63,6 +64,7 @@ pub fn hessian(history: &History) -> Option<Chart> {
             line("|λ_max + 1e-3| (code)", Eigenvalues::code_measure),
         ],
         marks: stops.map(mark).collect(),
+        zones: zones(history),
     })
 }
 
@@ -111,6 +113,7 @@ pub fn anytime(history: &History) -> Option<Chart> {
         y: Axis::new("error", Unit::Percent),
         series,
         marks: Vec::new(),
+        zones: zones(history),
     })
 }
 

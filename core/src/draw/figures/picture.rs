@@ -44,7 +44,7 @@ impl<'a> Scene<'a> {
     /// The watched choice with its p now, or after the last epoch.
     pub(super) fn mixture(&self) -> Option<Mixture<'a>> {
         let probabilities = self.probabilities()?;
-        let derived = self.history.space()?.derive(probabilities);
+        let derived = self.history.derive(probabilities)?;
         Some(Mixture {
             choice: self.history.choices().get(Self::WATCHED)?,
             p: probabilities.get(Self::WATCHED)?,

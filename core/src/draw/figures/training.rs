@@ -170,5 +170,5 @@ fn chart(
     let series = lines.into_iter().filter(|line| !line.points.is_empty()).collect();
     let x = Axis::new("epochs trained", Unit::Number);
     let (title, description) = (title.to_owned(), about.to_owned());
-    Some(Chart { title, description, x, y, series, marks: Vec::new() })
+    Some(Chart { title, description, x, y, series, marks: Vec::new(), zones: Vec::new() })
 }

@@ -27,6 +27,8 @@ enum Computation {
     /// Both ways of pooling, where every edge has them, and their batch norms on the first edge and on the
     /// others.
     Pools { stride: usize, norms: Vec<NormId>, like: Vec<Vec<NormId>> },
+    /// The identity of so many edges, by its place on the first: where it has dropout, each by draws of its own.
+    Skips { place: Place, count: usize },
     /// A candidate by itself, by its place among all edges, and the batch norms that see the same on other
     /// edges.
     Single { place: Place, like: Vec<(NormId, NormId)> },
@@ -134,6 +136,13 @@ impl OutEdges {
             };
             let (shared, rest): (Vec<Place>, Vec<Place>) = others.into_iter().partition(same);
             others = rest;
+            if leaving.candidate(place).is_identity() {
+                for (group, place) in shared.iter().enumerate() {
+                    self.add_term(leaving, *place, group, first);
+                }
+                self.computations.push(Computation::Skips { place, count: shared.len() });
+                continue;
+            }
             let norms = |place: &Place| leaving.candidate(*place).norms();
             let like = shared
                 .iter()
@@ -165,7 +174,7 @@ impl OutEdges {
         }
         let stacks = self.computations.iter().map(|one| one.forward(edges, state, pass)).collect();
         let batch = state.value.dims()[0];
-        let mix = Mix { batch, targets: self.targets, terms: self.terms.clone() };
+        let mix = Mix { batch, targets: self.targets, terms: self.terms(pass) };
         if !pass.drops_paths() {
             return Some(mix.forward(pass.kernels, ahead, stacks, p.clone()));
         }
@@ -174,6 +183,19 @@ impl OutEdges {
             Some(ahead) => ahead + own,
             None => own,
         })
+    }
+
+    /// What is mixed. Skip connections without dropout are all the same: one is computed.
+    fn terms(&self, pass: &Pass) -> Vec<Term> {
+        let is_same = |term: &Term| {
+            let skips = matches!(self.computations[term.stack], Computation::Skips { .. });
+            skips && !pass.drops_skips()
+        };
+        let term = |term: &Term| Term {
+            group: if is_same(term) { 0 } else { term.group },
+            ..term.clone()
+        };
+        self.terms.iter().map(term).collect()
     }
 }
 
@@ -244,6 +266,12 @@ impl Computation {
                     pass.observe_like(norms, other);
                 }
                 pooled
+            }
+            Self::Skips { count, .. } if pass.drops_skips() => {
+                pass.skips(&state.value, *count).into()
+            }
+            Self::Skips { place: (edge, candidate), .. } => {
+                edges[*edge].candidates[*candidate].forward(state, pass)
             }
             Self::Single { place: (edge, candidate), like } => {
                 let value = edges[*edge].candidates[*candidate].forward(state, pass);

@@ -6,19 +6,21 @@ use std::rc::Rc;
 use burn::tensor::Device;
 
 use super::parts::Awake;
+use super::stage::Networks;
 use super::state::Carries;
 use super::{ImageSearch, Search, TextSearch};
+use crate::cell::codec;
 use crate::config::{self, Config};
 use crate::data::ImageShape;
 use crate::measure::{self, Observer};
 use crate::method::{self, Extra, Method, MethodError};
-use crate::net::{Build, Dropout, LanguageShape, NetShape, Network as _};
-use crate::policy;
+use crate::net::{Dropout, LanguageShape, NetShape, Network, Supernet};
+use crate::policy::{self, Policy};
 use crate::rng::Streams;
 use crate::run::state::Weights;
 use crate::run::{Run, RunError};
 use crate::space::table::{Lookup, TableError};
-use crate::space::{self, Space};
+use crate::space::{self, Modified, Space};
 use crate::task::{Classify, Language, Model, Task};
 
 impl ImageSearch {
@@ -39,14 +41,22 @@ impl ImageSearch {
         let shape = NetShape {
             image_channels: images.channels,
             classes: images.classes,
-            cells: config.search.cells,
+            cells: config.cells_in(0),
             channels: config.search.channels,
             stem_multiplier: config.search.stem_multiplier,
         };
-        let space = space::find(&config.search.space)?;
-        let network = space.supernet_as(shape, &built(config, method::of(config)?))?;
+        let (space, method) = (space::find(&config.search.space)?, method::of(config)?);
+        let modified = method.modify(space, config)?;
+        fits_stages(config, method, &modified)?;
+        let (own, stages) = (modified.choices.clone(), config.clone());
+        let networks: Networks<dyn Supernet> = Box::new(move |stage, choices| {
+            let shape = NetShape { cells: stages.cells_in(stage), ..shape };
+            Modified { choices, ..modified.clone() }.supernet(shape)
+        });
         let task = Classify { image_size: images.size };
-        Run::from_start(Search::new(config, space, (task, network), steps_per_epoch, device)?)
+        let parts = (task, networks(0, own)?);
+        let search = Search::new(config, space, parts, steps_per_epoch, device)?;
+        Run::from_start(Search { networks: Some(networks), ..search })
     }
 }
 
@@ -64,7 +74,8 @@ impl TextSearch {
         config.validate()?;
         let (space, method) = (space::find(&config.search.space)?, method::of(config)?);
         if method.policy.name != policy::softmax::ENTRY.name
-            || method.extra == Some(Extra::PartialChannels)
+            || method.extra == Some(Extra::Stages)
+            || !method.modifiers.is_empty()
         {
             return Err(MethodError::Text { method: method.name }.into());
         }
@@ -93,7 +104,7 @@ pub fn language_shape(config: &Config, vocabulary: usize) -> LanguageShape {
 }
 
 impl<T: Task> Search<T> {
-    /// A search of the architecture of this network, which is one of `space`.
+    /// A search of the architecture of this network, which is one of `space`, or of what modifiers made of it.
     ///
     /// # Errors
     /// If the method is unknown.
@@ -105,31 +116,68 @@ impl<T: Task> Search<T> {
         device: &Device,
     ) -> Result<Self, RunError> {
         let (streams, method) = (Streams::new(config.seed), method::of(config)?);
-        let choices = network.architecture();
-        let copies = network.copies();
-        let takes = network.takes().unwrap_or_default();
-        let setup = policy::Setup { choices, copies, takes, config, streams: &streams, device };
-        if !(method.policy.fits)(&setup) {
-            let (method, space) = (method.name, space.name);
-            return Err(MethodError::Space { method, space }.into());
-        }
-        let policy = (method.policy.new)(&setup);
-        let awake = policy.lets_weights_rest().then(|| Awake::new(network.layout(), device));
+        let Beginning { policy, awake, state } =
+            begin(config, (space, method), &*network, &streams, device)?;
         Ok(Self {
             space,
             method,
             policy,
             awake,
-            state: Weights::initial(network.layout(), &streams, device),
+            state,
             carries: Carries::default(),
             model: Model::new(task, network, kernels(config)),
+            networks: None,
+            stage: 0,
+            replays: false,
             recorded: None,
+            rested: 0,
             step: None,
             config: config.clone(),
             streams,
             device: device.clone(),
             steps_per_epoch,
         })
+    }
+}
+
+/// What learns, before its first step.
+pub(super) struct Beginning {
+    pub policy: Box<dyn Policy>,
+    pub awake: Option<Awake>,
+    pub state: Weights,
+}
+
+/// What learns in a network, before its first step; initial weights and parameters are those of `streams`.
+pub(super) fn begin(
+    config: &Config,
+    (space, method): (&'static Space, Method),
+    network: &(impl Network + ?Sized),
+    streams: &Streams,
+    device: &Device,
+) -> Result<Beginning, RunError> {
+    let choices = network.architecture();
+    let copies = network.copies();
+    let takes = network.takes().unwrap_or_default();
+    let setup = policy::Setup { choices, copies, takes, config, streams, device };
+    if !(method.policy.fits)(&setup) {
+        let (method, space) = (method.name, space.name);
+        return Err(MethodError::Space { method, space }.into());
+    }
+    let policy = (method.policy.new)(&setup);
+    let awake = policy.lets_weights_rest().then(|| Awake::new(network.layout(), device));
+    Ok(Beginning { policy, awake, state: Weights::initial(network.layout(), streams, device) })
+}
+
+/// Refuses stages that do not begin with all operations of the space.
+fn fits_stages(config: &Config, method: Method, modified: &Modified) -> Result<(), MethodError> {
+    let Some(&wanted) = config.stages.operations.first() else { return Ok(()) };
+    let is_of_darts = modified.space.codec().name == codec::darts::CODEC.name;
+    let rows = modified.choices.first().map_or(&[][..], |choice| &choice.rows);
+    let operations = rows.first().filter(|_| is_of_darts).map_or(0, |row| row.options.len());
+    let (method, space) = (method.name, modified.space.name);
+    match wanted == operations {
+        true => Ok(()),
+        false => Err(MethodError::Operations { method, space, operations }),
     }
 }
 
@@ -153,16 +201,6 @@ impl<T: Task> Search<T> {
     ) -> Vec<Option<Box<dyn Observer>>> {
         let (config, method) = (&self.config, &self.method);
         measure::observers(&measure::Setup { config, method, table })
-    }
-}
-
-/// How the settings and the method build a supernet.
-fn built(config: &Config, method: Method) -> Build {
-    let partial = method.extra == Some(Extra::PartialChannels);
-    Build {
-        partial_channels: if partial { config.search.partial_channels } else { 1 },
-        norm_momentum: config.quirks.oneshot_norm_momentum,
-        pool_padding: usize::from(config.quirks.oneshot_pool_padding),
     }
 }
 

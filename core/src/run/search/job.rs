@@ -3,20 +3,20 @@
 use serde_json::Value;
 
 use super::parts::For;
-use super::state::Carries;
+use super::state::{Carries, Notes};
 use super::step::{Report, Step};
 use super::{Search, sharpness};
 use crate::arrays::{Arrays, to_rows};
-use crate::cell::{Cell, Genotype};
+use crate::cell::{Cell, Genotype, Rows};
 use crate::config::Config;
 use crate::data::{Batches, Part, StepBatches};
 use crate::event::{EpochFinished, EpochStarted, Event, Finished, Perplexity, Started};
 use crate::measure::{Observed, Observer};
 use crate::net::Network as _;
 use crate::policy::Draw;
-use crate::run::checkpoint::CheckpointError;
+use crate::run::checkpoint::{Checkpoint, CheckpointError};
 use crate::run::noise::Purpose;
-use crate::run::{Job, Position, Progress, RunError, Tally};
+use crate::run::{Job, Next, Position, Progress, RunError, Tally};
 use crate::task::{self, Task};
 
 type Supply<'a, T> = &'a mut dyn Batches<Batch = <T as Task>::Batch>;
@@ -29,8 +29,13 @@ impl<T: Task> Job for Search<T> {
         &self.config
     }
 
-    fn epochs(&self) -> usize {
-        self.config.search.epochs
+    fn after(&self, epoch: usize) -> Next {
+        let stage = |epoch| self.config.stage_of(epoch).0;
+        match epoch + 1 == self.config.search.epochs {
+            true => Next::Stop,
+            false if stage(epoch + 1) != stage(epoch) => Next::Stage,
+            false => Next::Go,
+        }
     }
 
     fn observers(&self) -> Result<Vec<Option<Box<dyn Observer>>>, RunError> {
@@ -52,7 +57,14 @@ impl<T: Task> Job for Search<T> {
     fn begin_epoch(&self, at: Position) -> Event {
         let (learning_rate, epsilon) = (self.learning_rate(at.epoch), self.epsilon(at.epoch));
         let epoch = at.epoch;
-        Event::EpochStarted(EpochStarted { epoch, learning_rate, epsilon, drop_path: None })
+        let skip_dropout = (self.config.stage_count() > 1).then(|| self.config.skip_dropout(epoch));
+        Event::EpochStarted(EpochStarted {
+            epoch,
+            learning_rate,
+            epsilon,
+            drop_path: None,
+            skip_dropout,
+        })
     }
 
     async fn part(
@@ -64,15 +76,15 @@ impl<T: Task> Job for Search<T> {
             Some(step) => step,
             None => self.begin_step(batches, at)?,
         };
-        match (step.valid_loss.take(), step.perturbed.take()) {
-            (None, _) => self.update_alpha(&mut step, at).await?,
-            (Some(valid_loss), None) => {
-                step.valid_loss = Some(valid_loss);
-                self.perturb(&mut step, at).await?;
+        match (step.alpha_done, step.perturbed.take()) {
+            (false, _) => {
+                self.update_alpha(&mut step, at).await?;
+                step.alpha_done = true;
             }
-            (Some(valid_loss), Some(perturbed)) => {
+            (true, None) => self.perturb(&mut step, at).await?,
+            (true, Some(perturbed)) => {
                 let trained = self.update_weights(&perturbed.p, &mut step, at);
-                let report = Report::read(trained, valid_loss, perturbed.losses).await?;
+                let report = Report::read(trained, step.valid_loss, perturbed.losses).await?;
                 let count = self.model.task.count(&step.train) as f64;
                 let revert = self.config.quirks.revert_failed_attack;
                 return Ok(Some(report.into_event(at, count, revert)?));
@@ -122,7 +134,7 @@ impl<T: Task> Job for Search<T> {
         let (epoch, tally) = (progress.position.epoch, &progress.tally);
         let alpha = to_rows(self.policy.leaves()).await?;
         let probabilities = to_rows(&self.policy.mean()).await?;
-        let genotype = self.space.derive(&probabilities);
+        let genotype = self.derive(&probabilities);
         let (train_loss, task) = (tally.loss_sum / tally.examples, &self.model.task);
         let perplexity = task.perplexity(train_loss).zip(task.perplexity(valid_loss));
         Ok(Event::EpochFinished(EpochFinished {
@@ -143,7 +155,7 @@ impl<T: Task> Job for Search<T> {
     }
 
     async fn genotype(&self) -> Result<Genotype, RunError> {
-        Ok(self.space.derive(&to_rows(&self.policy.mean()).await?))
+        Ok(self.derive(&to_rows(&self.policy.mean()).await?))
     }
 
     async fn observe(
@@ -153,6 +165,10 @@ impl<T: Task> Job for Search<T> {
         at: Position,
     ) -> Result<Observed, RunError> {
         Ok(observer.after_epoch(&mut sharpness::Between { search: self, batches, at }).await?)
+    }
+
+    async fn change_stage(&mut self, at: Position) -> Result<Option<Event>, RunError> {
+        Ok(Some(Event::StageStarted(self.next_stage(at).await?)))
     }
 
     async fn finished(&self, progress: &Progress) -> Result<Event, RunError> {
@@ -179,14 +195,27 @@ impl<T: Task> Job for Search<T> {
         self.save().await
     }
 
-    fn restore(&mut self, arrays: &Arrays, _: &Value) -> Result<(), CheckpointError> {
-        self.load(arrays)?;
+    fn notes(&self) -> Value {
+        Notes { rested: self.rested, stage: self.stage }.saved()
+    }
+
+    fn restore(&mut self, checkpoint: &Checkpoint, notes: &Value) -> Result<(), CheckpointError> {
+        let notes = Notes::read(notes)?;
+        self.return_to(notes.stage, &checkpoint.architecture)?;
+        self.load(&checkpoint.arrays)?;
+        self.rested = notes.rested;
         self.step = None;
         Ok(())
     }
 }
 
 impl<T: Task> Search<T> {
+    /// What is derived from p of its choices.
+    pub(super) fn derive(&self, probabilities: &[Rows]) -> Genotype {
+        let choices = self.model.network.architecture();
+        self.method.derive(self.space, &self.config, choices, probabilities)
+    }
+
     fn begin_step(&self, batches: Supply<'_, T>, at: Position) -> Result<Step<T>, RunError> {
         let StepBatches { train, valid } = batches.step(at.epoch, at.step)?;
         // Every epoch begins anew.
@@ -196,6 +225,7 @@ impl<T: Task> Search<T> {
             train: self.upload(&train, &carries.train),
             valid: self.upload(&valid, &carries.valid),
             noise: self.noise(at, Purpose::Step),
+            alpha_done: false,
             valid_loss: None,
             perturbed: None,
         })

@@ -49,8 +49,8 @@ impl<T: Task> Search<T> {
     /// The rate of this epoch; of the next one where the quirk says so.
     pub(super) fn learning_rate(&self, epoch: usize) -> f64 {
         let shift = usize::from(self.config.quirks.learning_rate_shift);
-        let search = &self.config.search;
-        cosine(&self.config.weights, search.scheduled(epoch) + shift, search.schedule_length())
+        let (epoch, epochs) = self.config.scheduled(epoch);
+        cosine(&self.config.weights, epoch + shift, epochs)
     }
 
     /// The rate of a step: that of its epoch, as the task scales it for this batch.
@@ -69,12 +69,12 @@ impl<T: Task> Search<T> {
         if !steps && !self.policy.evaluates_draws() {
             return Ok(Draw::Mean);
         }
-        let search = &self.config.search;
-        let last = search.schedule_length().saturating_sub(1).max(1);
+        let (epoch, epochs) = self.config.scheduled(at.epoch);
+        let last = epochs.saturating_sub(1).max(1);
         let place = purpose.place(at, self.policy.is_single_level());
         let mut sample = Sample {
             rng: self.streams.at(Stream::Policy, place),
-            progress: search.scheduled(at.epoch) as f64 / last as f64,
+            progress: epoch as f64 / last as f64,
             picked: None,
             architecture: None,
         };
@@ -101,9 +101,11 @@ impl<T: Task> Search<T> {
     }
 
     pub(super) fn noise(&self, at: Position, purpose: Purpose) -> Noise {
-        let search = &self.config.search;
-        let (epoch, epochs) = (search.scheduled(at.epoch), search.schedule_length());
-        Noise::new(self.streams, at, purpose, drop_path(search.drop_path, epoch, epochs))
+        let (epoch, epochs) = self.config.scheduled(at.epoch);
+        let drop_path = drop_path(self.config.search.drop_path, epoch, epochs);
+        let mut noise = Noise::new(self.streams, at, purpose, drop_path);
+        noise.skip_dropout = self.config.skip_dropout(at.epoch);
+        noise
     }
 
     /// A batch on the device of the search.

@@ -23,7 +23,8 @@ impl<T: Task> Run<Search<T>> {
 }
 
 impl<T: Task> Search<T> {
-    fn set_replay(&mut self, wanted: bool) {
+    pub(super) fn set_replay(&mut self, wanted: bool) {
+        self.replays = wanted;
         let can = self.config.run.kernels == Kernels::Fused && !self.draws();
         self.recorded = (wanted && can).then(|| RefCell::new(Recorded::new(&self.model)));
     }
@@ -37,7 +38,10 @@ impl<T: Task> Search<T> {
     fn draws(&self) -> bool {
         let choices = self.model.network.architecture().iter();
         let mut options = choices.flat_map(|choice| &choice.rows).flat_map(|row| &row.options);
-        self.config.search.drop_path > 0.0 || options.any(|option| option == ops::NOISE)
+        let rates = &self.config.stages.skip_dropout;
+        let drops = self.config.search.drop_path > 0.0
+            || rates.get(self.stage).is_some_and(|&rate| rate > 0.0);
+        drops || options.any(|option| option == ops::NOISE)
     }
 
     /// What replays passes with these draws: nothing where a policy has picked what is computed.

@@ -48,7 +48,7 @@ impl<T: Task> Subject for Between<'_, T> {
     }
 
     fn derive(&self, probabilities: &[Rows]) -> Genotype {
-        self.search.space.derive(probabilities)
+        self.search.derive(probabilities)
     }
 
     fn encode(&self, genotype: &Genotype) -> String {

@@ -1,12 +1,15 @@
 //! What a search changes from step to step, on the device, and its way to and from a checkpoint.
 
 use burn::tensor::Device;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::Search;
 use super::parts::Awake;
 use crate::arrays::{Array, ArrayError, Arrays, matrix};
 use crate::net::Network as _;
 use crate::run::RunError;
+use crate::run::checkpoint::CheckpointError;
 use crate::run::state::{Weights, to_file};
 use crate::task::{Carry as _, Task};
 
@@ -19,6 +22,30 @@ pub(super) struct Carries<T: Task> {
 impl<T: Task> Default for Carries<T> {
     fn default() -> Self {
         Self { train: T::Carry::default(), valid: T::Carry::default() }
+    }
+}
+
+/// What a search remembers besides its tensors; nothing is saved of one that has nothing of it.
+#[derive(Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Notes {
+    /// Steps in which α rested.
+    #[serde(default)]
+    pub rested: u64,
+    /// The stage that it is in.
+    #[serde(default)]
+    pub stage: usize,
+}
+
+impl Notes {
+    pub fn saved(&self) -> Value {
+        let saved = serde_json::to_value(self).unwrap_or_default();
+        if *self == Self::default() { Value::Null } else { saved }
+    }
+
+    pub fn read(saved: &Value) -> Result<Self, CheckpointError> {
+        let fault = |error: serde_json::Error| CheckpointError::Malformed(error.to_string());
+        let read = || serde_json::from_value(saved.clone()).map_err(fault);
+        if saved.is_null() { Ok(Self::default()) } else { read() }
     }
 }
 

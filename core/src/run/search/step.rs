@@ -18,7 +18,9 @@ pub(super) struct Step<T: Task> {
     pub valid: T::Input,
     /// What its passes draw from.
     pub noise: Noise,
-    /// Known after the α-step.
+    /// Whether α has had its turn.
+    pub alpha_done: bool,
+    /// Known after the α-step; none where α rests.
     pub valid_loss: Option<Tensor<1>>,
     /// Known after the perturbation.
     pub perturbed: Option<Perturbed>,
@@ -85,22 +87,28 @@ impl<T: Task> Objective for TrainingLoss<'_, T> {
 pub(super) struct Report {
     train_loss: f32,
     correct: f32,
-    valid_loss: f32,
+    valid_loss: Option<f32>,
     attack: Option<[f32; 2]>,
 }
 
 impl Report {
     pub async fn read(
         (train_loss, correct): (Tensor<1>, Tensor<1>),
-        valid_loss: Tensor<1>,
+        valid_loss: Option<Tensor<1>>,
         attack: Option<[Tensor<1>; 2]>,
     ) -> Result<Self, ReadError> {
-        let mut parts = vec![train_loss, correct, valid_loss];
+        let (is_validated, is_attacked) = (valid_loss.is_some(), attack.is_some());
+        let mut parts = vec![train_loss, correct];
+        parts.extend(valid_loss);
         parts.extend(attack.into_iter().flatten());
-        let numbers = read(Tensor::cat(parts, 0)).await?;
-        let at = |index: usize| numbers.get(index).copied().unwrap_or(f32::NAN);
-        let attack = (numbers.len() > 3).then(|| [at(3), at(4)]);
-        Ok(Self { train_loss: at(0), correct: at(1), valid_loss: at(2), attack })
+        let mut numbers = read(Tensor::cat(parts, 0)).await?.into_iter();
+        let mut next = || numbers.next().unwrap_or(f32::NAN);
+        Ok(Self {
+            train_loss: next(),
+            correct: next(),
+            valid_loss: is_validated.then(&mut next),
+            attack: is_attacked.then(|| [next(), next()]),
+        })
     }
 
     /// The event of a step over `count` examples, and what it adds to the sums of the epoch.
@@ -114,9 +122,8 @@ impl Report {
         revert: bool,
     ) -> Result<(Event, Tally), RunError> {
         let Position { epoch, step, .. } = at;
-        for (what, value) in
-            [("the training loss", self.train_loss), ("the validation loss", self.valid_loss)]
-        {
+        let valid = self.valid_loss.map(|loss| ("the validation loss", loss));
+        for (what, value) in [("the training loss", self.train_loss)].into_iter().chain(valid) {
             if !value.is_finite() {
                 let what = what.to_owned();
                 return Err(RunError::Diverged { epoch, step, what, value });

@@ -12,8 +12,8 @@ use crate::event::{EpochStarted, EvaluatedOn, Event, Started, TrainEpoch, TrainS
 use crate::measure::{Observed, Observer};
 use crate::net::Network as _;
 use crate::nn::read;
-use crate::run::checkpoint::CheckpointError;
-use crate::run::{Job, Position, Progress, RunError, Tally};
+use crate::run::checkpoint::{Checkpoint, CheckpointError};
+use crate::run::{Job, Next, Position, Progress, RunError, Tally};
 use crate::task::{Point, Task};
 
 type Supply<'a> = &'a mut dyn Batches<Batch = Batch>;
@@ -35,8 +35,8 @@ impl<T: Task<Batch = Batch, Carry = ()>> Job for Train<T> {
         &self.config
     }
 
-    fn epochs(&self) -> usize {
-        self.config.train.epochs
+    fn after(&self, epoch: usize) -> Next {
+        if epoch + 1 == self.config.train.epochs { Next::Stop } else { Next::Go }
     }
 
     /// Observers look at an architecture that is searched: here is none.
@@ -64,6 +64,7 @@ impl<T: Task<Batch = Batch, Carry = ()>> Job for Train<T> {
             learning_rate: self.learning_rate(at.epoch),
             epsilon: 0.0,
             drop_path: Some(self.drop_path(at.epoch)),
+            skip_dropout: None,
         })
     }
 
@@ -112,7 +113,7 @@ impl<T: Task<Batch = Batch, Carry = ()>> Job for Train<T> {
         let average = average.map(|found| [found.loss, found.accuracy]);
         self.average_accuracy = average.map(|[_, accuracy]| accuracy);
         let top5 = (confusion.matrix().classes().len() > 5).then(|| confusion.top5());
-        let last = at.epoch + 1 == self.epochs();
+        let last = self.after(at.epoch) == Next::Stop;
         self.tested = last.then(|| Tested { top5, confusion: confusion.matrix().rows().to_vec() });
         Ok(Evaluated { loss, accuracy, top5, average, best })
     }
@@ -188,8 +189,8 @@ impl<T: Task<Batch = Batch, Carry = ()>> Job for Train<T> {
         self.noted()
     }
 
-    fn restore(&mut self, arrays: &Arrays, notes: &Value) -> Result<(), CheckpointError> {
-        self.load(arrays, notes)?;
+    fn restore(&mut self, checkpoint: &Checkpoint, notes: &Value) -> Result<(), CheckpointError> {
+        self.load(&checkpoint.arrays, notes)?;
         self.step = None;
         Ok(())
     }

@@ -16,8 +16,8 @@ use crate::event::{
 use crate::measure::{Observed, Observer};
 use crate::nn::read;
 use crate::optim::norm;
-use crate::run::checkpoint::CheckpointError;
-use crate::run::{Job, Position, Progress, RunError, Tally};
+use crate::run::checkpoint::{Checkpoint, CheckpointError};
+use crate::run::{Job, Next, Position, Progress, RunError, Tally};
 use crate::task::{Hidden, Point, Task as _};
 
 /// What the evaluation after an epoch gives.
@@ -37,8 +37,8 @@ impl Job for TextTrain {
         &self.config
     }
 
-    fn epochs(&self) -> usize {
-        self.config.train.epochs
+    fn after(&self, epoch: usize) -> Next {
+        if epoch + 1 == self.config.train.epochs { Next::Stop } else { Next::Go }
     }
 
     /// Observers look at an architecture that is searched: here is none.
@@ -64,6 +64,7 @@ impl Job for TextTrain {
             learning_rate: self.config.train.learning_rate,
             epsilon: 0.0,
             drop_path: None,
+            skip_dropout: None,
         })
     }
 
@@ -121,7 +122,7 @@ impl Job for TextTrain {
             self.go_back(at, "the loss of the evaluation", loss as f32)?;
             (loss, accuracy) = self.best.as_ref().map_or(found, |it| (it.loss, it.accuracy));
         }
-        let is_last = at.epoch + 1 == self.epochs();
+        let is_last = self.after(at.epoch) == Next::Stop;
         if let Some(best) = self.best.as_ref().filter(|_| is_last)
             && batches.evaluation_batches(Part::Test) > 0
         {
@@ -208,8 +209,8 @@ impl Job for TextTrain {
         self.noted()
     }
 
-    fn restore(&mut self, arrays: &Arrays, notes: &Value) -> Result<(), CheckpointError> {
-        self.load(arrays, notes)
+    fn restore(&mut self, checkpoint: &Checkpoint, notes: &Value) -> Result<(), CheckpointError> {
+        self.load(&checkpoint.arrays, notes)
     }
 }
 
