@@ -28,7 +28,7 @@ pub use derived::{Classifier, DerivedError, DerivedShape, Logits, derived};
 pub use evaluation::{Evaluation, Stem};
 pub use language::{Dropout, LanguageNet, LanguageShape, Predicted};
 pub use oneshot::{BlockTable, Inputs, OneShotNet};
-pub use recurrent::RecurrentNet;
+pub use recurrent::{DerivedRecurrent, RecurrentNet};
 use topology::{CellShape, Start};
 
 /// What every network has, whatever it reads.

@@ -124,13 +124,8 @@ pub fn training(epochs: usize) -> Vec<Event> {
         let learning_rate = smoothdarts::optim::training_rate(&config.train, epoch);
         let drop_path = 0.2 * epoch as f64 / epochs as f64;
         let (epsilon, drop) = (0.0, Some(drop_path));
-        let start = EpochStarted {
-            epoch,
-            learning_rate,
-            epsilon,
-            drop_path: drop,
-            skip_dropout: None,
-        };
+        let start =
+            EpochStarted { epoch, learning_rate, epsilon, drop_path: drop, skip_dropout: None };
         events.push(Event::EpochStarted(start));
         events.extend((0..STEPS).map(|step| {
             let loss = 2.0 / (epoch * STEPS + step + 1) as f32;
@@ -147,6 +142,8 @@ pub fn training(epochs: usize) -> Vec<Event> {
             accuracy: accuracy(epoch),
             top5: Some(1.0 - 0.2 / (epoch + 2) as f64),
             ema: Some([1.1 / (epoch + 1) as f64, accuracy(epoch)]),
+            perplexity: Some((1.2 / (epoch + 1) as f64).exp()),
+            averaged: epoch > 2,
             best: true,
             seconds: 2.5,
         }));
@@ -164,6 +161,8 @@ pub fn training(epochs: usize) -> Vec<Event> {
         confusion: Some(
             (0..10).map(|row| (0..10).map(|it| 9 * (it == row) as u64 + 1).collect()).collect(),
         ),
+        perplexity: Some(1.2),
+        test_perplexity: Some(1.3),
     }));
     events
 }
