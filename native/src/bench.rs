@@ -13,4 +13,5 @@ pub mod scaling;
 pub mod subject;
 pub mod table;
 pub mod text;
+pub mod text_training;
 pub mod training;

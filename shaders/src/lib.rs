@@ -15,6 +15,8 @@
 //! | [`PgdStep::forward`] | a step of the attack: sign, ball, [`row_clip`] | 17 of them for a table of 14 rows |
 //! | [`pool`] | 3×3 pooling, the maximum and the mean at once | layout changes around each call, indices kept for the way back |
 //! | [`concat`](fn@concat), [`split_with_sizes`] | tensors one after another in their last dimension, and the opposite | a launch for each tensor |
+//! | [`mixed_cell`], [`derived_cell`] | a recurrent cell along a whole text: gates, activations, mixture, batch norm and the products between them | about 300 tensors of a step that autodiff keeps; on a GPU a kernel for each node instead of 25 |
+//! | [`word_loss`] | decoder, softmax and loss of a vocabulary with their gradients | gigabytes of logits, kept several times |
 //! | [`overwrite`], [`copied`] | numbers in the memory of another tensor, for passes that are replayed | stock ops write nowhere but into what they made |
 //! | [`split_at`], [`Shared`] | a stack in two, an activation for several readers | on the way back zeros for each part, and copies before a sum |
 //!

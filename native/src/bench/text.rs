@@ -26,9 +26,15 @@ pub struct TextSizes {
 /// An unknown space.
 pub fn sizes(config: &Config) -> anyhow::Result<Option<TextSizes>> {
     let reads = space::find(&config.search.space)?.reads();
-    let settings = &config.recurrent;
-    let sizes = TextSizes { hidden: settings.hidden, bptt: settings.bptt, vocabulary: VOCABULARY };
-    Ok((reads == Reads::Text).then_some(sizes))
+    Ok((reads == Reads::Text).then(|| TextSizes::of(config)))
+}
+
+impl TextSizes {
+    /// Those of a config.
+    pub fn of(config: &Config) -> Self {
+        let settings = &config.recurrent;
+        Self { hidden: settings.hidden, bptt: settings.bptt, vocabulary: VOCABULARY }
+    }
 }
 
 /// The same two batches in every step.
@@ -37,13 +43,18 @@ pub struct RandomText(StepBatches<TextBatch>);
 impl RandomText {
     /// Batches of the size that the config asks for.
     pub fn new(config: &Config) -> Self {
-        let batch = |position| batch(config, config.search.batch_size, position);
+        Self::of_columns(config, config.search.batch_size)
+    }
+
+    /// Batches of so many columns.
+    pub fn of_columns(config: &Config, columns: usize) -> Self {
+        let batch = |position| batch(config, columns, position);
         Self(StepBatches { train: batch(0), valid: batch(1) })
     }
 }
 
 /// So many columns of whole sequences.
-pub fn batch(config: &Config, columns: usize, position: u64) -> TextBatch {
+fn batch(config: &Config, columns: usize, position: u64) -> TextBatch {
     let rows = config.recurrent.bptt;
     // Bits of a multiple of the golden ratio: any words, and the same in every process.
     let word = |index: u64| (index.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) % VOCABULARY as u64;

@@ -7,10 +7,14 @@
 //! genotype has one state and one f for each node, and no norm. The output of both is a mean of nodes
 //! (spec section 10).
 //!
-//! In plain ops a step of the search cell is about 300 tensors that autodiff keeps; here it is the states and
-//! the products (c, z) of all steps, from which the rest is computed again on the way back: two tanh and a
-//! sigmoid for each pair of numbers. With a + g·(a − s)… written out in `cpu/rows.rs`, each (c, z) is read once
-//! forward and once back. The gradients of the weights of a genotype's cell are one product over all steps.
+//! In plain ops a step of the search cell is about 300 tensors that autodiff keeps. Here it is the states and the
+//! products (c, z) of all steps, from which the rest is computed again on the way back: a tanh and two sigmoids
+//! for each pair of numbers. Each (c, z) is read once forward and once back (`cpu/rows.rs`), the words' part of W₀
+//! is one product for all steps, and gradients of W_i are products over some steps at once (`cpu/back.rs`). All
+//! products are ours (`shaders/src/cpu/gemm.rs` says why). The cell of a genotype is computed as that of a
+//! search in which each node reads one state, with one p of 1.
+//!
+//! On a GPU the products are burn's, and a node is one launch: `shaders/src/gated_mix`.
 
 mod autodiff;
 mod composed;
