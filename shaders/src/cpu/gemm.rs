@@ -363,14 +363,10 @@ mod tests {
                 (0..m * n).map(|index| at(index / n, index % n)).collect()
             };
             let (at, bt) = (flip(&a, m, k), flip(&b, k, n));
-            let lefts = [
-                (Left::rows(Matrix::new(&a, [m, k])), false),
-                (Left::columns(Matrix::new(&at, [k, m])), false),
-                (
-                    Left::rows(Matrix::new(&a, [m, k])).masked(Some(Matrix::new(&mask, [2, k]))),
-                    true,
-                ),
-            ];
+            let rows = Left::rows(Matrix::new(&a, [m, k]));
+            let masked = rows.masked(Some(Matrix::new(&mask, [2, k])));
+            let columns = Left::columns(Matrix::new(&at, [k, m]));
+            let lefts = [(rows, false), (columns, false), (masked, true)];
             let rights =
                 [Right::rows(Matrix::new(&b, [k, n])), Right::columns(Matrix::new(&bt, [n, k]))];
             for (left, masked) in lefts {
