@@ -95,7 +95,16 @@ fn arithmetic_and_launches_depend_on_no_clock() {
 #[test]
 fn a_table_says_what_its_columns_mean() {
     let text = bench(&["--method=darts", "--profile"]).done().stdout;
-    for word in ["fma", "vectors of", "sgemm", "2 cells", "kernels fused", "darts", "median", "everything else"] {
+    for word in [
+        "fma",
+        "vectors of",
+        "sgemm",
+        "2 cells",
+        "kernels fused",
+        "darts",
+        "median",
+        "everything else",
+    ] {
         assert!(text.contains(word), "{word}: {text}");
     }
 }

@@ -26,8 +26,8 @@ use crate::cell::{Choice, Genotype, Rows};
 use crate::config::Config;
 use crate::perturb::{self, Perturbation, UnknownPerturbation};
 use crate::policy;
-use crate::space::modifier::Modifier;
 use crate::space::darts::progressive;
+use crate::space::modifier::Modifier;
 use crate::space::{Modified, Space, SpaceError};
 
 /// `perturbation.kind` that leaves the choice to the name of the method.

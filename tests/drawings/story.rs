@@ -124,13 +124,8 @@ pub fn training(epochs: usize) -> Vec<Event> {
         let learning_rate = smoothdarts::optim::training_rate(&config.train, epoch);
         let drop_path = 0.2 * epoch as f64 / epochs as f64;
         let (epsilon, drop) = (0.0, Some(drop_path));
-        let start = EpochStarted {
-            epoch,
-            learning_rate,
-            epsilon,
-            drop_path: drop,
-            skip_dropout: None,
-        };
+        let start =
+            EpochStarted { epoch, learning_rate, epsilon, drop_path: drop, skip_dropout: None };
         events.push(Event::EpochStarted(start));
         events.extend((0..STEPS).map(|step| {
             let loss = 2.0 / (epoch * STEPS + step + 1) as f32;

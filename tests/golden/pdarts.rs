@@ -129,7 +129,9 @@ fn training(case: &Case, weights: &Tensor<1>) -> Report {
     let mut same = |name: &str, found: Vec<f32>, expected: &[f32]| {
         report.relative(name, &found, expected, TOLERANCE);
     };
-    for (name, found) in [("train/logits", host(outcome.logits)), ("train/loss", host(outcome.loss))] {
+    for (name, found) in
+        [("train/logits", host(outcome.logits)), ("train/loss", host(outcome.loss))]
+    {
         same(name, found, fixture.values(name));
     }
     let grad_norm = host(norm(std::slice::from_ref(&gradient)));
@@ -174,8 +176,7 @@ fn steps(case: &Case, weights: &Tensor<1>) -> Report {
         let (gradient, outcome) =
             case.model.weight_gradient(at, &relax(&alpha), &case.train, rng());
         let rate = fixture.number("weight_lr");
-        (weights, buffer) =
-            sgd(weights, buffer, clip(gradient, optimiser.clip), rate, &optimiser);
+        (weights, buffer) = sgd(weights, buffer, clip(gradient, optimiser.clip), rate, &optimiser);
         train_losses.extend(host(outcome.loss));
         running = outcome.statistics;
     }

@@ -129,7 +129,9 @@ fn rates_and_epsilon_follow_the_stages() {
         config.perturbation.schedule = schedule;
         let (events, _) = tiny::whole(&config);
         let started = events.into_iter().filter_map(|event| match event {
-            Event::EpochStarted(it) => Some((it.learning_rate, it.epsilon, it.skip_dropout.unwrap())),
+            Event::EpochStarted(it) => {
+                Some((it.learning_rate, it.epsilon, it.skip_dropout.unwrap()))
+            }
             _ => None,
         });
         started.collect::<Vec<_>>()
@@ -176,8 +178,7 @@ fn dropout_keeps_the_mean_and_every_skip_connection_draws_by_itself() {
         let skips = Some(Dropout { rate: 0.4, rng: Pcg64::seed_from_u64(3) });
         let randomness = Randomness { skips, ..Pcg64::seed_from_u64(1).into() };
         let target = GradientTarget::Nothing;
-        let mut pass =
-            Pass::new(&layout, &weights, Statistics::Batch, target, kernels, randomness);
+        let mut pass = Pass::new(&layout, &weights, Statistics::Batch, target, kernels, randomness);
         assert!(pass.drops_skips());
         let ones = Tensor::from_data(TensorData::new(vec![1.0f32; 4096], [4, 8, 8, 16]), &device);
         pass.skips(&ones, count).into_data().try_into_vec().unwrap()

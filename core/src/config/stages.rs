@@ -179,7 +179,10 @@ mod tests {
         assert_eq!(refused(|it| it.stages.operations = vec![8, 5]), "stages.operations");
         assert_eq!(refused(|it| it.stages.operations = vec![8, 8, 3]), "stages.operations");
         assert_eq!(refused(|it| it.stages.operations = vec![8, 5, 1]), "stages.operations");
-        assert_eq!(refused(|it| it.stages.skip_dropout = vec![0.0, 0.4, 1.0]), "stages.skip_dropout");
+        assert_eq!(
+            refused(|it| it.stages.skip_dropout = vec![0.0, 0.4, 1.0]),
+            "stages.skip_dropout"
+        );
         assert_eq!(refused(|it| it.stages.cells = vec![5, 0, 17]), "stages.cells");
         assert_eq!(refused(|it| it.search.epochs = 50), "search.epochs");
         assert_eq!(refused(|it| it.search.schedule_epochs = 30), "search.schedule_epochs");

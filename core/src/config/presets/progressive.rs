@@ -35,7 +35,10 @@ pub(super) const ALL: &[Preset] = &[
         "P-DARTS on CIFAR-10: three stages of 25 epochs with 5, 11 and 17 cells (the baseline of Tables 1 \
          and 2)"
     ),
-    cifar10!("p-darts-rs", "P-DARTS-RS on CIFAR-10: the same with random perturbation (Tables 1 and 2)"),
+    cifar10!(
+        "p-darts-rs",
+        "P-DARTS-RS on CIFAR-10: the same with random perturbation (Tables 1 and 2)"
+    ),
     cifar10!(
         "p-darts-adv",
         "P-DARTS-ADV on CIFAR-10: the same with adversarial perturbation (Tables 1 and 2)"

@@ -3,10 +3,10 @@
 use super::picture::{Picture, Pictures, Scene};
 use crate::cell::{Cell, Choice, Row};
 use crate::draw::colour::{self, Palette};
+use crate::draw::csv;
 use crate::draw::history::History;
 use crate::draw::svg::{Anchor, Rect, Svg, shorten};
 use crate::draw::table::Table;
-use crate::draw::csv;
 
 /// Width of the names of edges, size of a field, and where fields begin.
 const NAMES: f64 = 52.0;
@@ -85,7 +85,9 @@ impl Fallen<'_> {
     fn class(&self, fate: Fate) -> String {
         let stages = self.history.stages.len().max(1) as f64;
         let share = match fate {
-            Fate::Fell(stage) => SHARES[0] + (SHARES[1] - SHARES[0]) * (stage as f64 - 1.0) / stages,
+            Fate::Fell(stage) => {
+                SHARES[0] + (SHARES[1] - SHARES[0]) * (stage as f64 - 1.0) / stages
+            }
             Fate::Left => SHARES[2],
             Fate::Taken => SHARES[3],
         };
@@ -113,10 +115,8 @@ impl Picture for Fallen<'_> {
     fn svg(&self) -> String {
         let fates = self.fates();
         let columns = fates.iter().map(|(_, fates)| fates.len()).max().unwrap_or(0) as f64;
-        let size = (
-            2.0 * LEFT + NAMES + columns * FIELD.0,
-            TOP + fates.len() as f64 * FIELD.1 + 16.0,
-        );
+        let size =
+            (2.0 * LEFT + NAMES + columns * FIELD.0, TOP + fates.len() as f64 * FIELD.1 + 16.0);
         let title = format!("What fell in the {}", self.cell().words());
         let mut svg = Svg::new(size, &title, &self.caption(), &colour::style(Palette::Scale));
         svg.text("sd-ink sd-large sd-strong", (LEFT, 24.0), Anchor::Start, &title);
@@ -132,8 +132,7 @@ impl Picture for Fallen<'_> {
             svg.text("sd-ink", (LEFT, y + 13.0), Anchor::Start, &row.name());
             for (column, (fate, option)) in fates.iter().zip(&row.options).enumerate() {
                 let (words, is_taken) = (fate.words(), *fate == Fate::Taken);
-                let place =
-                    Rect { x: x(column), y, width: FIELD.0 - 2.0, height: FIELD.1 - 2.0 };
+                let place = Rect { x: x(column), y, width: FIELD.0 - 2.0, height: FIELD.1 - 2.0 };
                 let about = format!("{} {option}: {words}", row.name());
                 svg.rect(&self.class(*fate), place, 2.0, &about);
                 let class = if is_taken { "sd-ink sd-small sd-strong" } else { "sd-ink sd-small" };

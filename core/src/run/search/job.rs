@@ -57,8 +57,7 @@ impl<T: Task> Job for Search<T> {
     fn begin_epoch(&self, at: Position) -> Event {
         let (learning_rate, epsilon) = (self.learning_rate(at.epoch), self.epsilon(at.epoch));
         let epoch = at.epoch;
-        let skip_dropout =
-            (self.config.stage_count() > 1).then(|| self.config.skip_dropout(epoch));
+        let skip_dropout = (self.config.stage_count() > 1).then(|| self.config.skip_dropout(epoch));
         Event::EpochStarted(EpochStarted {
             epoch,
             learning_rate,

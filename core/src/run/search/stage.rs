@@ -68,11 +68,7 @@ impl<T: Task> Search<T> {
 }
 
 /// What is left of choices where so many operations stay on every edge, and which fall.
-fn left(
-    choices: &[Choice],
-    p: &[Rows],
-    operations: usize,
-) -> (Vec<Choice>, Vec<Vec<Vec<String>>>) {
+fn left(choices: &[Choice], p: &[Rows], operations: usize) -> (Vec<Choice>, Vec<Vec<Vec<String>>>) {
     let mut fallen = Vec::new();
     let mut left = choices.to_vec();
     for (choice, p) in left.iter_mut().zip(p).filter(|(choice, _)| choice.is_of_cell()) {

@@ -158,7 +158,9 @@ mod tests {
     }
 
     fn genes(cell: &Cell) -> Vec<(&str, usize)> {
-        cell.edges().map(|(_, edge)| (edge.operation.as_deref().unwrap_or(""), edge.source)).collect()
+        cell.edges()
+            .map(|(_, edge)| (edge.operation.as_deref().unwrap_or(""), edge.source))
+            .collect()
     }
 
     #[test]
@@ -196,7 +198,10 @@ mod tests {
         let whole = derive(&choices, &p, 0);
         assert_eq!(genes(&whole.cells[1])[2..4], [("skip_connect", 1), ("skip_connect", 2)]);
         let all = restrictions(&choices, &p);
-        assert_eq!(all.iter().map(|(most, _)| *most).collect::<Vec<_>>(), [8, 7, 6, 5, 4, 3, 2, 1, 0]);
+        assert_eq!(
+            all.iter().map(|(most, _)| *most).collect::<Vec<_>>(),
+            [8, 7, 6, 5, 4, 3, 2, 1, 0]
+        );
         assert!(all.iter().all(|(most, genotype)| skips(genotype) <= *most));
     }
 
