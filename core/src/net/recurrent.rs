@@ -8,7 +8,7 @@
 mod derived;
 mod mixed;
 
-use burn::tensor::{Int, Tensor, activation};
+use burn::tensor::{Int, Tensor};
 
 use super::{Dropout, LanguageShape, Predicted};
 use crate::nn::{Builder, Init, Pass, WeightId};
@@ -37,6 +37,14 @@ pub(super) struct Sequence {
     /// What the hidden state and the states of the cell are multiplied by before a weight meets them, the same
     /// in all rows, [columns, hidden].
     pub mask: Option<Tensor<2>>,
+}
+
+impl Sequence {
+    /// The text with the weights of a cell, as the kernels take it.
+    pub fn of(self, start: Tensor<2>, nodes: Tensor<3>) -> shaders::Sequence {
+        let Self { x, hidden, mask } = self;
+        shaders::Sequence { x, hidden, mask, start, nodes }
+    }
 }
 
 impl Reader {
@@ -113,55 +121,5 @@ impl Reader {
         let [count, width] = x.dims();
         let last = words.equal_elem(self.vocabulary as i32 - 1).reshape([count, 1]);
         x.clone().mask_where(last.expand([count, width]), x.detach())
-    }
-}
-
-/// What the words of a text add to the gate and to the candidate of state 0, row by row: one product for all
-/// rows, as no state has a part in it.
-///
-/// # Shapes
-/// - `weights`: [hidden, 2 · hidden], those of W₀ that the words meet
-/// - output: [columns, 2 · hidden] each
-pub(super) fn inputs(x: Tensor<3>, weights: Tensor<2>, pass: &Pass) -> Vec<Tensor<2>> {
-    let [rows, columns, width] = x.dims();
-    let size = columns * 2 * width;
-    let product = x.reshape([rows * columns, width]).matmul(weights).reshape([rows * size]);
-    let pieces = shaders::split_with_sizes(pass.kernels, product, &vec![size; rows]);
-    pieces.into_iter().map(|piece| piece.reshape([columns, 2 * width])).collect()
-}
-
-/// The gate σ(c) and the candidate z of a product (c, z).
-///
-/// # Shapes
-/// - `product`: [rows, 2 · width]
-/// - outputs: [rows, width]
-pub(super) fn gate_and_candidate(product: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
-    let width = product.dims()[1] / 2;
-    let gate = product.clone().narrow(1, 0, width);
-    (activation::sigmoid(gate), product.narrow(1, width, width))
-}
-
-/// State 0: h + σ(c)·(tanh(z) − h), where (c, z) is the product of the input and of the masked hidden state.
-///
-/// # Shapes
-/// - `input`: [columns, 2 · hidden], one of [`inputs`]
-/// - `weights`: [hidden, 2 · hidden], those of W₀ that the hidden state meets
-/// - output: [columns, hidden]
-pub(super) fn first_state(
-    input: Tensor<2>,
-    hidden: Tensor<2>,
-    weights: Tensor<2>,
-    mask: Option<&Tensor<2>>,
-) -> Tensor<2> {
-    let product = input + masked(hidden.clone(), mask).matmul(weights);
-    let (gate, candidate) = gate_and_candidate(product);
-    hidden.clone() + gate * (candidate.tanh() - hidden)
-}
-
-/// A state as the weights of the cell meet it.
-pub(super) fn masked(state: Tensor<2>, mask: Option<&Tensor<2>>) -> Tensor<2> {
-    match mask {
-        Some(mask) => state * mask.clone(),
-        None => state,
     }
 }

@@ -10,6 +10,8 @@ pub(crate) mod block;
 pub(crate) mod columns;
 pub(crate) mod convolve;
 pub(crate) mod correlate;
+pub(crate) mod curves;
+pub(crate) mod gemm;
 pub(crate) mod matrix;
 pub(crate) mod narrow;
 pub(crate) mod peak;

@@ -2,11 +2,12 @@
 //! activation, and there is no batch norm.
 
 use burn::tensor::{Int, Tensor};
+use shaders::RecurrentCell;
 
-use super::{INIT, Reader, Sequence, first_state, gate_and_candidate, inputs, masked};
+use super::{INIT, Reader, Sequence};
 use crate::cell::{Choice, Genotype, codec};
 use crate::net::{DerivedError, LanguageNet, LanguageShape, Network, Predicted};
-use crate::nn::{Builder, GradientTarget, Layout, Pass, WeightId};
+use crate::nn::{BlockId, Builder, GradientTarget, Layout, Pass, WeightId};
 use crate::ops::Activation;
 
 /// (c, z) = s_j·W_i and s_i = s_j + σ(c)·(f(z) − s_j) of the state j that node i reads, with the mask of the
@@ -16,14 +17,9 @@ pub struct DerivedRecurrent {
     reader: Reader,
     /// Of state 0: what the word meets, and what the hidden state meets.
     first: WeightId,
-    nodes: Vec<Node>,
-    outputs: Vec<usize>,
-}
-
-struct Node {
-    activation: Activation,
-    source: usize,
-    weights: WeightId,
+    /// Those of all nodes, side by side.
+    nodes: BlockId,
+    cell: RecurrentCell,
 }
 
 impl DerivedRecurrent {
@@ -36,6 +32,10 @@ impl DerivedRecurrent {
         let Some((genes, outputs)) = codec::recurrent::genes(genotype) else {
             return Err(DerivedError::no_recurrent(&genotype.cells));
         };
+        let gene =
+            |(name, source): (String, usize)| Some((Activation::find(&name)?.kernel()?, source));
+        let genes: Option<Vec<_>> = genes.into_iter().map(gene).collect();
+        let genes = genes.ok_or_else(|| DerivedError::no_recurrent(&genotype.cells))?;
         for (what, size) in [("words", shape.vocabulary), ("hidden units", shape.hidden)] {
             if size == 0 {
                 return Err(DerivedError::Nothing { what });
@@ -47,61 +47,21 @@ impl DerivedRecurrent {
         let mut cell = builder.child("rnns.0");
         let width = shape.hidden;
         let first = cell.weight("_W0", &[2 * width, 2 * width], INIT);
-        let node = |(index, (name, source)): (usize, (String, usize))| Node {
-            // What is unknown was refused before.
-            activation: Activation::find(&name).unwrap_or(Activation::None),
-            source,
-            weights: cell.weight(&format!("_Ws.{index}"), &[width, 2 * width], INIT),
-        };
-        let nodes = genes.into_iter().enumerate().map(node).collect();
-        Ok(Self { layout, reader, first, nodes, outputs })
-    }
-}
-
-/// What a pass reads in every row of a text.
-struct Cell<'a> {
-    network: &'a DerivedRecurrent,
-    first: Tensor<2>,
-    weights: Vec<Tensor<2>>,
-    mask: Option<Tensor<2>>,
-}
-
-impl Cell<'_> {
-    /// The next hidden state.
-    ///
-    /// # Shapes
-    /// - output: [columns, hidden]
-    fn forward(&self, input: Tensor<2>, hidden: Tensor<2>) -> Tensor<2> {
-        let mask = self.mask.as_ref();
-        let mut states = vec![first_state(input, hidden, self.first.clone(), mask)];
-        for (node, weights) in self.network.nodes.iter().zip(&self.weights) {
-            let state = states[node.source].clone();
-            let product = masked(state.clone(), mask).matmul(weights.clone());
-            let (gate, z) = gate_and_candidate(product);
-            states.push(state.clone() + gate * (node.activation.apply(z) - state));
-        }
-        let outputs = &self.network.outputs;
-        let sum = outputs.iter().map(|&state| states[state].clone()).reduce(|sum, it| sum + it);
-        sum.map_or_else(|| states.swap_remove(0), |sum| sum.div_scalar(outputs.len() as f64))
+        let node = |index| cell.weight(&format!("_Ws.{index}"), &[width, 2 * width], INIT);
+        let nodes: Vec<WeightId> = (0..genes.len()).map(node).collect();
+        let nodes = cell.join(&nodes);
+        let cell = RecurrentCell { nodes: genes, concat: outputs };
+        Ok(Self { layout, reader, first, nodes, cell })
     }
 }
 
 impl DerivedRecurrent {
     /// The states after every row, [rows, columns, hidden].
     fn states(&self, text: Sequence, pass: &mut Pass) -> Tensor<3> {
-        let width = self.reader.hidden;
-        let first = pass.weight(self.first, [2 * width, 2 * width]);
-        let inputs = inputs(text.x, first.clone().narrow(0, 0, width), pass);
-        let weights = |node: &Node| pass.weight(node.weights, [width, 2 * width]);
-        let weights = self.nodes.iter().map(weights).collect();
-        let first = first.narrow(0, width, width);
-        let cell = Cell { network: self, first, weights, mask: text.mask };
-        let mut state = text.hidden;
-        let next = inputs.into_iter().map(|input| {
-            state = cell.forward(input, state.clone());
-            state.clone()
-        });
-        Tensor::stack(next.collect(), 0)
+        let (width, count) = (self.reader.hidden, self.cell.nodes.len());
+        let nodes = pass.block(self.nodes).reshape([count, width, 2 * width]);
+        let text = text.of(pass.weight(self.first, [2 * width, 2 * width]), nodes);
+        shaders::derived_cell(pass.kernels, text, &self.cell)
     }
 }
 
@@ -133,6 +93,6 @@ impl LanguageNet for DerivedRecurrent {
     fn multiply_adds(&self, target: GradientTarget) -> u64 {
         let (width, vocabulary) = (self.reader.hidden as u64, self.reader.vocabulary as u64);
         let products = if target == GradientTarget::Weights { 3 } else { 1 };
-        products * (2 * width * width * (2 + self.nodes.len() as u64) + width * vocabulary)
+        products * (2 * width * width * (2 + self.cell.nodes.len() as u64) + width * vocabulary)
     }
 }
