@@ -232,3 +232,10 @@ fn published_recurrent_cells_are_those_of_the_papers() {
     let error = codec::read("Genotype(recurrent=[('conv', 0)], concat=[1])").unwrap_err();
     assert!(matches!(error, GenotypeError::UnknownOperation { .. }), "{error}");
 }
+
+#[test]
+fn a_text_of_nasbench201_with_an_operation_that_does_not_exist_is_refused_like_its_json() {
+    let unknown = codec::read("|foo~0|");
+    assert!(matches!(unknown, Err(GenotypeError::UnknownOperation { .. })), "{unknown:?}");
+    assert!(codec::read("|skip_connect~0|").is_ok());
+}

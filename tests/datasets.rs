@@ -2,7 +2,7 @@
 
 mod decoders;
 mod embedded;
-mod files;
+pub mod files;
 mod loader;
 mod malformed;
 mod photographs;

@@ -9,6 +9,7 @@ mod enas;
 mod fixture;
 mod hessian;
 mod methods;
+mod numbers;
 mod pdarts;
 mod recurrent;
 mod recurrent_eval;
@@ -50,7 +51,8 @@ fn fixtures() -> Vec<Fixture> {
 const SEARCHES: &[&str] = &["cnn-search", "nb201-search", "oneshot-search"];
 
 /// Kinds of searches by other methods, which have no Hessian.
-const METHODS: &[&str] = &["oneshot-method", "enas-controller", "pdarts-search"];
+const METHODS: &[&str] =
+    &["cnn-search-partial", "oneshot-method", "enas-controller", "pdarts-search"];
 
 /// Kinds of networks that are trained from a genotype.
 const DERIVED: &[&str] =
@@ -70,6 +72,7 @@ fn check_search(device: &str, kernels: Kernels) {
 fn check_methods(device: &str, kernels: Kernels) {
     for_every(METHODS, device, |fixture, device| match fixture.kind() {
         "enas-controller" => enas::check(fixture, device, kernels),
+        "cnn-search-partial" => cnn_search::check(fixture, device, kernels),
         "pdarts-search" => pdarts::check(fixture, device, kernels),
         _ => check_method(fixture, device, kernels),
     });

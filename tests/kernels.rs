@@ -2,6 +2,7 @@
 //! on the CPU and on wgpu, over random shapes; its gradients are those of finite differences; and
 //! nothing depends on the number of threads.
 
+mod channels;
 mod concat;
 mod convolution;
 mod mix;

@@ -57,13 +57,16 @@ fn networks_have_exactly_the_parameters_of_the_specification() {
 }
 
 #[test]
-fn partial_channels_that_do_not_divide_are_refused_and_other_spaces_refuse_them() {
+fn partial_channels_that_do_not_divide_are_refused_in_every_space() {
     let partial = Build { partial_channels: 4, ..Build::default() };
     let shape =
         NetShape { image_channels: 3, classes: 10, cells: 3, channels: 6, stem_multiplier: 1 };
-    let refused = |name: &str| of(name).supernet_as(shape, &partial).err();
-    assert_eq!(refused("oneshot-1"), Some(SpaceError::PartialChannels { channels: 6, parts: 4 }));
-    assert_eq!(refused("s5"), Some(SpaceError::NoPartialChannels));
+    let shape_of = |name| NetShape { cells: if name == "nasbench201" { 5 } else { 3 }, ..shape };
+    for name in ["oneshot-1", "s5", "nasbench201"] {
+        let refused = of(name).supernet_as(shape_of(name), &partial).err();
+        let expected = Some(SpaceError::PartialChannels { channels: 6, parts: 4 });
+        assert_eq!(refused, expected, "{name}");
+    }
 }
 
 /// Batch norms but the last have the momentum of the code.
@@ -198,12 +201,12 @@ fn every_command_knows_a_search_of_a_one_shot_space() {
 }
 
 #[test]
-fn partial_channels_in_another_space_end_with_exit_code_2() {
+fn weights_of_edges_in_a_space_of_blocks_end_with_exit_code_2() {
     let folder = tempfile::tempdir().unwrap();
-    let flags = ["--preset=quick", "--method=pc-darts", "--out=run"];
-    let refused = run(folder.path(), &[&TINY[..], &flags].concat());
+    let flags = ["--space=oneshot-1", "--method=pc-darts", "--set=search.edge_weights=true"];
+    let refused = run(folder.path(), &[&TINY[..], &flags, &["--out=run"]].concat());
     assert_eq!(refused.code, Some(2), "{}", refused.stderr);
-    assert!(refused.stderr.contains("oneshot-1"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("search.edge_weights"), "{}", refused.stderr);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What a searched cell means and how it is computed fast are two programs. Over random graphs, sizes and
-//! modes the plan gives what edge by edge gives: every node, the gradients for the inputs, for p and for
-//! the weights, and the running statistics.
+//! modes the plan gives what edge by edge gives: every node, the gradients for the inputs, for p, for the
+//! weights of edges and for the weights, and the running statistics.
 //!
 //! Differences are in units of the largest number of a tensor (see `differs`). Both programs add in
 //! different orders in single precision, and a batch norm divides by a standard deviation, so they differ by
@@ -14,7 +14,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use rand::SeedableRng;
 use rand_pcg::Pcg64;
 use shaders::Kernels;
-use smoothdarts::net::{Dag, EdgeTable};
+use smoothdarts::net::{Dag, EdgeTable, Partial, Weights};
 use smoothdarts::nn::{
     Builder, Dropout, GradientTarget, Layout, NormOptions, Pass, Randomness, RunningStatistics,
     Sequence, Statistics,
@@ -32,6 +32,10 @@ struct Case {
     /// Node, source and the operations, by their places in the catalogue.
     edges: Vec<(usize, usize, Vec<usize>)>,
     site: Site,
+    /// One in so many channels goes through the candidates.
+    parts: usize,
+    /// Whether edges are weighed.
+    weighs_edges: bool,
     /// Batch, height and width.
     images: [usize; 3],
     eval: bool,
@@ -76,11 +80,23 @@ fn cases() -> impl Strategy<Value = Case> {
     // A factorised reduction takes even sizes only.
     let even = |size: usize, stride: usize| size - size % stride;
     let drop_path = select(vec![0.0, 0.0, 0.3]);
+    let partial = (select(vec![1, 1, 2, 4]), any::<bool>());
     let rates = (drop_path, select(vec![0.0, 0.0, 0.4]));
-    (graph, site, images, any::<bool>(), rates).prop_map(
-        move |((inputs, edges), (channels, stride, norm, pool_norm), images, eval, rates)| {
+    (graph, site, images, any::<bool>(), rates, partial).prop_map(
+        move |(
+            (inputs, edges),
+            (channels, stride, norm, pool_norm),
+            images,
+            eval,
+            rates,
+            (parts, weighs_edges),
+        )| {
             let (drop_path, skip_dropout) = if eval { (0.0, 0.0) } else { rates };
+            // A factorised reduction has an even number of channels.
+            let channels = channels * parts;
             Case {
+                parts,
+                weighs_edges,
                 inputs,
                 edges,
                 site: Site { channels, stride, norm, pool_norm },
@@ -103,6 +119,8 @@ struct Graph {
     weights: Vec<f32>,
     statistics: Vec<f32>,
     p: Vec<f32>,
+    /// Of every edge.
+    edge_weights: Vec<f32>,
     inputs: Vec<Vec<f32>>,
 }
 
@@ -112,6 +130,7 @@ struct Found {
     nodes: Vec<Vec<f32>>,
     inputs: Vec<Vec<f32>>,
     p: Vec<f32>,
+    edge_weights: Vec<f32>,
     /// By weight tensor.
     weights: Vec<Vec<f32>>,
     statistics: Vec<f32>,
@@ -131,7 +150,8 @@ impl Graph {
         let input =
             relu_conv_norm(&mut builder.child("input"), channels, channels, NormOptions::new(true));
         let path = |row, _: &EdgeTable| format!("edges.{row}");
-        let dag = Dag::new(&mut builder, &table, case.inputs, case.site, path);
+        let site = (case.site, Partial { parts: case.parts });
+        let dag = Dag::new(&mut builder, &table, case.inputs, site, path);
         let mut rng = Pcg64::seed_from_u64(5);
         let [batch, height, width] = case.images;
         let image = batch * height * width * case.site.channels;
@@ -140,6 +160,7 @@ impl Graph {
             weights: layout.initial_weights(&Streams::new(3)),
             statistics: layout.initial_statistics(),
             p: uniform(&mut rng, rows, 0.1, 1.0),
+            edge_weights: uniform(&mut rng, case.edges.len(), 0.1, 1.0),
             inputs: (0..case.inputs).map(|_| normal(&mut rng, image)).collect(),
             layout,
             input,
@@ -179,7 +200,8 @@ impl Graph {
         let mut states: Vec<State> = inputs.iter().cloned().map(State::new).collect();
         states[0] = states[0].after(&self.input, &mut pass);
         let first = states[0].value.clone();
-        let nodes = self.dag.forward(states, &p, &mut pass);
+        let edges = vector(&self.edge_weights, device).autodiff().require_grad();
+        let nodes = self.dag.forward(states, &self.weights_of(&p, &edges), &mut pass);
         let mut rng = Pcg64::seed_from_u64(7);
         let probed = |node: &Tensor<4>| {
             let probe = normal(&mut rng, node.shape().num_elements());
@@ -197,6 +219,9 @@ impl Graph {
                 .map(|x| x.grad_remove(&mut gradients).map_or(zeros(self.inputs[0].len()), numbers))
                 .collect(),
             p: p.grad_remove(&mut gradients).map_or(zeros(self.p.len()), numbers),
+            edge_weights: edges
+                .grad_remove(&mut gradients)
+                .map_or(zeros(self.edge_weights.len()), numbers),
             weights: self
                 .layout
                 .weights()
@@ -205,6 +230,18 @@ impl Graph {
                 .collect(),
             statistics: numbers(pass.updated(running)),
         }
+    }
+}
+
+impl Graph {
+    /// What weighs the edges and their candidates.
+    fn weights_of(&self, p: &Tensor<1>, edges: &Tensor<1>) -> Weights {
+        if !self.case.weighs_edges {
+            return p.clone().into();
+        }
+        let rows = p.clone().reshape([self.edge_weights.len() as isize, -1]);
+        let candidates = (rows * edges.clone().reshape([-1, 1])).reshape([-1]);
+        Weights { candidates, edges: Some(edges.clone()) }
     }
 }
 
@@ -228,8 +265,8 @@ fn differs(found: &[f32], expected: &[f32], least: f32) -> f32 {
     distances.fold(0.0, |worst, value| if value > worst || value.is_nan() { value } else { worst })
 }
 
-/// The largest differences of values, of gradients for inputs and p and of gradients for weights.
-fn compare(found: &Found, expected: &Found) -> [f32; 4] {
+/// The largest differences of values, and of gradients for inputs, for p, for the weights of edges and for weights.
+fn compare(found: &Found, expected: &Found) -> [f32; 5] {
     let worst = |found: &[Vec<f32>], expected: &[Vec<f32>], least: f32| {
         assert_eq!(found.len(), expected.len());
         let pairs = found.iter().zip(expected);
@@ -240,6 +277,7 @@ fn compare(found: &Found, expected: &Found) -> [f32; 4] {
         worst(&found.nodes, &expected.nodes, 1e-3),
         worst(&found.inputs, &expected.inputs, 1e-3),
         differs(&found.p, &expected.p, 1e-3),
+        differs(&found.edge_weights, &expected.edge_weights, 1e-3),
         worst(&found.weights, &expected.weights, 1e-2 * largest),
     ]
 }
@@ -259,7 +297,7 @@ fn holds(count: u32, device: &Device) {
         let statistics = differs(&found.statistics, &expected.statistics, 1e-3);
         prop_assert!(errors[0] < VALUES, "nodes differ by {:e}", errors[0]);
         prop_assert!(statistics < VALUES, "running statistics differ by {:e}", statistics);
-        for (what, error) in ["inputs", "p", "weights"].into_iter().zip(&errors[1..]) {
+        for (what, error) in ["inputs", "p", "edges", "weights"].into_iter().zip(&errors[1..]) {
             prop_assert!(*error < GRADIENTS, "gradients for {} differ by {:e}", what, error);
         }
         Ok(())

@@ -71,6 +71,7 @@ mod quirks;
 mod recurrent;
 mod run;
 mod sampling;
+mod sharpness;
 mod stages;
 mod train;
 
@@ -79,6 +80,7 @@ pub use quirks::Quirks;
 pub use recurrent::{Lengths, Recurrent};
 pub use run::{Device, Kernels, Replay, Run};
 pub use sampling::Sampling;
+pub use sharpness::{EarlyStop, Hessian, Penalty};
 pub use stages::Stages;
 pub use train::{LAST_EPOCHS, Schedule, Select, Stem, Train};
 
@@ -153,6 +155,8 @@ section! {
         cells: usize = 8,
         /// Channels of the first cell (C).
         channels: usize = 16,
+        /// What a supernet of DARTS cells starts with: cifar (one convolution) or imagenet (three of stride 2).
+        stem: Stem = Stem::Cifar,
         /// Channels of the stem, as a multiple of `channels`; nasbench201 and the oneshot spaces always have 1.
         stem_multiplier: usize = 3,
         /// Epochs at the start, of every stage where there are several, in which the weights learn and α does not.
@@ -161,6 +165,8 @@ section! {
         drop_path: f64 = 0.0,
         /// One in so many channels goes through the operations in method pc-darts (K).
         partial_channels: usize = 4,
+        /// Give every edge of a node a weight (β), beside the p of its operations, in method pc-darts.
+        edge_weights: bool = false,
     }
 }
 
@@ -219,42 +225,8 @@ section! {
         random_start: bool = true,
         /// Ball of the adversarial perturbation: linf or l2.
         norm: Norm = Norm::Linf,
-    }
-}
-
-section! {
-    /// The Hessian of the validation loss with respect to α: how sharp the landscape is.
-    HESSIAN = "hessian", Hessian {
-        /// Epochs between two measurements, with one after the last epoch; 0 takes none (darts-es: every second epoch).
-        every: usize = 0,
-        /// Compute all eigenvalues, at 2 gradients for each α, instead of the extreme ones at 30 in all.
-        dense: bool = false,
-    }
-}
-
-section! {
-    /// When darts-es stops a search.
-    EARLY_STOP = "early_stop", EarlyStop {
-        /// Measurements of the largest eigenvalue in a moving average.
-        window: usize = 5,
-        /// Measurements between the two averages that are compared.
-        delta: usize = 4,
-        /// Growth of the average that stops the search.
-        factor: f64 = 1.3,
-        /// First epoch that the search may return to.
-        start_epoch: usize = 10,
-        /// Only say when the search would stop, and go on.
-        simulate: bool = false,
-    }
-}
-
-section! {
-    /// The explicit penalty of darts-hessian on the curvature of the validation loss along a random direction.
-    PENALTY = "penalty", Penalty {
-        /// Weight of the penalty in the loss of α.
-        strength: f64 = 1.0,
-        /// Length of the finite-difference step.
-        radius: f64 = 0.1,
+        /// Perturb the weights of edges (β), too.
+        edge_weights: bool = false,
     }
 }
 
@@ -269,6 +241,8 @@ section! {
         image_size: usize = 0,
         /// Training images to use, from the first on; 0 uses all.
         train_images: usize = 0,
+        /// Share of the training images of every class that a search uses, drawn at random; 1 uses all.
+        class_share: f64 = 1.0,
         /// Share of the training images that trains w; the rest trains α.
         train_portion: f64 = 0.5,
         /// How a training image becomes an input: crop (of the padded image) or resized-crop (ImageNet: a random part at a random scale; no padding).
@@ -355,9 +329,9 @@ pub const SETTINGS: &[&[Setting]] = &[
     recurrent::RECURRENT,
     sampling::SAMPLING,
     PERTURBATION,
-    HESSIAN,
-    EARLY_STOP,
-    PENALTY,
+    sharpness::HESSIAN,
+    sharpness::EARLY_STOP,
+    sharpness::PENALTY,
     train::TRAIN,
     train::SELECT,
     DATA,

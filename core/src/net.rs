@@ -9,18 +9,21 @@ mod edge;
 mod evaluation;
 mod language;
 mod oneshot;
+mod partial;
 mod plan;
 mod recurrent;
+mod start;
 mod topology;
+mod weights;
 
 use burn::tensor::Tensor;
 
 use crate::cell::Choice;
 use crate::nn::{
-    ActivationInfo, Builder, GradientTarget, Init, Layout, NormOptions, Pass, Primitive, Sequence,
-    Trace, Value, WeightId,
+    ActivationInfo, Builder, GradientTarget, Init, Layout, NormOptions, Pass, Primitive, Trace,
+    Value, WeightId,
 };
-use crate::ops::{Operation, State, stem};
+use crate::ops::{Operation, State};
 pub use bench201::Bench201Net;
 use cell::Cell;
 pub use dag::Dag;
@@ -28,8 +31,12 @@ pub use derived::{Classifier, DerivedError, DerivedShape, Logits, derived};
 pub use evaluation::{Evaluation, Stem};
 pub use language::{Dropout, LanguageNet, LanguageShape, Predicted};
 pub use oneshot::{BlockTable, Inputs, OneShotNet};
+pub use partial::Partial;
 pub use recurrent::{DerivedRecurrent, RecurrentNet};
-use topology::{CellShape, Start};
+use start::Stems;
+use topology::CellShape;
+use weights::Weighing;
+pub use weights::Weights;
 
 /// What every network has, whatever it reads.
 pub trait Network {
@@ -118,22 +125,31 @@ pub struct NetShape {
     pub stem_multiplier: usize,
 }
 
-/// How a supernet is built besides its size: what a method and the quirks of a space decide.
+/// How a supernet is built besides its size and its choices: what a method and the quirks of a space decide.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Build {
     /// One in so many channels goes through the operations, the others go past them (PC-DARTS); 1: all go
     /// through.
     pub partial_channels: usize,
+    /// What a network of DARTS cells starts with.
+    pub stem: Stem,
     /// Momentum of the affine batch norms of a one-shot network, as PyTorch counts it.
     pub norm_momentum: f64,
     /// Padding of the poolings between the stages of a one-shot network, 0 or 1.
     pub pool_padding: usize,
 }
 
+impl Build {
+    /// How the channels of its cells are divided.
+    fn partial(&self) -> Partial {
+        Partial { parts: self.partial_channels }
+    }
+}
+
 impl Default for Build {
     /// As the authors' code builds it (spec §0.15, §0.16).
     fn default() -> Self {
-        Self { partial_channels: 1, norm_momentum: 0.997, pool_padding: 1 }
+        Self { partial_channels: 1, stem: Stem::Small, norm_momentum: 0.997, pool_padding: 1 }
     }
 }
 
@@ -151,8 +167,10 @@ pub struct EdgeTable {
 pub struct CellNet {
     layout: Layout,
     architecture: Vec<Choice>,
-    stem: Sequence,
+    stem: Stems,
     cells: Vec<Cell>,
+    /// Of a normal cell, and of a reduction cell.
+    weighing: Vec<Weighing>,
     classifier: LinearClassifier,
 }
 
@@ -172,24 +190,24 @@ impl CellNet {
         normal: &[EdgeTable],
         reduce: &[EdgeTable],
         shape: NetShape,
+        build: &Build,
     ) -> Self {
         let mut layout = Layout::default();
         let mut builder = Builder::new(&mut layout);
-        let stem_channels = shape.stem_multiplier * shape.channels;
-        let norm = NormOptions::new(true);
-        let stem = stem(&mut builder, shape.image_channels, stem_channels, norm);
-        let start = Start { channels: stem_channels, halved: false };
+        let sizes = (shape.image_channels, shape.channels, shape.stem_multiplier);
+        let (stem, start) = start::start(&mut builder, build.stem, sizes, NormOptions::new(true));
         let nodes = [normal, reduce].map(|table| Dag::nodes(table, cell::INPUTS));
         let shapes = topology::cells(start, shape.channels, shape.cells, nodes);
         let cell = |(index, shape): (usize, &CellShape)| {
             let table = if shape.reduction { reduce } else { normal };
-            Cell::new(&mut builder.child(format!("cells.{index}")), table, *shape)
+            Cell::new(&mut builder.child(format!("cells.{index}")), table, *shape, build)
         };
         let cells = shapes.iter().enumerate().map(cell).collect();
         let outputs = topology::outputs(start, &shapes);
         let classifier =
             LinearClassifier::new(&mut builder.child("classifier"), outputs, shape.classes);
-        Self { layout, architecture: choices, stem, cells, classifier }
+        let weighing = Weighing::all(&choices);
+        Self { layout, architecture: choices, stem, cells, weighing, classifier }
     }
 }
 
@@ -203,9 +221,10 @@ impl Supernet for CellNet {
     }
 
     fn multiply_adds(&self, image_size: usize, target: GradientTarget) -> u64 {
-        let mut stem = ActivationInfo::images(image_size, target);
-        let mut total = self.stem.multiply_adds(&mut stem);
-        let (mut before, mut previous) = (stem, stem);
+        let mut before = ActivationInfo::images(image_size, target);
+        let mut total = self.stem[0].multiply_adds(&mut before);
+        let mut previous = before;
+        total += self.stem[1].multiply_adds(&mut previous);
         for cell in &self.cells {
             let (count, output) = cell.multiply_adds(before, previous);
             total += count;
@@ -220,12 +239,16 @@ impl Supernet for CellNet {
         probabilities: &[Tensor<2>],
         pass: &mut Pass,
     ) -> Tensor<2> {
-        let p: Vec<Tensor<1>> = probabilities.iter().map(flat).collect();
-        let mut before = State::images(images).after(&self.stem, pass);
-        let mut previous = before.clone();
+        let weights: Vec<Weights> = self.weighing.iter().map(|it| it.of(probabilities)).collect();
+        let [first, second] = &self.stem;
+        let mut before = State::images(images).after(first, pass);
+        let mut previous = match second.0.is_empty() {
+            true => before.clone(),
+            false => before.after(second, pass),
+        };
         for cell in &self.cells {
-            pass.choice = cell.kind();
-            let output = cell.forward(&before, &previous, &p[cell.kind()], pass);
+            pass.choice = self.weighing[cell.kind()].operations;
+            let output = cell.forward(&before, &previous, &weights[cell.kind()], pass);
             (before, previous) = (previous, output);
         }
         self.classifier.forward(previous.value, pass)

@@ -84,7 +84,7 @@ pub trait Family: Sync {
 
     /// All cells of the space, as its codec writes them, where there are tables of their true
     /// accuracies ([`table`]); `None` of a space too large for that.
-    fn tabulated(&self) -> Option<Vec<String>> {
+    fn tabulated(&self) -> Option<fn() -> Vec<String>> {
         None
     }
 }
@@ -172,12 +172,15 @@ pub enum SpaceError {
     /// A network of a text was asked for.
     #[error("this space has networks of images, none of text (sdarts list spaces)")]
     OfImages,
-    /// Partial channels (PC-DARTS) are built in the one-shot networks only.
+    /// A method weighs the edges of spaces whose operations sit on edges.
     #[error(
-        "this space has no network with partial channels (method pc-darts); oneshot-1, oneshot-2 and \
-         oneshot-3 have"
+        "search.edge_weights: space {space} has no edges to weigh beside its choices; set it to false, or search \
+         darts, s1 to s5 or nasbench201"
     )]
-    NoPartialChannels,
+    NoEdgeWeights {
+        /// The space.
+        space: &'static str,
+    },
     /// Channels that do not divide.
     #[error(
         "search.channels = {channels}: one in {parts} goes through the operations \
@@ -275,7 +278,7 @@ impl Space {
     }
 
     /// All cells of the space as text, where there are tables of their true accuracies.
-    pub fn tabulated(&self) -> Option<Vec<String>> {
+    pub fn tabulated(&self) -> Option<fn() -> Vec<String>> {
         self.family.tabulated()
     }
 }
@@ -295,11 +298,12 @@ fn rows(
     ends.enumerate().map(row).collect()
 }
 
-/// Refuses what a network without partial channels cannot be built as.
-fn whole_channels(build: &Build) -> Result<(), SpaceError> {
-    match build.partial_channels {
-        1 => Ok(()),
-        _ => Err(SpaceError::NoPartialChannels),
+/// Refuses channels that cannot be divided into those that go through the operations and the others.
+fn parts_divide(shape: NetShape, build: &Build) -> Result<(), SpaceError> {
+    let (channels, parts) = (shape.channels, build.partial_channels);
+    match parts > 0 && channels.is_multiple_of(parts) {
+        true => Ok(()),
+        false => Err(SpaceError::PartialChannels { channels, parts }),
     }
 }
 

@@ -9,8 +9,9 @@
 use anyhow::{Context as _, anyhow};
 use bytesize::ByteSize;
 use indicatif::HumanBytes;
-use smoothdarts::cell::{Choice, ChoiceKind, Genotype, codec};
+use smoothdarts::cell::{Choice, Genotype, codec};
 use smoothdarts::config::{Config, Stem, Train};
+use smoothdarts::method;
 use smoothdarts::ops::{self, Operation};
 use smoothdarts::space;
 
@@ -29,6 +30,14 @@ const STEM_PLANES: f64 = 6.0;
 /// What a block of a one-shot network keeps besides its candidates, in columns of those: ReLUs, weighed sums,
 /// projections. At batch 96 with images of 32×32, oneshot-1 takes 2,598 MB (`sdarts bench`).
 const BLOCK_COLUMNS: f64 = 9.5;
+
+/// What a cell keeps of the channels that go past its candidates, in columns of those. At batch 64 with images of
+/// 32×32, s5 takes 871 MB with a quarter of the channels and 2,316 MB with all (`sdarts bench`).
+const PAST_COLUMNS: f64 = 8.0;
+
+/// Channels of the stem of ImageNet, in C: C/2 at half of the side, C at a quarter, C at an eighth, in planes of
+/// the last.
+const LARGE_STEM: f64 = 13.0;
 
 /// Copies of the weights.
 const COPIES: f64 = 10.0;
@@ -92,14 +101,14 @@ impl Estimate {
     /// If there is no such space.
     pub fn of(config: &Config, images: &Sizes, gpu: bool) -> anyhow::Result<Self> {
         let (side, colours) = (images.side as f64, images.channels as f64);
-        let pixels = side * side;
         let kept = if images.in_memory { images.train + images.test } else { 0 };
         // No batch is larger than the training images; larger ones are refused for that.
         let batch = config.search.batch_size.min(images.train) as f64;
         let network = Network::largest(config, colours, images.classes as f64)?;
-        let plane = |planes: f64| F32 * batch * pixels * planes;
+        let area = area(side, config.search.stem);
+        let plane = |planes: f64| F32 * batch * area * planes;
         Ok(Self {
-            data: kept as f64 * pixels * colours,
+            data: kept as f64 * side * side * colours,
             weights: F32 * COPIES * network.weights,
             stem: plane(STEM_PLANES * network.stem),
             cells: plane(PLANES * network.planes),
@@ -145,16 +154,15 @@ impl Estimate {
     /// # Errors
     /// If they have no genotype that can be read.
     pub fn of_training(config: &Config, images: &Sizes, gpu: bool) -> anyhow::Result<Self> {
-        let (train, pixels) = (&config.train, (images.side as f64).powi(2));
+        let (train, side) = (&config.train, images.side as f64);
         let kept = if images.in_memory { images.train + images.test } else { 0 };
         let largest = if train.micro_batch == 0 { usize::MAX } else { train.micro_batch };
         let batch = train.batch_size.min(largest).min(images.train) as f64;
         let genotype = codec::read(&train.genotype).context(Exit::Usage)?;
         let network = Network::of_genotype(&genotype, train, images);
-        // The stem of ImageNet halves an image three times before the first cell.
-        let area = if train.stem == Stem::Imagenet { pixels / 64.0 } else { pixels };
+        let area = area(side, train.stem);
         Ok(Self {
-            data: kept as f64 * pixels * images.channels as f64,
+            data: kept as f64 * side * side * images.channels as f64,
             weights: F32 * COPIES * network.weights,
             stem: F32 * batch * area * STEM_PLANES * network.stem,
             cells: F32 * batch * area * TRAINED_PLANES * network.planes,
@@ -215,6 +223,14 @@ struct Network {
     planes: f64,
 }
 
+/// Pixels of what the first cell reads. The stem of ImageNet halves an image three times before it.
+fn area(side: f64, stem: Stem) -> f64 {
+    match stem {
+        Stem::Cifar => side * side,
+        Stem::Imagenet => side * side / 64.0,
+    }
+}
+
 impl Network {
     /// The largest weights and planes of the networks of all stages.
     fn largest(config: &Config, colours: f64, classes: f64) -> anyhow::Result<Self> {
@@ -230,23 +246,27 @@ impl Network {
     /// The network of a stage of the search: three stages of equally many cells, the last two after a reduction.
     fn of(config: &Config, stage: usize, colours: f64, classes: f64) -> anyhow::Result<Self> {
         let space = space::find(&config.search.space)?;
-        let choices = space.choices();
+        let modified = method::of(config)?.modify(space, config)?;
+        let parts = modified.build.partial_channels as f64;
+        let choices: Vec<&Choice> =
+            modified.choices.iter().filter(|choice| choice.is_of_cell()).collect();
         let (cells, channels) = (config.cells_in(stage) as f64, config.search.channels as f64);
         // Which operations are left in later stages no one knows before.
         let operations = &config.stages.operations;
         let left = operations.get(stage).zip(operations.first());
         let left = left.map_or(1.0, |(left, all)| *left as f64 / *all as f64);
-        let is_of_cell = |choice: &&Choice| choice.kind == ChoiceKind::Operation;
         // The networks around a single kind of cell, those of the benchmarks, have no wider stem.
-        let is_alone = choices.iter().filter(is_of_cell).count() == 1;
+        let is_alone = choices.len() == 1;
         let multiplier = if is_alone { 1 } else { config.search.stem_multiplier };
         // In a one-shot network the images are pooled between cells, and a block reads a projection.
-        let blocks = match choices.len() {
-            1 => 0.0,
-            _ if is_alone => choices[0].rows.len() as f64,
-            _ => 0.0,
+        let blocks = choices
+            .first()
+            .map_or(0, |choice| choice.rows.iter().filter(|row| row.is_of_node()).count())
+            as f64;
+        let stem = match config.search.stem {
+            Stem::Cifar => channels * multiplier as f64,
+            Stem::Imagenet => LARGE_STEM * channels,
         };
-        let stem = channels * multiplier as f64;
         let mut network = Self { weights: 9.0 * colours * stem, stem, planes: 0.0 };
         for stage in 0..3 {
             let (width, reduces) = (channels * 2f64.powi(stage), stage > 0 && blocks == 0.0);
@@ -261,8 +281,11 @@ impl Network {
                 });
                 let (mut weights, mut columns) = (0.0, 0.0);
                 for (operation, stride) in candidates {
-                    weights += left * parameters(operation, width, stride);
-                    columns += left;
+                    weights += left * parameters(operation, width / parts, stride);
+                    columns += left / parts;
+                }
+                if parts > 1.0 && blocks == 0.0 {
+                    columns += PAST_COLUMNS;
                 }
                 // What brings the outputs of two cells to these channels, or that of one to those of every
                 // block and of the output.
@@ -290,8 +313,7 @@ impl Network {
         let (inputs, multiplier) = if genotype.cells.len() == 1 { (0.0, 1.0) } else { (2.0, 3.0) };
         let stem = match train.stem {
             Stem::Cifar => multiplier * channels,
-            // C/2 channels at half of the side, C at a quarter, C at an eighth, in planes of the last.
-            Stem::Imagenet => 13.0 * channels,
+            Stem::Imagenet => LARGE_STEM * channels,
         };
         let mut network = Self { weights: 9.0 * colours * stem, stem, planes: 0.0 };
         for stage in 0..3 {

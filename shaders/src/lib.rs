@@ -15,6 +15,7 @@
 //! | [`PgdStep::forward`] | a step of the attack: sign, ball, [`row_clip`] | 17 of them for a table of 14 rows |
 //! | [`pool`] | 3×3 pooling, the maximum and the mean at once | layout changes around each call, indices kept for the way back |
 //! | [`concat`](fn@concat), [`split_with_sizes`] | tensors one after another in their last dimension, and the opposite | a launch for each tensor |
+//! | [`shuffle`], [`split_channels`] | the same with the columns shuffled; few channels for the operations, and the others past them, pooled | copies of permuted tensors; zeros for each part on the way back |
 //! | [`mixed_cell`], [`derived_cell`] | a recurrent cell along a whole text: gates, activations, mixture, batch norm and the products between them | about 300 tensors of a step that autodiff keeps; on a GPU a kernel for each node instead of 25 |
 //! | [`word_loss`] | decoder, softmax and loss of a vocabulary with their gradients | gigabytes of logits, kept several times |
 //! | [`overwrite`], [`copied`] | numbers in the memory of another tensor, for passes that are replayed | stock ops write nowhere but into what they made |
@@ -31,6 +32,7 @@
 
 #![forbid(unsafe_code)]
 
+mod channels;
 mod concat;
 mod convolution;
 mod cpu;
@@ -52,7 +54,8 @@ mod unit;
 mod wgpu;
 mod word_loss;
 
-pub use concat::{concat, split_with_sizes};
+pub use channels::split_channels;
+pub use concat::{concat, shuffle, split_with_sizes};
 pub use convolution::Convolution;
 pub use cpu::lanes;
 pub use cpu::peak::multiply_adds;

@@ -1,4 +1,4 @@
-//! The checks of `kind = cnn-search`, `nb201-search` and `oneshot-search`: weights, logits, losses, gradients, running statistics,
+//! The checks of `kind = cnn-search`, `cnn-search-partial`, `nb201-search` and `oneshot-search`: weights, logits, losses, gradients, running statistics,
 //! PGD, row clip, second order, and five whole steps.
 
 use burn::tensor::{Device, Tensor, TensorData};
@@ -6,18 +6,19 @@ use pollster::block_on;
 use rand::SeedableRng;
 use rand_pcg::Pcg64;
 use shaders::Kernels;
-use smoothdarts::cell::Genotype;
+use smoothdarts::cell::{Choice, Genotype};
 use smoothdarts::config::{AlphaOptimiser, Norm, Projection, WeightsOptimiser};
 use smoothdarts::method::architect::{Unrolling, first_order, second_order};
-use smoothdarts::net::{Build, NetShape, Supernet};
+use smoothdarts::net::{NetShape, Supernet};
 use smoothdarts::optim::{Moments, adam, clip, norm, sgd};
 use smoothdarts::perturb::{Ascent, Ball, Objective, attack, row_clip};
 use smoothdarts::policy::softmax::{relax, relax_rows};
 use smoothdarts::rng::normal;
-use smoothdarts::space::{self, Space};
 use smoothdarts::task::{Classify, ImageBatch, Model, Point};
 
 use super::fixture::{Fixture, Report};
+pub use super::numbers::{by_weight, concat, matrices, space_of};
+use super::numbers::{modified, values_of};
 use crate::devices::host;
 
 /// Starts tried, and how far they lie from the given one, in standard
@@ -69,9 +70,6 @@ impl<'a> Case<'a> {
             "nb201-search" => 3 * fixture.number::<usize>("cells_per_stage") + 2,
             _ => fixture.number("cells"),
         };
-        let partial_channels =
-            if fixture.says("partial_channels") { fixture.number("partial_channels") } else { 1 };
-        let build = Build { partial_channels, ..Build::default() };
         let shape = NetShape {
             image_channels: 3,
             classes: fixture.number("classes"),
@@ -79,7 +77,7 @@ impl<'a> Case<'a> {
             channels: fixture.number("channels"),
             stem_multiplier: 3,
         };
-        let network = space_of(fixture).supernet_as(shape, &build).unwrap();
+        let network = modified(fixture).supernet(shape).unwrap();
         Self::of_network(fixture, network, device, kernels)
     }
 
@@ -150,10 +148,40 @@ impl<'a> Case<'a> {
 
     pub fn expected(&self, prefix: &str) -> Vec<f32> {
         let tensors = self.model.network.architecture().iter();
-        tensors
-            .flat_map(|tensor| self.fixture.values(&format!("{prefix}/{}", tensor.name)))
-            .copied()
-            .collect()
+        tensors.flat_map(|choice| values_of(self.fixture, prefix, choice)).collect()
+    }
+
+    /// The same without the weights of edges.
+    fn expected_of_cells(&self, prefix: &str) -> Vec<f32> {
+        let tensors = self.model.network.architecture().iter().filter(|it| !it.weighs_edges());
+        tensors.flat_map(|choice| values_of(self.fixture, prefix, choice)).collect()
+    }
+
+    fn weighs_edges(&self) -> impl Iterator<Item = bool> {
+        self.model.network.architecture().iter().map(Choice::weighs_edges)
+    }
+
+    /// Of a matrix for every choice those that are no weights of edges.
+    fn of_cells(&self, all: &[Tensor<2>]) -> Vec<Tensor<2>> {
+        let own = all.iter().zip(self.weighs_edges()).filter(|(_, weighs)| !weighs);
+        own.map(|(matrix, _)| matrix.clone()).collect()
+    }
+
+    /// The opposite: the weights of edges are those of `all`.
+    fn with_weights(&self, own: &[Tensor<2>], all: &[Tensor<2>]) -> Vec<Tensor<2>> {
+        let mut own = own.iter();
+        let choose = |(matrix, weighs): (&Tensor<2>, bool)| match weighs {
+            true => matrix.clone(),
+            false => own.next().unwrap().clone(),
+        };
+        all.iter().zip(self.weighs_edges()).map(choose).collect()
+    }
+
+    /// The gradient at p of the cells, for p of the cells, and for the raw weights of edges.
+    fn gradient_at_p(&self, at: Point) -> Vec<Tensor<2>> {
+        let leaves = self.with_weights(&self.of_cells(&relax(&self.alpha)), &self.alpha);
+        let half = |leaves: &[Tensor<2>]| self.with_weights(&self.of_cells(leaves), &relax(leaves));
+        self.model.architecture_gradient(at, &leaves, &half, &self.train, rng()).0
     }
 
     pub fn validation(&self, weights: &Tensor<1>) -> Report {
@@ -189,8 +217,10 @@ impl<'a> Case<'a> {
             let expected: Vec<f32> = slots.flat_map(|slot| of(&slot.name)).collect();
             report.relative(kind, found, &expected, 1e-3);
         }
-        let expected = self.expected("train/grad_prob");
-        report.relative("train/grad_prob", &concat(&by_p), &expected, 1e-3);
+        let expected = self.expected_of_cells("train/grad_prob");
+        report.relative("train/grad_prob", &concat(&self.of_cells(&by_p)), &expected, 1e-3);
+        let by_leaves = concat(&self.gradient_at_p(at));
+        report.relative("train/grad_beta", &by_leaves, &self.expected("train/grad_prob"), 1e-3);
         report
     }
 
@@ -205,13 +235,16 @@ impl<'a> Case<'a> {
     }
 
     fn attack(&self, weights: &Tensor<1>, statistics: &Tensor<2>) -> Report {
-        struct Loss<'a>(&'a Model<Classify>, Point<'a>, &'a ImageBatch);
+        struct Loss<'a>(&'a Case<'a>, Point<'a>, &'a [Tensor<2>]);
         impl Objective for Loss<'_> {
             fn loss(&mut self, p: &[Tensor<2>]) -> Tensor<1> {
-                self.0.loss(self.1, p, self.2, rng()).loss
+                let p = self.0.with_weights(p, self.2);
+                self.0.model.loss(self.1, &p, &self.0.train, rng()).loss
             }
             fn gradient(&mut self, p: &[Tensor<2>]) -> Vec<Tensor<2>> {
-                self.0.probability_gradient(self.1, p, self.2, rng()).0
+                let p = self.0.with_weights(p, self.2);
+                let found = self.0.model.probability_gradient(self.1, &p, &self.0.train, rng());
+                self.0.of_cells(&found.0)
             }
         }
         let at = Point { weights, statistics, eval: true };
@@ -228,10 +261,10 @@ impl<'a> Case<'a> {
             revert: true,
             kernels: self.model.kernels,
         };
-        let p = relax(&self.alpha);
-        let mut loss = Loss(&self.model, at, &self.train);
+        let all = relax(&self.alpha);
+        let (p, mut loss) = (self.of_cells(&all), Loss(self, at, &all));
         let attacked = block_on(attack(&p, ball, ascent, &mut loss, &mut rng())).unwrap();
-        let expected = self.expected("adv/prob");
+        let expected = self.expected_of_cells("adv/prob");
         let mut report = Report::default();
         // A sign that rounding decides moves its entry by a whole step: 1 entry in 50 may do so.
         report.share("adv/prob off", &concat(&attacked.p), &expected, 1e-4, 0.02);
@@ -241,18 +274,25 @@ impl<'a> Case<'a> {
     }
 
     fn noise(&self) -> Vec<Tensor<2>> {
-        matrices(self.fixture, self.model.network.as_ref(), "rs/noise", &self.device)
+        let choices = self.model.network.architecture().iter().filter(|it| !it.weighs_edges());
+        let noise = |choice: &Choice| {
+            self.fixture.matrix(&format!("rs/noise/{}", choice.name), &self.device)
+        };
+        choices.map(noise).collect()
     }
 
+    /// The weights of edges are never perturbed.
     fn perturbed(&self, alpha: &[Tensor<2>]) -> Vec<Tensor<2>> {
-        let moved = relax(alpha).into_iter().zip(self.noise());
-        moved.map(|(p, noise)| row_clip(p + noise)).collect()
+        let p = relax(alpha);
+        let moved = self.of_cells(&p).into_iter().zip(self.noise());
+        let moved: Vec<_> = moved.map(|(p, noise)| row_clip(p + noise)).collect();
+        self.with_weights(&moved, &p)
     }
 
     fn clipping(&self) -> Report {
-        let found = concat(&self.perturbed(&self.alpha));
+        let found = concat(&self.of_cells(&self.perturbed(&self.alpha)));
         let mut report = Report::default();
-        report.absolute("rs/prob", &found, &self.expected("rs/prob"), 1e-6);
+        report.absolute("rs/prob", &found, &self.expected_of_cells("rs/prob"), 1e-6);
         report
     }
 
@@ -340,7 +380,7 @@ impl<'a> Case<'a> {
         if !self.fixture.says("genotype") {
             return; // of one-shot spaces, whose derivation tests/oneshot.rs tests
         }
-        let found = space_of(self.fixture).derive(&rows);
+        let found = modified(self.fixture).derive(&rows);
         let text = self.fixture.text("genotype");
         // The reference prints a structure as "Structure(4 nodes with |…|)".
         let structure = || text.split_once('|').and_then(|(_, text)| text.rsplit_once('|'));
@@ -351,41 +391,4 @@ impl<'a> Case<'a> {
         let expected: Genotype = serde_json::from_str(&text).unwrap();
         assert_eq!(found, expected, "{}: genotype", self.fixture.name);
     }
-}
-
-/// The space of a file by our name.
-pub fn space_of(fixture: &Fixture) -> &'static Space {
-    let name = match fixture.kind() {
-        "nb201-search" => "nasbench201",
-        _ => match fixture.text("space") {
-            "1shot1-s1" => "oneshot-1",
-            "1shot1-s2" => "oneshot-2",
-            "1shot1-s3" => "oneshot-3",
-            other => other,
-        },
-    };
-    space::find(name).unwrap()
-}
-
-/// The tensors `prefix/<weight>` of all weights, as they lie in the flat vector.
-pub fn by_weight(fixture: &Fixture, network: &dyn Supernet, prefix: &str) -> Vec<f32> {
-    let values = |name: &str| fixture.values(&format!("{prefix}/{name}")).to_vec();
-    let slots = network.layout().weights().iter();
-    let ordered: Vec<f32> = slots.flat_map(|slot| values(&slot.name)).collect();
-    network.layout().placed(&ordered)
-}
-
-/// The tensors `prefix/<architecture tensor>`.
-pub fn matrices(
-    fixture: &Fixture,
-    network: &dyn Supernet,
-    prefix: &str,
-    device: &Device,
-) -> Vec<Tensor<2>> {
-    let tensors = network.architecture().iter();
-    tensors.map(|tensor| fixture.matrix(&format!("{prefix}/{}", tensor.name), device)).collect()
-}
-
-pub fn concat(tensors: &[Tensor<2>]) -> Vec<f32> {
-    tensors.iter().flat_map(|tensor| host(tensor.clone())).collect()
 }

@@ -40,6 +40,15 @@ fn configs() -> Vec<Config> {
     let mut partial = tiny::config("oneshot-2", "pc-darts");
     partial.search.cells = 3;
     partial.quirks.alpha_batches = AlphaBatches::Pass;
+    let mut weighed = tiny::config("darts", "pc-darts-adv");
+    weighed.search.cells = 3;
+    weighed.search.edge_weights = true;
+    weighed.search.architecture_from = 1;
+    weighed.hessian.every = 1;
+    weighed.hessian.edge_weights = true;
+    weighed.perturbation.edge_weights = true;
+    let mut few = tiny::config("nasbench201", "pc-darts-rs");
+    (few.search.cells, few.search.partial_channels, few.search.edge_weights) = (5, 2, true);
     let mut rested = tiny::config("s2", "sdarts-adv");
     (rested.search.epochs, rested.search.architecture_from) = (3, 1);
     let staged = super::stages::config("p-darts-adv");
@@ -62,6 +71,7 @@ fn configs() -> Vec<Config> {
     let (s5, s4) = (tiny::config("s5", "sdarts-adv"), tiny::config("s4", "sdarts-rs"));
     [
         vec![s5, s4, second, pass, bench, sharp, smooth, blocks, partial, cells, rested, staged],
+        vec![weighed, few],
         drawn.to_vec(),
         architectures.to_vec(),
     ]

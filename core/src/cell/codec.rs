@@ -54,13 +54,12 @@ pub fn read(text: &str) -> Result<Genotype, GenotypeError> {
         return darts::from_python(text);
     }
     if text.starts_with('{') || text.starts_with('"') {
-        let genotype: Genotype = serde_json::from_str(text)
+        let genotype = serde_json::from_str(text)
             .map_err(|error| GenotypeError::Text { what: error.to_string() })?;
-        genotype.validate()?;
-        return Ok(genotype);
+        return valid(genotype);
     }
     if text.starts_with('|') {
-        return nb201::decode(text);
+        return valid(nb201::decode(text)?);
     }
     if nb101::is_meant(text) {
         return nb101::decode(text);
@@ -71,6 +70,12 @@ pub fn read(text: &str) -> Result<Genotype, GenotypeError> {
              a string of NAS-Bench-201, nor a matrix and labels of NAS-Bench-101"
         ),
     })
+}
+
+/// The genotype, if its operations and its edges exist.
+fn valid(genotype: Genotype) -> Result<Genotype, GenotypeError> {
+    genotype.validate()?;
+    Ok(genotype)
 }
 
 /// A genotype as JSON.

@@ -256,7 +256,7 @@ impl Cell {
         };
         match (kind, node) {
             (ChoiceKind::Output, _) => reads(self.outputs()),
-            (ChoiceKind::Input, Some(node)) => {
+            (ChoiceKind::Input | ChoiceKind::EdgeWeight, Some(node)) => {
                 reads(node.edges.iter().map(|edge| edge.source).collect())
             }
             (_, Some(node)) if row.is_of_node() => node.operation.as_deref().into_iter().collect(),

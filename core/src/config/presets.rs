@@ -2,6 +2,7 @@
 //! paper's settings of the CIFAR-10 search (spec §2.4).
 
 mod oneshot;
+mod partial;
 mod progressive;
 mod text;
 
@@ -56,7 +57,10 @@ pub static ALL: &[Preset] = &joined::<{ IMAGES.len() + text::ALL.len() }>(IMAGES
 
 /// Those of images.
 const IMAGES: &[Preset] =
-    &joined::<{ WITH_ONESHOT.len() + progressive::ALL.len() }>(WITH_ONESHOT, progressive::ALL);
+    &joined::<{ WITH_PARTIAL.len() + progressive::ALL.len() }>(WITH_PARTIAL, progressive::ALL);
+
+const WITH_PARTIAL: &[Preset] =
+    &joined::<{ WITH_ONESHOT.len() + partial::ALL.len() }>(WITH_ONESHOT, partial::ALL);
 
 const WITH_ONESHOT: &[Preset] = &joined::<{ OWN.len() + oneshot::ALL.len() }>(OWN, oneshot::ALL);
 

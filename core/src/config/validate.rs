@@ -71,6 +71,12 @@ impl Config {
         self.validate_stages()?;
         self.validate_recurrent()?;
         self.validate_training()?;
+        rule(
+            "data.class_share",
+            data.class_share,
+            data.class_share > 0.0 && data.class_share <= 1.0,
+            "must lie in (0, 1]",
+        )?;
         let portion = data.train_portion;
         rule(
             "data.train_portion",

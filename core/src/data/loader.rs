@@ -55,7 +55,7 @@ impl Loader {
         limit(&mut train, config.data.train_images);
         let size = image_size(&train, config.data.image_size)?;
         check_padding(config.data.crop_padding, size)?;
-        let order = order(train.len(), test.len())?;
+        let order = order(train.len(), test.len())?.of_classes(&train.labels, config)?;
         Ok(Self {
             inner: Arc::new(Inner {
                 images: resize(train, size),

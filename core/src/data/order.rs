@@ -1,6 +1,8 @@
 //! Which images make which batch. Nothing in here looks at a pixel, so it is the same for images in
 //! memory and for files that are read when their turn comes.
 
+mod classes;
+
 use std::sync::{Arc, Mutex};
 
 use rand::RngExt;

@@ -136,18 +136,19 @@ fn tabulated(history: &History, epoch: &EpochFinished) -> Vec<String> {
 }
 
 /// The numbers of a heatmap: one record for each epoch that it draws ([`heatmap::drawn`]), one
-/// column for every option of every row of a choice (`2←0 skip_connect`). `None` if the search has
-/// no such choice.
+/// column for every option of every row of a choice, or of those that stand with it ([`History::groups`]):
+/// `2←0 skip_connect`. `None` if the search has no such choice.
 pub fn probabilities(history: &History, name: &str) -> Option<String> {
-    let index = history.index(name)?;
-    let edges = &history.choices().get(index)?.rows;
-    let columns = edges.iter().flat_map(|edge| {
+    let group = history.group(name)?;
+    let edges = history.choices().get(group.clone())?.iter().flat_map(|choice| &choice.rows);
+    let columns = edges.flat_map(|edge| {
         let name = edge.name();
         edge.options.iter().map(move |operation| format!("{name} {operation}"))
     });
     let header = ["epoch".to_owned()].into_iter().chain(columns).collect();
     let rows = heatmap::drawn(history).map(|epoch| {
-        let values = epoch.probabilities.get(index).into_iter().flatten().flatten();
+        let values =
+            epoch.probabilities.get(group.clone()).into_iter().flatten().flatten().flatten();
         [epoch.epoch.to_string()].into_iter().chain(values.map(f32::to_string)).collect()
     });
     Some(table([header].into_iter().chain(rows)))

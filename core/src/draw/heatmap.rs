@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::ops::Range;
 
 use super::colour::{self, LEVELS, Palette};
 use super::history::History;
@@ -46,21 +47,22 @@ pub enum Scale {
     Fitted,
 }
 
-/// Draws the probabilities of the choice `name`. Edges that the latest genotype keeps are named in
-/// bold, with the kept operation. `None` if the search has no such choice.
+/// Draws the probabilities of the choices that begin with `name` ([`History::groups`]). Edges that the latest
+/// genotype keeps are named in bold, with the kept operation. `None` if the search has no such choices.
 pub fn draw(history: &History, name: &str, scale: Scale) -> Option<String> {
-    let index = history.index(name)?;
-    let choice = history.choices().get(index)?;
-    let map = Map::new(history, index, choice, scale);
-    let cell = history.cell(index);
+    let group = history.group(name)?;
+    let choice = history.choices().get(group.start)?;
+    let cell = history.cell(group.start);
+    let map = Map::new(history, group, choice.kind, scale);
     let title = match choice.kind {
         ChoiceKind::Operation => format!("Probabilities in the {}", cell.words()),
+        ChoiceKind::EdgeWeight => format!("Weights of the edges in the {}", cell.words()),
         _ => format!("Probabilities in the {}: {}", cell.words(), choice.name),
     };
     let about = format!(
         "For each of {} edges, the probability of every candidate operation over {} epochs. Names \
          are node←source, counted as states: {}.",
-        choice.rows.len(),
+        map.rows.len(),
         history.epochs.len(),
         match cell.inputs.len() {
             1 => "0 is the input of the cell, 1 its first node",
@@ -69,18 +71,21 @@ pub fn draw(history: &History, name: &str, scale: Scale) -> Option<String> {
     );
     let mut svg = Svg::new(map.size(), &title, &about, &colour::style(Palette::Scale));
     svg.text("sd-ink sd-large sd-strong", (LEFT, 24.0), Anchor::Start, &title);
-    for (edge, shape) in choice.rows.iter().enumerate() {
-        map.panel(&mut svg, edge, shape);
+    for (place, edge) in &map.rows {
+        map.panel(&mut svg, *place, edge);
     }
     map.legend(&mut svg);
     Some(svg.finish())
 }
 
+/// A choice, and a row of it.
+type Place = (usize, usize);
+
 /// Where everything stands.
 struct Map<'a> {
     history: &'a History,
-    /// Index of the choice.
-    index: usize,
+    /// Every row, and its place: its choice and its index there.
+    rows: Vec<(Place, &'a Row)>,
     /// The cell of the latest genotype.
     kept: Option<&'a Cell>,
     kind: ChoiceKind,
@@ -93,24 +98,30 @@ struct Map<'a> {
 }
 
 impl<'a> Map<'a> {
-    fn new(history: &'a History, index: usize, choice: &'a Choice, scale: Scale) -> Self {
-        let ends = |end: fn(&Row) -> usize| -> Vec<usize> {
-            choice.rows.iter().map(end).collect::<BTreeSet<_>>().into_iter().collect()
+    fn new(history: &'a History, group: Range<usize>, kind: ChoiceKind, scale: Scale) -> Self {
+        let choices = group.clone().zip(&history.choices()[group.clone()]);
+        let of_choice = |(index, choice): (usize, &'a Choice)| {
+            choice.rows.iter().enumerate().map(move |(row, edge)| ((index, row), edge))
         };
-        let rows = choice.rows.iter().map(|edge| edge.options.len()).max();
+        let rows: Vec<(Place, &Row)> = choices.flat_map(of_choice).collect();
+        let edges = || rows.iter().map(|(_, edge)| *edge);
+        let ends = |end: fn(&Row) -> usize| -> Vec<usize> {
+            edges().map(end).collect::<BTreeSet<_>>().into_iter().collect()
+        };
+        let height = edges().map(|edge| edge.options.len()).max();
         let range = match scale {
             Scale::One => (0.0, 1.0),
-            Scale::Fitted => fitted(history),
+            Scale::Fitted => fitted(history, kind == ChoiceKind::EdgeWeight),
         };
         Self {
             history,
-            index,
-            kept: history.derived(index),
-            kind: choice.kind,
+            kept: history.derived(group.start),
+            kind,
             nodes: ends(|edge| edge.node),
             // Rows of nodes stand one below the other.
             sources: ends(|edge| if edge.is_of_node() { 0 } else { edge.source }),
-            height: ROW * rows.unwrap_or(0) as f64,
+            height: ROW * height.unwrap_or(0) as f64,
+            rows,
             range,
         }
     }
@@ -134,7 +145,7 @@ impl<'a> Map<'a> {
         )
     }
 
-    fn panel(&self, svg: &mut Svg, index: usize, edge: &Row) {
+    fn panel(&self, svg: &mut Svg, place: Place, edge: &Row) {
         let (x, y) = self.corner(edge);
         let kept = self.kept_operations(edge);
         let strong = if kept.is_empty() { "sd-muted" } else { "sd-ink sd-strong" };
@@ -145,11 +156,11 @@ impl<'a> Map<'a> {
             let at = (x - 5.0, y + ROW * (row as f64 + 0.5) + 3.5);
             svg.text(class, at, Anchor::End, &shorten(operation, 12));
         }
-        self.values(svg, index, edge, (x, y));
-        let place = Rect { x, y, width: PANEL, height: ROW * edge.options.len() as f64 };
-        svg.path("sd-axis", &outline(place), "");
+        self.values(svg, place, edge, (x, y));
+        let frame = Rect { x, y, width: PANEL, height: ROW * edge.options.len() as f64 };
+        svg.path("sd-axis", &outline(frame), "");
         if self.nodes.last() == Some(&edge.node) {
-            self.epochs(svg, (x, y + place.height + 13.0));
+            self.epochs(svg, (x, y + frame.height + 13.0));
         }
     }
 
@@ -159,7 +170,7 @@ impl<'a> Map<'a> {
 
     /// The colours, in a grid of 1 × 1 fields. All fields of one colour are one path and equal
     /// neighbours are one stretch: a search of 50 epochs has eleven thousand fields.
-    fn values(&self, svg: &mut Svg, index: usize, edge: &Row, corner: (f64, f64)) {
+    fn values(&self, svg: &mut Svg, place: Place, edge: &Row, corner: (f64, f64)) {
         let columns: Vec<&EpochFinished> = drawn(self.history).collect();
         if columns.is_empty() {
             let middle = (corner.0 + PANEL / 2.0, corner.1 + ROW);
@@ -173,27 +184,27 @@ impl<'a> Map<'a> {
             number(corner.1),
             number(ROW),
         ));
-        for (class, data) in self.stretches(index, edge, &columns) {
+        for (class, data) in self.stretches(place, edge, &columns) {
             svg.path(&format!("sd-fill {class}"), &data, "");
         }
         for (column, epoch) in columns.iter().enumerate() {
             let height = edge.options.len() as f64;
-            let place = Rect { x: column as f64, y: 0.0, width: 1.0, height };
-            svg.rect("sd-ghost", place, 0.0, &self.words(index, edge, epoch));
+            let field = Rect { x: column as f64, y: 0.0, width: 1.0, height };
+            svg.rect("sd-ghost", field, 0.0, &self.words(place, edge, epoch));
         }
         svg.close();
     }
 
     fn stretches(
         &self,
-        index: usize,
+        place: Place,
         edge: &Row,
         columns: &[&EpochFinished],
     ) -> BTreeMap<String, String> {
         let mut paths = BTreeMap::<String, String>::new();
         for row in 0..edge.options.len() {
             let level = |epoch: &&EpochFinished| {
-                self.probability(epoch, index, row)
+                self.probability(epoch, place, row)
                     .map(|p| colour::level((p - self.range.0) / (self.range.1 - self.range.0)))
             };
             let levels: Vec<Option<String>> = columns.iter().map(level).collect();
@@ -210,15 +221,15 @@ impl<'a> Map<'a> {
         paths
     }
 
-    fn probability(&self, epoch: &EpochFinished, edge: usize, row: usize) -> Option<f64> {
-        probability(self.history, epoch, (self.index, edge, row))
+    fn probability(&self, epoch: &EpochFinished, place: Place, option: usize) -> Option<f64> {
+        probability(self.history, epoch, (place.0, place.1, option))
     }
 
     /// Every value of one epoch on one edge.
-    fn words(&self, index: usize, edge: &Row, epoch: &EpochFinished) -> String {
+    fn words(&self, place: Place, edge: &Row, epoch: &EpochFinished) -> String {
         let mut text = format!("{}, epoch {}", edge.name(), epoch.epoch + 1);
         for (row, operation) in edge.options.iter().enumerate() {
-            if let Some(p) = self.probability(epoch, index, row) {
+            if let Some(p) = self.probability(epoch, place, row) {
                 let _ = write!(text, "\n{p:.4} {operation}");
             }
         }
@@ -285,11 +296,13 @@ fn probability(
     (p.is_finite() && history.is_there(epoch.epoch, choice, edge, option)).then_some(p)
 }
 
-/// Smallest and largest finite p of all drawn epochs.
-fn fitted(history: &History) -> (f64, f64) {
+/// Smallest and largest finite p of all drawn epochs: of the weights of edges, or of all other choices.
+fn fitted(history: &History, of_edges: bool) -> (f64, f64) {
+    let choices = history.choices();
     let mut ends = (1.0f64, 0.0f64);
     for epoch in drawn(history) {
-        for (choice, rows) in epoch.probabilities.iter().enumerate() {
+        let own = choices.iter().zip(&epoch.probabilities).enumerate();
+        for (choice, (_, rows)) in own.filter(|(_, (it, _))| it.weighs_edges() == of_edges) {
             for (edge, row) in rows.iter().enumerate() {
                 let p = (0..row.len())
                     .filter_map(|place| probability(history, epoch, (choice, edge, place)));

@@ -2,6 +2,8 @@
 
 mod stages;
 
+use std::ops::Range;
+
 pub use stages::Stretch;
 
 use crate::cell::{Cell, Choice, Genotype, Output, Rows, codec};
@@ -157,6 +159,28 @@ impl History {
     pub fn cell_choices(&self) -> impl Iterator<Item = usize> {
         let choices = self.choices().iter().enumerate();
         choices.filter(|(_, it)| it.is_of_cell()).map(|(index, _)| index)
+    }
+
+    /// The choices that a picture shows together: those that weigh the edges of a cell, and every other by
+    /// itself.
+    pub fn groups(&self) -> Vec<Range<usize>> {
+        let mut groups: Vec<Range<usize>> = Vec::new();
+        for (index, choice) in self.choices().iter().enumerate() {
+            match groups
+                .last_mut()
+                .filter(|it| choice.weighs_edges() && self.choices()[it.start].weighs_edges())
+            {
+                Some(group) => group.end = index + 1,
+                None => groups.push(index..index + 1),
+            }
+        }
+        groups
+    }
+
+    /// The group that begins with the choice of this name.
+    pub fn group(&self, name: &str) -> Option<Range<usize>> {
+        let index = self.index(name)?;
+        self.groups().into_iter().find(|group| group.start == index)
     }
 
     /// The cell of the result, or of what would be derived now, that belongs to the choice of this index.

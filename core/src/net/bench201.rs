@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 
 use super::dag::Dag;
 use super::topology::reduces;
-use super::{EdgeTable, LinearClassifier, NetShape, Supernet, flat};
+use super::{Build, EdgeTable, LinearClassifier, NetShape, Supernet, Weighing};
 use crate::cell::Choice;
 use crate::nn::{
     ActivationInfo, Builder, GradientTarget, Layer, Layout, NormOptions, Pass, Primitive, Sequence,
@@ -18,6 +18,7 @@ use crate::ops::{Site, State, relu_square_norm, stem};
 pub struct Bench201Net {
     layout: Layout,
     architecture: Vec<Choice>,
+    weighing: Vec<Weighing>,
     skeleton: Skeleton<Dag>,
 }
 
@@ -47,15 +48,15 @@ impl Bench201Net {
     /// Builds the network of this edge table, whose p are those of `choices`. `shape.cells` counts
     /// the blocks: N cells in each of three stages and two residual blocks are 3N + 2, and those at
     /// 1/3 and 2/3 are the residual ones.
-    pub fn new(choices: Vec<Choice>, table: &[EdgeTable], shape: NetShape) -> Self {
+    pub fn new(choices: Vec<Choice>, table: &[EdgeTable], shape: NetShape, build: &Build) -> Self {
         let mut layout = Layout::default();
         let skeleton = Skeleton::new(&mut Builder::new(&mut layout), shape, |builder, channels| {
             let site =
                 Site { channels, stride: 1, norm: NormOptions::new(false), pool_norm: false };
             let path = |_, edge: &EdgeTable| format!("edges.{}<-{}", edge.node, edge.source);
-            Dag::new(builder, table, 1, site, path)
+            Dag::new(builder, table, 1, (site, build.partial()), path)
         });
-        Self { layout, architecture: choices, skeleton }
+        Self { layout, weighing: Weighing::all(&choices), architecture: choices, skeleton }
     }
 }
 
@@ -69,7 +70,8 @@ impl Supernet for Bench201Net {
     }
 
     fn takes(&self) -> Option<Vec<usize>> {
-        Some(vec![1])
+        // Weights of edges are not derived.
+        (self.architecture.len() == 1).then(|| vec![1])
     }
 
     fn multiply_adds(&self, image_size: usize, target: GradientTarget) -> u64 {
@@ -86,9 +88,11 @@ impl Supernet for Bench201Net {
         probabilities: &[Tensor<2>],
         pass: &mut Pass,
     ) -> Tensor<2> {
-        let p: Vec<Tensor<1>> = probabilities.iter().map(flat).collect();
+        let Some(weights) = self.weighing.first().map(|it| it.of(probabilities)) else {
+            return Tensor::zeros([0; 2], &images.device());
+        };
         self.skeleton.forward(images, pass, |searched, x, pass| {
-            let nodes = searched.forward(vec![x.clone()], &p[0], pass);
+            let nodes = searched.forward(vec![x.clone()], &weights, pass);
             nodes.into_iter().last().map_or(x, State::new)
         })
     }

@@ -1,10 +1,8 @@
 //! One cell: two preprocessed inputs, nodes that sum mixed edges, and their concatenation.
 
-use burn::tensor::Tensor;
-
-use super::EdgeTable;
 use super::dag::Dag;
 use super::topology::CellShape;
+use super::{Build, EdgeTable, Weights};
 use crate::nn::{ActivationInfo, Builder, GradientTarget, NormOptions, Pass, Sequence};
 use crate::ops::{Site, State};
 
@@ -20,11 +18,17 @@ pub(super) struct Cell {
 
 impl Cell {
     /// Builds the cell of this edge table.
-    pub fn new(builder: &mut Builder, table: &[EdgeTable], shape: CellShape) -> Self {
+    pub fn new(
+        builder: &mut Builder,
+        table: &[EdgeTable],
+        shape: CellShape,
+        build: &Build,
+    ) -> Self {
         let (norm, stride) = (NormOptions::new(false), shape.stride());
         let preprocess = shape.preprocess(builder, norm);
         let site = Site { channels: shape.channels, stride, norm, pool_norm: true };
-        let searched = Dag::new(builder, table, INPUTS, site, |row, _| format!("_ops.{row}._ops"));
+        let path = |row, _: &EdgeTable| format!("_ops.{row}._ops");
+        let searched = Dag::new(builder, table, INPUTS, (site, build.partial()), path);
         Self { preprocess, searched, reduction: shape.reduction }
     }
 
@@ -55,18 +59,17 @@ impl Cell {
 
     /// # Shapes
     /// - `before`, `previous`: outputs of the two cells before
-    /// - `p`: [edges · operations]
     /// - output: [batch, height, width, nodes · channels]
     pub fn forward(
         &self,
         before: &State,
         previous: &State,
-        p: &Tensor<1>,
+        weights: &Weights,
         pass: &mut Pass,
     ) -> State {
         let [first, second] = &self.preprocess;
         let inputs = vec![before.after(first, pass), previous.after(second, pass)];
-        let nodes = self.searched.forward(inputs, p, pass);
+        let nodes = self.searched.forward(inputs, weights, pass);
         State::new(shaders::concat(pass.kernels, nodes))
     }
 }

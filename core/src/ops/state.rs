@@ -33,6 +33,11 @@ impl State {
         self.shared.as_ref().map_or_else(|| self.value.clone(), |shared| shared.read(kernels))
     }
 
+    /// A part of this state.
+    pub fn with(&self, value: Tensor<4>) -> Self {
+        Self { value, constant: self.constant, shared: None }
+    }
+
     /// The images, before any p.
     pub fn images(value: Tensor<4>) -> Self {
         Self { value, constant: true, shared: None }

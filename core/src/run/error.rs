@@ -40,7 +40,8 @@ pub enum RunError {
     Method(#[from] MethodError),
     /// The images do not fit the network.
     #[error(
-        "images of {size}×{size} pixels are too small or odd: two reductions need a multiple of 4"
+        "images of {size}×{size} pixels are too small or odd: two reductions need a multiple of 4, \
+         and with search.stem = imagenet of 32"
     )]
     ImageSize {
         /// Height and width.

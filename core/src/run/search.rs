@@ -23,6 +23,7 @@ mod sharpness;
 mod stage;
 mod state;
 mod step;
+mod subset;
 mod watch;
 
 use std::cell::RefCell;
@@ -37,7 +38,7 @@ use crate::method::Method;
 use crate::method::architect::{Unrolling, second_order};
 use crate::nn::ReadError;
 use crate::optim::{clip, sgd};
-use crate::perturb::{Ball, Request};
+use crate::perturb::{Ball, Perturbed, Request};
 use crate::policy::Policy;
 use crate::rng::{Stream, Streams};
 use crate::space::Space;
@@ -46,6 +47,7 @@ use parts::{Awake, For};
 use stage::Networks;
 use state::Carries;
 use step::{Step, TrainingLoss};
+use subset::Within;
 
 pub use arithmetic::StepArithmetic;
 pub(super) use build::kernels;
@@ -138,16 +140,21 @@ impl<T: Task> Search<T> {
         let p = self.policy.relax(self.policy.leaves(), draw);
         let Config { perturbation: settings, quirks, .. } = &self.config;
         let (epsilon, projection) = (self.epsilon(at.epoch), quirks.projection);
+        let perturbed = self.choices(settings.edge_weights);
+        let objective = self.training_loss(&step.train, &mut step.noise);
         let request = Request {
-            p: &p,
+            p: &perturbed.of(&p),
             ball: Ball { epsilon, norm: settings.norm, projection },
             settings,
             quirks,
             kernels: self.model.kernels,
-            objective: &mut self.training_loss(&step.train, &mut step.noise),
+            objective: &mut Within { subset: &perturbed, objective, p: &p },
             rng: self.streams.at(Stream::Perturbation, at.total_steps),
         };
-        step.perturbed = Some((self.method.perturbation.apply)(request).await?);
+        let found = (self.method.perturbation.apply)(request).await?;
+        let [found_p, displaced] =
+            [&found.p, &found.displaced].map(|own| perturbed.within(&p, own));
+        step.perturbed = Some(Perturbed { p: found_p, displaced, ..found });
         Ok(())
     }
 

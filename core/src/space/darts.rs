@@ -132,13 +132,13 @@ impl Family for Cells {
         shape: NetShape,
         build: &Build,
     ) -> Result<Box<dyn Supernet>, SpaceError> {
-        super::whole_channels(build)?;
+        super::parts_divide(shape, build)?;
         let of_cells = choices.iter().filter(|choice| choice.is_of_cell());
         let mut tables =
             of_cells.map(|choice| edges(&choice.rows)).collect::<Result<Vec<_>, _>>()?;
         let reduce = tables.pop().unwrap_or_default();
         let normal = tables.pop().unwrap_or_default();
-        Ok(Box::new(CellNet::new(choices, &normal, &reduce, shape)))
+        Ok(Box::new(CellNet::new(choices, &normal, &reduce, shape, build)))
     }
 
     fn derive(&self, probabilities: &[Rows]) -> Genotype {

@@ -7,8 +7,8 @@
 use super::modifier::Modifier;
 use super::{Space, SpaceError};
 use crate::cell::{Choice, Genotype, Row, Rows};
-use crate::config::Config;
-use crate::net::{Build, NetShape, Supernet};
+use crate::config::{self, Config};
+use crate::net::{Build, NetShape, Stem, Supernet};
 
 /// A space and what modifiers made of it.
 #[derive(Clone)]
@@ -37,6 +37,10 @@ impl Modified {
         config: &Config,
     ) -> Result<Self, SpaceError> {
         let build = Build {
+            stem: match config.search.stem {
+                config::Stem::Cifar => Stem::Small,
+                config::Stem::Imagenet => Stem::ImageNet,
+            },
             norm_momentum: config.quirks.oneshot_norm_momentum,
             pool_padding: usize::from(config.quirks.oneshot_pool_padding),
             ..Build::default()

@@ -1,8 +1,9 @@
 //! What a method may change of a space: a file here, whose documentation is its page, and a row of [`ALL`].
 //!
 //! A modifier changes the choices or how the network is built of them ([`Modified`]). The rows of
-//! [`crate::method::ALL`] name those that a method has; [`partial_channels`] is one.
+//! [`crate::method::ALL`] name those that a method has: [`partial_channels`], [`edge_weights`].
 
+pub mod edge_weights;
 pub mod partial_channels;
 
 use super::{Modified, SpaceError};
@@ -19,4 +20,4 @@ pub struct Modifier {
 }
 
 /// All modifiers.
-pub static ALL: &[&Modifier] = &[&partial_channels::ENTRY];
+pub static ALL: &[&Modifier] = &[&partial_channels::ENTRY, &edge_weights::ENTRY];

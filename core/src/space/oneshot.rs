@@ -169,10 +169,7 @@ impl Family for Blocks {
         shape: NetShape,
         build: &Build,
     ) -> Result<Box<dyn Supernet>, SpaceError> {
-        let parts = build.partial_channels;
-        if parts == 0 || !shape.channels.is_multiple_of(parts) {
-            return Err(SpaceError::PartialChannels { channels: shape.channels, parts });
-        }
+        super::parts_divide(shape, build)?;
         let operations = choices.first().map(|choice| edges(&choice.rows)).transpose()?;
         let mut choice = 2..;
         let mut block = |edges: EdgeTable| {

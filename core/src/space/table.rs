@@ -237,7 +237,7 @@ impl Table {
     /// # Errors
     /// The first row too many, or the number of missing ones.
     pub fn covers(&self, space: &Space) -> Result<(), TableError> {
-        let expected = space.tabulated().ok_or_else(|| other_space(space))?;
+        let expected = space.tabulated().ok_or_else(|| other_space(space))?();
         let missing = expected.iter().filter(|cell| !self.rows.contains_key(*cell));
         if let Some(example) = missing.clone().next().cloned() {
             return Err(TableError::Missing {

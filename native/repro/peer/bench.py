@@ -57,7 +57,7 @@ def batch(args):
 def stepper(method, args):
     """The step of a new search."""
     torch.manual_seed(args.seed)
-    network = Network(args.space, args.channels, args.cells, args.classes)
+    network = Network(args.space, args.channels, args.cells, args.classes, args.partial)
     alpha = leaves(rows.to(args.device) for rows in network.initial_alpha())
     network.to(args.device)
     if args.channels_last:
@@ -110,6 +110,7 @@ def measure(method, args):
         "tf32": args.tf32,
         "amp": args.amp,
         "space": args.space,
+        "partial": args.partial,
         "batch_size": args.batch,
         "channels": args.channels,
         "cells": args.cells,
@@ -154,6 +155,9 @@ def arguments():
     parser.add_argument("--space", default="s5", choices=SPACES)
     add_sizes(parser, batch=16, channels=16, cells=8)
     parser.add_argument("--classes", type=positive, default=10)
+    parser.add_argument(
+        "--partial", type=positive, default=1, help="PC-DARTS: one in so many channels is mixed"
+    )
     parser.add_argument(
         "--lean", action="store_true", help="no weight gradients in the α-step and the attack"
     )

@@ -2,7 +2,7 @@
 
     python check.py [--fixtures FOLDER] [--device cuda] [--part PART]
 
-Reads every golden file of the kinds `cnn-search` and `cnn-eval…` in the folder (else the one that SDARTS_FIXTURES
+Reads every golden file of the kinds `cnn-search`, `cnn-search-partial` without edge weights, and `cnn-eval…` in the folder (else the one that SDARTS_FIXTURES
 names, else ../shared/fixtures beside the checkout), in float64, in which the golden numbers were
 computed, and in float32, which is what gets timed, in both memory layouts. Prints the largest
 error of each quantity; exit code 1 if one is above its tolerance, 2 if there is nothing to check.
@@ -45,6 +45,7 @@ WEIGHTS = {
     "s4": 624_506,
     "s5": 1_930_618,
 }
+SEARCHES = ("cnn-search", "cnn-search-partial")
 # Its backward pass ends in "could not create a memory" of oneDNN, or in a corrupted heap.
 BROKEN = ("cnn-eval-imagenet", torch.float32, "nhwc")
 
@@ -55,7 +56,11 @@ class SearchCase(Case):
     def __init__(self, fixture, dtype, layout):
         about = fixture.metadata
         network = Network(
-            about["space"], int(about["channels"]), int(about["cells"]), int(about["classes"])
+            about["space"],
+            int(about["channels"]),
+            int(about["cells"]),
+            int(about["classes"]),
+            partial=int(about.get("partial_channels", 1)),
         ).to(fixture.device, dtype)
         super().__init__(fixture, network, layout)
         self.dtype = dtype
@@ -168,7 +173,7 @@ class SearchCase(Case):
 
 def case(fixture, dtype, layout):
     """The case of a golden file of either network."""
-    if fixture.metadata["kind"] == "cnn-search":
+    if fixture.metadata["kind"] in SEARCHES:
         return SearchCase(fixture, dtype, LAYOUTS[layout])
     return DerivedCase(fixture, dtype, LAYOUTS[layout])
 
@@ -176,13 +181,14 @@ def case(fixture, dtype, layout):
 def check_weight_counts():
     """Whether every space has the number of weights that it should have, and runs."""
     passes = True
-    for space, expected in WEIGHTS.items():
-        network = Network(space, channels=16, cells=8, classes=10)
+    counts = [(space, 1, count) for space, count in WEIGHTS.items()] + [("s5", 4, 299_578)]
+    for space, partial, expected in counts:
+        network = Network(space, channels=16, cells=8, classes=10, partial=partial)
         found = sum(weight.numel() for weight in network.parameters())
         with torch.no_grad():
             logits = network(torch.randn(2, 3, 8, 8), probabilities(network.initial_alpha()))
         good = found == expected and bool(logits.isfinite().all())
-        print(f"{space}: {found} weights (= {expected}){'' if good else '  MISS'}")
+        print(f"{space}, one in {partial}: {found} weights (= {expected}){'' if good else '  MISS'}")
         passes &= good
     return passes
 
@@ -190,12 +196,14 @@ def check_weight_counts():
 def check_golden(folder, device):
     """Whether the golden numbers are met; None if there are none."""
     on_cuda = device == "cuda"
-    kinds = ("cnn-search",) if on_cuda else ("cnn-search", *KINDS)
+    kinds = SEARCHES if on_cuda else (*SEARCHES, *KINDS)
     dtypes = (torch.float32,) if on_cuda else (torch.float64, torch.float32)
     checked, passes = 0, on_cuda or check_weight_counts()
     for path in sorted(folder.glob("*.safetensors")):
         fixture = Fixture(path, device)
-        if fixture.metadata.get("kind") not in kinds:
+        about = fixture.metadata
+        # Weights of edges are not in this program.
+        if about.get("kind") not in kinds or about.get("edge_normalisation", "0") != "0":
             continue
         checked += 1
         for dtype in dtypes:

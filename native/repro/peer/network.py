@@ -177,18 +177,40 @@ SPACES = {
 
 
 class MixedOp(nn.Module):
-    """One edge: the candidates weighted by a row of p."""
+    """One edge: the candidates weighted by a row of p.
 
-    def __init__(self, candidates, channels, stride):
+    One in `partial` channels goes through them, the others past them (PC-DARTS, 8.2).
+    """
+
+    def __init__(self, candidates, channels, stride, partial=1):
         super().__init__()
-        self._ops = nn.ModuleList(OPERATIONS[name](channels, stride) for name in candidates)
+        self.partial, self.stride = partial, stride
+        self._ops = nn.ModuleList(
+            OPERATIONS[name](channels // partial, stride) for name in candidates
+        )
 
     def forward(self, x, p):
+        if self.partial == 1:
+            return self.mixed(x, p)
+        through = x.shape[1] // self.partial
+        past = x[:, through:]
+        if self.stride == 2:
+            past = nn.functional.max_pool2d(past, 2, 2)
+        return shuffled(torch.cat([self.mixed(x[:, :through], p), past], dim=1), self.partial)
+
+    def mixed(self, x, p):
         return sum(weight * op(x) for weight, op in zip(p, self._ops))
 
 
+def shuffled(x, groups):
+    """Channel i of every group, then channel i + 1 of every one."""
+    return x.unflatten(1, (groups, -1)).transpose(1, 2).flatten(1, 2)
+
+
 class Cell(nn.Module):
-    def __init__(self, candidates, before_last, last, channels, reduction, after_reduction):
+    def __init__(
+        self, candidates, before_last, last, channels, reduction, after_reduction, partial
+    ):
         super().__init__()
         self.reduction = reduction
         preprocess0 = FactorizedReduce if after_reduction else ReLUConvBN
@@ -197,7 +219,8 @@ class Cell(nn.Module):
         sources = [source for node in range(NODES) for source in range(2 + node)]
         strides = [2 if reduction and source < 2 else 1 for source in sources]
         self._ops = nn.ModuleList(
-            MixedOp(names, channels, stride) for names, stride in zip(candidates, strides)
+            MixedOp(names, channels, stride, partial)
+            for names, stride in zip(candidates, strides)
         )
 
     def forward(self, s0, s1, p):
@@ -213,7 +236,7 @@ class Cell(nn.Module):
 class Network(nn.Module):
     """Images [batch, 3, height, width] and p = (normal, reduce), each [14, candidates], to logits."""
 
-    def __init__(self, space, channels, cells, classes):
+    def __init__(self, space, channels, cells, classes, partial=1):
         super().__init__()
         self.candidates = SPACES[space]
         width = 3 * channels
@@ -233,6 +256,7 @@ class Network(nn.Module):
                     channels,
                     reduction,
                     after_reduction,
+                    partial,
                 )
             )
             before_last, last, after_reduction = last, NODES * channels, reduction

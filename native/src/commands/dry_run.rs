@@ -101,6 +101,7 @@ impl Part {
     pub fn of(config: &Config, sizes: &Sizes, estimate: &Estimate) -> anyhow::Result<Self> {
         let images = sizes.train;
         let (batch, attack) = (config.search.batch_size, config.perturbation.steps);
+        let images = (config.data.class_share * images as f64) as usize;
         let half = ((config.data.train_portion * images as f64) as usize).min(images);
         let mut part = config.clone();
         // A step in which α rests is not what most of them take.

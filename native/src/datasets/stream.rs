@@ -146,6 +146,7 @@ impl Streamed {
         let wanted = config.data.train_images;
         let count = parts.train.len();
         let images = if wanted == 0 { count } else { wanted.min(count) };
+        let labels: Vec<u16> = (0..images).map(|index| parts.train.label(index)).collect();
         let inputs = if parts.unit { Photographs::unit } else { Photographs::new };
         // A pool of its own: in the one that computes, a step would wait for images that it stole.
         let pool = ThreadPoolBuilder::new()
@@ -155,7 +156,7 @@ impl Streamed {
             .map_err(|error| DataError::Stopped(format!("no threads to read images: {error}")))?;
         Ok(Self {
             inner: Arc::new(Inner {
-                order: order(images, parts.test.len())?,
+                order: order(images, parts.test.len())?.of_classes(&labels, config)?,
                 photographs: inputs(&config.data, size)?,
                 shape: ImageShape { channels: 3, size, classes: parts.classes.len() },
                 class_names: parts.classes,

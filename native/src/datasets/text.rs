@@ -10,6 +10,8 @@ use smoothdarts::data::text::{Text, TextLoader};
 
 use super::common::{home, unusable};
 use super::open::{cannot_open, read};
+use crate::exit::Exit;
+use crate::output;
 
 /// Whether `data.name` is that of a text.
 pub fn is_text(name: &str) -> bool {
@@ -51,6 +53,28 @@ pub fn open(config: &Config) -> anyhow::Result<Text> {
 /// As for [`open`], and a part that is shorter than a batch.
 pub fn search(config: &Config) -> anyhow::Result<TextLoader> {
     Ok(TextLoader::for_search(open(config)?, config)?)
+}
+
+/// A text of as many words as the one that is named, all of them the same: what a run would take does not
+/// depend on what they say.
+///
+/// # Errors
+/// Why it could not be opened, if that is not for its files, or how many words it has is not known.
+pub fn stand_in(config: &Config, error: anyhow::Error) -> anyhow::Result<Text> {
+    let known = corpus::find_text(&config.data.name).and_then(|it| Some((it.name, it.counts?)));
+    let (Some((name, [train, valid, test, vocabulary])), Exit::Data) = (known, Exit::of(&error))
+    else {
+        return Err(error);
+    };
+    output::note(&format!("the files of {name} are not there; its sizes are known"));
+    let part = |words: usize| vec![0; words];
+    Ok(Text {
+        name: name.to_owned(),
+        train: part(train),
+        valid: part(valid),
+        test: part(test),
+        vocabulary: (0..vocabulary).map(|word| word.to_string()).collect(),
+    })
 }
 
 /// The text that comes with the program (300 kB; its notice is in the same folder).

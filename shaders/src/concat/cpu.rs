@@ -23,7 +23,18 @@ impl ConcatOps for Flex {
             for (part, count) in parts.iter().zip(&*columns.widths) {
                 let part = &values(part)[index * rows * count..];
                 let both = whole.chunks_exact_mut(width).zip(part.chunks_exact(*count));
-                both.for_each(|(whole, part)| whole[start..start + count].copy_from_slice(part));
+                match columns.groups {
+                    1 => both.for_each(|(whole, part)| {
+                        whole[start..start + count].copy_from_slice(part);
+                    }),
+                    _ => {
+                        let places = columns.places(start, *count);
+                        both.for_each(|(whole, part)| {
+                            let moved = places.iter().zip(part);
+                            moved.for_each(|(place, part)| whole[*place] = *part);
+                        });
+                    }
+                }
                 start += count;
             }
         });
@@ -39,7 +50,7 @@ impl ConcatGradients for Flex {
         let rows = rows_at_once(columns.width());
         let empty = |count: &usize| Block::new(columns.rows() * count);
         let mut parts: Vec<Block> = columns.widths.iter().map(empty).collect();
-        let (mut tasks, mut start) = (Vec::new(), columns.first);
+        let (mut tasks, mut start) = (Vec::new(), 0);
         for (part, count) in parts.iter_mut().zip(&*columns.widths) {
             let chunks = part.chunks_mut((rows * count).max(1)).enumerate();
             tasks.extend(chunks.map(|(index, part)| (index * rows, start, *count, part)));
@@ -48,11 +59,30 @@ impl ConcatGradients for Flex {
         for_each(tasks, |_, (first, start, count, part)| {
             let both =
                 part.chunks_exact_mut(count).zip(values(&x)[first * all..].chunks_exact(all));
-            both.for_each(|(part, x)| part.copy_from_slice(&x[start..start + count]));
+            match columns.groups {
+                1 => {
+                    let start = columns.first + start;
+                    both.for_each(|(part, x)| part.copy_from_slice(&x[start..start + count]));
+                }
+                _ => {
+                    let places = columns.places(start, count);
+                    both.for_each(|(part, x)| {
+                        let moved = part.iter_mut().zip(&places);
+                        moved.for_each(|(part, place)| *part = x[*place]);
+                    });
+                }
+            }
         });
         let tensor = |(index, part): (usize, Block)| part.into_tensor(columns.part(index));
         let parts: Vec<FlexTensor> = parts.into_iter().enumerate().map(tensor).collect();
         Parts::new(|index| parts[index.min(parts.len() - 1)].clone())
+    }
+}
+
+impl ColumnParts {
+    /// Where some columns of the parts lie in the whole.
+    fn places(&self, start: usize, count: usize) -> Vec<usize> {
+        (start..start + count).map(|column| self.place(column)).collect()
     }
 }
 

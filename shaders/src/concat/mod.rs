@@ -1,4 +1,4 @@
-//! Tensors side by side in their last dimension, and the opposite: the nodes of a cell, the moments of all
+//! Tensors side by side in their last dimension, in their order or shuffled, and the opposite: the nodes of a cell, the moments of all
 //! batch norms, the weights of a network and their gradients. No arithmetic and 8 bytes for each number; what
 //! counts are launches: stock ops take one for each tensor, these one for seven.
 
@@ -26,22 +26,46 @@ const PARTS: usize = 7;
 /// - `parts`, at least one: [.., columns of the part]
 /// - output: [.., columns of all]
 pub fn concat<const D: usize>(kernels: Kernels, mut parts: Vec<Tensor<D>>) -> Tensor<D> {
-    let is_fused = parts.iter().all(|x| kernels.fused_for(x) && x.dims()[D - 1] > 0);
-    if !is_fused {
+    if !is_fused(kernels, &parts) {
         return Tensor::cat(parts, D - 1);
     }
     while parts.len() > 1 {
-        parts = parts.chunks(PARTS).map(joined).collect();
+        parts = parts.chunks(PARTS).map(|parts| joined(parts, 1)).collect();
     }
     parts.swap_remove(0)
 }
 
-fn joined<const D: usize>(parts: &[Tensor<D>]) -> Tensor<D> {
-    if let [part] = parts {
+/// The same, then shuffled: column i of every one of so many groups, then column i + 1 of every one. So 8
+/// columns in 4 groups come in the order 0, 2, 4, 6, 1, 3, 5, 7.
+///
+/// # Shapes
+/// - `parts`, at least one: [.., columns of the part]
+/// - output: [.., columns of all], a multiple of `groups`
+pub fn shuffle<const D: usize>(
+    kernels: Kernels,
+    parts: Vec<Tensor<D>>,
+    groups: usize,
+) -> Tensor<D> {
+    if parts.len() <= PARTS && is_fused(kernels, &parts) {
+        return joined(&parts, groups);
+    }
+    let whole = concat(kernels, parts);
+    let shape = whole.dims();
+    let each = shape[D - 1] / groups;
+    let rows = shape[..D - 1].iter().product::<usize>();
+    whole.reshape([rows, groups, each]).swap_dims(1, 2).reshape(shape)
+}
+
+fn is_fused<const D: usize>(kernels: Kernels, parts: &[Tensor<D>]) -> bool {
+    parts.iter().all(|x| kernels.fused_for(x) && x.dims()[D - 1] > 0)
+}
+
+fn joined<const D: usize>(parts: &[Tensor<D>], groups: usize) -> Tensor<D> {
+    if let ([part], 1) = (parts, groups) {
         return part.clone();
     }
     let widths: Vec<usize> = parts.iter().map(|part| part.dims()[D - 1]).collect();
-    let columns = ColumnParts::new(parts[0].dims(), &widths);
+    let columns = ColumnParts { groups, ..ColumnParts::new(parts[0].dims(), &widths) };
     let parts = Parts::new(|index| parts[index.min(parts.len() - 1)].clone().into_dispatch());
     Tensor::from_dispatch(Dispatch::concat(parts, columns))
 }
@@ -83,12 +107,14 @@ pub(crate) struct ColumnParts {
     first: usize,
     /// Of the parts.
     widths: Arc<[usize]>,
+    /// Groups that the columns of the whole are shuffled in; 1: they are not.
+    groups: usize,
 }
 
 impl ColumnParts {
     /// Parts like `shape` except for their widths.
     fn new<const D: usize>(shape: [usize; D], widths: &[usize]) -> Self {
-        Self { shape: shape.into(), first: 0, widths: widths.into() }
+        Self { shape: shape.into(), first: 0, widths: widths.into(), groups: 1 }
     }
 
     /// The same shape with so many columns.
@@ -103,6 +129,15 @@ impl ColumnParts {
     /// Of all parts.
     fn width(&self) -> usize {
         self.widths.iter().sum()
+    }
+
+    /// Where a column of the parts, counted through all, lies in the whole.
+    fn place(&self, column: usize) -> usize {
+        let each = self.width() / self.groups;
+        match self.groups {
+            1 => self.first + column,
+            groups => column % each * groups + column / each,
+        }
     }
 
     fn whole(&self) -> Shape {

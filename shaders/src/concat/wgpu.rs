@@ -61,7 +61,12 @@ fn program(way: Way, columns: &ColumnParts, all: usize) -> Program {
         .constant("whole_access", whole_access)
         .constant("bindings", bindings)
         .constant("cases", cases)
-        .sizes([("width", columns.width()), ("all", all), ("first", columns.first)])
+        .sizes([
+            ("width", columns.width()),
+            ("all", all),
+            ("first", columns.first),
+            ("groups", columns.groups),
+        ])
 }
 
 #[cfg(test)]
@@ -70,8 +75,10 @@ mod tests {
 
     #[test]
     fn every_template_is_valid_wgsl() {
-        for widths in [&[4][..], &[1, 2, 3], &[16, 1, 3, 9, 25, 2, 7]] {
-            let columns = ColumnParts { first: 3, ..ColumnParts::new([2, 5, 1], widths) };
+        let shuffled = ColumnParts { groups: 4, ..ColumnParts::new([2, 5, 1], &[2, 6]) };
+        let parts = [&[4][..], &[1, 2, 3], &[16, 1, 3, 9, 25, 2, 7]];
+        let parts = parts.map(|it| ColumnParts { first: 3, ..ColumnParts::new([2, 5, 1], it) });
+        for columns in parts.into_iter().chain([shuffled]) {
             for way in [Way::Concat, Way::Split] {
                 let program = program(way, &columns, 70);
                 assert_eq!(program.validate(), Ok(()), "{program:?}");

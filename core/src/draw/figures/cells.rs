@@ -1,6 +1,7 @@
 //! The figures of cells: while they are searched, perturbed, and as they would be derived.
 
 use std::fmt::Write as _;
+use std::ops::Range;
 
 use super::picture::{Picture, Pictures, Scene};
 use crate::cell::{Cell, Choice, Output, Row, Rows};
@@ -163,26 +164,31 @@ impl Picture for Derived<'_> {
 pub(super) fn probabilities(scene: Scene) -> Pictures {
     let scale = if scene.beside_others { Scale::One } else { Scale::Fitted };
     let history = scene.history;
-    let picture = |(index, choice)| {
-        Box::new(Probabilities { history, index, choice, scale }) as Box<dyn Picture>
+    let picture = |group: Range<usize>| {
+        let choice = &history.choices()[group.start];
+        Box::new(Probabilities { history, group, choice, scale }) as Box<dyn Picture>
     };
-    history.choices().iter().enumerate().map(picture).collect()
+    history.groups().into_iter().map(picture).collect()
 }
 
 struct Probabilities<'a> {
     history: &'a History,
-    index: usize,
+    /// The choices that it shows, and the first of them.
+    group: Range<usize>,
     choice: &'a Choice,
     scale: Scale,
 }
 
 impl Picture for Probabilities<'_> {
+    /// Weights of edges have the names of their cell and of their node.
     fn part(&self) -> &str {
-        &self.choice.name
+        let name = self.choice.name.as_str();
+        let of_nodes = name.rsplit_once('_').filter(|_| self.choice.weighs_edges());
+        of_nodes.map_or(name, |(cell, _)| cell)
     }
 
     fn subject(&self) -> String {
-        self.history.cell(self.index).words()
+        self.history.cell(self.group.start).words()
     }
 
     fn caption(&self) -> String {
@@ -191,7 +197,7 @@ impl Picture for Probabilities<'_> {
             (Scale::Fitted, 1) => "the smallest p to the largest",
             (Scale::Fitted, _) => "the smallest p of both cells to the largest",
         };
-        let numbering = self.history.cell(self.index).numbering();
+        let numbering = self.history.cell(self.group.start).numbering();
         if self.choice.rows.iter().all(Row::is_of_node) {
             return format!(
                 "p of every row, epoch by epoch, before any perturbation. Names are nodes, counted as \
@@ -215,7 +221,10 @@ impl Picture for Probabilities<'_> {
     /// The probabilities after the last epoch. All epochs together are for programs: 50 epochs of
     /// 98 numbers.
     fn table(&self) -> Option<Table> {
-        let (choice, rows) = self.history.latest(self.index)?;
-        Some(Table::of_probabilities(choice, rows))
+        let (first, _) = self.history.latest(self.group.start)?;
+        let latest = self.group.clone().filter_map(|index| self.history.latest(index));
+        let rows = latest.flat_map(|(choice, rows)| choice.rows.iter().cloned().zip(rows.clone()));
+        let (rows, p): (Vec<Row>, Rows) = rows.unzip();
+        Some(Table::of_probabilities(&Choice { rows, ..first.clone() }, &p))
     }
 }

@@ -61,7 +61,7 @@ impl Graph {
         for node in self.inputs..self.states {
             let edges = self.edges.iter().filter(|edge| edge.node == node);
             let incoming = edges.filter_map(|edge| edge.forward(&states, pass)).collect();
-            let zeros = || crate::net::dag::zeros(&first, self.stride);
+            let zeros = || crate::net::dag::zeros(&first, self.stride, first.dims()[3]);
             let sum = shaders::node(pass.kernels, incoming);
             states.push(State::new(sum.unwrap_or_else(zeros)).for_several());
         }

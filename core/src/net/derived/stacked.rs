@@ -5,13 +5,13 @@ use burn::tensor::Tensor;
 use super::graph::Graph;
 use super::head::AuxiliaryHead;
 use super::{Classifier, Derived, DerivedError, DerivedShape, Logits};
-use crate::net::topology::{self, CellShape, Start};
-use crate::net::{LinearClassifier, Stem};
+use crate::net::LinearClassifier;
+use crate::net::start::start;
+use crate::net::topology::{self, CellShape};
 use crate::nn::{
-    ActivationInfo, Builder, GradientTarget, Layer, Layout, NormOptions, Pass, Sequence, Trace,
-    Value,
+    ActivationInfo, Builder, GradientTarget, Layout, NormOptions, Pass, Sequence, Trace, Value,
 };
-use crate::ops::{Site, State, stem};
+use crate::ops::{Site, State};
 
 const AFFINE: NormOptions = NormOptions::pending();
 
@@ -37,7 +37,8 @@ impl Stacked {
     pub fn new(cells: [Derived; 2], shape: DerivedShape) -> Result<Self, DerivedError> {
         let mut layout = Layout::default();
         let mut builder = Builder::new(&mut layout);
-        let (stem, start) = start(&mut builder, shape);
+        let sizes = (shape.image_channels, shape.channels, 3);
+        let (stem, start) = start(&mut builder, shape.stem, sizes, AFFINE);
         let nodes = cells.each_ref().map(|derived| derived.cell.outputs().len());
         let shapes = topology::cells(start, shape.channels, shape.cells, nodes);
         let cell = |(index, shape): (usize, &CellShape)| {
@@ -54,31 +55,6 @@ impl Stacked {
         let classifier =
             LinearClassifier::new(&mut builder.child("classifier"), outputs, shape.classes);
         Ok(Self { layout, stem, cells: built, auxiliary, classifier })
-    }
-}
-
-/// The stem.
-fn start(builder: &mut Builder, shape: DerivedShape) -> ([Sequence; 2], Start) {
-    let DerivedShape { image_channels, channels, .. } = shape;
-    match shape.stem {
-        Stem::Small => {
-            let wide = 3 * channels;
-            let stem = stem(builder, image_channels, wide, AFFINE);
-            ([stem, Sequence::default()], Start { channels: wide, halved: false })
-        }
-        Stem::ImageNet => {
-            let mut halving = |path: [&str; 2], [inputs, outputs]: [usize; 2]| {
-                let convolution = Layer::convolution(builder, path[0], [outputs, inputs, 3, 3], 2);
-                convolution.and_norm(builder, path[1], AFFINE)
-            };
-            let half = channels / 2;
-            let first = halving(["stem0.0", "stem0.1"], [image_channels, half]);
-            let second = halving(["stem0.3", "stem0.4"], [half, channels]).after_relu();
-            let third = halving(["stem1.1", "stem1.2"], [channels; 2]).after_relu();
-            let stem = [Sequence(vec![first, second]), Sequence(vec![third])];
-            // A quirk that has to be: the first cell comes after a reduction, that of the stem.
-            (stem, Start { channels, halved: true })
-        }
     }
 }
 

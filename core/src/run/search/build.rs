@@ -35,7 +35,9 @@ impl ImageSearch {
         device: &Device,
     ) -> Result<Self, RunError> {
         config.validate()?;
-        if images.size == 0 || !images.size.is_multiple_of(4) {
+        // Two reductions halve the image, and the three convolutions of a large stem.
+        let halvings = if config.search.stem == config::Stem::Imagenet { 32 } else { 4 };
+        if images.size == 0 || !images.size.is_multiple_of(halvings) {
             return Err(RunError::ImageSize { size: images.size });
         }
         let shape = NetShape {

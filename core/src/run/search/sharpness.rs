@@ -78,8 +78,10 @@ impl<T: Task> Search<T> {
         }
         let draw = self.draw(at, For::Hessian).await?;
         let noise = Randomness { picked: draw.picked(), ..noise.into() };
-        let (point, leaves) = (self.state.point(false), self.policy.measured());
-        let relax = |leaves: &[_]| self.policy.relax(leaves, draw.clone());
+        let (point, all) = (self.state.point(false), self.policy.measured());
+        let subset = self.choices(self.config.hessian.edge_weights);
+        let leaves = subset.of(&all);
+        let relax = |leaves: &[_]| self.policy.relax(&subset.within(&all, leaves), draw.clone());
         let pattern = self.model.pattern(point, &relax(&leaves), &valid, noise.clone());
         let gradient = |leaves: &[_]| {
             self.model.gradient_within(&pattern, point, leaves, &relax, &valid, noise.clone())

@@ -1,0 +1,83 @@
+//! Files from elsewhere, changed at random: no reader may panic, hang or fill the memory, and what one
+//! accepts it must read again from what is written of it.
+//!
+//! `SDARTS_FUZZ` sets how many inputs each reader gets. An input that leads a reader to a place where none
+//! was before (another message, or another size of what it read) becomes a seed of further ones: that
+//! finds its way into a format as counting branches does, without a build of its own.
+
+mod inputs;
+mod readers;
+
+use std::collections::BTreeSet;
+
+use inputs::{Mutator, short};
+use readers::Reader;
+
+/// Inputs of each reader in an ordinary run of the tests.
+const INPUTS: usize = 2_000;
+
+/// Seeds at most: the first ones stay, the others are replaced.
+const SEEDS: usize = 512;
+
+/// Reads changed seeds, and says which input it was, should the reader panic.
+fn fuzz(reader: &Reader) {
+    let count = std::env::var("SDARTS_FUZZ").map_or(INPUTS, |count| count.parse().unwrap());
+    let mut seeds = (reader.seeds)();
+    let own = seeds.len();
+    for seed in &seeds {
+        let outcome = (reader.read)(seed);
+        assert!(outcome.is_ok(), "{}: a seed is refused: {outcome:?}", reader.name);
+    }
+    let (mut mutator, mut places) = (Mutator::new(reader.name), BTreeSet::new());
+    let (mut accepted, mut found) = (0_usize, own);
+    for index in 0..count {
+        let input = mutator.change(&seeds);
+        let outcome = std::panic::catch_unwind(|| (reader.read)(&input));
+        let Ok(outcome) = outcome else {
+            panic!("{}: input {index} of this kind makes it panic: {}", reader.name, short(&input));
+        };
+        accepted += usize::from(outcome.is_ok());
+        if !places.insert(place(outcome)) {
+            continue;
+        }
+        if seeds.len() < own + SEEDS {
+            seeds.push(input);
+        } else {
+            seeds[own + found % SEEDS] = input;
+        }
+        found += 1;
+    }
+    println!("{}: {count} inputs, {accepted} accepted, {} places", reader.name, places.len());
+}
+
+/// Where an input led a reader: its words without numbers and without what they quote of the input.
+fn place(outcome: Result<String, String>) -> String {
+    let (Ok(words) | Err(words)) = &outcome;
+    let words = words.split(['`', '"', '\'']).step_by(2).collect::<String>();
+    let kept: String = words.chars().filter(|it| !it.is_ascii_digit()).take(160).collect();
+    format!("{}{kept}", if outcome.is_ok() { "+" } else { "-" })
+}
+
+macro_rules! readers {
+    ($($test:ident: $reader:ident,)*) => {
+        $(
+            #[test]
+            fn $test() {
+                fuzz(&readers::$reader);
+            }
+        )*
+    };
+}
+
+readers! {
+    no_bytes_make_the_reader_of_idx_files_fail_otherwise: IDX,
+    no_bytes_make_the_reader_of_matlab_files_fail_otherwise: MATLAB,
+    no_bytes_make_the_reader_of_checkpoints_fail_otherwise: CHECKPOINT,
+    no_bytes_make_the_reader_of_headers_of_checkpoints_fail_otherwise: HEADER,
+    no_bytes_make_the_reader_of_events_fail_otherwise: EVENTS,
+    no_text_makes_the_reader_of_genotypes_fail_otherwise: GENOTYPE,
+    no_text_makes_the_reader_of_settings_fail_otherwise: SETTINGS,
+    no_bytes_make_the_reader_of_tables_fail_otherwise: TABLE,
+    no_bytes_make_the_reader_of_records_fail_otherwise: RECORDS,
+    no_bytes_make_the_reader_of_pytorch_files_fail_otherwise: PYTORCH,
+}
