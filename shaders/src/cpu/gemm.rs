@@ -12,6 +12,7 @@
 use macerator::{Scalar, Simd, Vector};
 
 use super::block::Block;
+pub(crate) use super::factor::{Left, Matrix};
 use super::{Kernel, dispatch, for_each, lanes, load, store, zero};
 
 /// Vectors of a register tile: with eight rows of 16 lanes they are 24 of the 32 registers.
@@ -20,136 +21,11 @@ const VECTORS: usize = 3;
 /// Depth of a block, at most: its panel of 48 columns and a tile of eight rows fill a first-level cache.
 const DEPTH: usize = 256;
 
-/// Rows that a thread takes at once: few enough that each of two threads has some of 64.
-const ROWS: usize = 32;
+/// Rows that a thread takes at once, of few and of many: each of two threads has some of 64.
+const ROWS: [usize; 2] = [32, 64];
 
-/// A matrix in row-major order.
-#[derive(Clone, Copy)]
-pub(crate) struct Matrix<'a> {
-    pub(crate) values: &'a [f32],
-    /// Floats from one row to the next.
-    stride: usize,
-    rows: usize,
-    columns: usize,
-    /// Rows of a group, and floats from one group to the next.
-    group: usize,
-    jump: usize,
-}
-
-impl<'a> Matrix<'a> {
-    /// Rows without gaps.
-    pub(crate) fn new(values: &'a [f32], [rows, columns]: [usize; 2]) -> Self {
-        let group = rows.max(1);
-        Self { values, stride: columns, rows, columns, group, jump: 0 }
-    }
-
-    /// The first columns of its rows.
-    pub(crate) fn of_width(self, columns: usize) -> Self {
-        Self { columns, ..self }
-    }
-
-    /// The same rows, of which so many lie together, and the next group so many floats further.
-    pub(crate) fn grouped(self, group: usize, jump: usize) -> Self {
-        Self { group: group.max(1), jump, ..self }
-    }
-
-    fn row(&self, row: usize) -> &'a [f32] {
-        let start = row / self.group * self.jump + row % self.group * self.stride;
-        &self.values[start..][..self.columns]
-    }
-}
-
-/// The left factor of a product.
-#[derive(Clone, Copy)]
-pub(crate) struct Left<'a> {
-    matrix: Matrix<'a>,
-    transposed: bool,
-    /// What row `r` of the matrix is multiplied by, number by number: row `r` mod the rows of this one.
-    mask: Option<Matrix<'a>>,
-}
-
-impl<'a> Left<'a> {
-    pub(crate) fn rows(matrix: Matrix<'a>) -> Self {
-        Self { matrix, transposed: false, mask: None }
-    }
-
-    /// The matrix transposed.
-    pub(crate) fn columns(matrix: Matrix<'a>) -> Self {
-        Self { matrix, transposed: true, mask: None }
-    }
-
-    pub(crate) fn masked(self, mask: Option<Matrix<'a>>) -> Self {
-        Self { mask, ..self }
-    }
-
-    fn count(&self) -> usize {
-        if self.transposed { self.matrix.columns } else { self.matrix.rows }
-    }
-
-    /// Rows `first..` as tiles of `R`, depth after depth, of a block of the depth from `start` on.
-    fn pack<const R: usize>(
-        &self,
-        first: usize,
-        start: usize,
-        tiles: &mut [[f32; R]],
-        depth: usize,
-    ) {
-        for (index, tile) in tiles.chunks_exact_mut(depth).enumerate() {
-            let first = first + index * R;
-            let count = R.min(self.count().saturating_sub(first));
-            match self.transposed {
-                true => self.pack_columns(first, start, count, tile),
-                false => self.pack_rows(first, start, count, tile),
-            }
-        }
-    }
-
-    fn pack_rows<const R: usize>(
-        &self,
-        first: usize,
-        start: usize,
-        count: usize,
-        tile: &mut [[f32; R]],
-    ) {
-        for r in 0..R {
-            if r >= count {
-                tile.iter_mut().for_each(|values| values[r] = 0.0);
-                continue;
-            }
-            let row = &self.matrix.row(first + r)[start..];
-            match self.mask {
-                None => tile.iter_mut().zip(row).for_each(|(values, x)| values[r] = *x),
-                Some(mask) => {
-                    let mask = &mask.row((first + r) % mask.rows)[start..];
-                    for ((values, x), mask) in tile.iter_mut().zip(row).zip(mask) {
-                        values[r] = x * mask;
-                    }
-                }
-            }
-        }
-    }
-
-    fn pack_columns<const R: usize>(
-        &self,
-        first: usize,
-        start: usize,
-        count: usize,
-        tile: &mut [[f32; R]],
-    ) {
-        for (k, values) in tile.iter_mut().enumerate() {
-            *values = [0.0; R];
-            let row = &self.matrix.row(start + k)[first..][..count];
-            match row.first_chunk::<R>() {
-                Some(row) => *values = *row,
-                None => values[..count].copy_from_slice(row),
-            }
-            if let Some(mask) = self.mask {
-                let mask = &mask.row((start + k) % mask.rows)[first..][..count];
-                values.iter_mut().zip(mask).for_each(|(value, mask)| *value *= mask);
-            }
-        }
-    }
-}
+/// Rows that are many.
+const MANY: usize = 512;
 
 /// The right factor, packed: blocks of the depth, in each panels of as many columns as a tile has.
 pub(crate) struct Right {
@@ -228,11 +104,12 @@ pub(crate) struct Out<'a> {
 /// `out` = left · right, or that added.
 pub(crate) fn product(left: Left, right: &Right, out: Out) {
     let count = left.count();
-    let parts = out.values.chunks_mut((ROWS * out.stride).max(1)).take(count.div_ceil(ROWS));
+    let size = ROWS[usize::from(count >= MANY)];
+    let parts = out.values.chunks_mut((size * out.stride).max(1)).take(count.div_ceil(size));
     let (stride, add) = (out.stride, out.add);
     for_each(parts.collect(), |index, values| {
-        let first = index * ROWS;
-        let rows = ROWS.min(count - first);
+        let first = index * size;
+        let rows = size.min(count - first);
         dispatch(Part { left, right, first, rows, out: Out { values, stride, add } });
     });
 }

@@ -11,6 +11,7 @@ pub(crate) mod columns;
 pub(crate) mod convolve;
 pub(crate) mod correlate;
 pub(crate) mod curves;
+mod factor;
 pub(crate) mod gemm;
 pub(crate) mod matrix;
 pub(crate) mod narrow;
