@@ -82,7 +82,7 @@ fn a_search_of_text_is_told_shown_and_measured_in_perplexities() {
     let landscape = run(here, &landscape).done().stdout;
     assert!(landscape.contains("perplexity in the middle"), "{landscape}");
     assert!(here.join("one/landscape-contour.svg").exists());
-    let derived = run(here, &["derive", "one"]).done().stdout;
+    let derived = run(here, &["derive", "one", "--python"]).done().stdout;
     assert!(derived.contains("recurrent=[("), "{derived}");
     run(here, &["stats", "one"]).done();
 }
