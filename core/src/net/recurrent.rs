@@ -1,16 +1,18 @@
 //! Recurrent networks of a text (spec §10): what is around the cell here, in [`mixed`] the cell that is
-//! searched.
+//! searched, in [`derived`] the one that is trained.
 //!
 //! ```text
 //! x_t = embedding of the word, dropped      h_t = cell(x_t, h_{t−1})      next word: h_t, dropped, · embedding
 //! ```
 
+mod derived;
 mod mixed;
 
 use burn::tensor::{Int, Tensor, activation};
 
 use super::{Dropout, LanguageShape, Predicted};
 use crate::nn::{Builder, Init, Pass, WeightId};
+pub use derived::DerivedRecurrent;
 pub use mixed::RecurrentNet;
 
 /// Weights start in U(±0.04), as in the authors' code.
@@ -23,6 +25,7 @@ pub(super) struct Reader {
     pub vocabulary: usize,
     pub hidden: usize,
     dropout: Dropout,
+    last_word_rests: bool,
 }
 
 /// A text, as a cell reads it.
@@ -39,10 +42,10 @@ pub(super) struct Sequence {
 impl Reader {
     /// Adds its weights; the embedding must be the first of the network.
     pub fn new(builder: &mut Builder, shape: LanguageShape) -> Self {
-        let LanguageShape { vocabulary, hidden, dropout } = shape;
+        let LanguageShape { vocabulary, hidden, dropout, last_word_rests } = shape;
         let embedding = builder.child("encoder").weight("weight", &[vocabulary, hidden], INIT);
         let bias = builder.child("decoder").weight("bias", &[vocabulary], Init::Constant(0.0));
-        Self { embedding, bias, vocabulary, hidden, dropout }
+        Self { embedding, bias, vocabulary, hidden, dropout, last_word_rests }
     }
 
     /// The slot of the embedding.
@@ -86,12 +89,30 @@ impl Reader {
         let table = word.map_or_else(|| table.clone(), |mask| table.clone() * mask);
         let mut mask = |share| pass.mask([columns, width], share, &table);
         let masks = [mask(self.dropout.embedding), mask(self.dropout.input)];
-        let x = table.clone().select(0, words.reshape([rows * columns]));
+        let words = words.reshape([rows * columns]);
+        let x = table.clone().select(0, words.clone());
+        let x = if self.last_word_rests { self.rested(x, words) } else { x };
         let x = x.reshape([rows, columns, width]);
         match masks.into_iter().flatten().reduce(|one, other| one * other) {
             None => x,
             Some(mask) => x * mask.reshape([1, columns, width]),
         }
+    }
+}
+
+impl Reader {
+    /// What is read, without a gradient for the last word of the vocabulary. The authors' code looks words up with
+    /// `padding_idx = -1`, which PyTorch takes for the last row: only the decoder teaches it.
+    ///
+    /// # Shapes
+    /// - `x`: [words, hidden]; `words`: `[words]`
+    fn rested(&self, x: Tensor<2>, words: Tensor<1, Int>) -> Tensor<2> {
+        if !x.is_autodiff() {
+            return x;
+        }
+        let [count, width] = x.dims();
+        let last = words.equal_elem(self.vocabulary as i32 - 1).reshape([count, 1]);
+        x.clone().mask_where(last.expand([count, width]), x.detach())
     }
 }
 
