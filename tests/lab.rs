@@ -217,7 +217,9 @@ fn search_cell(kernels: Kernels, x: &[Tensor<4>], weights: &[Tensor<1>]) -> Tens
         nodes: weights[1].clone().reshape([NODES, hidden, 2 * hidden]),
     };
     let p = weights[2].clone().reshape([6, 5]);
-    shaders::mixed_cell(kernels, sequence, p, CellNorm::Batch { eps: 1e-5 }).outputs.unsqueeze()
+    shaders::mixed_cell(kernels, sequence, p, CellNorm { running: None, eps: 1e-5 })
+        .outputs
+        .unsqueeze()
 }
 
 /// Pixels as words.

@@ -59,12 +59,12 @@ struct SearchCell {
 impl SearchCell {
     fn norm(&self, device: &Device) -> CellNorm {
         if self.of_batch {
-            return CellNorm::Batch { eps: 1e-5 };
+            return CellNorm { running: None, eps: 1e-5 };
         }
         let hidden = self.sizes.1;
         let variances = noise(hidden, 21).into_iter().map(|variance| variance.abs() + 0.5);
         let moments: Vec<f32> = noise(hidden, 20).into_iter().chain(variances).collect();
-        CellNorm::Running { moments: vector(&moments, device).reshape([2, hidden]), eps: 1e-5 }
+        CellNorm { running: Some(vector(&moments, device).reshape([2, hidden])), eps: 1e-5 }
     }
 }
 

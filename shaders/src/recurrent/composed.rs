@@ -108,15 +108,13 @@ fn mean(states: &[Tensor<2>], of: impl IntoIterator<Item = usize>) -> Tensor<2> 
 fn normed(kernels: Kernels, x: Tensor<2>, norm: &CellNorm, used: &mut Vec<Tensor<2>>) -> Tensor<2> {
     let [batch, hidden] = x.dims();
     let x = x.reshape([batch, 1, 1, hidden]);
-    let (moments, of_batch, eps) = match norm {
-        CellNorm::Batch { eps } => {
-            let moments = moments(kernels, x.clone(), 1);
-            used.push(moments.clone());
-            (moments, true, *eps)
-        }
-        CellNorm::Running { moments, eps } => (moments.clone().inner(), false, *eps),
-    };
-    let norm = Some(Norm { moments, of_batch, eps, affine: None });
+    let of_batch = norm.running.is_none();
+    let moments = norm.running.clone().map(Tensor::inner).unwrap_or_else(|| {
+        let moments = moments(kernels, x.clone(), 1);
+        used.push(moments.clone());
+        moments
+    });
+    let norm = Some(Norm { moments, of_batch, eps: norm.eps, affine: None });
     normalise(kernels, PendingNorm { x, norm }).reshape([batch, hidden])
 }
 

@@ -49,19 +49,11 @@ pub struct Sequence {
 
 /// The batch norm that all states of a search cell share.
 #[derive(Clone, Debug)]
-pub enum CellNorm {
-    /// By the statistics of the batch.
-    Batch {
-        /// Added to the variance before its root.
-        eps: f32,
-    },
-    /// By given ones.
-    Running {
-        /// \[2, hidden\]: means, then variances. Never tracked.
-        moments: Tensor<2>,
-        /// Added to the variance before its root.
-        eps: f32,
-    },
+pub struct CellNorm {
+    /// \[2, hidden\], means and variances that it normalises by, never tracked; nothing for those of the batch.
+    pub running: Option<Tensor<2>>,
+    /// Added to the variance before its root.
+    pub eps: f32,
 }
 
 /// What a search cell gives.
@@ -111,10 +103,7 @@ pub fn mixed_cell(kernels: Kernels, sequence: Sequence, p: Tensor<2>, norm: Cell
         return composed::mixed(kernels, sequence, p, norm);
     }
     let shape = Shape::of(&sequence);
-    let (eps, running) = match norm {
-        CellNorm::Batch { eps } => (eps, None),
-        CellNorm::Running { moments, eps } => (eps, Some(moments)),
-    };
+    let CellNorm { running, eps } = norm;
     let cell = Cell {
         shape,
         reads: (0..shape.nodes).map(|node| 0..node + 1).collect(),

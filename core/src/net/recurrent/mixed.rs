@@ -53,10 +53,7 @@ impl RecurrentNet {
         let text = text.of(pass.weight(self.first, [2 * width, 2 * width]), nodes);
         let none = || Tensor::zeros([self.pairs(), Activation::ALL.len()], &text.x.device());
         let p = p.first().cloned().unwrap_or_else(none);
-        let norm = match pass.running(self.norm) {
-            Some(moments) => CellNorm::Running { moments, eps: NORM_EPS },
-            None => CellNorm::Batch { eps: NORM_EPS },
-        };
+        let norm = CellNorm { running: pass.running(self.norm), eps: NORM_EPS };
         let cell = shaders::mixed_cell(pass.kernels, text, p, norm);
         if let Some(moments) = cell.moments.filter(|_| pass.is_training()) {
             pass.observe_uses(self.norm, moments, columns);
