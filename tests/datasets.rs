@@ -7,3 +7,4 @@ mod loader;
 mod malformed;
 mod photographs;
 mod real;
+mod text;

@@ -12,6 +12,7 @@ mod methods;
 mod numbers;
 mod pdarts;
 mod recurrent;
+mod recurrent_eval;
 
 use std::path::{Path, PathBuf};
 
@@ -54,7 +55,8 @@ const METHODS: &[&str] =
     &["cnn-search-partial", "oneshot-method", "enas-controller", "pdarts-search"];
 
 /// Kinds of networks that are trained from a genotype.
-const DERIVED: &[&str] = &["cnn-eval", "cnn-eval-imagenet", "cnn-eval-steps"];
+const DERIVED: &[&str] =
+    &["cnn-eval", "cnn-eval-imagenet", "cnn-eval-steps", "rnn-eval", "rnn-eval-steps"];
 
 /// Kinds of searches of text.
 const RECURRENT: &[&str] = &["rnn-search", "rnn-search-steps"];
@@ -86,7 +88,10 @@ fn check_method(fixture: &Fixture, device: &Device, kernels: Kernels) {
 }
 
 fn check_derived(device: &str, kernels: Kernels) {
-    for_every(DERIVED, device, |fixture, device| derived::check(fixture, device, kernels));
+    for_every(DERIVED, device, |fixture, device| match fixture.kind() {
+        "rnn-eval" | "rnn-eval-steps" => recurrent_eval::check(fixture, device, kernels),
+        _ => derived::check(fixture, device, kernels),
+    });
 }
 
 fn for_every_search(device: &str, check: impl Fn(&Fixture, &Device)) {

@@ -10,10 +10,12 @@ mod node;
 mod norm;
 mod pgd_step;
 mod pool;
+mod recurrent;
 mod split_at;
 mod sums;
 mod unit;
 mod variants;
+mod word_loss;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use proptest::prelude::*;

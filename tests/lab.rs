@@ -19,7 +19,10 @@ use std::time::Duration;
 
 use burn::tensor::{Device, Distribution, Tensor};
 use divan::{Bencher, Divan};
-use shaders::{Bank, Convolution, Incoming, Kernels, Mix, Norm, PendingNorm, Pool, Term, Unit};
+use shaders::{
+    Bank, CellNorm, Convolution, Incoming, Kernels, Mix, Norm, PendingNorm, Pool, Sequence, Term,
+    Unit,
+};
 
 /// [batch, height, width, channels] of the cells of a search on CIFAR-10 (C = 16), at batch 16.
 const SHAPES: [[usize; 4]; 3] = [[16, 32, 32, 16], [16, 16, 16, 32], [16, 8, 8, 64]];
@@ -153,6 +156,16 @@ lab! {
         weights: |_| vec![],
         run: |kernels, x, _| shaders::pool(kernels, x[0].clone(), &[Pool::Max, Pool::Average], 1),
     },
+    recurrent_cell: Op {
+        inputs: 1,
+        weights: |channels| vec![4 * channels * channels, NODES * 2 * channels * channels, 30],
+        run: search_cell,
+    },
+    word_loss: Op {
+        inputs: 1,
+        weights: |channels| vec![WORDS * channels, WORDS],
+        run: decoder,
+    },
 }
 
 /// ReLU, depthwise and 1×1 convolutions of (size, dilation) side by side, with the moments that the
@@ -186,6 +199,39 @@ fn convolution(
 }
 
 /// With a batch norm that waits for its reader.
+/// Nodes of a recurrent cell.
+const NODES: usize = 3;
+
+/// Words of a vocabulary.
+const WORDS: usize = 1000;
+
+/// Images as steps, pixels as the columns of a batch.
+fn search_cell(kernels: Kernels, x: &[Tensor<4>], weights: &[Tensor<1>]) -> Tensor<4> {
+    let [time, height, width, hidden] = x[0].dims();
+    let batch = height * width;
+    let sequence = Sequence {
+        x: x[0].clone().reshape([time, batch, hidden]),
+        hidden: Tensor::zeros([batch, hidden], &x[0].device().inner()),
+        mask: None,
+        start: weights[0].clone().reshape([2 * hidden, 2 * hidden]),
+        nodes: weights[1].clone().reshape([NODES, hidden, 2 * hidden]),
+    };
+    let p = weights[2].clone().reshape([6, 5]);
+    shaders::mixed_cell(kernels, sequence, p, CellNorm { running: None, eps: 1e-5 })
+        .outputs
+        .unsqueeze()
+}
+
+/// Pixels as words.
+fn decoder(kernels: Kernels, x: &[Tensor<4>], weights: &[Tensor<1>]) -> Tensor<4> {
+    let [images, height, width, hidden] = x[0].dims();
+    let words = images * height * width;
+    let outputs = x[0].clone().reshape([words, hidden]);
+    let targets = Tensor::zeros([words], &x[0].device().inner());
+    let decoder = weights[0].clone().reshape([WORDS, hidden]);
+    shaders::word_loss(kernels, outputs, decoder, weights[1].clone(), targets).loss.unsqueeze()
+}
+
 fn pending_norm(kernels: Kernels, x: &Tensor<4>) -> PendingNorm {
     let moments = shaders::moments(kernels, x.clone(), 1);
     PendingNorm {

@@ -51,3 +51,15 @@ fn published_numbers_are_found_by_data_space_and_method() {
         assert!(row.top5_error.is_some_and(|top5| top5 < row.test_error), "{}", row.method);
     }
 }
+
+#[test]
+fn every_cell_of_table_3_is_published_and_no_best_is_claimed_that_is_none() {
+    for row in paper::TABLE_3 {
+        let cell = smoothdarts::cell::published::find_recurrent(row.name).unwrap();
+        assert_eq!(paper::perplexities(cell.name), Some(*row));
+        assert!(row.test < row.valid, "{}", row.name);
+    }
+    let test = |name| paper::perplexities(name).unwrap().test;
+    assert!(test("penn_pgd") < test("penn_random") && test("penn_DARTS_V2") < test("penn_pgd"));
+    assert_eq!(paper::perplexities("c10_s5_pgd"), None);
+}

@@ -9,5 +9,6 @@ mod replay;
 mod resume;
 pub mod stages;
 mod text;
+mod text_command;
 pub mod tiny;
 mod unrolled;

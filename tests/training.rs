@@ -5,3 +5,4 @@ mod faults;
 mod micro_batch;
 mod resume;
 mod schedule;
+mod text;

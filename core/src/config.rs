@@ -261,6 +261,8 @@ section! {
         keep: Keep = Keep::Auto,
         /// Leave files out that are no images or damaged, with a warning, instead of ending the run.
         skip_damaged: bool = false,
+        /// Words of the vocabulary of a text, the most frequent of its training text; all others become <unk>. 0 keeps all.
+        vocabulary_limit: usize = 0,
     }
 }
 
@@ -352,6 +354,7 @@ impl Config {
         self.quirks.nasp_softmax = !paper;
         self.quirks.unrolled_keeps_embedding = !paper;
         self.quirks.unrolled_clip_uncapped = !paper;
+        self.quirks.last_word_rests = !paper;
         &[
             "quirks.projection",
             "quirks.epsilon_reaches_max",
@@ -362,6 +365,7 @@ impl Config {
             "quirks.nasp_softmax",
             "quirks.unrolled_keeps_embedding",
             "quirks.unrolled_clip_uncapped",
+            "quirks.last_word_rests",
         ]
     }
 }

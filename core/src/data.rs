@@ -15,6 +15,7 @@ use std::fmt::Display;
 
 mod augment;
 mod cifar;
+pub mod corpus;
 mod files;
 mod idx;
 mod input;

@@ -32,7 +32,7 @@ pub use evaluation::{Evaluation, Stem};
 pub use language::{Dropout, LanguageNet, LanguageShape, Predicted};
 pub use oneshot::{BlockTable, Inputs, OneShotNet};
 pub use partial::Partial;
-pub use recurrent::RecurrentNet;
+pub use recurrent::{DerivedRecurrent, RecurrentNet};
 use start::Stems;
 use topology::CellShape;
 use weights::Weighing;

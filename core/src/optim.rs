@@ -1,9 +1,12 @@
 //! Optimisers with the semantics of PyTorch, over whole tensors, and their schedules (spec §2.4).
 
+mod asgd;
+
 use burn::tensor::Tensor;
 
 use crate::config::{AlphaOptimiser, LAST_EPOCHS, Schedule, Train, WeightsOptimiser};
 use crate::nn::sum;
+pub use asgd::Asgd;
 
 /// Learning rate of the weights in an epoch: η_min + (η₀ − η_min)(1 + cos(π·e/E))/2.
 pub fn cosine(config: &WeightsOptimiser, epoch: usize, epochs: usize) -> f64 {

@@ -27,7 +27,7 @@ use error::differences;
 pub use job::Job;
 pub use position::{Next, Phase, Position, Progress, Tally};
 pub use search::{ImageSearch, Search, TextSearch};
-pub use train::{ImageTraining, Train};
+pub use train::{ImageTraining, TextTraining, Train};
 
 /// What a job notes stands beside what the observers remember, under this name.
 const NOTES: &str = "job";

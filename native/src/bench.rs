@@ -1,7 +1,7 @@
 //! Measuring the step of a search or a training: what `sdarts bench` is made of.
 //!
 //! A row is a [`subject::Subject`] (a method in a config), timed by [`row::Timer`] on random
-//! [`images`], beside the peaks of the [`machine`] that the same process measured.
+//! [`images`] or [`text`], beside the peaks of the [`machine`] that the same process measured.
 
 pub mod images;
 pub mod kernels;
@@ -12,4 +12,6 @@ pub mod row;
 pub mod scaling;
 pub mod subject;
 pub mod table;
+pub mod text;
+pub mod text_training;
 pub mod training;

@@ -175,6 +175,12 @@ impl Comparison {
             table.header.remove(PERPLEXITY);
             table.rows.iter_mut().for_each(|row| drop(row.remove(PERPLEXITY)));
         }
+        if self.groups_summary.iter().any(is_of_text) {
+            let more = ["test perplexity", "paper (Table 3): valid., test"];
+            table.header.extend(more.map(str::to_owned));
+            let all = table.rows.iter_mut().zip(&self.groups_summary);
+            all.for_each(|(row, summary)| row.extend(text_columns(summary)));
+        }
         table
     }
 
@@ -316,6 +322,18 @@ fn summary_row(summary: &Summary) -> Vec<String> {
         percent(summary.mean_drop),
         error.unwrap_or_else(nothing),
     ]
+}
+
+/// Whether it is of trainings of recurrent cells.
+fn is_of_text(summary: &Summary) -> bool {
+    summary.test_perplexity.is_some() || summary.published_perplexities.is_some()
+}
+
+/// What such a group has besides.
+fn text_columns(summary: &Summary) -> [String; 2] {
+    let paper = summary.published_perplexities;
+    let paper = paper.map(|it| format!("{:.1}, {:.1}", it.valid, it.test));
+    [perplexity(summary.test_perplexity), paper.unwrap_or_else(|| NOTHING.to_owned())]
 }
 
 fn percent(spread: Option<Spread>) -> String {

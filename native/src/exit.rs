@@ -10,6 +10,7 @@ use smoothdarts::measure::hessian::HessianError;
 use smoothdarts::measure::landscape::LandscapeError;
 use smoothdarts::method::{MethodError, UnknownMethod};
 use smoothdarts::run::RunError;
+use smoothdarts::run::checkpoint::CheckpointError;
 use smoothdarts::space::SpaceError;
 use smoothdarts::space::table::TableError;
 
@@ -166,7 +167,8 @@ fn classify_search(error: &RunError) -> Option<Exit> {
         | RunError::ImageSize { .. }
         | RunError::Hessian(HessianError::NoAlpha)
         | RunError::OtherConfig { .. } => Some(Exit::Usage),
-        RunError::OtherNetwork { .. } => Some(Exit::Data),
+        RunError::OtherNetwork { .. }
+        | RunError::Checkpoint(CheckpointError::OtherVocabulary { .. }) => Some(Exit::Data),
         RunError::Data(error) => classify_data(error),
         RunError::Device(_) | RunError::Hessian(HessianError::Device(_)) => Some(Exit::Device),
         RunError::Hessian(HessianError::NotFinite) => Some(Exit::Diverged),

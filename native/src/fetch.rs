@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow, bail};
-use smoothdarts::data::{self, RemoteFile};
+use smoothdarts::data::{self, RemoteFile, corpus};
 
 use self::disk::{last_part, partial, rename, sha256, with_suffix};
 use crate::exit::Exit;
@@ -37,6 +37,10 @@ pub fn run(name: &str, dir: &Path, url_base: Option<&str>) -> anyhow::Result<()>
     }
     if name == datasets::IMAGENET {
         bail!("imagenet cannot be fetched; {}", datasets::imagenet::HOW);
+    }
+    if let Some(text) = corpus::find_text(name) {
+        let how = if text.how.is_empty() { "it comes with the program" } else { text.how };
+        bail!("the text {name} cannot be fetched; {how}");
     }
     if let Some(base) = url_base.filter(|base| !base.contains("://")) {
         let fault =

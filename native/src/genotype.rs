@@ -7,7 +7,7 @@ use std::io::Read as _;
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
-use smoothdarts::cell::codec::{darts, nb101, nb201};
+use smoothdarts::cell::codec::{self, darts, nb101, nb201, recurrent};
 use smoothdarts::cell::{Genotype, published};
 use smoothdarts::config::Config;
 use smoothdarts::run::Phase;
@@ -113,6 +113,9 @@ pub fn read(source: &str) -> anyhow::Result<Genotype> {
 /// The genotype of a text; `None` if it is in none of the forms.
 fn parse(text: &str) -> anyhow::Result<Option<Genotype>> {
     let text = text.trim();
+    if recurrent::is_meant(text) {
+        return Ok(Some(codec::read(text)?));
+    }
     if text.contains("Genotype(") {
         return Ok(Some(darts::from_python(text)?));
     }

@@ -167,7 +167,24 @@ impl Progress {
         self.bar.set_message(format!("loss {:.3}{test}", step.loss));
     }
 
+    /// What an epoch of a training on a text says.
+    fn text_epoch(&self, epoch: &TrainEpoch, perplexity: f64) {
+        let averaged = if epoch.averaged { ", average of ASGD" } else { "" };
+        self.say(&format!(
+            "epoch {}/{}  train perplexity {:.2}  valid perplexity {perplexity:.2}{averaged}  {:.1} s, {} \
+             left",
+            epoch.epoch + 1,
+            self.epochs,
+            epoch.train_loss.exp(),
+            epoch.seconds,
+            HumanDuration(self.left(epoch.epoch + 1)),
+        ));
+    }
+
     fn train_epoch(&mut self, epoch: &TrainEpoch) {
+        if let Some(perplexity) = epoch.perplexity {
+            return self.text_epoch(epoch, perplexity);
+        }
         self.test_accuracy = Some(100.0 * epoch.accuracy);
         let ema = epoch.ema.map_or(String::new(), |[_, accuracy]| {
             format!("  moving average {:.1}%", 100.0 * accuracy)

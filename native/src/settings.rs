@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
 use serde_json::Value;
+use smoothdarts::cell::codec::recurrent;
 use smoothdarts::config::layers::{Origin, Resolved, Resolver, sections, settings};
 use smoothdarts::config::{Config, Setting, presets};
 use smoothdarts::{data, method, perturb, space};
@@ -92,11 +93,21 @@ pub fn short(full: &Resolved, genotype: String) -> anyhow::Result<Resolved> {
 pub const GENOTYPE: &str = "train.genotype";
 
 fn resolve_training(args: &RunArgs, genotype: Option<String>) -> anyhow::Result<Resolved> {
+    let preset = train_preset(args, genotype.as_deref());
     let named =
         [(GENOTYPE, genotype), ("train.epochs", args.epochs.map(|epochs| epochs.to_string()))];
     fitting_preset(&args.settings, true)?;
     let named = named.into_iter().chain(images(args.data.as_ref(), args.data_dir.as_deref()));
-    layers(&args.settings, train_preset(args), named)
+    layers(&args.settings, preset, named)
+}
+
+/// Whether these flags train on a text, whatever they train.
+///
+/// # Errors
+/// Like [`resolve_train`].
+pub fn trains_on_text(args: &RunArgs) -> anyhow::Result<bool> {
+    let resolved = resolve_training(args, None)?;
+    Ok(datasets::text::is_text(&resolved.config.data.name))
 }
 
 /// The settings that `--data` and `--data-dir` stand for.
@@ -105,9 +116,12 @@ fn images(name: Option<&String>, dir: Option<&Path>) -> [(&'static str, Option<S
     [("data.name", name.cloned()), ("data.dir", dir)]
 }
 
-/// The preset that a training starts from.
-pub fn train_preset(args: &RunArgs) -> Option<&str> {
-    first_layer(&args.settings, presets::TRAIN)
+/// The preset that the training of a genotype starts from: of a recurrent one, or on a text, that of a text.
+pub fn train_preset<'a>(args: &'a RunArgs, genotype: Option<&str>) -> Option<&'a str> {
+    let on_text = args.data.as_deref().is_some_and(datasets::text::is_text);
+    let recurrent = args.data.is_none() && genotype.is_some_and(recurrent::is_meant);
+    let small = if on_text || recurrent { presets::TRAIN_TEXT } else { presets::TRAIN };
+    first_layer(&args.settings, small)
 }
 
 /// Refuses a preset of a search for a training, and the other way round.
@@ -340,7 +354,8 @@ fn known_names(resolved: &Resolved) -> anyhow::Result<()> {
     if kind != method::BY_METHOD {
         check("perturbation.kind", perturb::find(kind).map(drop).map_err(Into::into))?;
     }
-    if [datasets::FOLDER, datasets::IMAGENET].contains(&config.data.name.as_str()) {
+    let name = config.data.name.as_str();
+    if [datasets::FOLDER, datasets::IMAGENET].contains(&name) || datasets::text::is_text(name) {
         return Ok(());
     }
     check("data.name", data::find(&config.data.name).map(drop).map_err(Into::into))

@@ -132,6 +132,7 @@ fn trained(epoch: &TrainEpoch) -> Vec<Scalar> {
         ("schedule/learning_rate".to_owned(), epoch.learning_rate),
         ("schedule/drop_path".to_owned(), epoch.drop_path),
     ];
+    numbers.extend(epoch.perplexity.map(|it| (format!("perplexity/{on}"), it)));
     numbers.extend(epoch.top5.map(|share| (format!("accuracy/{on}_top5"), share)));
     if let Some([loss, accuracy]) = epoch.ema {
         numbers.push((format!("loss/{on}_ema"), loss));

@@ -1,4 +1,7 @@
-//! Trainings, one after another: each in a run directory of its own, with one way to stop them all.
+//! Trainings, one after another: each in a run directory of its own, with one way to stop them all. Those of
+//! images are made here, those of a text in [`text`].
+
+pub mod text;
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -12,13 +15,13 @@ use smoothdarts::draw::csv;
 use smoothdarts::draw::history::History;
 use smoothdarts::event::{EvaluatedOn, Trained};
 use smoothdarts::paper::{self, Published};
-use smoothdarts::run::train::Kind;
-use smoothdarts::run::{ImageTraining, Train};
+use smoothdarts::run::train::{Kind, TextTrain};
+use smoothdarts::run::{ImageTraining, Run, Train};
 use smoothdarts::task::Training;
 
 use crate::cli::RunArgs;
 use crate::commands::derive;
-use crate::datasets::{Opened, Prefetch, Supply};
+use crate::datasets::{self, Opened, Prefetch, Supply};
 use crate::device::Selected;
 use crate::estimate::Estimate;
 use crate::events;
@@ -40,10 +43,18 @@ pub struct Trainings<'a> {
 }
 
 /// A training whose data is open and whose network is made; nothing is written yet.
-pub struct Ready {
+pub enum Ready {
+    /// On images.
+    Images(Prepared<Train<Training>>),
+    /// On a text.
+    Text(Prepared<TextTrain>),
+}
+
+/// The same of one task.
+pub struct Prepared<J: Work> {
     resolved: Resolved,
-    training: ImageTraining,
-    batches: Prefetch,
+    training: Run<J>,
+    batches: Prefetch<J::Supply>,
     began: f64,
 }
 
@@ -68,6 +79,9 @@ impl<'a> Trainings<'a> {
     pub fn prepare(&self, resolved: &Resolved) -> anyhow::Result<Ready> {
         let config = &resolved.config;
         let began = if self.stop.is_some() { seconds() } else { 0.0 };
+        if datasets::text::is_text(&config.data.name) {
+            return Ok(Ready::Text(text::prepare(resolved, self.selected, began)?));
+        }
         let opened = Opened::of(config)?;
         let (classes, images) = (opened.class_names().to_vec(), opened.sizes(config));
         if config.data.image_size <= MAX_SIZE {
@@ -82,7 +96,7 @@ impl<'a> Trainings<'a> {
         training.set_class_names(classes);
         training.set_clock(seconds);
         let (resolved, batches) = (resolved.clone(), Prefetch::new(loader));
-        Ok(Ready { resolved, training, batches, began })
+        Ok(Ready::Images(Prepared { resolved, training, batches, began }))
     }
 
     /// Trains in the run directory `out`: from the start, or from where its checkpoint stands. A break
@@ -91,7 +105,18 @@ impl<'a> Trainings<'a> {
     /// # Errors
     /// Everything in the table of exit codes.
     pub fn run(&mut self, ready: Ready, out: &Path) -> anyhow::Result<ControlFlow<Exit, Done>> {
-        let Ready { resolved, training, batches, began } = ready;
+        match ready {
+            Ready::Images(prepared) => self.go(prepared, out),
+            Ready::Text(prepared) => self.go(prepared, out),
+        }
+    }
+
+    fn go<J: Work>(
+        &mut self,
+        prepared: Prepared<J>,
+        out: &Path,
+    ) -> anyhow::Result<ControlFlow<Exit, Done>> {
+        let Prepared { resolved, training, batches, began } = prepared;
         let parameters = training.started().parameters;
         let (json, quiet, stop) = (self.json, self.flags.quiet, self.stop.take());
         let place = Place { out, extend: false, json, quiet, stop, began };

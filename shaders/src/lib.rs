@@ -16,6 +16,8 @@
 //! | [`pool`] | 3×3 pooling, the maximum and the mean at once | layout changes around each call, indices kept for the way back |
 //! | [`concat`](fn@concat), [`split_with_sizes`] | tensors one after another in their last dimension, and the opposite | a launch for each tensor |
 //! | [`shuffle`], [`split_channels`] | the same with the columns shuffled; few channels for the operations, and the others past them, pooled | copies of permuted tensors; zeros for each part on the way back |
+//! | [`mixed_cell`], [`derived_cell`] | a recurrent cell along a whole text: gates, activations, mixture, batch norm and the products between them | about 300 tensors of a step that autodiff keeps; on a GPU a kernel for each node instead of 25 |
+//! | [`word_loss`] | decoder, softmax and loss of a vocabulary with their gradients | gigabytes of logits, kept several times |
 //! | [`overwrite`], [`copied`] | numbers in the memory of another tensor, for passes that are replayed | stock ops write nowhere but into what they made |
 //! | [`split_at`], [`Shared`] | a stack in two, an activation for several readers | on the way back zeros for each part, and copies before a sum |
 //!
@@ -35,6 +37,7 @@ mod concat;
 mod convolution;
 mod cpu;
 pub mod device;
+mod gated_mix;
 pub mod meter;
 mod mix;
 mod node;
@@ -42,12 +45,14 @@ mod norm;
 mod overwrite;
 mod pgd_step;
 mod pool;
+mod recurrent;
 pub mod throttle;
 #[doc = include_str!("roofline.md")]
 pub mod roofline {}
 mod split_at;
 mod unit;
 mod wgpu;
+mod word_loss;
 
 pub use channels::split_channels;
 pub use concat::{concat, shuffle, split_with_sizes};
@@ -60,8 +65,12 @@ pub use norm::{Norm, PendingNorm, moments, normalise};
 pub use overwrite::{copied, overwrite};
 pub use pgd_step::{PgdStep, row_clip};
 pub use pool::{Pool, pool};
+pub use recurrent::{
+    Activation, CellNorm, MixedCell, RecurrentCell, Sequence, derived_cell, mixed_cell,
+};
 pub use split_at::{Shared, split_at};
 pub use unit::{Bank, Unit};
+pub use word_loss::{WordLoss, word_loss};
 
 use burn::backend::DispatchDevice;
 use burn::tensor::{DType, Device, Tensor};
@@ -80,6 +89,12 @@ impl Kernels {
     /// Whether our kernels can take this tensor.
     fn fused_for<const D: usize>(self, x: &Tensor<D>) -> bool {
         self == Self::Fused && x.dtype() == DType::F32 && has_kernels(&x.device())
+    }
+
+    /// Whether those of them that only the CPU has can.
+    fn fused_on_cpu<const D: usize>(self, x: &Tensor<D>) -> bool {
+        let device = x.device().inner();
+        self.fused_for(x) && matches!(device.as_dispatch(), DispatchDevice::Flex(_))
     }
 }
 

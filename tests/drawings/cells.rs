@@ -1,11 +1,11 @@
 //! Derived cells.
 
 use smoothdarts::cell::codec::{darts, nb201};
-use smoothdarts::cell::{Cell, Genotype, Output};
+use smoothdarts::cell::{Cell, Choice, ChoiceKind, Genotype, Output, Row, published};
 use smoothdarts::draw::cell::draw;
 use smoothdarts::draw::history::History;
-use smoothdarts::draw::{csv, mixture, perturbation};
-use smoothdarts::space;
+use smoothdarts::draw::{colour, csv, mixture, perturbation};
+use smoothdarts::{ops, space};
 
 use super::path::{Point, sample};
 use super::xml::Element;
@@ -14,7 +14,7 @@ use super::{HOSTILE, sound, story};
 const ORACLES: &str = include_str!("../data/oracles.json");
 
 /// Every published genotype.
-fn published() -> Vec<(String, Genotype)> {
+fn oracles() -> Vec<(String, Genotype)> {
     let oracles: serde_json::Value = serde_json::from_str(ORACLES).unwrap();
     let genotypes = oracles["genotypes"].as_object().unwrap();
     let read = |(name, row): (&String, &serde_json::Value)| {
@@ -27,7 +27,7 @@ fn published() -> Vec<(String, Genotype)> {
 }
 
 fn find(name: &str) -> Genotype {
-    published().into_iter().find(|(other, _)| other == name).unwrap().1
+    oracles().into_iter().find(|(other, _)| other == name).unwrap().1
 }
 
 /// A normal cell that reads these states, two for every node.
@@ -111,7 +111,7 @@ fn a_cell_looks_as_it_did() {
 fn states_stand_at_the_same_place_whatever_the_genotype() {
     let expected = places(&sound(&draw(&find("DARTS_V2").cells[0], None)));
     assert_eq!(expected.len(), 2 + 4 + 1);
-    for (name, genotype) in published() {
+    for (name, genotype) in oracles() {
         for cell in genotype.cells.iter().filter(|cell| cell.edges().count() == 8) {
             assert_eq!(places(&sound(&draw(cell, None))), expected, "{name}");
         }
@@ -120,7 +120,7 @@ fn states_stand_at_the_same_place_whatever_the_genotype() {
 
 #[test]
 fn every_published_cell_shows_every_gene() {
-    for (name, genotype) in published() {
+    for (name, genotype) in oracles() {
         for cell in &genotype.cells {
             let elements = sound(&draw(cell, None));
             assert_eq!(labels(&elements).len(), cell.edges().count(), "{name}");
@@ -288,4 +288,71 @@ fn in_the_cell_of_nasbench201_every_edge_has_its_place_and_none_is_pale() {
     assert!(elements.iter().any(|it| it.text.contains("none, an edge that passes nothing on")));
     let without = nb201::decode("|nor_conv_3x3~0|").unwrap().cells.remove(0);
     assert!(!draw(&without, None).contains("pale"));
+}
+
+/// Where the circles of a drawing are, by the numbers in them.
+fn nodes(picture: &[Element]) -> Vec<(f64, f64)> {
+    let circles = picture.iter().filter(|element| element.name == "circle");
+    let at = |element: &Element, key| element.get(key).parse::<f64>().unwrap();
+    circles.map(|circle| (at(circle, "cx"), at(circle, "cy"))).collect()
+}
+
+#[test]
+fn a_recurrent_cell_is_a_tree_with_x_and_h_before_it_and_the_next_h_after_it() {
+    for row in published::RECURRENT {
+        let cell = &row.genotype().cells[0];
+        let svg = draw(cell, None);
+        let picture = sound(&svg);
+        let places = nodes(&picture);
+        assert_eq!(places.len(), cell.states(), "{}", row.name);
+        for (node, edge) in cell.edges() {
+            assert!(
+                places[node].0 > places[edge.source].0,
+                "{}: {node} is right of what it reads",
+                row.name
+            );
+            assert!(
+                places[node].1 >= places[edge.source].1,
+                "{}: {node} is not above it",
+                row.name
+            );
+        }
+        let distinct: std::collections::BTreeSet<String> =
+            places.iter().map(|place| format!("{place:?}")).collect();
+        assert_eq!(distinct.len(), places.len(), "{}: no two in one place", row.name);
+        // A line for every edge with the colour of its activation, one for each node of the mean, two inputs.
+        let lines = |class: &str| picture.iter().filter(|it| it.has_class(class)).count();
+        assert_eq!(lines("sd-gene"), cell.edges().count());
+        assert_eq!(lines("sd-axis"), cell.outputs().len() + 2);
+        for words in [">x<tspan", ">h<tspan", "Recurrent cell", "Node 1 takes"] {
+            assert!(svg.contains(words), "{}: {words}", row.name);
+        }
+        assert!(svg.contains("t−1"), "the hidden state before");
+    }
+}
+
+#[test]
+fn the_width_of_a_line_of_a_recurrent_cell_is_its_probability() {
+    let genotype = published::find_recurrent("penn_pgd").unwrap().genotype();
+    let options: Vec<String> = ops::Activation::ALL.iter().map(|it| it.name().to_owned()).collect();
+    let rows = (1..9).flat_map(|node| (0..node).map(move |source| (node, source)));
+    let rows: Vec<Row> =
+        rows.map(|(node, source)| Row { node, source, options: options.clone() }).collect();
+    let p: Vec<Vec<f32>> = rows.iter().map(|_| vec![0.0, 0.1, 0.6, 0.2, 0.1]).collect();
+    let choice = Choice { name: "cell".to_owned(), kind: ChoiceKind::Operation, rows };
+    let svg = draw(&genotype.cells[0], Some((&choice, &p)));
+    assert!(svg.contains("node 0 → node 1: relu, p = 0.600"), "{svg}");
+    assert!(svg.contains("node 2 → node 5: identity, p = 0.100"));
+}
+
+#[test]
+fn every_activation_has_a_colour_of_its_own() {
+    let looks = colour::ACTIVATIONS;
+    for (index, look) in looks.iter().enumerate() {
+        assert_eq!(ops::Activation::ALL[index + 1].name(), look.operation);
+        assert_eq!(colour::of(look.operation), *look);
+        let others = looks.iter().chain(colour::OPERATIONS).filter(|it| it.class == look.class);
+        assert_eq!(others.count(), 1, "{}", look.class);
+    }
+    assert_eq!(looks.len() + 1, ops::Activation::ALL.len(), "none has the colour of images");
 }

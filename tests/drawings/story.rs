@@ -142,6 +142,8 @@ pub fn training(epochs: usize) -> Vec<Event> {
             accuracy: accuracy(epoch),
             top5: Some(1.0 - 0.2 / (epoch + 2) as f64),
             ema: Some([1.1 / (epoch + 1) as f64, accuracy(epoch)]),
+            perplexity: Some((1.2 / (epoch + 1) as f64).exp()),
+            averaged: epoch > 2,
             best: true,
             seconds: 2.5,
         }));
@@ -159,6 +161,8 @@ pub fn training(epochs: usize) -> Vec<Event> {
         confusion: Some(
             (0..10).map(|row| (0..10).map(|it| 9 * (it == row) as u64 + 1).collect()).collect(),
         ),
+        perplexity: Some(1.2),
+        test_perplexity: Some(1.3),
     }));
     events
 }

@@ -76,6 +76,10 @@ impl Fixture {
         &self.tensors.get(name).unwrap_or_else(|| panic!("{} lacks {name}", self.name)).1
     }
 
+    pub fn shape(&self, name: &str) -> &[usize] {
+        &self.tensors.get(name).unwrap_or_else(|| panic!("{} lacks {name}", self.name)).0
+    }
+
     pub fn matrix(&self, name: &str, device: &Device) -> Tensor<2> {
         let (shape, values) = &self.tensors[name];
         Tensor::from_data(TensorData::new(values.clone(), [shape[0], shape[1]]), device)

@@ -84,6 +84,7 @@ impl<'a> Case<'a> {
             vocabulary: self.fixture.number("vocabulary"),
             hidden: self.fixture.number("hidden_size"),
             dropout: Dropout::default(),
+            last_word_rests: true,
         };
         let network = space::find("recurrent").unwrap().language(shape).unwrap();
         let mut config = self.config();

@@ -73,7 +73,9 @@ fn recurrent() -> &'static Space {
 }
 
 fn net(vocabulary: usize, hidden: usize, dropout: Dropout) -> Box<dyn LanguageNet> {
-    recurrent().language(LanguageShape { vocabulary, hidden, dropout }).unwrap()
+    recurrent()
+        .language(LanguageShape { vocabulary, hidden, dropout, last_word_rests: true })
+        .unwrap()
 }
 
 fn matrix(values: Vec<f32>, shape: [usize; 2]) -> Tensor<2> {

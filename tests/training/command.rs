@@ -29,12 +29,20 @@ fn events(run: &Path) -> Vec<Value> {
     events
 }
 
-fn same(found: &Path, expected: &Path) {
+pub fn same_events(found: &Path, expected: &Path) {
     assert_eq!(events(found), events(expected));
-    for name in RESULTS {
+}
+
+pub fn same_files(found: &Path, expected: &Path, names: &[&str]) {
+    for name in names {
         let bytes = |run: &Path| fs::read(run.join(name)).unwrap();
         assert!(bytes(found) == bytes(expected), "{name} differs");
     }
+}
+
+fn same(found: &Path, expected: &Path) {
+    same_events(found, expected);
+    same_files(found, expected, &RESULTS);
 }
 
 #[test]

@@ -42,6 +42,9 @@ pub const BENCH_TRAIN: &str = "train-cifar10";
 /// What `sdarts train` trains with when nothing is asked for.
 pub const TRAIN: &str = "train-quick";
 
+/// The same of a recurrent genotype, or on a text.
+pub const TRAIN_TEXT: &str = "train-ptb-quick";
+
 impl Preset {
     /// Whether it is one of a training.
     pub fn trains(&self) -> bool {
@@ -328,6 +331,45 @@ const OWN: &[Preset] = &[
             ("data.transform", "resized-crop"),
             ("data.colour_jitter", "0.4"),
             ("data.hue_jitter", "0.2"),
+        ],
+    },
+    Preset {
+        name: TRAIN_TEXT,
+        help: "a small network of a recurrent genotype, trained on the text that comes with the program: about \
+               two minutes on two CPU cores",
+        settings: &[
+            ("recurrent.hidden", "64"),
+            ("recurrent.lengths", "jittered"),
+            ("recurrent.dropout", "0.2"),
+            ("recurrent.dropout_hidden", "0.1"),
+            ("recurrent.dropout_input", "0.1"),
+            ("recurrent.dropout_embedding", "0.1"),
+            ("train.epochs", "8"),
+            ("train.batch_size", "32"),
+            ("train.learning_rate", "20"),
+            ("train.momentum", "0"),
+            ("train.weight_decay", "8e-7"),
+            ("train.clip", "0.25"),
+            ("train.nonmonotone", "2"),
+            ("data.name", "shakespeare"),
+            ("data.vocabulary_limit", "2000"),
+        ],
+    },
+    Preset {
+        name: "train-ptb",
+        help: "the paper's training on Penn Treebank: 850 units, batch 64, SGD and then averaged SGD (Table 3)",
+        settings: &[
+            ("seed", "1267"),
+            ("recurrent.hidden", "850"),
+            ("recurrent.lengths", "jittered"),
+            ("recurrent.dropout_word", "0.1"),
+            ("train.epochs", "8000"),
+            ("train.batch_size", "64"),
+            ("train.learning_rate", "20"),
+            ("train.momentum", "0"),
+            ("train.weight_decay", "8e-7"),
+            ("train.clip", "0.25"),
+            ("data.name", "ptb"),
         ],
     },
 ];

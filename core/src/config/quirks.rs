@@ -39,6 +39,10 @@ section! {
         unrolled_keeps_embedding: bool = true,
         /// The second-order correction of a recurrent search is multiplied by clip / norm also where that is above 1 (code), instead of by what the gradient was multiplied by.
         unrolled_clip_uncapped: bool = true,
+        /// The embedding of the last word of a vocabulary learns nothing from being read (code, by its padding index), only from the decoder.
+        last_word_rests: bool = true,
+        /// Averaged SGD steps with the rate of the step before, and its average leaves the first step out (code, as PyTorch does), instead of the rate of its own step and all steps.
+        asgd_lags: bool = true,
         /// Split of the training set: contiguous (code) or shuffled.
         split: Split = Split::Contiguous,
     }

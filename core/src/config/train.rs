@@ -73,6 +73,9 @@ section! {
         /// Share of the training images that is trained on; 1 takes all and evaluates on the test
         /// images, less evaluates on the rest and never reads a test image.
         portion: f64 = 1.0,
+        /// Epochs before the last that do not count when the validation loss of a text is compared with the best
+        /// so far: where it is worse, SGD becomes averaged SGD (ASGD) for the rest of the training.
+        nonmonotone: usize = 5,
     }
 }
 

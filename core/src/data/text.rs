@@ -34,6 +34,15 @@ pub struct Text {
 }
 
 impl Text {
+    /// A number that stands for the vocabulary: another for other words or another order. A network learns
+    /// what a word of this number means, so it fits no other vocabulary.
+    pub fn fingerprint(&self) -> String {
+        let sum = self.vocabulary.iter().fold(0, |sum, word| {
+            crc32c::crc32c_append(crc32c::crc32c_append(sum, word.as_bytes()), b"\n")
+        });
+        format!("{} words, {sum:08x}", self.vocabulary.len())
+    }
+
     /// The words of a part.
     pub fn part(&self, part: Part) -> &[u32] {
         match part {

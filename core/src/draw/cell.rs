@@ -2,8 +2,10 @@
 //! with the name of its operation.
 
 mod layout;
+mod tree;
 
-use self::layout::{Layout, RADIUS};
+use self::layout::{Layout, Point, RADIUS};
+use self::tree::Tree;
 use super::colour::{self, Palette};
 use super::svg::{Anchor, Rect, Svg, capital, number, shorten};
 use crate::cell::{Cell, Choice, Edge, Node, Output, Rows};
@@ -17,6 +19,36 @@ const WIDTHS: (f64, f64) = (1.0, 7.0);
 const PALE: &str = "thin and pale: none, an edge that passes nothing on";
 const LEGEND: f64 = 22.0;
 
+/// What stands before and after a recurrent cell.
+const RECURRENT: ([&str; 2], &str) = (["x_{t}", "h_{t-1}"], "h_{t}");
+
+/// Where everything in a drawing stands.
+trait Places {
+    fn size(&self) -> Point;
+
+    /// Box of an input.
+    fn input(&self, state: usize) -> Rect;
+
+    /// Box of the output.
+    fn output(&self) -> Rect;
+
+    /// Centre of the node with this state index.
+    fn node(&self, state: usize) -> Point;
+
+    /// Label of a port of a node; 0 is the uppermost.
+    fn pill(&self, state: usize, port: usize) -> Rect;
+
+    /// Height at which an edge comes in, for the order of the ports: from above first.
+    fn approach(&self, source: usize, node: usize) -> f64;
+
+    /// The line of an edge into a port, behind the label, to the node. `twin` moves the second of two edges
+    /// between the same pair off the first.
+    fn edge(&self, source: usize, node: usize, port: usize, twin: usize) -> String;
+
+    /// The thin line of a state that is part of the output.
+    fn output_line(&self, state: usize) -> String;
+}
+
 /// Draws a cell. With probabilities (a choice and its rows) the width of a line is the probability
 /// of its operation. An edge that takes `none` is thin and pale. Edges that name states after their
 /// node are left out; a genotype that [`crate::cell::Genotype::validate`] accepts has none.
@@ -24,21 +56,27 @@ pub fn draw(cell: &Cell, probabilities: Option<(&Choice, &Rows)>) -> String {
     if cell.has_operations_on_nodes() {
         return super::blocks::derived(cell);
     }
-    let layout = Layout::new(cell);
-    let title = capital(&cell.words());
-    let style = colour::style(Palette::Operations);
-    let lines = lines(&layout, cell, probabilities);
+    let recurrent = cell.is_recurrent();
+    let layout: &dyn Places = if recurrent { &Tree::new(cell) } else { &Layout::new(cell) };
+    let title = if recurrent { "Recurrent cell".to_owned() } else { capital(&cell.words()) };
+    let palette = if recurrent { Palette::Activations } else { Palette::Operations };
+    let style = colour::style(palette);
+    let lines = lines(layout, cell, probabilities);
     let legend = lines.iter().any(Line::is_none);
     let (width, height) = layout.size();
     let size = (width, height + if legend { LEGEND } else { 0.0 });
-    let mut svg = Svg::new(size, &title, &describe(cell, "adds"), &style);
+    let mut svg =
+        Svg::new(size, &title, &describe(cell, if recurrent { "takes" } else { "adds" }), &style);
     svg.text("sd-ink sd-large sd-strong", (16.0, 24.0), Anchor::Start, &title);
     for state in cell.outputs().into_iter().filter(|&state| state < cell.states()) {
         svg.path("sd-axis", &layout.output_line(state), "");
     }
-    lines.iter().for_each(|line| line.stroke(&mut svg, &layout));
-    lines.iter().for_each(|line| line.label(&mut svg, &layout));
-    states(&mut svg, &layout, cell);
+    if recurrent {
+        tree::input_lines(layout).iter().for_each(|line| svg.path("sd-axis", line, ""));
+    }
+    lines.iter().for_each(|line| line.stroke(&mut svg, layout));
+    lines.iter().for_each(|line| line.label(&mut svg, layout));
+    states(&mut svg, layout, cell);
     if legend {
         svg.text("sd-muted", (16.0, height + LEGEND - 12.0), Anchor::Start, PALE);
     }
@@ -59,7 +97,7 @@ struct Line<'a> {
 /// The edges with their ports: of those that enter a node, the one that comes from above takes the
 /// upper port, so that they do not cross.
 fn lines<'a>(
-    layout: &Layout,
+    layout: &dyn Places,
     cell: &'a Cell,
     probabilities: Option<(&Choice, &Rows)>,
 ) -> Vec<Line<'a>> {
@@ -89,7 +127,7 @@ impl Line<'_> {
         self.operation() == NONE
     }
 
-    fn stroke(&self, svg: &mut Svg, layout: &Layout) {
+    fn stroke(&self, svg: &mut Svg, layout: &dyn Places) {
         let look = colour::of(self.operation());
         let data = layout.edge(self.edge.source, self.node, self.port, self.twin);
         let probable = |p: f64| WIDTHS.0 + p.clamp(0.0, 1.0) * (WIDTHS.1 - WIDTHS.0);
@@ -112,7 +150,7 @@ impl Line<'_> {
         svg.close();
     }
 
-    fn label(&self, svg: &mut Svg, layout: &Layout) {
+    fn label(&self, svg: &mut Svg, layout: &dyn Places) {
         let look = colour::of(self.operation());
         let place = layout.pill(self.node, self.port);
         let class = format!("sd-pill sd-outline {}", look.class);
@@ -148,21 +186,27 @@ impl Line<'_> {
 }
 
 /// The boxes and circles of all states.
-fn states(svg: &mut Svg, layout: &Layout, cell: &Cell) {
-    for (state, input) in cell.inputs.iter().enumerate() {
-        state_box(svg, layout.input(state), input);
+fn states(svg: &mut Svg, layout: &dyn Places, cell: &Cell) {
+    let (inputs, output) = match cell.output {
+        Output::Mean(_) => (RECURRENT.0.map(str::to_owned).to_vec(), RECURRENT.1),
+        Output::Concatenation(_) => (cell.inputs.clone(), "c_{k}"),
+        Output::Last => (cell.inputs.clone(), "output"),
+    };
+    for (index, input) in inputs.iter().enumerate() {
+        state_box(svg, layout.input(index), input);
     }
-    for (index, (state, _)) in cell.nodes().enumerate() {
+    // Nodes of a recurrent cell are numbered as its states are.
+    let first = if cell.is_recurrent() { 0 } else { cell.inputs.len() };
+    for (index, state) in (first..cell.states()).enumerate() {
         let at = layout.node(state);
-        svg.circle("sd-box", at, RADIUS, &format!("node {index} (state {state})"));
+        let title = match cell.is_recurrent() {
+            true => cell.label(state),
+            false => format!("node {index} (state {state})"),
+        };
+        svg.circle("sd-box", at, RADIUS, &title);
         let at = (at.0, at.1 + 4.5);
         svg.text("sd-ink sd-strong", at, Anchor::Middle, &index.to_string());
     }
-    let output = match cell.output {
-        Output::Concatenation(_) => "c_{k}",
-        Output::Mean(_) => "h_{t}",
-        Output::Last => "output",
-    };
     state_box(svg, layout.output(), output);
 }
 
@@ -182,7 +226,9 @@ pub(super) fn describe(cell: &Cell, adds: &str) -> String {
         Some(operation) => format!("{operation} of {}", cell.label(edge.source)),
         None => cell.label(edge.source),
     };
+    let first = usize::from(cell.is_recurrent());
     let sentence = |(index, node): (usize, &Node)| {
+        let index = first + index;
         let terms: Vec<String> = node.edges.iter().map(term).collect();
         match &node.operation {
             Some(operation) if terms.is_empty() => {

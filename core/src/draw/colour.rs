@@ -51,12 +51,21 @@ pub const OPERATIONS: &[Look] = &[
     look("noise", "sd-noise", "#a8357a", "#f778ba", true),
 ];
 
-/// The look of an operation that is not in the table.
+/// Every activation of [`crate::ops::Activation`] but none. All are parameter-free: lines are whole.
+pub const ACTIVATIONS: &[Look] = &[
+    look("tanh", "sd-tanh", "#0550ae", "#58a6ff", false),
+    look("relu", "sd-relu", "#c2610c", "#f0883e", false),
+    look("sigmoid", "sd-sigmoid", "#0b6e4f", "#3fb950", false),
+    look("identity", "sd-identity", "#7b3fa0", "#d2a8ff", false),
+];
+
+/// The look of an operation that is not in the tables.
 const OTHER: Look = look("", "sd-other", "#57606a", "#aab4be", false);
 
 /// How an operation looks.
 pub fn of(operation: &str) -> Look {
-    *OPERATIONS.iter().find(|look| look.operation == operation).unwrap_or(&OTHER)
+    let mut looks = OPERATIONS.iter().chain(ACTIVATIONS);
+    *looks.find(|look| look.operation == operation).unwrap_or(&OTHER)
 }
 
 /// Colours of the lines of a chart (light, dark); the next line takes the next colour. All differ
@@ -97,6 +106,7 @@ pub(super) fn level(share: f64) -> String {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Palette {
     Operations,
+    Activations,
     Lines,
     Scale,
 }
@@ -136,12 +146,14 @@ type Schemes = (String, String);
 
 fn classes(palette: Palette) -> Vec<(String, Schemes)> {
     let owned = |(light, dark): (&str, &str)| (light.to_owned(), dark.to_owned());
+    let looks = |looks: &[Look]| {
+        let all = looks.iter().chain([&OTHER]);
+        all.map(|look| (look.class.to_owned(), owned((look.light, look.dark)))).collect()
+    };
     match palette {
-        Palette::Operations => OPERATIONS
-            .iter()
-            .chain([&OTHER])
-            .map(|look| (look.class.to_owned(), owned((look.light, look.dark))))
-            .collect(),
+        Palette::Operations => looks(OPERATIONS),
+        // With none, the first of the operations.
+        Palette::Activations => looks(&[&OPERATIONS[..1], ACTIVATIONS].concat()),
         Palette::Lines => {
             LINES.iter().enumerate().map(|(index, &pair)| (line(index), owned(pair))).collect()
         }

@@ -88,7 +88,7 @@ pub struct Summary {
     pub valid_accuracy: Option<Spread>,
     /// The best of them.
     pub best_valid_accuracy: Option<f64>,
-    /// Validation perplexity of the supernet, of a search of text.
+    /// Validation perplexity of the supernet, of a search of text; of a training that of its best epoch.
     pub valid_perplexity: Option<Spread>,
     /// The best of them.
     pub best_valid_perplexity: Option<f64>,
@@ -100,6 +100,9 @@ pub struct Summary {
     /// Of a training the share of images whose class is among the five strongest, where there are
     /// more than five classes.
     pub top5_accuracy: Option<Spread>,
+    /// Perplexity on the test text, of a training on a text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_perplexity: Option<Spread>,
     /// Share of parameter-free operations in the first cell (the normal one).
     pub parameter_free: Option<Spread>,
     /// Spectral norm of the last Hessian.
@@ -111,6 +114,9 @@ pub struct Summary {
     pub published: Option<paper::Published>,
     /// The parameter-free share that the paper reports (Table 5).
     pub published_parameter_free: Option<f64>,
+    /// What the paper reports of a recurrent cell (Table 3).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub published_perplexities: Option<paper::Perplexities>,
 }
 
 /// Every setting that has different values in the runs.
@@ -231,7 +237,8 @@ fn summary(group: &Group, runs: &[Run]) -> Summary {
     accuracies.extend(last(|it| trained(it, EvaluatedOn::Valid)));
     let mut tested = last(|it| Some(it.anytime.last()?.test_accuracy? / 100.0));
     tested.extend(last(|it| trained(it, EvaluatedOn::Test)));
-    let perplexities = last(|it| Some(it.epochs.last()?.perplexity?.valid));
+    let mut perplexities = last(|it| Some(it.epochs.last()?.perplexity?.valid));
+    perplexities.extend(last(valid_perplexity));
     let config = group.runs.first().and_then(|&run| runs[run].config());
     let training = group.runs.first().and_then(|&run| runs[run].history.training.as_ref());
     let published = config.map(|config| {
@@ -255,8 +262,10 @@ fn summary(group: &Group, runs: &[Run]) -> Summary {
         test_accuracy: Spread::of(&tested),
         tested: tested.len(),
         top5_accuracy: Spread::of(&last(|it| it.train_epochs.last()?.top5)),
+        test_perplexity: Spread::of(&last(|it| it.trained.as_ref()?.test_perplexity)),
         parameter_free: Spread::of(&last(|it| {
-            let cell = || it.training.as_ref()?.cells.first().map(Cell::parameter_free);
+            let cell = || it.training.as_ref()?.cells.first().filter(|cell| !cell.is_recurrent());
+            let cell = || cell().map(Cell::parameter_free);
             let searched = it.epochs.last().and_then(|epoch| epoch.parameter_free.first().copied());
             searched.or_else(cell).map(f64::from)
         })),
@@ -264,7 +273,18 @@ fn summary(group: &Group, runs: &[Run]) -> Summary {
         mean_drop: Spread::of(&drops).filter(|_| comparable(&flatness)),
         published: published.and_then(|it| it.0),
         published_parameter_free: published.and_then(|it| it.1),
+        published_perplexities: training
+            .and_then(published::of)
+            .and_then(|row| paper::perplexities(row.name)),
     }
+}
+
+/// The perplexity of a training on the validation text: of its best epoch, once it is over.
+fn valid_perplexity(history: &History) -> Option<f64> {
+    let ended = history.trained.as_ref().and_then(|trained| trained.perplexity);
+    let mut epochs = history.train_epochs.iter().filter_map(|epoch| epoch.perplexity);
+    let best = epochs.next().map(|first| epochs.fold(first, f64::min));
+    ended.or(best)
 }
 
 /// The share of right answers after the last epoch of a training.

@@ -71,7 +71,8 @@ pub fn curves(history: &History) -> String {
 }
 
 /// One record for each epoch of a training: rates, losses, accuracies; those of the moving average of
-/// the weights where there is one, and the top-5 accuracy where there are more than five classes.
+/// the weights where there is one, the top-5 accuracy where there are more than five
+/// classes, and the perplexity on a text.
 pub fn training(history: &History) -> String {
     let mut header = TRAINING.map(str::to_owned).to_vec();
     let average = history.train_epochs.iter().any(|epoch| epoch.ema.is_some());
@@ -81,6 +82,10 @@ pub fn training(history: &History) -> String {
     let top5 = history.train_epochs.iter().any(|epoch| epoch.top5.is_some());
     if top5 {
         header.push("top5_accuracy".to_owned());
+    }
+    let text = history.train_epochs.iter().any(|epoch| epoch.perplexity.is_some());
+    if text {
+        header.extend(["perplexity", "averaged"].map(str::to_owned));
     }
     let rows = history.train_epochs.iter().map(|epoch| {
         let mut row = vec![epoch.epoch.to_string()];
@@ -99,6 +104,10 @@ pub fn training(history: &History) -> String {
         }
         if top5 {
             row.push(epoch.top5.map_or(String::new(), |share| share.to_string()));
+        }
+        if text {
+            row.push(epoch.perplexity.map_or(String::new(), |it| it.to_string()));
+            row.push(epoch.averaged.to_string());
         }
         row
     });

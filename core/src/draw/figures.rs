@@ -266,6 +266,19 @@ pub static ALL: &[Figure] = &[
         })),
     },
     Figure {
+        name: "training-perplexity",
+        title: "Perplexity of the network",
+        pictures: |scene| some(training::perplexity(scene.history)),
+        report: Some(Section::Training),
+        page: None,
+        compare: Some(Compare::Curve(Curve {
+            title: "Perplexity of the trained network on the validation text",
+            label: "perplexity",
+            unit: Unit::Number,
+            points: training::perplexities,
+        })),
+    },
+    Figure {
         name: "training-top5",
         title: "Top-5 accuracy of the network",
         pictures: |scene| some(training::top5(scene.history)),

@@ -13,7 +13,9 @@ pub use surface::draw as surface;
 use super::chart::axis::Scale;
 use super::chart::{Axis, Unit};
 use super::colour;
+use super::history::History;
 use super::svg::{Anchor, Rect, Svg};
+use crate::event::{EpochFinished, Score};
 use crate::measure::landscape::{Coordinates, Landscape, Sample};
 
 /// Bands of colour, at most.
@@ -29,6 +31,14 @@ pub enum Quantity {
 }
 
 impl Quantity {
+    /// What the pictures of a run show: the accuracy, or of text the loss, whose exponential is the perplexity.
+    pub fn of_run(history: &History) -> Self {
+        match history.epochs.last().map(EpochFinished::valid_score) {
+            Some(Score::Perplexity(_)) => Self::Loss,
+            _ => Self::Accuracy,
+        }
+    }
+
     fn of(self, sample: &Sample) -> f64 {
         match self {
             Self::Accuracy => sample.accuracy,

@@ -14,6 +14,8 @@ pub struct LanguageShape {
     pub hidden: usize,
     /// What is dropped while weights learn.
     pub dropout: Dropout,
+    /// Whether the embedding of the last word learns nothing from being read (`quirks.last_word_rests`).
+    pub last_word_rests: bool,
 }
 
 /// Shares that are dropped in train mode. Every mask holds for a whole sequence (variational dropout).

@@ -1,16 +1,18 @@
 //! Recurrent networks of a text (spec §10): what is around the cell here, in [`mixed`] the cell that is
-//! searched.
+//! searched, in [`derived`] the one that is trained.
 //!
 //! ```text
 //! x_t = embedding of the word, dropped      h_t = cell(x_t, h_{t−1})      next word: h_t, dropped, · embedding
 //! ```
 
+mod derived;
 mod mixed;
 
-use burn::tensor::{Int, Tensor, activation};
+use burn::tensor::{Int, Tensor};
 
 use super::{Dropout, LanguageShape, Predicted};
 use crate::nn::{Builder, Init, Pass, WeightId};
+pub use derived::DerivedRecurrent;
 pub use mixed::RecurrentNet;
 
 /// Weights start in U(±0.04), as in the authors' code.
@@ -23,6 +25,7 @@ pub(super) struct Reader {
     pub vocabulary: usize,
     pub hidden: usize,
     dropout: Dropout,
+    last_word_rests: bool,
 }
 
 /// A text, as a cell reads it.
@@ -36,13 +39,21 @@ pub(super) struct Sequence {
     pub mask: Option<Tensor<2>>,
 }
 
+impl Sequence {
+    /// The text with the weights of a cell, as the kernels take it.
+    pub fn of(self, start: Tensor<2>, nodes: Tensor<3>) -> shaders::Sequence {
+        let Self { x, hidden, mask } = self;
+        shaders::Sequence { x, hidden, mask, start, nodes }
+    }
+}
+
 impl Reader {
     /// Adds its weights; the embedding must be the first of the network.
     pub fn new(builder: &mut Builder, shape: LanguageShape) -> Self {
-        let LanguageShape { vocabulary, hidden, dropout } = shape;
+        let LanguageShape { vocabulary, hidden, dropout, last_word_rests } = shape;
         let embedding = builder.child("encoder").weight("weight", &[vocabulary, hidden], INIT);
         let bias = builder.child("decoder").weight("bias", &[vocabulary], Init::Constant(0.0));
-        Self { embedding, bias, vocabulary, hidden, dropout }
+        Self { embedding, bias, vocabulary, hidden, dropout, last_word_rests }
     }
 
     /// The slot of the embedding.
@@ -86,7 +97,9 @@ impl Reader {
         let table = word.map_or_else(|| table.clone(), |mask| table.clone() * mask);
         let mut mask = |share| pass.mask([columns, width], share, &table);
         let masks = [mask(self.dropout.embedding), mask(self.dropout.input)];
-        let x = table.clone().select(0, words.reshape([rows * columns]));
+        let words = words.reshape([rows * columns]);
+        let x = table.clone().select(0, words.clone());
+        let x = if self.last_word_rests { self.rested(x, words) } else { x };
         let x = x.reshape([rows, columns, width]);
         match masks.into_iter().flatten().reduce(|one, other| one * other) {
             None => x,
@@ -95,52 +108,18 @@ impl Reader {
     }
 }
 
-/// What the words of a text add to the gate and to the candidate of state 0, row by row: one product for all
-/// rows, as no state has a part in it.
-///
-/// # Shapes
-/// - `weights`: [hidden, 2 · hidden], those of W₀ that the words meet
-/// - output: [columns, 2 · hidden] each
-pub(super) fn inputs(x: Tensor<3>, weights: Tensor<2>, pass: &Pass) -> Vec<Tensor<2>> {
-    let [rows, columns, width] = x.dims();
-    let size = columns * 2 * width;
-    let product = x.reshape([rows * columns, width]).matmul(weights).reshape([rows * size]);
-    let pieces = shaders::split_with_sizes(pass.kernels, product, &vec![size; rows]);
-    pieces.into_iter().map(|piece| piece.reshape([columns, 2 * width])).collect()
-}
-
-/// The gate σ(c) and the candidate z of a product (c, z).
-///
-/// # Shapes
-/// - `product`: [rows, 2 · width]
-/// - outputs: [rows, width]
-pub(super) fn gate_and_candidate(product: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
-    let width = product.dims()[1] / 2;
-    let gate = product.clone().narrow(1, 0, width);
-    (activation::sigmoid(gate), product.narrow(1, width, width))
-}
-
-/// State 0: h + σ(c)·(tanh(z) − h), where (c, z) is the product of the input and of the masked hidden state.
-///
-/// # Shapes
-/// - `input`: [columns, 2 · hidden], one of [`inputs`]
-/// - `weights`: [hidden, 2 · hidden], those of W₀ that the hidden state meets
-/// - output: [columns, hidden]
-pub(super) fn first_state(
-    input: Tensor<2>,
-    hidden: Tensor<2>,
-    weights: Tensor<2>,
-    mask: Option<&Tensor<2>>,
-) -> Tensor<2> {
-    let product = input + masked(hidden.clone(), mask).matmul(weights);
-    let (gate, candidate) = gate_and_candidate(product);
-    hidden.clone() + gate * (candidate.tanh() - hidden)
-}
-
-/// A state as the weights of the cell meet it.
-pub(super) fn masked(state: Tensor<2>, mask: Option<&Tensor<2>>) -> Tensor<2> {
-    match mask {
-        Some(mask) => state * mask.clone(),
-        None => state,
+impl Reader {
+    /// What is read, without a gradient for the last word of the vocabulary. The authors' code looks words up with
+    /// `padding_idx = -1`, which PyTorch takes for the last row: only the decoder teaches it.
+    ///
+    /// # Shapes
+    /// - `x`: [words, hidden]; `words`: `[words]`
+    fn rested(&self, x: Tensor<2>, words: Tensor<1, Int>) -> Tensor<2> {
+        if !x.is_autodiff() {
+            return x;
+        }
+        let [count, width] = x.dims();
+        let last = words.equal_elem(self.vocabulary as i32 - 1).reshape([count, 1]);
+        x.clone().mask_where(last.expand([count, width]), x.detach())
     }
 }

@@ -1,8 +1,6 @@
 //! The catalogue of what an edge of a recurrent cell can do (spec §10): an activation, whose value a gate
 //! mixes with the state that the edge reads.
 
-use burn::tensor::{Tensor, activation};
-
 use super::NONE;
 
 /// One row of the catalogue.
@@ -51,14 +49,14 @@ impl Activation {
         Self::ALL.into_iter().find(|it| it.name() == name)
     }
 
-    /// Its values; zeros of [`Self::None`].
-    pub fn apply<const D: usize>(self, z: Tensor<D>) -> Tensor<D> {
+    /// What the kernels compute; nothing of [`Self::None`].
+    pub fn kernel(self) -> Option<shaders::Activation> {
         match self {
-            Self::None => z.zeros_like(),
-            Self::Tanh => z.tanh(),
-            Self::Relu => activation::relu(z),
-            Self::Sigmoid => activation::sigmoid(z),
-            Self::Identity => z,
+            Self::None => None,
+            Self::Tanh => Some(shaders::Activation::Tanh),
+            Self::Relu => Some(shaders::Activation::Relu),
+            Self::Sigmoid => Some(shaders::Activation::Sigmoid),
+            Self::Identity => Some(shaders::Activation::Identity),
         }
     }
 }

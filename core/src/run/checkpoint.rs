@@ -57,6 +57,17 @@ pub enum CheckpointError {
         /// Its format.
         found: u32,
     },
+    /// What words mean to a network fits no other vocabulary.
+    #[error(
+        "the checkpoint is of a text with another vocabulary ({saved}, here {found}); put the text back as it \
+         was, or choose another run directory"
+    )]
+    OtherVocabulary {
+        /// That of the checkpoint.
+        saved: String,
+        /// That of the text here.
+        found: String,
+    },
     /// A tensor is missing or has another shape.
     #[error("the checkpoint has no tensor `{name}` of shape {shape:?}")]
     Tensor {

@@ -1,4 +1,4 @@
-//! The training of the network of a genotype (spec §9):
+//! The training of the network of a genotype on images (spec §9); [`TextTrain`] is that on a text:
 //!
 //! ```text
 //! for every epoch, for every batch of all training images:
@@ -12,6 +12,7 @@
 mod build;
 mod job;
 mod state;
+mod text;
 
 use burn::tensor::{Device, Tensor};
 
@@ -28,6 +29,7 @@ use crate::rng::Streams;
 use crate::task::{self, Model, Point, Task, Training};
 pub use state::Kind;
 use state::{Average, Best, Tested};
+pub use text::{TextTrain, TextTraining, Weight};
 
 /// The training of a network on images.
 pub type ImageTraining = Run<Train<Training>>;

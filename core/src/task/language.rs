@@ -1,12 +1,13 @@
 //! A text, word by word: mean negative log-likelihood of the words that follow (spec §10).
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
+use shaders::WordLoss;
 
 use super::{Carry, Scored, Task, VirtualStep};
 use crate::config::Config;
 use crate::data::text::TextBatch;
 use crate::net::{LanguageNet, Predicted};
-use crate::nn::{GradientTarget, Pass, correct, cross_entropy, mean};
+use crate::nn::{GradientTarget, Pass, correct, mean};
 
 /// The task of saying which word follows. Its perplexity is the exponential of its loss.
 #[derive(Clone, Debug, PartialEq)]
@@ -134,7 +135,8 @@ impl Task for Language {
             (said.outputs.dims(), said);
         let read = dropped.clone().reshape([rows * columns, width]);
         let penalty = if pass.is_training() { self.penalty(outputs, dropped) } else { None };
-        let (loss, right) = word_loss(read.clone(), decoder, bias, next);
+        let WordLoss { loss, right } =
+            shaders::word_loss(pass.kernels, read.clone(), decoder, bias, next);
         Scored {
             loss,
             penalty,
@@ -174,20 +176,4 @@ impl Task for Language {
     fn multiply_adds(&self, network: &Self::Net, target: GradientTarget) -> u64 {
         self.bptt as u64 * network.multiply_adds(target)
     }
-}
-
-/// Mean negative log-likelihood of the words that follow, and how many of them have the largest logit, `[1]` each.
-///
-/// # Shapes
-/// - `read`: [words, hidden]; `decoder`: [vocabulary, hidden]; `bias`: `[vocabulary]`; `next`: `[words]`
-fn word_loss(
-    read: Tensor<2>,
-    decoder: Tensor<2>,
-    bias: Tensor<1>,
-    next: Tensor<1, Int>,
-) -> (Tensor<1>, Tensor<1>) {
-    let [vocabulary] = bias.dims();
-    let logits = read.matmul(decoder.transpose()) + bias.reshape([1, vocabulary]);
-    let plain = if logits.is_autodiff() { logits.clone().inner() } else { logits.clone() };
-    (cross_entropy(logits, next.clone()), correct(plain, next))
 }

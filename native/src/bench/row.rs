@@ -5,15 +5,19 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use serde::Serialize;
 use smoothdarts::config::Kernels;
+use smoothdarts::data::Batches;
 use smoothdarts::event::Event;
-use smoothdarts::run::ImageSearch;
-use smoothdarts::run::search::StepArithmetic;
+use smoothdarts::run::Run;
+use smoothdarts::run::search::{ImageSearch, Search, StepArithmetic, TextSearch};
+use smoothdarts::space::{self, Reads};
+use smoothdarts::task::Task;
 
 use super::images::{RandomImages, shape};
 use super::kernels::{Count, Kernel};
 use super::machine::{Machine, sync};
 use super::memory;
 use super::subject::Subject;
+use super::text::{self, RandomText, TextSizes};
 use crate::device::Selected;
 
 /// What was measured. The fields are those of `sdarts bench --json`; giga is 10⁹, mega 10⁶.
@@ -37,6 +41,9 @@ pub struct Row {
     pub channels: usize,
     /// Height and width of an image.
     pub image_size: usize,
+    /// Sizes of a text, instead of those of images.
+    #[serde(flatten)]
+    pub text: Option<TextSizes>,
     /// Kinds of passes that were recorded and replayed.
     pub recorded_passes: usize,
     /// Steps that were timed.
@@ -145,10 +152,10 @@ impl Timer<'_> {
         let mut times = (0..steps).map(|_| work.step()).collect::<anyhow::Result<Vec<_>>>()?;
         times.sort();
         let (peak, on_device) = (memory::peak(), memory::on_device(&selected.device));
-        let recorded_passes = work.search.job().recorded_passes();
+        let recorded_passes = work.search.recorded_passes();
         work.search.set_replay(false);
         let (kernels, counted) = self.count(&mut work)?;
-        let StepArithmetic { needed, all_gradients } = work.search.job().step_arithmetic();
+        let StepArithmetic { needed, all_gradients } = work.search.step_arithmetic();
 
         let step = median(&times).as_secs_f64();
         let gpu = selected.adapter.is_some();
@@ -164,6 +171,7 @@ impl Timer<'_> {
             cells: config.search.cells,
             channels: config.search.channels,
             image_size: shape(config).size,
+            text: text::sizes(config)?,
             recorded_passes,
             steps,
             first_step_seconds: first.as_secs_f64(),
@@ -224,25 +232,69 @@ pub(super) fn shares(mut kernels: Vec<Kernel>, gpu: bool, step: Duration) -> Vec
 }
 
 /// A search that only ever takes steps.
+trait Steps {
+    /// Goes on to what the search says next.
+    fn advance(&mut self) -> anyhow::Result<Option<Event>>;
+    /// As for a search.
+    fn recorded_passes(&self) -> usize;
+    /// As for a search.
+    fn set_replay(&mut self, wanted: bool);
+    /// As for a search.
+    fn step_arithmetic(&self) -> StepArithmetic;
+}
+
+/// A search with its batches.
+struct Supplied<T: Task, B> {
+    search: Run<Search<T>>,
+    batches: B,
+}
+
+impl<T: Task, B: Batches<Batch = T::Batch>> Steps for Supplied<T, B> {
+    fn advance(&mut self) -> anyhow::Result<Option<Event>> {
+        Ok(pollster::block_on(self.search.advance(&mut self.batches))?)
+    }
+
+    fn recorded_passes(&self) -> usize {
+        self.search.job().recorded_passes()
+    }
+
+    fn set_replay(&mut self, wanted: bool) {
+        self.search.set_replay(wanted);
+    }
+
+    fn step_arithmetic(&self) -> StepArithmetic {
+        self.search.job().step_arithmetic()
+    }
+}
+
+/// The search of a subject on its device.
 struct Work<'a> {
-    search: ImageSearch,
-    images: RandomImages,
+    search: Box<dyn Steps>,
     selected: &'a Selected,
 }
 
 impl<'a> Work<'a> {
     fn new(subject: &Subject, selected: &'a Selected) -> anyhow::Result<Self> {
-        let config = &subject.config;
-        let mut search = ImageSearch::new(config, shape(config), usize::MAX, &selected.device)?;
+        let (config, device) = (&subject.config, &selected.device);
+        let mut search: Box<dyn Steps> = match space::find(&config.search.space)?.reads() {
+            Reads::Images => Box::new(Supplied {
+                search: ImageSearch::new(config, shape(config), usize::MAX, device)?,
+                batches: RandomImages::new(config),
+            }),
+            Reads::Text => Box::new(Supplied {
+                search: TextSearch::new(config, text::VOCABULARY, usize::MAX, device)?,
+                batches: RandomText::new(config),
+            }),
+        };
         search.set_replay(selected.replays(config.run.replay));
-        Ok(Self { search, images: RandomImages::new(config), selected })
+        Ok(Self { search, selected })
     }
 
     /// Takes a step and waits until the device has done it.
     fn step(&mut self) -> anyhow::Result<Duration> {
         let mut began = Instant::now();
         loop {
-            match pollster::block_on(self.search.advance(&mut self.images))? {
+            match self.search.advance()? {
                 Some(Event::Step(_)) => break,
                 Some(_) => began = Instant::now(),
                 None => anyhow::bail!("the search ended before its steps were timed"),

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::row::{Peaks, Row, Share};
+use super::text::TextSizes;
 
 /// What the columns mean.
 pub const NOTES: &str = "\
@@ -61,10 +62,18 @@ fn value(row: &Row, varied: &str) -> String {
 /// Device, network and peaks.
 pub fn about(row: &Row) -> String {
     let Row { device, space, cells, channels, batch_size, image_size, .. } = row;
+    let network = match row.text {
+        Some(TextSizes { hidden, bptt, vocabulary }) => format!(
+            "{space}, {hidden} hidden, batch {batch_size}, sequences of {bptt}, {vocabulary} words"
+        ),
+        None => format!(
+            "{space}, {cells} cells, {channels} channels, batch {batch_size}, images of \
+             {image_size}x{image_size}"
+        ),
+    };
     format!(
         "device    {device}, kernels {}\n\
-         network   {space}, {cells} cells, {channels} channels, batch {batch_size}, images of \
-         {image_size}x{image_size}\n\
+         network   {network}\n\
          {}\n",
         word(&row.kernels),
         peaks(&row.peaks),

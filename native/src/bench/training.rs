@@ -124,7 +124,7 @@ impl Timer<'_> {
         })
     }
 
-    fn timed(
+    pub(super) fn timed(
         &self,
         config: &Config,
         multiply_adds: u64,

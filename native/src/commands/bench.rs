@@ -10,11 +10,12 @@ use crate::bench::row::{Row, Timer};
 use crate::bench::scaling::{self, Point};
 use crate::bench::subject::{METHODS, Subject};
 use crate::bench::table;
+use crate::bench::text_training;
 use crate::bench::training;
 use crate::cli::BenchArgs;
 use crate::device::{self, Selected};
 use crate::exit::Exit;
-use crate::{genotype, output, settings};
+use crate::{datasets, genotype, output, settings};
 
 /// Measures and prints row by row.
 ///
@@ -58,6 +59,12 @@ fn train(args: &BenchArgs, named: Option<&str>) -> anyhow::Result<Exit> {
     let config = &resolved.config;
     device::set_threads(config.run.threads)?;
     let selected = device::select(config.run.device)?;
+    if datasets::text::is_text(&config.data.name) {
+        let row = timer(args, &selected)?.text_training(config)?;
+        let text = if args.json { serde_json::to_string(&row)? } else { text_training::text(&row) };
+        output::line(&text)?;
+        return Ok(Exit::Done);
+    }
     let row = timer(args, &selected)?.training(config)?;
     let text = if args.json { serde_json::to_string(&row)? } else { training::text(&row) };
     output::line(&text)?;

@@ -85,7 +85,9 @@ pub fn table(genotype: &Genotype) -> String {
         });
         let output: Vec<String> =
             cell.outputs().into_iter().map(|state| cell.label(state)).collect();
-        let (name, output) = (&cell.name, output.join(", "));
+        let mean = if cell.is_recurrent() { "mean of " } else { "" };
+        let name = if cell.is_recurrent() { "recurrent" } else { &cell.name };
+        let output = format!("{mean}{}", output.join(", "));
         format!("{name} cell\n{}  output: {output}\n", edges.collect::<String>())
     };
     let cells: String = genotype.cells.iter().map(cell).collect();

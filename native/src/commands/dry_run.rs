@@ -1,6 +1,7 @@
 //! `sdarts search --dry-run`: what a search would be, and how long it would take; and the same of a
 //! training.
 
+pub mod text;
 pub mod training;
 
 use std::fmt::Write as _;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow};
 use smoothdarts::arrays::state_dict;
-use smoothdarts::cell::Genotype;
+use smoothdarts::cell::{Cell, Genotype};
 use smoothdarts::config::{Config, Data};
 use smoothdarts::net::derived;
 use smoothdarts::run::train::Kind;
@@ -26,6 +26,11 @@ pub fn run(args: &ExportArgs) -> anyhow::Result<Exit> {
     run_dir::must_have_folder(&args.out)?;
     run_dir::must_not_be_of_run(&args.out)?;
     let source = Source::of(args)?;
+    if source.genotype.cells.iter().any(Cell::is_recurrent) {
+        let fault = "a network of a text is not exported: its weights.safetensors has the names of the \
+                     authors' code, and any program that reads safetensors takes it as it is";
+        return Err(anyhow!(fault).context(Exit::Usage));
+    }
     let arrays = weights::read(&source.file)?;
     let found = Found::new(&arrays).with_context(|| source.file.display().to_string())?;
     let shape = found.shape(state_dict::has_auxiliary_head(&arrays));

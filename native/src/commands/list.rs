@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 use smoothdarts::cell::published;
 use smoothdarts::config::presets;
+use smoothdarts::data::corpus;
 use smoothdarts::{data, method, ops, perturb, space};
 
 use crate::cli::{Catalogue, ListArgs};
@@ -26,26 +27,41 @@ pub fn run(args: &ListArgs) -> anyhow::Result<Exit> {
 fn rows(catalogue: Catalogue) -> Vec<Value> {
     let row = |name: &str, help: &str| json!({ "name": name, "help": help });
     match catalogue {
-        Catalogue::Ops => ops::ALL.iter().map(operation).collect(),
+        Catalogue::Ops => {
+            let activations = ops::Activation::ALL.into_iter().filter(|it| it.name() != ops::NONE);
+            ops::ALL.iter().map(operation).chain(activations.map(activation)).collect()
+        }
         Catalogue::Spaces => space::ALL.iter().map(|space| row(space.name, space.help)).collect(),
         Catalogue::Methods => method::ALL.iter().copied().map(searched).collect(),
         Catalogue::Perturbations => perturb::ALL.iter().map(|it| row(it.name, it.help)).collect(),
         Catalogue::Presets => presets::ALL.iter().map(preset).collect(),
         Catalogue::Tables => tables::ALL.iter().map(|table| row(table.name, table.help)).collect(),
-        Catalogue::Genotypes => published::ALL.iter().map(genotype).collect(),
+        Catalogue::Genotypes => {
+            published::ALL.iter().chain(published::RECURRENT).map(genotype).collect()
+        }
         Catalogue::Data => {
             let imagenet = row(datasets::IMAGENET, datasets::imagenet::HELP);
             let folder = row(
                 datasets::FOLDER,
                 "your own images: --data-dir DIR with DIR/CLASS/*.png, or with DIR/train and DIR/test or DIR/val",
             );
-            data::ALL.iter().map(|it| row(it.name, it.help)).chain([imagenet, folder]).collect()
+            let texts = corpus::TEXTS.iter().map(|it| row(it.name, it.help));
+            data::ALL
+                .iter()
+                .map(|it| row(it.name, it.help))
+                .chain([imagenet, folder])
+                .chain(texts)
+                .collect()
         }
     }
 }
 
 fn operation(row: &ops::Operation) -> Value {
     json!({ "name": row.name, "help": row.help, "parameter_free": row.parameter_free })
+}
+
+fn activation(row: ops::Activation) -> Value {
+    json!({ "name": row.name(), "help": row.help(), "parameter_free": true })
 }
 
 fn searched(row: &method::Method) -> Value {

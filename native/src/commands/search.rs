@@ -53,6 +53,14 @@ pub fn run(args: &SearchArgs) -> anyhow::Result<Exit> {
 /// A search of images.
 fn images(args: &SearchArgs, resolved: &Resolved, out: &Path) -> anyhow::Result<Exit> {
     let (flags, config) = (&args.run, &resolved.config);
+    if datasets::text::is_text(&config.data.name) {
+        let (name, space) = (&config.data.name, &config.search.space);
+        return Err(anyhow::anyhow!(
+            "data.name = {name} is a text, and cells of the space {space} read images; search the space \
+             recurrent, or other data (`sdarts list data`)"
+        )
+        .context(Exit::Usage));
+    }
     let opened = match Opened::of(config) {
         Err(error) if flags.dry_run => Opened::Memory(dry_run::stand_in(config, error)?),
         opened => opened?,
@@ -74,7 +82,10 @@ fn images(args: &SearchArgs, resolved: &Resolved, out: &Path) -> anyhow::Result<
 /// A search of text.
 fn text(args: &SearchArgs, resolved: &Resolved, out: &Path) -> anyhow::Result<Exit> {
     let (flags, config) = (&args.run, &resolved.config);
-    let text = datasets::text::open(config)?;
+    let text = match datasets::text::open(config) {
+        Err(error) if flags.dry_run => datasets::text::stand_in(config, error)?,
+        opened => opened?,
+    };
     let whole = TextLoader::for_search(text.clone(), config)?;
     let selected = device::select(config.run.device)?;
     let words = text.vocabulary.len();

@@ -282,7 +282,7 @@ fn origin(run: Option<&Config>, varied: &BTreeSet<String>) -> String {
 fn default_out(args: &SelectArgs, config: &Config) -> PathBuf {
     let flags = &args.run;
     let suffix = format!("-{}", config.seed);
-    let name = run_name(&flags.settings, settings::train_preset(flags), "train");
+    let name = run_name(&flags.settings, settings::train_preset(flags, None), "train");
     let name = name.strip_suffix(&suffix).unwrap_or(&name);
     Path::new("runs").join(format!("select-{name}{suffix}"))
 }

@@ -12,6 +12,7 @@ use smoothdarts::draw::csv;
 use smoothdarts::draw::history::History;
 use smoothdarts::event::EpochFinished;
 use smoothdarts::net::Evaluation;
+use smoothdarts::ops::Activation;
 use smoothdarts::paper;
 
 use crate::cli::StatsArgs;
@@ -102,6 +103,9 @@ fn epochs(run: &Path) -> anyhow::Result<Table> {
     if let Some(rows) = rows.filter(|rows| !rows.is_empty()) {
         return Ok(Table { columns: ["epoch"].into_iter().chain(BENCHMARKED).collect(), rows });
     }
+    if history.epochs.iter().any(|epoch| epoch.genotype.cells.iter().any(Cell::is_recurrent)) {
+        return Ok(recurrent_epochs(&history));
+    }
     let row = |epoch: &EpochFinished| {
         let cells = cells(&epoch.genotype)?;
         Some([first(epoch)].into_iter().chain(cells).collect())
@@ -114,10 +118,27 @@ fn epochs(run: &Path) -> anyhow::Result<Table> {
     Ok(Table { columns: ["epoch"].into_iter().chain(CELLS).collect(), rows })
 }
 
+/// A row for each epoch of a search of recurrent cells.
+fn recurrent_epochs(history: &History) -> Table {
+    let tables = history.epochs.iter().map(|epoch| (epoch.epoch, single(&epoch.genotype)));
+    let mut all = Table { columns: Vec::new(), rows: Vec::new() };
+    for (epoch, Table { columns, rows }) in tables {
+        all.columns = ["epoch"].into_iter().chain(columns).collect();
+        let first = || [json!(epoch + 1)].into_iter();
+        all.rows.extend(rows.into_iter().map(|row| first().chain(row).collect()));
+    }
+    all
+}
+
 /// One row, with the sizes of the networks that would be trained.
 fn single(genotype: &Genotype) -> Table {
     if let Some(row) = benchmarked(genotype) {
         return Table { columns: BENCHMARKED.to_vec(), rows: vec![row] };
+    }
+    if let [cell] = genotype.cells.as_slice()
+        && cell.is_recurrent()
+    {
+        return recurrent(genotype, cell);
     }
     let Some(cells) = cells(genotype) else { return shares(genotype) };
     let sizes = [Evaluation::CIFAR10, Evaluation::IMAGENET]
@@ -126,6 +147,29 @@ fn single(genotype: &Genotype) -> Table {
         columns: CELLS.into_iter().chain(["cifar10_parameters", "imagenet_parameters"]).collect(),
         rows: vec![cells.chain(sizes).collect()],
     }
+}
+
+/// Words of the Penn Treebank, and units of the network that the paper trains on it.
+const PENN: (usize, usize) = (10_000, 850);
+
+/// One row of a recurrent cell: how many nodes it has and how deep they stand, which activations, the size of the
+/// network on the Penn Treebank, and what the paper reports of it.
+fn recurrent(genotype: &Genotype, cell: &Cell) -> Table {
+    let mut depths = vec![0usize; cell.states()];
+    cell.edges().for_each(|(node, edge)| depths[node] = depths[edge.source] + 1);
+    let count = |wanted: Activation| cell.operations().filter(|it| *it == wanted.name()).count();
+    let (words, width) = PENN;
+    let parameters =
+        words * width + words + 4 * width * width + cell.nodes.len() * 2 * width * width;
+    let paper = published::of(genotype).and_then(|row| paper::perplexities(row.name));
+    let columns = ["nodes", "depth", "tanh", "relu", "sigmoid", "identity", "ptb_parameters"];
+    let kinds = [Activation::Tanh, Activation::Relu, Activation::Sigmoid, Activation::Identity];
+    let mut row = vec![json!(cell.nodes.len()), json!(depths.iter().max())];
+    row.extend(kinds.map(|kind| json!(count(kind))));
+    row.push(json!(parameters));
+    row.extend([json!(paper.map(|it| it.valid)), json!(paper.map(|it| it.test))]);
+    let columns = columns.into_iter().chain(["paper_valid_perplexity", "paper_test_perplexity"]);
+    Table { columns: columns.collect(), rows: vec![row] }
 }
 
 /// One row for each cell that has neither width nor depth, such as that of NAS-Bench-201.

@@ -1,4 +1,6 @@
-//! `sdarts test`: how a trained network does on a part of a data set.
+//! `sdarts test`: how a trained network does on a part of a data set; in [`text`] one that reads a text.
+
+mod text;
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -8,7 +10,7 @@ use burn::tensor::Tensor;
 use serde_json::json;
 use shaders::Kernels;
 use smoothdarts::arrays::{Arrays, pair, state_dict, vector};
-use smoothdarts::cell::Genotype;
+use smoothdarts::cell::{Cell, Genotype, published};
 use smoothdarts::config::layers::{Origin, Resolver};
 use smoothdarts::config::{Config, Transform};
 use smoothdarts::data::{Batches as _, Order, Part};
@@ -21,6 +23,7 @@ use smoothdarts::task::{Classify, ImageBatch, Model, Point, Task, Training};
 use smoothdarts::{arrays, space};
 
 use crate::cli::{Input, TestArgs, TestPart};
+use crate::datasets::text::is_text;
 use crate::datasets::{IMAGENET, Opened, Supply};
 use crate::exit::Exit;
 use crate::weights::{self, Found};
@@ -40,6 +43,12 @@ pub fn run(args: &TestArgs) -> anyhow::Result<Exit> {
     let (file, folder) = files(args);
     let genotype = the_genotype(args)?;
     let arrays = weights::read(&file)?;
+    if genotype.cells.iter().any(Cell::is_recurrent) {
+        let (config, device) = (settings(args)?, (&selected.device, selected.label.as_str()));
+        let (source, json) = (args.source.as_path(), args.json);
+        let (arrays, genotype, config) = (&arrays, &genotype, &config);
+        return text::run(&text::Tested { source, arrays, genotype, config, device, json });
+    }
     let found = Found::new(&arrays).with_context(|| file.display().to_string())?;
     check(&found, args).context(Exit::Usage)?;
     let config = settings(args)?;
@@ -107,7 +116,10 @@ fn files(args: &TestArgs) -> (PathBuf, Option<PathBuf>) {
 
 fn the_genotype(args: &TestArgs) -> anyhow::Result<Genotype> {
     match &args.genotype {
-        Some(source) => genotype::of(source),
+        Some(source) => match published::find_recurrent(source) {
+            Some(row) if reads_text(args)? => Ok(row.genotype()),
+            _ => genotype::of(source),
+        },
         None if args.source.is_dir() => {
             // The one that the weights beside it are of, should the run have gone on since.
             genotype::read(&args.source.join("genotype.json").display().to_string())
@@ -117,6 +129,11 @@ fn the_genotype(args: &TestArgs) -> anyhow::Result<Genotype> {
             Err(anyhow::anyhow!(fault).context(Exit::Usage))
         }
     }
+}
+
+/// Whether what is read is a text, so that the name of a recurrent cell means that one.
+fn reads_text(args: &TestArgs) -> anyhow::Result<bool> {
+    Ok(is_text(&settings(args)?.data.name))
 }
 
 /// The images, in batches of the size that the flags say, and the names of their classes.
@@ -141,13 +158,13 @@ fn settings(args: &TestArgs) -> anyhow::Result<Config> {
     if let Some(text) = text {
         let table: toml::Table =
             text.parse().with_context(|| format!("{} is damaged", of_run.display()))?;
-        if let Some(data) = table.get("data") {
-            let only_data = toml::Table::from_iter([("data".to_owned(), data.clone())]);
-            let mut layers = Resolver::default();
-            let origin = Origin::File(of_run.display().to_string());
-            layers.table(&serde_json::to_value(only_data)?, &origin)?;
-            config.data = layers.finish()?.config.data;
-        }
+        let read = ["data", "recurrent"].into_iter();
+        let read = read.filter_map(|name| Some((name.to_owned(), table.get(name)?.clone())));
+        let mut layers = Resolver::default();
+        let origin = Origin::File(of_run.display().to_string());
+        layers.table(&serde_json::to_value(toml::Table::from_iter(read))?, &origin)?;
+        let of_run = layers.finish()?.config;
+        (config.data, config.recurrent) = (of_run.data, of_run.recurrent);
     }
     if let Some(name) = &args.data {
         if name == IMAGENET && config.data.name != IMAGENET {

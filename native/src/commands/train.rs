@@ -4,18 +4,19 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
-use smoothdarts::cell::published;
+use smoothdarts::cell::{Genotype, published};
 use smoothdarts::config::Config;
 use smoothdarts::config::layers::{Origin, Resolved};
+use smoothdarts::event::Trained;
 
 use super::search::run_name;
 use super::{derive, dry_run};
-use crate::cli::TrainArgs;
+use crate::cli::{RunArgs, TrainArgs};
 use crate::device::{self, Selected};
 use crate::exit::Exit;
 use crate::session::refuse;
-use crate::training::{Trainings, paper_words, published_error};
-use crate::{genotype, output, settings};
+use crate::training::{Trainings, paper_words, published_error, text};
+use crate::{datasets, genotype, output, settings};
 
 /// Trains, or does what the flags ask for instead.
 ///
@@ -23,7 +24,7 @@ use crate::{genotype, output, settings};
 /// Everything in the table of exit codes.
 pub fn run(args: &TrainArgs) -> anyhow::Result<Exit> {
     let flags = &args.run;
-    let named = args.genotype.as_deref().map(genotype::of).transpose()?;
+    let named = args.genotype.as_deref().map(|source| meant(source, flags)).transpose()?;
     let resolved = settings::resolve_train(flags, named.as_ref().map(derive::text))?;
     if flags.print_config {
         output::line(settings::to_toml(&resolved)?.trim_end())?;
@@ -33,6 +34,9 @@ pub fn run(args: &TrainArgs) -> anyhow::Result<Exit> {
     let out = flags.out.clone().unwrap_or_else(|| default_out(args, config));
     device::set_threads(config.run.threads)?;
     let selected = device::select(config.run.device)?;
+    if flags.dry_run && datasets::text::is_text(&config.data.name) {
+        return dry_run::text::run(flags.json, config, args.seeds, &selected);
+    }
     if flags.dry_run {
         return dry_run::training::run(flags.json, config, args.seeds, &selected);
     }
@@ -46,6 +50,15 @@ pub fn run(args: &TrainArgs) -> anyhow::Result<Exit> {
         ControlFlow::Continue(_) => Exit::Done,
         ControlFlow::Break(exit) => exit,
     })
+}
+
+/// The genotype that the flags name. Two recurrent cells share their names with cells for images: where a text
+/// is read, the recurrent ones are meant.
+fn meant(source: &str, flags: &RunArgs) -> anyhow::Result<Genotype> {
+    match published::find_recurrent(source) {
+        Some(row) if settings::trains_on_text(flags)? => Ok(row.genotype()),
+        _ => genotype::of(source),
+    }
 }
 
 /// Trainings with several seeds, one after another, and what they say together.
@@ -70,6 +83,9 @@ fn several(
             ControlFlow::Break(exit) => return Ok(exit),
         }
     }
+    if found.iter().any(|trained| trained.perplexity.is_some()) {
+        return perplexities(&found, &resolved.config, flags.json);
+    }
     let errors: Vec<f64> = found.iter().map(|it| 100.0 * (1.0 - it.accuracy)).collect();
     let (mean, deviation) = mean(&errors);
     let paper = published_error(&resolved.config);
@@ -93,6 +109,31 @@ fn several(
     Ok(Exit::Done)
 }
 
+/// What trainings on a text say together.
+fn perplexities(found: &[Trained], config: &Config, json: bool) -> anyhow::Result<Exit> {
+    let of = |value: fn(&Trained) -> Option<f64>| found.iter().filter_map(value).collect();
+    let (valid, test): (Vec<f64>, Vec<f64>) = (of(|it| it.perplexity), of(|it| it.test_perplexity));
+    let paper = text::in_paper(config);
+    if json {
+        let object = json!({
+            "seeds": found.len(),
+            "valid_perplexities": valid,
+            "test_perplexities": test,
+            "paper": paper,
+        });
+        output::line(&object.to_string())?;
+        return Ok(Exit::Done);
+    }
+    for (name, values) in [("validation", valid), ("test", test)] {
+        let ((mean, deviation), count) = (mean(&values), values.len());
+        output::line(&format!("{name} perplexity {mean:.2} ± {deviation:.2} over {count} seeds"))?;
+    }
+    if let Some(paper) = paper {
+        output::line(&text::paper_words(&paper))?;
+    }
+    Ok(Exit::Done)
+}
+
 /// Mean and sample standard deviation.
 fn mean(values: &[f64]) -> (f64, f64) {
     let count = values.len() as f64;
@@ -104,7 +145,11 @@ fn mean(values: &[f64]) -> (f64, f64) {
 /// runs/<preset or config>-<genotype>-<seed>; with several seeds, without the seed.
 fn default_out(args: &TrainArgs, config: &Config) -> PathBuf {
     let flags = &args.run;
-    let name = run_name(&flags.settings, settings::train_preset(flags), "train");
+    let name = run_name(
+        &flags.settings,
+        settings::train_preset(flags, Some(&config.train.genotype)),
+        "train",
+    );
     let (seed, several) = (format!("-{}", config.seed), args.seeds > 1);
     if flags.settings.config.is_some() {
         return Path::new("runs").join(format!("{}{seed}", name.trim_end_matches(&seed)));

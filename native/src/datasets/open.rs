@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use smoothdarts::config::Config;
-use smoothdarts::data::{self, DataError, Dataset};
+use smoothdarts::data::{self, DataError, Dataset, corpus};
 
 use super::common::home;
 use super::folder::{self, FOLDER};
@@ -23,6 +23,11 @@ const EMBEDDED: &str = "fashion-mnist";
 pub fn open(config: &Config) -> anyhow::Result<Dataset> {
     let (name, dir) = (config.data.name.as_str(), Path::new(&config.data.dir));
     let test = config.reads_test_images();
+    if corpus::find_text(name).is_some() {
+        let problem = format!("{name} is a text, and images are read here");
+        let remedy = "search the space `recurrent` or train a recurrent cell on it, or name images";
+        return Err(DataError::Unusable { problem, remedy: remedy.to_owned() }.into());
+    }
     if dir.as_os_str().is_empty() {
         return without_folder(name);
     }
@@ -137,7 +142,7 @@ pub fn no_such_folder(name: &str, dir: &Path) -> DataError {
 }
 
 /// The bytes of a file, if it is there.
-fn read(path: &Path) -> Result<Option<Vec<u8>>, String> {
+pub fn read(path: &Path) -> Result<Option<Vec<u8>>, String> {
     match fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
         // NotADirectory: something else is called like a folder on the way.

@@ -3,15 +3,11 @@
 use smoothdarts::draw::history::History;
 use smoothdarts::draw::landscape::{Frame, Quantity, View};
 use smoothdarts::draw::table::Table;
-use smoothdarts::event::{EpochFinished, Score};
 use smoothdarts::measure::landscape::{Flatness, Landscape};
 
 /// The view of a landscape in a frame of its own; of text its loss.
 pub(crate) fn alone<'a>(landscape: &'a Landscape, history: &History) -> View<'a> {
-    let quantity = match history.epochs.last().map(EpochFinished::valid_score) {
-        Some(Score::Perplexity(_)) => Quantity::Loss,
-        _ => Quantity::Accuracy,
-    };
+    let quantity = Quantity::of_run(history);
     View { landscape, name: "", quantity, frame: Frame::over([landscape], quantity) }
 }
 

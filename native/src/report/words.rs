@@ -1,6 +1,6 @@
 //! The result in plain words.
 
-use smoothdarts::cell::published;
+use smoothdarts::cell::{Cell, published};
 use smoothdarts::config::{Config, Mode};
 use smoothdarts::draw::history::History;
 use smoothdarts::event::{Score, WarningCode};
@@ -44,6 +44,9 @@ fn trained(history: &History) -> &'static str {
 
 /// What a training came to, or how far it is.
 fn training(history: &History, config: &Config) -> String {
+    if history.training.iter().flat_map(|it| &it.cells).any(Cell::is_recurrent) {
+        return on_text(history, config);
+    }
     let train = &config.train;
     let network =
         format!("The network has {} cells of {} channels at first", train.cells, train.channels);
@@ -69,6 +72,34 @@ fn training(history: &History, config: &Config) -> String {
         (None, None) => format!(
             "{network}. The training is not finished: no epoch of {} has ended yet, after {} steps.",
             train.epochs,
+            history.train_steps.len(),
+        ),
+    }
+}
+
+/// The same of a training on a text.
+fn on_text(history: &History, config: &Config) -> String {
+    let network = format!("The network has {} units", config.recurrent.hidden);
+    let number = |it: f64| format!("{it:.2}");
+    match (&history.trained, history.train_epochs.last()) {
+        (Some(trained), _) => format!(
+            "{network}. Of {} number {} was the best: its perplexity is {} on the validation text and {} on \
+             the test text, which is read once, at the end.",
+            epochs(trained.epochs),
+            trained.best_epoch + 1,
+            trained.perplexity.map_or("unknown".to_owned(), number),
+            trained.test_perplexity.map_or("unknown".to_owned(), number),
+        ),
+        (None, Some(epoch)) => format!(
+            "{network}. The training is not finished: {} of {} are done, and its perplexity is {} on the \
+             validation text.",
+            history.train_epochs.len(),
+            epochs(config.train.epochs),
+            epoch.score().text(),
+        ),
+        (None, None) => format!(
+            "{network}. The training is not finished: no epoch of {} has ended yet, after {} steps.",
+            config.train.epochs,
             history.train_steps.len(),
         ),
     }
@@ -133,6 +164,11 @@ fn in_paper(history: &History) -> Option<Published> {
     paper::genotypes::test_error(row.name, &history.started.as_ref()?.config.data.name)
 }
 
+/// The name of the published cell that is trained.
+fn trained_cell(history: &History) -> Option<&'static str> {
+    Some(published::of(history.training.as_ref()?)?.name)
+}
+
 /// The numbers at the top of the page.
 pub(super) fn tiles(history: &History) -> Vec<Tile> {
     let tile = |value: String, name: &str| Tile { value, name: name.to_owned() };
@@ -148,8 +184,15 @@ pub(super) fn tiles(history: &History) -> Vec<Tile> {
         }
     }
     if let Some(epoch) = history.train_epochs.last() {
-        let name = format!("{} accuracy of the network", epoch.evaluated_on.word());
-        tiles.push(tile(percent(epoch.accuracy), &name));
+        let score = epoch.score();
+        let name = format!("{} {} of the network", epoch.evaluated_on.word(), score.word());
+        tiles.push(tile(score.text(), &name));
+        if let Some(test) = history.trained.as_ref().and_then(|it| it.test_perplexity) {
+            tiles.push(tile(format!("{test:.1}"), "test perplexity of the best weights"));
+        }
+        if let Some(paper) = trained_cell(history).and_then(paper::perplexities) {
+            tiles.push(tile(format!("{:.1}", paper.test), "test perplexity in the paper, on ptb"));
+        }
         if let Some(top5) = epoch.top5 {
             tiles.push(tile(percent(top5), &format!("{name}, top-5")));
         }

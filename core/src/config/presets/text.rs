@@ -55,6 +55,7 @@ pub(super) const ALL: &[Preset] = &[
             ("recurrent.dropout_hidden", "0.1"),
             ("recurrent.dropout_embedding", "0.1"),
             ("data.name", "shakespeare"),
+            ("data.vocabulary_limit", "2000"),
         ],
     },
     search!(

@@ -8,8 +8,9 @@
 //! straight; every other edge has a lane of its own above or below the row, so that no line crosses
 //! a label.
 
-use super::super::svg::{Rect, number, point};
+use super::Places;
 use crate::cell::Cell;
+use crate::draw::svg::{Rect, number, point};
 
 /// Radius of a node.
 pub(super) const RADIUS: f64 = 15.0;
@@ -60,92 +61,6 @@ impl Layout {
         Self { inputs, ports, first_lane, lanes, middle }
     }
 
-    pub(super) fn size(&self) -> Point {
-        let output = self.output();
-        (output.x + output.width + MARGIN, self.bus() + MARGIN)
-    }
-
-    /// Box of an input.
-    pub(super) fn input(&self, state: usize) -> Rect {
-        let (width, height) = STATE;
-        let offset = INPUT * spread(state, self.inputs);
-        Rect { x: MARGIN, y: self.middle + offset - height / 2.0, width, height }
-    }
-
-    /// Box of the output.
-    pub(super) fn output(&self) -> Rect {
-        let (width, height) = STATE;
-        let x = self.pill_left(self.ports.len()) - 12.0;
-        Rect { x, y: self.middle - height / 2.0, width, height }
-    }
-
-    /// Centre of the node with this state index.
-    pub(super) fn node(&self, state: usize) -> Point {
-        let x = self.pill_left(state.saturating_sub(self.inputs)) + PILL.0 + LEAD + RADIUS;
-        (x, self.middle)
-    }
-
-    /// Label of a port of a node; 0 is the uppermost.
-    pub(super) fn pill(&self, state: usize, port: usize) -> Rect {
-        let y = self.port(state, port).1 - PILL.1 / 2.0;
-        Rect { x: self.port(state, port).0, y, width: PILL.0, height: PILL.1 }
-    }
-
-    /// Height at which an edge comes in, for the order of the ports: from above first.
-    pub(super) fn approach(&self, source: usize, node: usize) -> f64 {
-        self.lane(source, node).unwrap_or_else(|| self.exit(source, node).1)
-    }
-
-    /// The line of an edge: from its source along its lane into a port, behind the label, to the
-    /// node. `twin` moves the second of two edges between the same pair off the first.
-    pub(super) fn edge(&self, source: usize, node: usize, port: usize, twin: usize) -> String {
-        let (from, to) = (self.exit(source, node), self.port(node, port));
-        let pill = to.0 + PILL.0;
-        let centre = self.node(node);
-        let tail = format!(
-            "H{}{}",
-            number(pill),
-            // At most where the circle is: 0.8 and 0.6 of its radius from the centre.
-            curve(
-                (pill, to.1),
-                (
-                    centre.0 - RADIUS * 0.8,
-                    centre.1 + ((to.1 - centre.1) * 0.4).clamp(-RADIUS * 0.6, RADIUS * 0.6),
-                ),
-            ),
-        );
-        let Some(height) = self.lane(source, node) else {
-            return format!("M{}{}{tail}", point(from), curve(from, to));
-        };
-        let height = height + 6.0 * twin as f64;
-        let turn = GAP - 8.0;
-        let (up, down) = ((from.0 + turn, height), (to.0 - turn, height));
-        format!("M{}{}H{}{}{tail}", point(from), curve(from, up), number(down.0), curve(down, to))
-    }
-
-    /// The thin line of a state that is part of the output. That of the last node goes straight,
-    /// all others drop to a rail below everything.
-    pub(super) fn output_line(&self, state: usize) -> String {
-        let output = self.output();
-        if state + 1 == self.states() {
-            let from = (self.node(state).0 + RADIUS, self.middle);
-            return format!("M{}H{}", point(from), number(output.x));
-        }
-        let lowest = self.inputs.saturating_sub(1);
-        let from = match state < self.inputs {
-            true => (self.input(state).x + STATE.0 / 2.0, self.input(lowest).y + STATE.1),
-            false => (self.node(state).0, self.middle + RADIUS),
-        };
-        let (end, round) = (output.x + STATE.0 / 2.0, 8.0);
-        format!(
-            "M{}V{}q0 {round} {round} {round}H{}q{round} 0 {round} -{round}V{}",
-            point(from),
-            number(self.bus() - round),
-            number(end - round),
-            number(output.y + STATE.1),
-        )
-    }
-
     /// Height of the rail of the concatenation.
     fn bus(&self) -> f64 {
         let below = self.lanes.iter().map(|&(_, lane)| -lane).max().unwrap_or(0).max(1);
@@ -191,6 +106,94 @@ impl Layout {
     }
 }
 
+impl Places for Layout {
+    fn size(&self) -> Point {
+        let output = self.output();
+        (output.x + output.width + MARGIN, self.bus() + MARGIN)
+    }
+
+    /// Box of an input.
+    fn input(&self, state: usize) -> Rect {
+        let (width, height) = STATE;
+        let offset = INPUT * spread(state, self.inputs);
+        Rect { x: MARGIN, y: self.middle + offset - height / 2.0, width, height }
+    }
+
+    /// Box of the output.
+    fn output(&self) -> Rect {
+        let (width, height) = STATE;
+        let x = self.pill_left(self.ports.len()) - 12.0;
+        Rect { x, y: self.middle - height / 2.0, width, height }
+    }
+
+    /// Centre of the node with this state index.
+    fn node(&self, state: usize) -> Point {
+        let x = self.pill_left(state.saturating_sub(self.inputs)) + PILL.0 + LEAD + RADIUS;
+        (x, self.middle)
+    }
+
+    /// Label of a port of a node; 0 is the uppermost.
+    fn pill(&self, state: usize, port: usize) -> Rect {
+        let y = self.port(state, port).1 - PILL.1 / 2.0;
+        Rect { x: self.port(state, port).0, y, width: PILL.0, height: PILL.1 }
+    }
+
+    /// Height at which an edge comes in, for the order of the ports: from above first.
+    fn approach(&self, source: usize, node: usize) -> f64 {
+        self.lane(source, node).unwrap_or_else(|| self.exit(source, node).1)
+    }
+
+    /// The line of an edge: from its source along its lane into a port, behind the label, to the
+    /// node. `twin` moves the second of two edges between the same pair off the first.
+    fn edge(&self, source: usize, node: usize, port: usize, twin: usize) -> String {
+        let (from, to) = (self.exit(source, node), self.port(node, port));
+        let pill = to.0 + PILL.0;
+        let centre = self.node(node);
+        let tail = format!(
+            "H{}{}",
+            number(pill),
+            // At most where the circle is: 0.8 and 0.6 of its radius from the centre.
+            curve(
+                (pill, to.1),
+                (
+                    centre.0 - RADIUS * 0.8,
+                    centre.1 + ((to.1 - centre.1) * 0.4).clamp(-RADIUS * 0.6, RADIUS * 0.6),
+                ),
+            ),
+        );
+        let Some(height) = self.lane(source, node) else {
+            return format!("M{}{}{tail}", point(from), curve(from, to));
+        };
+        let height = height + 6.0 * twin as f64;
+        let turn = GAP - 8.0;
+        let (up, down) = ((from.0 + turn, height), (to.0 - turn, height));
+        format!("M{}{}H{}{}{tail}", point(from), curve(from, up), number(down.0), curve(down, to))
+    }
+
+    /// The thin line of a state that is part of the output. That of the last node goes straight,
+    /// all others drop to a rail below everything.
+    fn output_line(&self, state: usize) -> String {
+        let output = self.output();
+        if state + 1 == self.states() {
+            let from = (self.node(state).0 + RADIUS, self.middle);
+            return format!("M{}H{}", point(from), number(output.x));
+        }
+        let lowest = self.inputs.saturating_sub(1);
+        let from = match state < self.inputs {
+            true => (self.input(state).x + STATE.0 / 2.0, self.input(lowest).y + STATE.1),
+            false => (self.node(state).0, self.middle + RADIUS),
+        };
+        let (end, round) = (output.x + STATE.0 / 2.0, 8.0);
+        format!(
+            "M{}V{}q0 {round} {round} {round}H{}q{round} 0 {round} -{round}V{}",
+            point(from),
+            number(self.bus() - round),
+            number(end - round),
+            number(output.y + STATE.1),
+        )
+    }
+}
+
 /// Gives every possible edge that passes a node a lane: those of every second state, the first
 /// input among them, above, the others below; short ones inside long ones; two in one lane never pass the same node.
 fn lanes(inputs: usize, nodes: usize) -> Vec<((usize, usize), i32)> {
@@ -220,7 +223,7 @@ fn spread(index: usize, count: usize) -> f64 {
 }
 
 /// A curve that leaves and arrives level.
-fn curve(from: Point, to: Point) -> String {
+pub(super) fn curve(from: Point, to: Point) -> String {
     let half = (from.0 + to.0) / 2.0;
     format!("C{} {} {}", point((half, from.1)), point((half, to.1)), point(to))
 }

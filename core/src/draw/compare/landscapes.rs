@@ -25,12 +25,13 @@ pub struct RunFlatness {
     pub flatness: Flatness,
 }
 
-/// Every run that has a landscape: its index, and its view in the frame of all.
+/// Every run that has a landscape: its index, and its view in the frame of all that show the same.
 pub fn landscapes(runs: &[Run]) -> Vec<(usize, View<'_>)> {
-    let quantity = Quantity::Accuracy;
-    let frame = Frame::over(runs.iter().filter_map(|run| run.landscape.as_ref()), quantity);
     let mut views = Vec::new();
-    for (index, Run { name, landscape, .. }) in runs.iter().enumerate() {
+    for (index, Run { name, landscape, history }) in runs.iter().enumerate() {
+        let quantity = Quantity::of_run(history);
+        let alike = runs.iter().filter(|run| Quantity::of_run(&run.history) == quantity);
+        let frame = Frame::over(alike.filter_map(|run| run.landscape.as_ref()), quantity);
         let view = |landscape| View { landscape, name, quantity, frame };
         views.extend(landscape.as_ref().map(|landscape| (index, view(landscape))));
     }

@@ -18,6 +18,8 @@ pub fn summaries_csv(summaries: &[Summary]) -> String {
     header.extend(["paper_top5_error", "test_accuracy_runs"].map(str::to_owned));
     header.extend(pair("valid_perplexity"));
     header.push("best_valid_perplexity".to_owned());
+    header.extend(pair("test_perplexity"));
+    header.extend(["paper_valid_perplexity", "paper_test_perplexity"].map(str::to_owned));
     let rows = summaries.iter().map(record);
     csv::table([header].into_iter().chain(rows))
 }
@@ -42,6 +44,9 @@ fn record(summary: &Summary) -> Vec<String> {
     record.push(summary.tested.to_string());
     record.extend(spread(summary.valid_perplexity));
     record.push(number(summary.best_valid_perplexity));
+    record.extend(spread(summary.test_perplexity));
+    record.push(number(summary.published_perplexities.map(|it| it.valid)));
+    record.push(number(summary.published_perplexities.map(|it| it.test)));
     record
 }
 

@@ -117,6 +117,14 @@ impl Picture for Derived<'_> {
     }
 
     fn caption(&self) -> String {
+        if self.cell.is_recurrent() {
+            let thicker = if self.p.is_some() { " Thicker: more probable." } else { "" };
+            return format!(
+                "Node 0 is made of the word x and of the hidden state h. Every other node moves the one that \
+                 it reads towards an activation of it, as far as a gate lets it. The next hidden state is \
+                 the mean of the nodes that lead to it.{thicker}"
+            );
+        }
         let inputs = match self.cell.inputs.as_slice() {
             [input] => format!("The {input} is the output of the block before"),
             inputs => format!("{} are the outputs of the cells before", inputs.join(" and ")),
@@ -129,8 +137,7 @@ impl Picture for Derived<'_> {
             );
         }
         let output = match self.cell.output {
-            Output::Concatenation(_) => "",
-            Output::Mean(_) => "The output is the mean of the nodes. ",
+            Output::Concatenation(_) | Output::Mean(_) => "",
             Output::Last => "The last node is the output. ",
         };
         // A genotype that was given has no probabilities.

@@ -22,6 +22,26 @@ pub fn accuracy(history: &History) -> Option<Chart> {
     chart(history, "Accuracy of the network", about, Axis::new("accuracy", Unit::Percent), lines)
 }
 
+/// Perplexities on a text; none of a training on images.
+pub fn perplexity(history: &History) -> Option<Chart> {
+    let lines = vec![
+        line(history, "training", |epoch| epoch.perplexity.map(|_| epoch.train_loss.exp())),
+        line(history, evaluated_on(history), |epoch| epoch.perplexity),
+    ];
+    let about = "Perplexity in every epoch, the exponential of the loss: among so many equally likely words the \
+                 next one had to be guessed. On the training text while the weights change and with dropout, \
+                 and after the epoch on the validation text.";
+    let axis = Axis::new("perplexity", Unit::Number);
+    let chart = chart(history, "Perplexity of the network", about, axis, lines)?;
+    (!chart.series.is_empty()).then_some(chart)
+}
+
+/// [`TrainEpoch::perplexity`]: (epochs trained, perplexity).
+pub(super) fn perplexities(history: &History) -> Vec<(f64, f64)> {
+    let point = |epoch: &TrainEpoch| Some((trained(epoch.epoch), epoch.perplexity?));
+    history.train_epochs.iter().filter_map(point).collect()
+}
+
 /// Losses, as for [`accuracy`].
 pub fn loss(history: &History) -> Option<Chart> {
     let lines = vec![

@@ -17,6 +17,21 @@ pub enum DerivedError {
         /// What it has.
         found: String,
     },
+    /// A text is read by a recurrent cell.
+    #[error(
+        "a text is read by a recurrent cell, and this genotype has {found}; name a recurrent one \
+         (`sdarts list genotypes`: penn_…), or train this one on images (`--preset train-cifar10`)"
+    )]
+    NoRecurrent {
+        /// What it has.
+        found: String,
+    },
+    /// Images are not read by a recurrent cell.
+    #[error(
+        "a recurrent cell reads a text, no images; train it with `--preset train-ptb-quick` or \
+         `--preset train-ptb`, or name a genotype of cells for images"
+    )]
+    Recurrent,
     /// The output of a cell would be of two sizes.
     #[error("the {cell} concatenates state {state}, which is its input; it may concatenate nodes")]
     InputInOutput {
@@ -55,17 +70,28 @@ pub enum DerivedError {
 }
 
 impl DerivedError {
+    pub(in crate::net) fn no_recurrent(cells: &[Cell]) -> Self {
+        Self::NoRecurrent { found: described(cells) }
+    }
+
     pub(super) fn foreign(cells: &[Cell]) -> Self {
-        let words = |cell: &Cell| {
-            let on_nodes = cell.nodes.iter().any(|node| node.operation.is_some());
-            let on = if on_nodes { "nodes" } else { "edges" };
-            let (inputs, nodes) = (cell.inputs.len(), cell.nodes.len());
-            format!("{} with {inputs} inputs, {nodes} nodes and operations on {on}", cell.words())
-        };
-        let found = match cells {
-            [] => "a genotype without cells".to_owned(),
-            cells => format!("a {}", cells.iter().map(words).collect::<Vec<_>>().join(" and a ")),
-        };
-        Self::Foreign { found }
+        match cells {
+            [cell] if cell.is_recurrent() => Self::Recurrent,
+            cells => Self::Foreign { found: described(cells) },
+        }
+    }
+}
+
+/// What a genotype has, in words.
+fn described(cells: &[Cell]) -> String {
+    let words = |cell: &Cell| {
+        let on_nodes = cell.nodes.iter().any(|node| node.operation.is_some());
+        let on = if on_nodes { "nodes" } else { "edges" };
+        let (inputs, nodes) = (cell.inputs.len(), cell.nodes.len());
+        format!("{} with {inputs} inputs, {nodes} nodes and operations on {on}", cell.words())
+    };
+    match cells {
+        [] => "a genotype without cells".to_owned(),
+        cells => format!("a {}", cells.iter().map(words).collect::<Vec<_>>().join(" and a ")),
     }
 }

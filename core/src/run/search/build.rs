@@ -97,7 +97,12 @@ pub fn language_shape(config: &Config, vocabulary: usize) -> LanguageShape {
         embedding: settings.dropout_embedding,
         word: settings.dropout_word,
     };
-    LanguageShape { vocabulary, hidden: settings.hidden, dropout }
+    LanguageShape {
+        vocabulary,
+        hidden: settings.hidden,
+        dropout,
+        last_word_rests: config.quirks.last_word_rests,
+    }
 }
 
 impl<T: Task> Search<T> {

@@ -140,6 +140,8 @@ impl<T: Task<Batch = Batch, Carry = ()>> Job for Train<T> {
             accuracy,
             top5,
             ema: average,
+            perplexity: None,
+            averaged: false,
             best,
             seconds: tally.seconds,
         }))
@@ -166,6 +168,8 @@ impl<T: Task<Batch = Batch, Carry = ()>> Job for Train<T> {
             ema_accuracy: self.average_accuracy,
             top5: tested.and_then(|tested| tested.top5),
             confusion: tested.map(|tested| tested.confusion.clone()),
+            perplexity: None,
+            test_perplexity: None,
         }))
     }
 
