@@ -7,6 +7,7 @@ mod compare;
 mod landscapes;
 mod path;
 mod report;
+mod stages;
 pub mod story;
 mod xml;
 

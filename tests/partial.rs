@@ -2,6 +2,8 @@
 //! what is derived, and what of them a perturbation, a Hessian and a warm-up reach.
 
 use burn::tensor::Device;
+use native::datasets::Sizes;
+use native::estimate::Estimate;
 use pollster::block_on;
 use smoothdarts::cell::{Choice, Rows};
 use smoothdarts::config::{Config, Stem};
@@ -227,4 +229,18 @@ fn a_supernet_for_imagenet_has_its_stem_and_is_searched() {
     let loader = tiny::loader(&config);
     let refused = ImageSearch::new(&config, loader.shape(), 1, &Device::flex()).err().unwrap();
     assert!(refused.to_string().contains("of 32"), "{refused}");
+}
+
+/// What a step of the paper's size takes, batch 64 (`sdarts bench`): 2,316 MB with all channels, 871 with a quarter.
+#[test]
+fn the_memory_of_partial_channels_is_estimated_near_what_a_step_takes() {
+    let images =
+        Sizes { train: 50_000, test: 0, side: 32, channels: 3, classes: 10, in_memory: false };
+    for (method, measured) in [("darts", 2316e6), ("pc-darts", 871e6)] {
+        let mut config = Config::default();
+        config.search.method = method.to_owned();
+        let estimate = Estimate::of(&config, &images, false).unwrap().bytes();
+        let ratio = estimate / measured;
+        assert!((1.0..1.6).contains(&ratio), "{method}: {estimate}");
+    }
 }

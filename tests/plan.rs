@@ -16,8 +16,8 @@ use rand_pcg::Pcg64;
 use shaders::Kernels;
 use smoothdarts::net::{Dag, EdgeTable, Partial, Weights};
 use smoothdarts::nn::{
-    Builder, Dropout, GradientTarget, Layout, NormOptions, Pass, Randomness, RunningStatistics,
-    Sequence, Statistics,
+    Builder, GradientTarget, Layout, NormOptions, Pass, Randomness, RunningStatistics, Sequence,
+    SkipDropout, Statistics,
 };
 use smoothdarts::ops::{ALL, Site, State, relu_conv_norm};
 use smoothdarts::rng::{Streams, normal, uniform};
@@ -189,7 +189,10 @@ impl Graph {
         };
         let randomness = Randomness {
             drop_path: self.case.drop_path,
-            skips: Some(Dropout { rate: self.case.skip_dropout, rng: Pcg64::seed_from_u64(10) }),
+            skips: Some(SkipDropout {
+                rate: self.case.skip_dropout,
+                rng: Pcg64::seed_from_u64(10),
+            }),
             ..Pcg64::seed_from_u64(9).into()
         };
         let weights = vector(&self.weights, device);

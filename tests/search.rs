@@ -7,7 +7,7 @@ mod house;
 mod perturbation;
 mod replay;
 mod resume;
-mod stages;
+pub mod stages;
 mod text;
 pub mod tiny;
 mod unrolled;

@@ -16,6 +16,7 @@ mod layout;
 mod norm;
 mod pass;
 mod pattern;
+mod randomness;
 mod replay;
 mod series;
 mod sum;
@@ -28,10 +29,9 @@ pub use constants::Constants;
 pub use layer::{Layer, Sequence, UnitLayer};
 pub use layout::{BlockId, Builder, Init, Layout, NormId, NormSlot, WeightId, WeightSlot};
 pub use norm::{BatchNorm, NormOptions};
-pub use pass::{
-    Dropout, GradientTarget, Pass, Picked, Randomness, RunningStatistics, Statistics, drop_path,
-};
+pub use pass::{GradientTarget, Pass, RunningStatistics, Statistics};
 pub use pattern::{ActivationPattern, PatternMode};
+pub use randomness::{Picked, Randomness, SkipDropout, drop_path};
 pub use replay::Replay;
 pub use sum::{mean, sum};
 pub use trace::{Primitive, Step, Trace, Value, Windows};

@@ -225,10 +225,7 @@ impl Candidate {
 
     /// Its units, if it is made of nothing else.
     pub fn units(&self) -> Vec<UnitLayer> {
-        let unit = |layer: &Layer| match layer {
-            Layer::Unit(unit) => Some(*unit),
-            _ => None,
-        };
+        let unit = |layer: &Layer| if let Layer::Unit(unit) = layer { Some(*unit) } else { None };
         self.layers.0.iter().map(unit).collect::<Option<_>>().unwrap_or_default()
     }
 
@@ -258,10 +255,7 @@ impl Candidate {
 
     /// The statistics of its batch norms that are layers of their own.
     pub fn norms(&self) -> Vec<NormId> {
-        let norm = |layer: &Layer| match layer {
-            Layer::Norm(norm) => Some(norm.id),
-            _ => None,
-        };
+        let norm = |layer: &Layer| if let Layer::Norm(norm) = layer { Some(norm.id) } else { None };
         self.layers.0.iter().filter_map(norm).collect()
     }
 

@@ -19,6 +19,7 @@ use crate::exit::Exit;
 use crate::{datasets, run_dir};
 
 /// A search that stands where its checkpoint was taken, and its data.
+#[expect(clippy::large_enum_variant, reason = "one is opened at a time")]
 pub enum OpenRun {
     /// A search of images.
     Images(OpenSearch<Classify, Supply>),

@@ -98,6 +98,13 @@ fn rebuild(
     if !matches!(kept.first(), Some(Event::Started(_))) {
         kept.insert(0, Event::Started(started()));
     }
+    // What comes after the start of a stage has its choices.
+    if let Some(stage) = state.stage()
+        && !kept.iter().any(|it| matches!(it, Event::StageStarted(it) if it.stage == stage.stage))
+    {
+        let place = kept.iter().position(|event| is_of(event, stage.epoch));
+        kept.insert(place.unwrap_or(kept.len()), Event::StageStarted(stage));
+    }
     let message = format!(
         "{lost} of the {counted} events up to here are lost: events.jsonl was cut or damaged. The \
          state of the search is whole, and so is what it finds"
@@ -113,6 +120,17 @@ fn rebuild(
     directory.write_checkpoint(&state)?;
     warnings.push(format!("{message} ({aside})"));
     Ok(Resumed { checkpoint: Some(state), log, warnings, events_lost: true })
+}
+
+/// Whether an event belongs to this epoch or a later one.
+fn is_of(event: &Event, epoch: usize) -> bool {
+    let of = match event {
+        Event::EpochStarted(it) => it.epoch,
+        Event::Step(it) => it.epoch,
+        Event::EpochFinished(it) => it.epoch,
+        _ => return false,
+    };
+    of >= epoch
 }
 
 /// Renames a checkpoint and returns its new path in words.

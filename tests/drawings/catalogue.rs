@@ -7,7 +7,7 @@ use smoothdarts::draw::history::History;
 use smoothdarts::draw::landscape::{Frame, Quantity, View};
 use smoothdarts::draw::perturbation::Perturbed;
 
-use super::{landscapes, sound, story};
+use super::{landscapes, sound, stages, story};
 
 #[test]
 fn every_figure_has_a_name_of_its_own_and_a_place() {
@@ -42,11 +42,12 @@ fn every_figure_of_a_whole_scene_has_pictures_words_and_numbers() {
         ..Scene::of(&history)
     };
     let training = History::from_events(story::training(6));
+    let staged = stages::staged();
     for figure in ALL {
-        let trains = figure.report == Some(Section::Training);
-        let (scene, history) = match trains {
-            true => (Scene::of(&training), &training),
-            false => (scene, &history),
+        let (scene, history) = match figure.report {
+            Some(Section::Training) => (Scene::of(&training), &training),
+            _ if figure.name == "stages" => (Scene::of(&staged), &staged),
+            _ => (scene, &history),
         };
         let pictures = (figure.pictures)(scene);
         assert!(!pictures.is_empty(), "{}", figure.name);

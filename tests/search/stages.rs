@@ -9,7 +9,7 @@ use shaders::Kernels;
 use smoothdarts::cell::Rows;
 use smoothdarts::config::{Config, EpsilonSchedule, Stages};
 use smoothdarts::event::{EpochFinished, Event, StageStarted, Started};
-use smoothdarts::nn::{Dropout, GradientTarget, Layout, Pass, Randomness, Statistics};
+use smoothdarts::nn::{GradientTarget, Layout, Pass, Randomness, SkipDropout, Statistics};
 use smoothdarts::run::{ImageSearch, Phase};
 use smoothdarts::space::darts::progressive;
 
@@ -175,7 +175,7 @@ fn dropout_keeps_the_mean_and_every_skip_connection_draws_by_itself() {
     let (layout, device) = (Layout::default(), Device::flex());
     let weights = Tensor::<1>::zeros([0], &device);
     let dropped = |kernels: Kernels, count: usize| -> Vec<f32> {
-        let skips = Some(Dropout { rate: 0.4, rng: Pcg64::seed_from_u64(3) });
+        let skips = Some(SkipDropout { rate: 0.4, rng: Pcg64::seed_from_u64(3) });
         let randomness = Randomness { skips, ..Pcg64::seed_from_u64(1).into() };
         let target = GradientTarget::Nothing;
         let mut pass = Pass::new(&layout, &weights, Statistics::Batch, target, kernels, randomness);

@@ -4,16 +4,15 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use burn::tensor::{Gradients, Tensor, TensorData};
-use rand_pcg::Pcg64;
 use shaders::{Kernels, Norm, PendingNorm};
 
 use super::constants::Constants;
 use super::layout::{BlockId, Layout, NormId, WeightId};
 use super::norm::{NormOptions, Observation, Observations};
 use super::pattern::PatternMode;
+use super::randomness::{Randomness, SkipDropout};
 use super::series::Series;
 use super::uploads::Uploads;
 use crate::rng::{kept, uniform};
@@ -68,47 +67,6 @@ impl RunningStatistics {
             None => self.all.clone().slice([0..2, channels]),
         }
     }
-}
-
-/// What one pass draws from: a generator, for the noise operation and for drop-path, and what a policy
-/// drew for it. A generator alone means that nothing is dropped and that all options are computed.
-#[derive(Clone, Debug)]
-pub struct Randomness {
-    /// The generator.
-    pub rng: Pcg64,
-    /// Probability that drop-path drops an edge, for every image by itself; only in train mode.
-    pub drop_path: f64,
-    /// The options that are computed, where not all are.
-    pub picked: Option<Arc<Picked>>,
-    /// Dropout after skip connections of stride 1, of every number by itself; only in train mode.
-    pub skips: Option<Dropout>,
-}
-
-/// Dropout: which share of the numbers becomes 0. The others grow, so that the mean stays.
-#[derive(Clone, Debug)]
-pub struct Dropout {
-    /// The share.
-    pub rate: f64,
-    /// What it draws from.
-    pub rng: Pcg64,
-}
-
-impl From<Pcg64> for Randomness {
-    fn from(rng: Pcg64) -> Self {
-        Self { rng, drop_path: 0.0, picked: None, skips: None }
-    }
-}
-
-/// The one option of each row of p that a pass computes, choice by choice; `None` for a choice of which it
-/// computes all. What is left out has no part in the pass: its weights get no gradient and its batch norms see
-/// nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Picked(pub Vec<Option<Vec<usize>>>);
-
-/// Probability of drop-path in an epoch: linear from 0 in the first to `largest` in the last
-/// (spec §5.3).
-pub fn drop_path(largest: f64, epoch: usize, epochs: usize) -> f64 {
-    largest * epoch as f64 / (epochs.max(2) - 1) as f64
 }
 
 /// What one forward pass reads and what it leaves behind.
@@ -362,8 +320,8 @@ impl Pass {
     /// - `x`: [batch, height, width, channels]
     /// - output: [count · batch, height, width, channels]
     pub fn skips(&mut self, x: &Tensor<4>, count: usize) -> Tensor<4> {
-        let copies = shaders::concat(self.kernels, vec![x.clone(); count]);
-        let Some(Dropout { rate, rng }) = &mut self.randomness.skips else { return copies };
+        let copies = if count == 1 { x.clone() } else { Tensor::cat(vec![x.clone(); count], 0) };
+        let Some(SkipDropout { rate, rng }) = &mut self.randomness.skips else { return copies };
         let shape = copies.dims();
         let mask = kept(rng, shape.iter().product(), 1.0 - *rate);
         let mask = Tensor::from_data(TensorData::new(mask, shape), &x.device().inner());

@@ -12,8 +12,9 @@ use serde_json::Value;
 
 use super::Progress;
 use crate::arrays::{self, Array, ArrayError, Arrays};
-use crate::cell::{Choice, Genotype, Rows, codec};
+use crate::cell::{Choice, Genotype, Row, Rows, codec};
 use crate::config::Config;
+use crate::event::StageStarted;
 use crate::method::{self, Method};
 use crate::space;
 
@@ -197,6 +198,30 @@ impl Checkpoint {
         }
         let (method, probabilities) = self.probabilities()?;
         Ok(method.restrictions(&self.architecture, &probabilities))
+    }
+
+    /// The stage that this state is in, as its start was said, but for `fallen`: what fell before it in all.
+    /// `None` in the first.
+    pub fn stage(&self) -> Option<StageStarted> {
+        let notes = self.observers.get(super::NOTES)?;
+        let stage = usize::try_from(notes.get("stage")?.as_u64()?).ok().filter(|it| *it > 0)?;
+        let all = space::find(&self.config.search.space).ok()?.choices();
+        let fallen = all.iter().zip(&self.architecture).map(|(all, left)| {
+            let rows = all.rows.iter().zip(&left.rows);
+            let fell = |(all, left): (&Row, &Row)| {
+                let options = all.options.iter().filter(|it| !left.options.contains(it));
+                options.cloned().collect()
+            };
+            rows.map(fell).collect()
+        });
+        Some(StageStarted {
+            stage,
+            epoch: stage * self.config.stage_epochs(),
+            cells: self.config.cells_in(stage),
+            parameters: self.arrays.get(super::state::WEIGHTS)?.values.len(),
+            choices: self.architecture.clone(),
+            fallen: fallen.collect(),
+        })
     }
 
     fn probabilities(&self) -> Result<(Method, Vec<Rows>), CheckpointError> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Position;
-use crate::nn::{Dropout, Picked, Randomness};
+use crate::nn::{Picked, Randomness, SkipDropout};
 use crate::rng::{Stream, Streams};
 
 /// Room for the forward passes of one step in the noise stream.
@@ -39,7 +39,7 @@ impl Noise {
     pub fn next(&mut self) -> Randomness {
         self.position += 1;
         let rng = self.streams.at(Stream::Noise, self.position);
-        let skips = (self.skip_dropout > 0.0).then(|| Dropout {
+        let skips = (self.skip_dropout > 0.0).then(|| SkipDropout {
             rate: self.skip_dropout,
             rng: self.streams.at(Stream::SkipDropout, self.position),
         });

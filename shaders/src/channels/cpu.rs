@@ -36,7 +36,7 @@ impl ChannelGradients for Flex {
         let _span = meter::span("channels_gradient");
         let [x, mut known, gradient] = [x, known, gradient].map(contiguous);
         let ([row, out_row], rows) = (part.rows(), part.rows_at_once());
-        let (chunk, length) = (rows * row, part.shape.iter().product());
+        let (chunk, length) = (rows * row, part.shape.iter().product::<usize>());
         let add = |index: usize, out: &mut [f32]| {
             let x = values(&x)[index * chunk..].chunks_exact(row);
             let gradient = values(&gradient)[index * rows * out_row..].chunks_exact(out_row);

@@ -46,7 +46,7 @@ pub(super) const ALL: &[Preset] = &[
     Preset {
         name: "p-darts-quick",
         help: "a small P-DARTS-RS search on the images that come with the program: three stages with 3, 4 and \
-               5 cells, two minutes on two CPU cores",
+               5 cells, a minute on two CPU cores",
         // Rates that let alpha decide in as few steps as those of the preset quick.
         settings: &[
             ("search.space", "darts"),

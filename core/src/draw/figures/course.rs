@@ -157,7 +157,13 @@ fn chart<const N: usize>(
 }
 
 fn points(history: &History, value: impl Fn(&EpochFinished) -> f64) -> Vec<(f64, f64)> {
-    history.epochs.iter().map(|epoch| (trained(epoch.epoch), value(epoch))).collect()
+    let point = |epoch: &EpochFinished| {
+        // Epochs of two stages are of two networks: no line leads from one to the other.
+        let starts = history.stages.iter().any(|stage| stage.epoch == epoch.epoch);
+        let gap = starts.then_some((epoch.epoch as f64, f64::NAN));
+        gap.into_iter().chain([(trained(epoch.epoch), value(epoch))])
+    };
+    history.epochs.iter().flat_map(point).collect()
 }
 
 /// The stages of a search, where it has some, with what an edge chooses from.

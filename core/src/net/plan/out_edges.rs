@@ -191,10 +191,8 @@ impl OutEdges {
             let skips = matches!(self.computations[term.stack], Computation::Skips { .. });
             skips && !pass.drops_skips()
         };
-        let term = |term: &Term| Term {
-            group: if is_same(term) { 0 } else { term.group },
-            ..term.clone()
-        };
+        let term =
+            |term: &Term| Term { group: if is_same(term) { 0 } else { term.group }, ..*term };
         self.terms.iter().map(term).collect()
     }
 }
