@@ -154,7 +154,9 @@ fn every_preset_resolves_and_names_what_exists() {
         assert!(space::find(&config.search.space).is_ok(), "{}", preset.name);
         assert!(method::find(&config.search.method).is_ok(), "{}", preset.name);
         let name = config.data.name.as_str();
-        let known = data::find(name).is_ok() || name == native::datasets::IMAGENET;
+        let known = data::find(name).is_ok()
+            || data::corpus::find_text(name).is_some()
+            || name == native::datasets::IMAGENET;
         assert!(known, "{}", preset.name);
         let names = presets::ALL.iter().filter(|other| other.name == preset.name);
         assert_eq!(names.count(), 1, "{} stands there twice", preset.name);
