@@ -1,12 +1,8 @@
-//! The search of the page is the search of the command line, and the recorded run that the page
-//! plays while it loads is one of its runs.
-
-use std::io::{Read as _, Write as _};
-use std::path::{Path, PathBuf};
+//! The search of the page is the search of the command line.
 
 use burn::tensor::Device;
 use pollster::block_on;
-use serde_json::{Value, json};
+use serde_json::json;
 use smoothdarts::config::Config;
 use smoothdarts::data::embedded;
 use smoothdarts::draw::landscape::Range;
@@ -19,10 +15,6 @@ use web::settings::{Request, catalogues};
 
 use crate::drawings::story;
 use crate::search::tiny;
-
-fn recording() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../web/www/recorded.json.gz")
-}
 
 fn session(request: &str) -> Session {
     let config = Request::from_json(request).unwrap().config().unwrap();
@@ -289,72 +281,4 @@ fn a_text_that_is_no_stream_of_events_is_refused_with_its_line() {
     let error = |text: &str| Monitor::from_text(text).unwrap_err().to_string();
     assert!(error("{\"type\":\"step\"}\n").starts_with("line 1 is no event"));
     assert!(error("").contains("does not begin"));
-}
-
-#[test]
-fn the_recorded_run_is_small_and_complete() {
-    let packed = std::fs::read(recording()).unwrap();
-    assert!(packed.len() < 100_000, "{} bytes", packed.len());
-    let mut text = String::new();
-    flate2::read::GzDecoder::new(packed.as_slice()).read_to_string(&mut text).unwrap();
-    let recorded: Value = serde_json::from_str(&text).unwrap();
-    let offered = catalogues().figures;
-    let known = |name: &str| offered.iter().any(|figure| figure.name == name);
-    let tracks: Vec<Vec<Value>> = serde_json::from_value(recorded["tracks"].clone()).unwrap();
-    assert_eq!(tracks.len(), 2);
-    for track in tracks {
-        assert!(track.iter().all(|frame| frame["status"]["epochs"].is_u64()));
-        for frame in &track {
-            let mut names = frame["figures"].as_object().unwrap().keys();
-            assert!(names.all(|name| known(name)), "a figure that the page does not have");
-        }
-        assert_eq!(track.last().unwrap()["status"]["finished"], true);
-    }
-    let figures = recorded["figures"].as_array().unwrap();
-    assert!(figures.iter().all(|figure| known(figure["name"].as_str().unwrap())));
-}
-
-/// Writes the recorded run: two searches of the page, eight pictures of the cell an epoch.
-#[test]
-#[ignore = "writes web/www/recorded.json.gz"]
-fn record_the_run_of_the_page() {
-    let tracks = ["darts", "sdarts-rs"].map(|method| {
-        let settings = json!({ "search": { "method": method } });
-        track(&json!({ "preset": "browser", "settings": settings }).to_string())
-    });
-    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-    // Titles and places of the figures, until the program that is loading offers its own.
-    let recorded = json!({ "figures": catalogues().figures, "tracks": tracks });
-    packer.write_all(recorded.to_string().as_bytes()).unwrap();
-    std::fs::write(recording(), packer.finish().unwrap()).unwrap();
-}
-
-/// The frames of a search as the worker would send them; unchanged pictures are left out.
-fn track(request: &str) -> Vec<Value> {
-    let mut session = session(request);
-    let (mut frames, mut sent, mut events) = (Vec::new(), json!({}), 0);
-    loop {
-        let event = block_on(session.advance()).unwrap();
-        events += 1;
-        if event.is_some() && events % 8 != 0 {
-            continue;
-        }
-        let monitor = block_on(session.monitor()).unwrap();
-        let mut figures = json!({});
-        let status = monitor.status();
-        // The heatmap is the largest picture by far.
-        let heatmap = (status.finished || status.epoch % 4 == 3).then_some("probabilities");
-        for name in ["mixture", "parameter-free"].into_iter().chain(heatmap) {
-            if let Some(picture) = monitor.draw(name)
-                && sent[name] != picture.as_str()
-            {
-                figures[name] = picture.clone().into();
-                sent[name] = picture.into();
-            }
-        }
-        frames.push(json!({ "status": status, "figures": figures }));
-        if event.is_none() {
-            return frames;
-        }
-    }
 }

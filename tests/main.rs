@@ -5,6 +5,7 @@ mod bench;
 mod browser;
 mod cells;
 mod cli;
+mod collapse;
 mod command;
 mod config;
 mod damage;

@@ -8,6 +8,7 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
@@ -39,10 +40,27 @@ const TYPES: &[(&str, &str)] = &[
     ("gz", "application/gzip"),
 ];
 
+/// Files by their path.
+type Files = HashMap<String, File>;
+
+/// A file with what tells it from another version of itself.
+struct File {
+    body: Vec<u8>,
+    tag: String,
+}
+
+impl File {
+    fn new(body: Vec<u8>) -> Self {
+        let mut hash = DefaultHasher::new();
+        body.hash(&mut hash);
+        Self { tag: format!("\"{:016x}\"", hash.finish()), body }
+    }
+}
+
 /// A server with its files.
 pub struct Server {
     listener: TcpListener,
-    files: Arc<HashMap<String, Vec<u8>>>,
+    files: Arc<Files>,
     address: SocketAddr,
 }
 
@@ -75,7 +93,7 @@ impl Server {
 }
 
 /// All files below a folder by their path in URLs.
-fn read(folder: &Path, prefix: &str, files: &mut HashMap<String, Vec<u8>>) -> anyhow::Result<()> {
+fn read(folder: &Path, prefix: &str, files: &mut Files) -> anyhow::Result<()> {
     let unreadable = || format!("cannot read {}", folder.display());
     for entry in fs::read_dir(folder).with_context(unreadable)? {
         let entry = entry.with_context(unreadable)?;
@@ -85,28 +103,26 @@ fn read(folder: &Path, prefix: &str, files: &mut HashMap<String, Vec<u8>>) -> an
             read(&entry.path(), &path, files)?;
         } else if kind.is_file() {
             let bytes = fs::read(entry.path()).with_context(|| format!("cannot read {path}"))?;
-            files.insert(path, bytes);
+            files.insert(path, File::new(bytes));
         }
     }
     Ok(())
 }
 
 /// Answers one request and closes the connection.
-fn serve(
-    mut stream: TcpStream,
-    files: &HashMap<String, Vec<u8>>,
-    address: SocketAddr,
-) -> io::Result<()> {
+fn serve(mut stream: TcpStream, files: &Files, address: SocketAddr) -> io::Result<()> {
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     let head = receive(&mut stream)?;
     let answer = respond(&head, files, address);
-    let Answer { status, kind, body, with_body } = &answer;
+    let Answer { status, kind, tag, body, with_body } = &answer;
+    // A browser keeps the file, and asks whether it is still the same (no-cache).
+    let tag = tag.map_or_else(String::new, |tag| format!("ETag: {tag}\r\n"));
     let header = format!(
         "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\
          Content-Security-Policy: {POLICY}\r\nX-Content-Type-Options: nosniff\r\n\
          Referrer-Policy: no-referrer\r\nCross-Origin-Resource-Policy: same-origin\r\n\
-         Cache-Control: no-cache\r\nConnection: close\r\n\r\n",
+         {tag}Cache-Control: no-cache\r\nConnection: close\r\n\r\n",
         body.len()
     );
     stream.write_all(header.as_bytes())?;
@@ -131,19 +147,17 @@ fn receive(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
 struct Answer<'a> {
     status: &'static str,
     kind: &'static str,
+    tag: Option<&'a str>,
     body: &'a [u8],
     with_body: bool,
 }
 
 fn refuse(status: &'static str, text: &'static str) -> Answer<'static> {
-    Answer { status, kind: "text/plain; charset=utf-8", body: text.as_bytes(), with_body: true }
+    let kind = "text/plain; charset=utf-8";
+    Answer { status, kind, tag: None, body: text.as_bytes(), with_body: true }
 }
 
-fn respond<'a>(
-    head: &[u8],
-    files: &'a HashMap<String, Vec<u8>>,
-    address: SocketAddr,
-) -> Answer<'a> {
+fn respond<'a>(head: &[u8], files: &'a Files, address: SocketAddr) -> Answer<'a> {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut request = httparse::Request::new(&mut headers);
     if !request.parse(head).is_ok_and(|status| status.is_complete()) {
@@ -154,8 +168,11 @@ fn respond<'a>(
         return refuse("405 Method Not Allowed", "only GET and HEAD\n");
     }
     // A foreign name that resolves to this machine would let another site read the page.
-    let host = request.headers.iter().find(|header| header.name.eq_ignore_ascii_case("host"));
-    let host = host.map_or(&b""[..], |header| header.value);
+    let header = |name| {
+        let found = request.headers.iter().find(|header| header.name.eq_ignore_ascii_case(name));
+        found.map_or(&b""[..], |header| header.value)
+    };
+    let host = header("host");
     let port = address.port();
     let own = [format!("127.0.0.1:{port}"), format!("localhost:{port}")];
     if !own.iter().any(|own| own.as_bytes() == host) {
@@ -164,9 +181,13 @@ fn respond<'a>(
     let path = request.path.unwrap_or_default().split(['?', '#']).next().unwrap_or_default();
     let path = if path == "/" { "/index.html" } else { path };
     match files.get(path) {
-        Some(body) => {
-            let with_body = method == "GET";
-            Answer { status: "200 OK", kind: content_type(path), body, with_body }
+        Some(File { body, tag }) => {
+            let (status, body) = match header("if-none-match") == tag.as_bytes() {
+                true => ("304 Not Modified", &[][..]),
+                false => ("200 OK", body.as_slice()),
+            };
+            let (kind, tag) = (content_type(path), Some(tag.as_str()));
+            Answer { status, kind, tag, body, with_body: method == "GET" }
         }
         None => refuse("404 Not Found", "no such file\n"),
     }
@@ -226,6 +247,24 @@ mod tests {
             assert!(answer.contains("X-Content-Type-Options: nosniff"), "{answer}");
             assert!(answer.contains("script-src 'self' 'wasm-unsafe-eval';"), "{answer}");
         }
+        Ok(())
+    }
+
+    #[test]
+    fn a_file_that_is_known_is_not_sent_again() -> Outcome {
+        let (address, root) = start()?;
+        let ask_with =
+            |tag: &str| ask(address, "GET /js/a.js", &format!("{address}\r\nIf-None-Match: {tag}"));
+        let first = ask_with("\"other\"")?;
+        assert!(first.starts_with("HTTP/1.1 200") && first.ends_with("\r\n\r\n1"), "{first}");
+        let tag = first.lines().find_map(|line| line.strip_prefix("ETag: ")).unwrap_or_default();
+        let again = ask_with(tag)?;
+        assert!(again.starts_with("HTTP/1.1 304") && again.ends_with("\r\n\r\n"), "{again}");
+        assert!(again.contains(&format!("ETag: {tag}")), "{again}");
+        // Another content has another tag.
+        fs::write(root.path().join("site/js/a.js"), "2")?;
+        let server = Server::bind(&root.path().join("site"), 0)?;
+        assert!(server.files["/js/a.js"].tag != tag);
         Ok(())
     }
 

@@ -1,5 +1,5 @@
 //! The page as a folder of files: the library compiled to WebAssembly, its JavaScript, the files of
-//! www and the images. All links are relative, and what is large is stored as gzip and unpacked by
+//! www, the recorded searches of the story and the images. All links are relative, and what is large is stored as gzip and unpacked by
 //! the page, so any plain file host serves it, under any path.
 
 use std::fmt;
@@ -22,6 +22,10 @@ const TARGET: &str = "wasm32-unknown-unknown";
 /// promise, which took 17.0 of the 17.5 seconds of a step on SwiftShader (DARTS with the settings TINIER
 /// of tests/page.mjs).
 const EXPORT_REGISTRATION: &str = "link-arg=--export=__wasm_call_ctors";
+
+/// What the story replays and what the playground compares with, as native/repro keeps it.
+const STORY: [&str; 3] =
+    ["collapse/results/course.csv", "collapse/results/landscape.csv", "toy/toy.csv"];
 
 /// Bytes of the WebAssembly module.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +56,13 @@ pub fn build(out: &Path) -> anyhow::Result<Size> {
     copy(&package.join("www"), out)?;
     let images = package.join("../core/src/data/fashion-mnist");
     copy(&images, &out.join("data/fashion-mnist"))?;
+    fs::create_dir_all(out.join("story")).with_context(|| format!("in {}", out.display()))?;
+    for name in STORY {
+        let kept = package.join("../native/repro").join(name);
+        let text = fs::read(&kept).with_context(|| format!("cannot read {}", kept.display()))?;
+        let name = name.rsplit('/').next().unwrap_or(name);
+        write(&out.join("story").join(format!("{name}.gz")), &pack(&text)?)?;
+    }
     bind(package, &wasm, &out.join("pkg"))
 }
 
@@ -95,11 +106,16 @@ fn bind(package: &Path, wasm: &Path, out: &Path) -> anyhow::Result<Size> {
     }
     let module = fs::read(&bound).with_context(|| format!("cannot read {}", bound.display()))?;
     fs::remove_file(&bound).with_context(|| format!("cannot remove {}", bound.display()))?;
-    let mut packer = GzEncoder::new(Vec::new(), Compression::best());
-    packer.write_all(&module)?;
-    let packed = packer.finish()?;
+    let packed = pack(&module)?;
     write(&out.join("smoothdarts.wasm.gz"), &packed)?;
     Ok(Size { plain: module.len(), packed: packed.len() })
+}
+
+/// As gzip.
+fn pack(content: &[u8]) -> anyhow::Result<Vec<u8>> {
+    let mut packer = GzEncoder::new(Vec::new(), Compression::best());
+    packer.write_all(content)?;
+    Ok(packer.finish()?)
 }
 
 /// The cargo that runs this program.

@@ -47,24 +47,25 @@ export const browser = await chromium.launch({
     '--use-webgpu-adapter=swiftshader', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run'],
 });
 
-/** A fresh browser profile with the page open; collects errors. */
-export async function open(hash = '', options = {}) {
+/** A fresh browser profile with the page open; collects errors. `visit` gets the page before, `worker` stands before the code of every worker. */
+export async function open(hash = '', { visit, worker, ...options } = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, acceptDownloads: true, ...options });
   const page = await context.newPage();
   page.errors = [];
   page.on('console', message => message.type() === 'error' && page.errors.push(message.text()));
   page.on('pageerror', error => page.errors.push(error.message));
-  if (options.worker) {
+  if (worker) {
     await page.route('**/worker.js', async route => {
       try {
         const answer = await route.fetch();
-        await route.fulfill({ response: answer, body: options.worker + await answer.text() });
+        await route.fulfill({ response: answer, body: worker + await answer.text() });
       } catch (error) {
         // A page that is closed when its test is over may have asked for one more worker.
         if (!/disposed|closed/.test(error.message)) throw error;
       }
     });
   }
+  visit?.(page);
   await page.goto(url + hash);
   return page;
 }

@@ -8,39 +8,56 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdtempSync, readFileSync, statSync, writeFileSync, mkdirSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, readdirSync, statSync, writeFileSync, mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import story from './story.mjs';
+import visits from './visits.mjs';
 import {
   MAX_SHARPNESS, MAX_TASK, MAX_WASM, SNAPSHOT, TINIER, TINY, TOLERANCE, address, advances, allEqualNative,
   axe, bitmap, browser, cancels, catalogue, compare, continues, equalsNative, events, figure, fills, given,
   isLive, measure, names, native, nativeRun, open, panel, points, saved, says, seconds, server, sharpness,
-  status, steps, url,
+  status, steps,
 } from './driver.mjs';
 
 const tests = {
-  'the module is small and the first paint early': async () => {
+  ...story,
+
+  'the module is small': async () => {
     const { size } = statSync(join(given.site, 'pkg/smoothdarts.wasm.gz'));
-    const page = await open();
-    const paint = await page.evaluate(() => new Promise(done => new PerformanceObserver(list => done(list.getEntries()[0].startTime))
-      .observe({ type: 'paint', buffered: true })));
-    console.log(`   wasm ${(size / 1e6).toFixed(2)} MB gzipped, first paint after ${Math.round(paint)} ms`);
+    const images = readdirSync(join(given.site, 'data/fashion-mnist')).map(name => statSync(join(given.site, 'data/fashion-mnist', name)).size);
+    const all = images.reduce((sum, one) => sum + one, size) / 1e6;
+    console.log(`   wasm ${(size / 1e6).toFixed(2)} MB gzipped, ${all.toFixed(2)} MB with the images`);
     assert.ok(size <= MAX_WASM);
-    assert.ok(paint < 1000);
-    return page;
+    const said = readFileSync(join(given.site, 'index.html'), 'utf8').match(/(\d+) MB, fetched once/)[1];
+    assert.equal(Number(said), Math.round(all), 'the page says how much it fetches');
   },
 
   'ten steps on the CPU give the numbers of the native search': () => allEqualNative('cpu', TINY),
+
+  'rounding alone takes the page from the command line at the rates of the preset': async () => {
+    const settings = { seed: 2, 'search.epochs': 2 };
+    const losses = all => all.filter(event => event.type === 'step').map(event => event.train_loss);
+    const reference = losses(native('sdarts-rs', settings));
+    const page = await open(address('sdarts-rs', 'none', 'cpu', settings));
+    await isLive(page);
+    await says(page, /finished/, 120_000);
+    const found = losses(events(await saved(page, 'events')));
+    const apart = found.map((loss, step) => Math.abs(loss - reference[step]));
+    console.log(`   losses of steps 1, 2, 3, 5, 10, 20, 30 differ by ${[0, 1, 2, 4, 9, 19, 29].map(step => apart[step].toExponential(0)).join(', ')}`);
+    assert.equal(found.length, 30);
+    assert.ok(apart[0] < 1e-5 && Math.max(...apart.slice(0, 3)) < 1e-3, 'it begins as rounding');
+    return page;
+  },
 
   'ten steps on WebGPU give the numbers of the native search': () => allEqualNative('wgpu', TINIER),
 
   'the form offers the catalogues, and the comparisons are of them': async () => {
     const page = await open(address('sdarts-adv', 'none', 'cpu', { 'search.space': 's3' }));
-    // What the link says is there at once, the rest when the program behind the page is.
+    await isLive(page);
     for (const [name, value] of [['left', 'sdarts-adv'], ['right', 'none'], ['search.space', 's3'], ['device', 'cpu']]) {
       assert.equal(await page.inputValue(`[name="${name}"]`), value);
     }
-    await isLive(page);
     const options = name => page.locator(`[name="${name}"] option`).evaluateAll(all => all.map(option => option.value));
     const methods = names(catalogue('methods'));
     assert.deepEqual(await options('left'), methods);
@@ -64,7 +81,7 @@ const tests = {
     const page = await open(address('darts-hessian', 'none', 'cpu'));
     await isLive(page);
     await advances(page);
-    assert.equal(await panel(page).locator('h2').textContent(), 'DARTS-Hessian');
+    assert.equal(await panel(page).locator('h3').textContent(), 'DARTS-Hessian');
     await page.click('summary:has-text("Settings")');
     const space = await page.inputValue('[name="search.space"]');
     for (const { name, title } of catalogue('methods')) {
@@ -74,7 +91,7 @@ const tests = {
       await page.selectOption('[name=left]', name);
       await page.click('button:has-text("Search with these")');
       await page.waitForURL(new RegExp(`left=${name}&`));
-      await panel(page).locator(`h2:text-is("${title}")`).waitFor();
+      await panel(page).locator(`h3:text-is("${title}")`).waitFor();
       await advances(page);
     }
     return page;
@@ -161,7 +178,7 @@ const tests = {
     return page;
   },
 
-  'the story works by mouse': async () => {
+  'the playground works by mouse': async () => {
     const page = await open(address('darts', 'sdarts-rs', 'cpu'));
     await isLive(page);
     await advances(page);
@@ -171,9 +188,10 @@ const tests = {
     await page.click('#step');
     await advances(page);
     assert.ok(await steps(page) > paused);
-    await page.getByRole('button', { name: 'Adversarial', exact: true }).click();
+    await page.click('[data-pair=adversarial]');
+    await panel(page, 1).locator('h3:text-is("SDARTS-ADV")').waitFor();
     await advances(page);
-    assert.equal(await panel(page, 1).locator('h2').textContent(), 'SDARTS-ADV');
+    assert.equal(await panel(page, 1).locator('h3').textContent(), 'SDARTS-ADV');
     await page.selectOption('#speed', 'parts');
     await page.locator('.panel').nth(1).locator('[data-figure=perturbation] .picture[data-shown="4"]').waitFor({ timeout: 60_000 });
     await page.selectOption('#speed', '0');
@@ -189,7 +207,7 @@ const tests = {
     return page;
   },
 
-  'the story works by keyboard alone': async () => {
+  'the playground works by keyboard alone': async () => {
     const page = await open(address('darts', 'sdarts-rs', 'cpu'));
     await isLive(page);
     await advances(page);
@@ -205,7 +223,7 @@ const tests = {
     }
     assert.equal(await steps(page), paused + 2);
     await page.keyboard.press('3');
-    assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Run into it');
+    assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Search with DARTS alone');
     await page.keyboard.press('Enter');
     await panel(page, 1).waitFor({ state: 'hidden' });
     await advances(page);
@@ -213,7 +231,7 @@ const tests = {
     await page.locator('#play:has-text("Play")').waitFor();
     const reached = new Set();
     await page.evaluate(() => document.activeElement.blur());
-    for (let press = 0; press < 70; press++) {
+    for (let press = 0; press < 120; press++) {
       await page.keyboard.press('Tab');
       reached.add(await page.evaluate(() => document.activeElement.id || document.activeElement.textContent.trim().slice(0, 30)));
     }
@@ -283,18 +301,6 @@ const tests = {
     return page;
   },
 
-  'a dead worker is a message, and Play goes on': async () => {
-    const page = await open(address('sdarts-rs', 'none', 'cpu'));
-    await isLive(page);
-    await page.waitForTimeout(4000);
-    await page.workers()[0].evaluate(() => { setTimeout(() => { throw new Error('killed by the test'); }); });
-    await page.locator('#message:has-text("killed by the test")').waitFor();
-    page.errors.length = 0;
-    await page.click('#play');
-    await advances(page);
-    return page;
-  },
-
   'a lost device is a message, and Play goes on': async () => {
     const worker = `const request = GPUAdapter.prototype.requestDevice;
       GPUAdapter.prototype.requestDevice = async function (...asked) { return self.lost = await request.apply(this, asked); };`;
@@ -316,29 +322,6 @@ const tests = {
     await page.click('button:has-text("Search with these")');
     page.errors.length = 0;
     await advances(page);
-    return page;
-  },
-
-  'the link repeats the run, and what ran goes on': async () => {
-    const page = await open(address('sdarts-rs', 'none', 'cpu', { seed: 7 }));
-    await isLive(page);
-    await page.waitForTimeout(5000);
-    await page.click('#play');
-    await page.locator('#play:has-text("Play")').waitFor();
-    await page.waitForTimeout(500);
-    const before = await steps(page);
-    await page.evaluate(() => {
-      Object.defineProperty(document, 'hidden', { value: true });
-      document.dispatchEvent(new Event('visibilitychange'));
-    });
-    await page.waitForTimeout(500);
-    const link = page.url();
-    await page.reload();
-    await isLive(page);
-    assert.equal(page.url(), link);
-    assert.ok(await steps(page) >= before && before > 0, 'it goes on');
-    await page.click('summary:has-text("Settings")');
-    assert.equal(await page.inputValue('[name=seed]'), '7');
     return page;
   },
 
@@ -396,17 +379,25 @@ const tests = {
     return page;
   },
 
+  ...visits,
+
   'screenshots': async () => {
     if (!given.screenshots) return;
     mkdirSync(given.screenshots, { recursive: true });
     for (const [name, options] of [['light', {}], ['dark', { colorScheme: 'dark' }], ['phone', { viewport: { width: 390, height: 844 } }]]) {
-      const page = await open(address('darts', 'sdarts-rs', 'cpu', { 'search.epochs': 10 }), options);
-      await isLive(page);
-      await page.locator('#panels .status:has-text("epoch 5")').first().waitFor({ timeout: 120_000 });
-      await page.click('#play');
+      const page = await open('', options);
+      await page.locator('#story-play:text-is("Pause")').waitFor();
+      await page.locator('#story-epoch').fill('35');
       await page.screenshot({ path: join(given.screenshots, `${name}.png`) });
       await page.context().close();
     }
+    const page = await open();
+    await page.click('#load');
+    await page.locator('.outcome:not([hidden])').nth(1).waitFor({ timeout: 120_000 });
+    await page.evaluate(() => document.getElementById('playground').scrollIntoView());
+    await page.waitForTimeout(800);
+    await page.screenshot({ path: join(given.screenshots, 'playground.png') });
+    await page.context().close();
   },
 };
 

@@ -91,7 +91,7 @@ pub static ALL: &[Figure] = &[
         title: "The cell, live",
         pictures: |scene| cells::mixture(scene),
         report: None,
-        page: Some(OnPage { place: 1, open: true, empty: "" }),
+        page: Some(OnPage { place: 1, open: true, empty: "Nothing yet." }),
         compare: None,
     },
     Figure {
@@ -111,7 +111,7 @@ pub static ALL: &[Figure] = &[
         title: "The cell that would be derived",
         pictures: |scene| cells::derived(scene),
         report: Some(Section::Cells),
-        page: Some(OnPage { place: 10, open: false, empty: "" }),
+        page: Some(OnPage { place: 10, open: false, empty: "Not yet: no epoch has ended." }),
         compare: Some(Compare::Best),
     },
     Figure {
@@ -145,7 +145,7 @@ pub static ALL: &[Figure] = &[
         title: "Accuracy",
         pictures: |scene| one(accuracy(scene.history)),
         report: Some(Section::Course),
-        page: Some(OnPage { place: 6, open: false, empty: "" }),
+        page: Some(OnPage { place: 6, open: false, empty: "Nothing yet." }),
         compare: Some(Compare::Curve(Curve {
             title: "Validation accuracy of the supernet",
             label: "accuracy",
@@ -166,7 +166,7 @@ pub static ALL: &[Figure] = &[
         title: "Parameter-free operations",
         pictures: |scene| some(parameter_free(scene.history)),
         report: Some(Section::Course),
-        page: Some(OnPage { place: 3, open: true, empty: "" }),
+        page: Some(OnPage { place: 3, open: false, empty: "Nothing yet." }),
         compare: Some(Compare::Curve(Curve {
             title: "Parameter-free operations",
             label: "share",
@@ -205,7 +205,7 @@ pub static ALL: &[Figure] = &[
         title: "Loss",
         pictures: |scene| one(steps(scene.history)),
         report: Some(Section::Course),
-        page: Some(OnPage { place: 5, open: false, empty: "" }),
+        page: Some(OnPage { place: 5, open: false, empty: "Nothing yet." }),
         compare: None,
     },
     Figure {
@@ -213,7 +213,7 @@ pub static ALL: &[Figure] = &[
         title: "Radius ε",
         pictures: |scene| one(epsilon(scene.history)),
         report: Some(Section::Course),
-        page: Some(OnPage { place: 7, open: false, empty: "" }),
+        page: Some(OnPage { place: 7, open: false, empty: "Nothing yet." }),
         compare: None,
     },
     Figure {
@@ -249,7 +249,7 @@ pub static ALL: &[Figure] = &[
         title: "Every edge over the epochs",
         pictures: |scene| cells::probabilities(scene),
         report: Some(Section::Edges),
-        page: Some(OnPage { place: 4, open: true, empty: "" }),
+        page: Some(OnPage { place: 4, open: false, empty: "Nothing yet." }),
         compare: None,
     },
     Figure {

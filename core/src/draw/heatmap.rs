@@ -174,7 +174,7 @@ impl<'a> Map<'a> {
         let columns: Vec<&EpochFinished> = drawn(self.history).collect();
         if columns.is_empty() {
             let middle = (corner.0 + PANEL / 2.0, corner.1 + ROW);
-            svg.text("sd-muted sd-small", middle, Anchor::Middle, "no epoch has ended yet");
+            svg.text("sd-muted sd-small", middle, Anchor::Middle, "no epoch yet");
             return;
         }
         let width = PANEL / columns.len() as f64;

@@ -12,6 +12,8 @@ interrupted continues. Then collects the events of all runs:
     OUT/anytime.csv         true test error of the derived cell, epoch by epoch, over the seeds
     OUT/parameter_free.csv  share of its operations without weights
     OUT/hessian.csv         spectral norm of the Hessian, where it was measured
+    OUT/course.csv          every run, epoch by epoch: what the page replays (web/README.md)
+    OUT/landscape.csv       the landscape around the end of every run
 
 and draws them with `sdarts compare` into OUT/compare. Needs nothing but Python 3.8.
 """
@@ -55,6 +57,7 @@ def main():
             one.result()
     collect(flags.out, {run: events(out) for run, out in runs.items()})
     compare(flags, runs.values())
+    landscapes(flags, runs)
 
 
 def arguments():
@@ -110,16 +113,14 @@ def collect(out, runs):
         for run, found in runs.items()
     }
     norms = {
-        run: {
-            one["epoch"]: max(abs(one["smallest"]), abs(one["largest"]))
-            for one in found.get("hessian", [])
-        }
+        run: {one["epoch"]: norm(one) for one in found.get("hessian", [])}
         for run, found in runs.items()
     }
     write(out / "anytime.csv", *over_seeds("test_error_percent", anytime))
     write(out / "parameter_free.csv", *over_seeds("parameter_free_share", free))
     write(out / "hessian.csv", *over_seeds("spectral_norm", norms))
     write(out / "runs.csv", *endings(runs))
+    write(out / "course.csv", *course(runs))
 
 
 def over_seeds(name, runs):
@@ -148,6 +149,26 @@ def endings(runs):
     return header, sorted(rows)
 
 
+def course(runs):
+    """Every epoch of every run. The probabilities are in thousandths, edge by edge."""
+    header = ["method", "seed", "epoch", "test_accuracy_percent", "rank", "valid_accuracy"]
+    header += ["epsilon", "spectral_norm", "architecture", "probabilities_permille"]
+    rows = []
+    for (method, seed), found in runs.items():
+        norms = {one["epoch"]: norm(one) for one in found.get("hessian", [])}
+        for true, epoch in zip(found["anytime"], found["epoch_finished"]):
+            shares = [p for row in epoch["probabilities"][0] for p in row]
+            row = [method, seed, epoch["epoch"], round(true["test_accuracy"], 4), true["rank"]]
+            row += [epoch["valid_accuracy"], round(epoch["epsilon"], 4)]
+            row += [norms.get(epoch["epoch"], ""), true["architecture"]]
+            rows.append([*row, " ".join(str(round(1000 * p)) for p in shares)])
+    return header, sorted(rows, key=lambda row: row[:3])
+
+
+def norm(hessian):
+    return max(abs(hessian["smallest"]), abs(hessian["largest"]))
+
+
 def write(path, header, rows):
     with open(path, "w", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows([header, *rows])
@@ -160,6 +181,18 @@ def compare(flags, runs):
         return
     folder = flags.out / "compare"
     subprocess.run([flags.sdarts, "compare", *map(str, runs), f"--out={folder}"], check=True)
+
+
+def landscapes(flags, runs):
+    """Measures the validation accuracy around the end of every run."""
+    folders = [str(out) for out in runs.values()]
+    subprocess.run([flags.sdarts, "landscape", *folders, "--grid=15", "--images=500"], check=True)
+    rows = []
+    for (method, seed), out in sorted(runs.items()):
+        with open(out / "landscape.csv", newline="") as file:
+            points = list(csv.DictReader(file))
+        rows += [[method, seed, *(round(float(p[key]), 4) for key in ("x", "y", "accuracy"))] for p in points]
+    write(flags.out / "landscape.csv", ["method", "seed", "x", "y", "accuracy"], rows)
 
 
 if __name__ == "__main__":

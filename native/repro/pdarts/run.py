@@ -16,10 +16,10 @@ import subprocess
 
 METHODS = ["p-darts", "p-darts-rs", "p-darts-adv"]
 SETTINGS = {
-    "search.epochs": 12,
+    "search.epochs": 15,
     "search.architecture_from": 1,
     "search.batch_size": 48,
-    "search.channels": 6,
+    "search.channels": 4,
     "stages.cells": "[3, 4, 5]",
     "weights.learning_rate": 0.05,
     "alpha.learning_rate": 0.02,
@@ -28,7 +28,8 @@ SETTINGS = {
     "data.train_images": 1920,
     "data.image_size": 16,
     "data.crop_padding": 2,
-    "hessian.every": 1,
+    # The first and the last epoch.
+    "hessian.every": 14,
 }
 
 
@@ -41,15 +42,14 @@ def search(sdarts, data, out, method, seed, threads):
     return [json.loads(line) for line in (run / "events.jsonl").read_text().splitlines()]
 
 
-def norms(events, epochs):
-    """Spectral norm after the last epoch of each stage."""
-    found = {it["epoch"]: max(abs(it["smallest"]), abs(it["largest"])) for it in events if it["type"] == "hessian"}
-    return [found[epoch - 1] for epoch in epochs]
+def norm(events):
+    """Spectral norm after the last epoch."""
+    last = [it for it in events if it["type"] == "hessian"][-1]
+    return max(abs(last["smallest"]), abs(last["largest"]))
 
 
 def row(method, seed, events):
     epochs = [it for it in events if it["type"] == "epoch_finished"]
-    stages = [it["epoch"] for it in events if it["type"] == "stage_started"] + [len(epochs)]
     last = epochs[-1]
     skips = sum(name == "skip_connect" for name, _ in last["genotype"]["normal"])
     # Before the limit: the strongest operation of each edge of the normal cell but `none`, over all 14 edges.
@@ -65,7 +65,7 @@ def row(method, seed, events):
         "parameter_free_reduce": last["parameter_free"][1],
         "skips_normal": skips,
         "skip_edges_of_14": best.count("skip_connect"),
-        **{f"norm_stage_{index + 1}": norm for index, norm in enumerate(norms(events, stages))},
+        "hessian_norm": norm(events),
     }
 
 

@@ -3,7 +3,7 @@ const HEIGHT: u32 = {{ height }}u;
 const WIDTH: u32 = {{ width }}u;
 const CHANNELS: u32 = {{ channels }}u;
 const FIRST: u32 = {{ first }}u;
-const PART: u32 = {{ count }}u;
+const PART: u32 = {{ part }}u;
 const SIZE: u32 = {{ size }}u;
 
 // Where a number of the activation lies.

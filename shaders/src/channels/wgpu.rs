@@ -40,7 +40,7 @@ fn sized(program: Program, part: &Part) -> Program {
         ("width", width),
         ("channels", channels),
         ("first", part.channels.start),
-        ("count", part.channels.len()),
+        ("part", part.channels.len()),
         ("size", part.size),
     ])
 }

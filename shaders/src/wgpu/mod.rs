@@ -200,8 +200,14 @@ mod tests {
         }
 
         /// What naga, which compiles WGSL natively, has against the text. In a browser a module that
-        /// fails is only logged, and old numbers come back.
+        /// fails is only logged, and old numbers come back. A placeholder that is filled in two ways, as that of
+        /// the number of threads, would be valid.
         pub(crate) fn validate(&self) -> Result<(), String> {
+            for (name, value) in &self.constants {
+                if self.constants.iter().any(|(other, it)| other == name && it != value) {
+                    return Err(format!("{name} is filled in two ways"));
+                }
+            }
             let text = self.text();
             let module =
                 naga::front::wgsl::parse_str(&text).map_err(|error| error.emit_to_string(&text))?;

@@ -13,8 +13,8 @@ export const CARDS = [
   },
   {
     title: 'The collapse',
-    text: 'A skip connection has no weights and helps half-trained networks at once, so its share grows before the convolutions are any good. When most of the cell is skip connections, the search has collapsed. At its own seed the toy does so under DARTS; at others not always.',
-    figure: 'parameter-free', button: 'Run into it', act: page => page.compare('collapse'),
+    text: 'A skip connection has no weights and helps half-trained networks at once, so its share grows before the convolutions are any good. The page raises its alarm at the end of an epoch in which more than half of the cell is skip connections and their mean share is over 1.1 times an even one. The story above shows it on real images; the toy does so at some seeds.',
+    figure: 'parameter-free', button: 'Search with DARTS alone', act: page => page.compare('collapse'),
   },
   {
     title: 'Random smoothing',
@@ -23,7 +23,7 @@ export const CARDS = [
   },
   {
     title: 'The adversary',
-    text: 'SDARTS-ADV trains at the worst p nearby: a few steps of gradient ascent on the training loss. It costs several times as much as noise. In the paper it holds best; in this toy it does not at every seed.',
+    text: 'SDARTS-ADV trains at the worst p nearby: a few steps of gradient ascent on the training loss. It costs several times as much as noise. In the paper it holds best.',
     figure: 'perturbation', button: 'In slow motion', act: page => page.compare('adversarial', 'parts'),
   },
   {
@@ -36,7 +36,7 @@ export const CARDS = [
 export function show(list, page) {
   CARDS.forEach((card, index) => {
     const item = document.createElement('li');
-    const title = document.createElement('h3');
+    const title = document.createElement('h4');
     title.textContent = `${index + 1}. ${card.title}`;
     const text = document.createElement('p');
     text.textContent = card.text;

@@ -1,107 +1,136 @@
-// The page's side of a worker: requests with ids, notes as events, and a restart from the last
-// snapshot when the worker is stopped, crashes or loses its device.
+// The page's side of a search: notes of its worker as events, and a restart from the last snapshot
+// when the worker is stopped, crashes or loses its device.
+
+import { assets } from './assets.js';
+import { Connection, ignoreStopped } from './connection.js';
 
 export class Client extends EventTarget {
-  #worker = null;
-  #next = 1;
-  #waiting = new Map();
+  #connection = null;
+  /** A search that is being opened in the place of this one. */
+  #coming = null;
   /** What to open again after a restart. */
   #opened = null;
   #wanted = [];
+  #progress;
   /** Everything the search said, a line each. */
   lines = [];
   /** The last state: {bytes, events}. */
   snapshot = null;
-  /** Whether it is playing; and how. */
+  /** How it is playing; null if it is not. */
   playing = null;
+  /** The epoch that began last. */
+  epoch = 0;
 
-  #start() {
-    this.#worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
-    this.#worker.onmessage = ({ data }) => this.#take(data);
-    this.#worker.onerror = event => {
-      event.preventDefault();
-      this.#fail(event.message || 'The worker could not be started.');
-    };
-    if (this.#wanted.length) this.#ask('want', { figures: this.#wanted });
-  }
-
-  #ask(type, more = {}) {
-    if (!this.#worker) return Promise.reject(new Error('No search is open.'));
-    const id = this.#next++;
-    return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject });
-      this.#worker.postMessage({ id, type, ...more });
-    });
+  /** `progress(words, share)` hears of the loading of the program. */
+  constructor(progress = () => {}) {
+    super();
+    this.#progress = progress;
   }
 
   #take(data) {
-    if (data.id) {
-      const { resolve, reject } = this.#waiting.get(data.id) ?? {};
-      this.#waiting.delete(data.id);
-      if (data.error !== undefined) reject?.(new Error(data.error));
-      else resolve?.(data.value);
-      return;
-    }
-    if (data.note === 'event') this.lines.push(data.line);
+    if (data.note === 'event') this.#hear(data.line);
     if (data.note === 'snapshot') this.snapshot = { bytes: data.bytes, events: data.events };
     if (data.note === 'finished') this.playing = null;
     if (data.note === 'failed') this.#fail(data.message);
     else this.dispatchEvent(new CustomEvent(data.note, { detail: data }));
   }
 
+  #hear(line) {
+    this.lines.push(line);
+    if (line.startsWith('{"type":"epoch_started"')) this.epoch = JSON.parse(line).epoch;
+  }
+
   #fail(message) {
-    if (!this.#worker) return;
+    if (!this.#connection) return;
     this.terminate();
     this.dispatchEvent(new CustomEvent('failed', { detail: { message } }));
   }
 
-  /** Ends the worker at once, whatever it does. The snapshot stays. */
+  /** Ends the search at once, whatever it does. The snapshot stays. */
   terminate() {
-    this.#worker?.terminate();
-    this.#worker = null;
+    this.abandon();
+    this.#connection?.end();
+    this.#connection = null;
     this.playing = null;
-    for (const { reject } of this.#waiting.values()) reject(new Stopped());
-    this.#waiting.clear();
   }
 
-  get isOpen() {
-    return this.#worker !== null;
+  /** Gives up what is being opened. */
+  abandon() {
+    this.#coming?.end();
+    this.#coming = null;
   }
 
-  /** Opens a search: {request, device, images?}; {snapshot, lines} continues one. */
-  async open(what, saved = null) {
-    this.terminate();
-    this.#opened = what;
-    this.lines = saved?.lines ?? [];
-    this.snapshot = saved?.snapshot ?? null;
-    return this.#reopen();
+  get isOpen() { return this.#connection !== null; }
+  #ask(type, more) { return this.#connection ? this.#connection.ask(type, more) : Promise.reject(new Error('No search is open')); }
+
+  /**
+   * Opens a search beside the one that is here: {request, device, images?}; {snapshot, lines} continues
+   * one. Gives {answer, commit}: it takes the place of this one when `commit` is called.
+   */
+  async prepare(what, saved = null) {
+    const lines = saved?.lines.slice(0, saved.snapshot?.events ?? 0) ?? [];
+    const events = lines.map(line => `${line}\n`).join('');
+    const { answer, commit } = await this.#begin('open', { ...what, snapshot: saved?.snapshot?.bytes, events });
+    return {
+      answer,
+      commit: () => {
+        this.#opened = what;
+        this.lines = lines;
+        this.snapshot = saved?.snapshot ?? null;
+        this.epoch = lines.reduce((epoch, line) => line.startsWith('{"type":"epoch_started"') ? JSON.parse(line).epoch : epoch, 0);
+        commit();
+      },
+    };
   }
 
-  /** A fresh worker at the last snapshot; without one at the start. */
-  async #reopen() {
-    this.#start();
-    const { snapshot } = this;
-    this.lines.length = snapshot?.events ?? 0;
-    const events = this.lines.map(line => `${line}\n`).join('');
-    return this.#ask('open', { ...this.#opened, snapshot: snapshot?.bytes, events });
+  /** The events of a search that ran elsewhere, as `prepare`; answers the figures that there are. */
+  async view(text) {
+    const { answer, commit } = await this.#begin('view', { text });
+    return {
+      answer,
+      commit: () => {
+        this.#opened = null;
+        this.lines = text.split('\n').filter(Boolean);
+        this.snapshot = null;
+        commit();
+      },
+    };
   }
 
-  /** Opens the search again if its worker was ended. */
-  async ensure() {
-    if (!this.isOpen) {
-      if (!this.#opened) throw new Error('No search is open.');
-      await this.#reopen();
+  async #begin(type, message) {
+    this.abandon();
+    const held = [];
+    let take = data => {
+      if (data.note === 'failed') coming.end(new Error(data.message));
+      held.push(data);
+    };
+    const coming = new Connection(data => take(data));
+    this.#coming = coming;
+    try {
+      const { module, files } = await assets(this.#progress);
+      const answer = await coming.ask(type, { module, files, ...message });
+      return { answer, commit: () => this.#commit(coming, () => { take = data => this.#take(data); held.forEach(take); }) };
+    } catch (error) {
+      coming.end();
+      throw error;
     }
   }
 
-  /** Opens the events of a search that ran elsewhere. */
-  async view(text) {
+  #commit(coming, listen) {
+    this.#coming = null;
     this.terminate();
-    this.#opened = null;
-    this.lines = text.split('\n').filter(Boolean);
-    this.snapshot = null;
-    this.#start();
-    return this.#ask('view', { text });
+    this.#connection = coming;
+    if (this.#wanted.length) this.want(this.#wanted);
+    listen();
+  }
+
+  /** Opens the search again if its worker was ended: at the last snapshot, without one at the start. */
+  async ensure() {
+    if (this.isOpen) return;
+    if (!this.#opened) throw new Error('No search is open');
+    const { snapshot, lines } = this;
+    const { commit } = await this.prepare(this.#opened, { snapshot, lines });
+    commit();
   }
 
   async play(how) {
@@ -112,7 +141,7 @@ export class Client extends EventTarget {
 
   async pause() {
     this.playing = null;
-    if (this.isOpen) await this.#ask('pause');
+    if (this.isOpen) await this.#ask('pause').catch(ignoreStopped);
   }
 
   async step(parts) {
@@ -124,6 +153,11 @@ export class Client extends EventTarget {
   want(figures) {
     this.#wanted = figures;
     if (this.isOpen) this.#ask('want', { figures }).catch(ignoreStopped);
+  }
+
+  /** The last epoch that it may play; null: all. */
+  allow(epoch) {
+    if (this.isOpen) this.#ask('allow', { epoch }).catch(ignoreStopped);
   }
 
   /** Measures the Hessian now; what it says comes as an event. */
@@ -150,13 +184,4 @@ export class Client extends EventTarget {
   table(name) { return this.#ask('table', { name }); }
   genotype() { return this.#ask('genotype'); }
   save() { return this.#ask('snapshot'); }
-}
-
-/** The answer to whatever was asked of a worker that was ended. */
-export class Stopped extends Error {
-  constructor() { super('The search was stopped.'); }
-}
-
-export function ignoreStopped(error) {
-  if (!(error instanceof Stopped)) throw error;
 }

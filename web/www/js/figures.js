@@ -11,6 +11,9 @@ function adopt(text) {
   document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
 }
 
+/** The smallest scale of a picture: its smallest letters, of 10 pixels, stay above 8. */
+const READABLE = 0.85;
+
 /** Pictures to draw by their element; only the latest of an element counts. */
 const waiting = new Map();
 
@@ -36,7 +39,13 @@ function drawNext() {
     return '';
   });
   const picture = new DOMParser().parseFromString(plain, 'image/svg+xml').documentElement;
-  element.replaceChildren(document.importNode(picture, true));
+  const shown = document.importNode(picture, true);
+  // A wide picture is not made smaller than its letters can be read: the element scrolls.
+  const [, , width] = (shown.getAttribute('viewBox') ?? '0 0 0 0').split(' ').map(Number);
+  shown.style.minWidth = `${Math.round(READABLE * width)}px`;
+  if (READABLE * width > element.clientWidth) element.tabIndex = 0; // a keyboard scrolls it
+  else element.removeAttribute('tabindex');
+  element.replaceChildren(shown);
   if (waiting.size) requestAnimationFrame(drawNext);
 }
 

@@ -4,12 +4,17 @@ const IMAGE = /\.(png|jpe?g|webp|gif|bmp)$/i;
 const MAX_CLASSES = 10;
 const MAX_IMAGES = 5000;
 
+export const isImage = name => IMAGE.test(name);
+
 /** The image files of a list with their classes: the names of the folders that they lie in. */
 export function byClass(files) {
-  const found = files.filter(({ path }) => IMAGE.test(path) && path.includes('/'));
+  const found = files.filter(({ path }) => IMAGE.test(path));
   const name = path => path.split('/').at(-2);
-  const classes = [...new Set(found.map(({ path }) => name(path)))].sort();
-  if (classes.length < 2) throw new Error('These are no images by class: give a folder that holds a folder of images for every class, at least two.');
+  const classes = [...new Set(found.map(({ path }) => name(path) ?? ''))].sort();
+  if (classes.length < 2) {
+    const where = classes[0] ? `all of one class, ${classes[0]}` : 'of no class';
+    throw new Error(`The ${found.length === 1 ? 'image is' : `${found.length} images are`} ${where}: give a folder that holds a folder of images for every class, at least two.`);
+  }
   if (classes.length > MAX_CLASSES) throw new Error(`There are ${classes.length} classes; the page takes up to ${MAX_CLASSES}.`);
   const labelled = found.slice(0, MAX_IMAGES).map(({ path, file }) => ({ path, file, label: classes.indexOf(name(path)) }));
   return { labelled: spread(labelled, classes.length), classes };

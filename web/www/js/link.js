@@ -8,10 +8,15 @@ const NAMES = ['preset', 'left', 'right', 'device'];
 export const DEVICES = ['auto', 'wgpu', 'cpu'];
 
 const [left, right] = PAIRS.random;
-export const DEFAULTS = { preset: 'browser', left, right, device: 'auto', settings: {} };
+/** What the playground begins with; native/repro/toy measured how these end. */
+export const DEFAULTS = { preset: 'browser', left, right, device: 'auto', settings: { 'search.epochs': 20 } };
 
-/** Reads an address; throws an error that says what is wrong with it. */
+/** Whether an address names a run, rather than a place of the page or nothing. */
+export const namesRun = hash => hash.includes('=');
+
+/** Reads an address, one without a run as what the playground begins with; throws an error that says what is wrong with it. */
 export function read(hash) {
+  if (!namesRun(hash)) return { ...DEFAULTS, settings: { ...DEFAULTS.settings } };
   const state = { ...DEFAULTS, settings: {} };
   for (const [name, value] of new URLSearchParams(hash.replace(/^#/, ''))) {
     if (NAMES.includes(name)) state[name] = value;

@@ -1,6 +1,7 @@
 // One search on the page: its column, its worker, its pictures.
 
-import { Client, ignoreStopped } from './client.js';
+import { Client } from './client.js';
+import { ignoreStopped } from './connection.js';
 import { draw, erase, tabulate } from './figures.js';
 
 /** The landscape that a click measures: points a side, and validation images. On one core some 20 ms a point. */
@@ -10,16 +11,26 @@ const LANDSCAPE = { grid: 11, images: 64 };
 const STAGE = 700;
 
 export class Panel {
-  client = new Client();
   status = null;
+  /** Figures in view; others are not drawn. */
+  #seen = new Set();
+  #sight = new IntersectionObserver(entries => {
+    for (const { target, isIntersecting } of entries) this.#seen[isIntersecting ? 'add' : 'delete'](target.dataset.figure);
+    this.#want();
+  }, { rootMargin: '200px' });
   #figures = new Map();
+  #wanted = [];
   #stages = 0;
   #scale = null;
+  /** Whether a GPU compiles its kernels: nothing has been computed yet. */
+  #compiling = false;
   /** What is being measured: name → the promise of its end. */
   #measuring = new Map();
 
-  constructor(parent, report) {
+  /** `report` hears of errors, `progress(words, share)` of the loading of the program. */
+  constructor(parent, report, progress) {
     this.report = report;
+    this.client = new Client(progress);
     this.element = document.getElementById('panel').content.firstElementChild.cloneNode(true);
     parent.append(this.element);
     for (const button of this.element.querySelectorAll('[data-save]')) {
@@ -30,6 +41,8 @@ export class Panel {
       button.addEventListener('click', () => this.#cancels(what) || this.measure(what).catch(report));
     }
     this.client.addEventListener('frame', ({ detail }) => this.show(detail.frame));
+    // What comes before the first step needs no kernels.
+    this.client.addEventListener('event', ({ detail }) => { this.#compiling &&= !detail.line.startsWith('{"type":"step"'); });
     this.client.addEventListener('part', ({ detail }) => this.#part(detail.part));
   }
 
@@ -42,7 +55,8 @@ export class Panel {
     if (String([...before.keys()]) === String(list.map(({ name }) => name))) return; // keeps the focus
     this.#figures = new Map(list.map(row => [row.name, before.get(row.name) ?? this.#makeFigure(row)]));
     parent.replaceChildren(...[...this.#figures.values()].map(({ element }) => element));
-    this.#want();
+    this.#sight.disconnect();
+    for (const { element } of this.#figures.values()) this.#sight.observe(element);
   }
 
   #makeFigure({ name, title, open, empty }) {
@@ -63,7 +77,8 @@ export class Panel {
   }
 
   #want() {
-    this.client.want([...this.#figures].filter(([, figure]) => figure.element.open).map(([name]) => name));
+    const wanted = [...this.#figures].filter(([name, figure]) => figure.element.open && this.#seen.has(name)).map(([name]) => name);
+    if (String(wanted) !== String(this.#wanted)) this.client.want(this.#wanted = wanted);
   }
 
   async #toggleTable(name) {
@@ -89,10 +104,16 @@ export class Panel {
     return element;
   }
 
-  set title(text) { this.#find('h2').textContent = text; }
+  set title(text) { this.#find('h3').textContent = text; }
   set badge(text) { this.#find('.badge').textContent = text; }
   set visible(on) { this.element.hidden = !on; }
   get visible() { return !this.element.hidden; }
+
+  /** Says that nothing can be seen for a while, because a GPU gets its kernels. */
+  compiles() {
+    this.#compiling = true;
+    this.#find('.status').textContent = 'Compiling the kernels for the GPU: the first steps can take a minute…';
+  }
 
   /** Files can be saved of what this browser computed or was given. */
   set saves(names) {
@@ -124,7 +145,9 @@ export class Panel {
     const complete = await this.client.landscape(LANDSCAPE);
     if (!complete) return;
     const drop = 100 * this.status.landscape.mean_drop;
-    this.#say(`the landscape is measured, the accuracy drops by ${drop.toFixed(1)} points on average around the architecture`);
+    const way = drop > -0.05 ? `drops by ${Math.abs(drop).toFixed(1)}` : `rises by ${(-drop).toFixed(1)}`;
+    const trained = this.status.valid_accuracy === null ? '. No epoch has ended yet: the weights are hardly trained' : '';
+    this.#say(`the landscape is measured, the accuracy ${way} points on average around the architecture${trained}`);
   }
 
   /** Ends a landscape that is under way; the worker is not waited for. */
@@ -160,6 +183,7 @@ export class Panel {
   }
 
   #say(text) {
+    if (!this.status) return;
     const line = `${this.status.title}: ${text}.`;
     this.element.dispatchEvent(new CustomEvent('measured', { bubbles: true, detail: line }));
   }
@@ -167,8 +191,11 @@ export class Panel {
   /** Forgets the pictures of the search before. */
   clear() {
     this.status = null;
+    this.#compiling = false;
     this.#scale = null;
     this.#stages++;
+    this.#find('progress').value = 0;
+    this.#find('.share-value').textContent = '–';
     for (const { picture, table, button } of this.#figures.values()) {
       erase(picture);
       picture.hidden = false;
@@ -177,6 +204,7 @@ export class Panel {
     }
     this.#find('.status').textContent = '';
     this.#find('.alarm').hidden = true;
+    this.#find('.outcome').hidden = true;
     this.element.classList.remove('collapsed');
   }
 
@@ -198,9 +226,8 @@ export class Panel {
     const at = status.finished ? 'finished' :
       `epoch ${status.epoch + 1} of ${status.epochs}, step ${status.step} of ${status.steps_per_epoch}`;
     const accuracy = status.valid_accuracy === null ? '' : `, validation accuracy ${percent(status.valid_accuracy)}`;
-    // A recorded run of an earlier version has no field `hessian`.
-    const hessian = status.hessian == null ? '' : `, Hessian norm ${status.hessian.toPrecision(3)}`;
-    this.#find('.status').textContent =
+    const hessian = status.hessian === null ? '' : `, Hessian norm ${status.hessian.toPrecision(3)}`;
+    if (!this.#compiling) this.#find('.status').textContent =
       `${at}${accuracy}${hessian}, ε ${status.epsilon.toFixed(3)}, space ${status.space}, ${status.parameters.toLocaleString('en')} weights`;
     this.#find('progress').value = status.parameter_free ?? 0;
     this.#find('progress').setAttribute('aria-label', `${status.title}: share of parameter-free operations`);
@@ -214,7 +241,8 @@ export class Panel {
     this.element.classList.toggle('collapsed', collapsed);
     const alarm = this.#find('.alarm');
     alarm.hidden = !collapsed;
-    if (collapsed) alarm.textContent = `Collapse: ${skips} of ${genes} operations of the cell are skip connections. ${explain(status.epsilon)}`;
+    if (collapsed) alarm.textContent = `Collapse: ${skips} of ${genes} operations of the cell are skip connections, at more than 1.1 times an even share. ${explain(status.epsilon)}`;
+    if (status.finished !== before?.finished) this.element.dispatchEvent(new CustomEvent('outcome', { bubbles: true, detail: { panel: this, element: this.#find('.outcome') } }));
     if (before && (status.epoch > before.epoch || status.finished && !before.finished)) {
       this.element.dispatchEvent(new CustomEvent('epoch', { bubbles: true }));
     }
@@ -231,6 +259,7 @@ export class Panel {
   /** Reveals the stages of a perturbation one after another. */
   async #part(part) {
     if (part.part !== 'perturb') return;
+    if (part.epsilon === 0) return this.#say('this search does not perturb, ε is 0');
     this.light('perturbation');
     const picture = this.#figures.get('perturbation')?.picture;
     if (!picture) return;
@@ -259,8 +288,8 @@ export class Panel {
 
 function explain(epsilon) {
   return epsilon === 0
-    ? 'Skip connections crowd out everything that has weights, and the derived network will be poor.'
-    : 'Even the perturbation does not hold at this ε: a larger one may.';
+    ? 'They crowd out what has weights.'
+    : 'The perturbation does not prevent it here.';
 }
 
 function download(name, content) {

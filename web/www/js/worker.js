@@ -1,13 +1,14 @@
 // A worker owns one search, so that the page never waits for it.
 //
 // In: {id, type, …} with one answer each, {id, value} or {id, error}. Types:
-//   open      {request, device, images?, snapshot?, events?}  a search from its start or a snapshot;
-//                             answers {config, catalogues, kind, why}: its settings, what the program
-//                             offers, the kind of device and why that
-//   view      {text}          the events of a search that ran elsewhere
+//   open      {module, files, request, device, images?, snapshot?, events?}  a search from its start or
+//                             a snapshot; answers {config, catalogues, kind, why}: its settings, what
+//                             the program offers, the kind of device and why that
+//   view      {module, text}  the events of a search that ran elsewhere; answers the figures that there are
 //   play      {delay, parts}  go on: at most one step (part of a step) every `delay` ms
 //   pause     {}              after the step under way
 //   step      {parts}         one step, or one part of it
+//   allow     {epoch}         plays no later epoch than this; null: all
 //   want      {figures}       which figures the page shows
 //   table     {name}          the numbers of a figure as CSV
 //   hessian   {}              how sharp the validation loss is now, as an event
@@ -20,23 +21,27 @@
 //   {note: 'snapshot', bytes, events} {note: 'finished'} {note: 'failed', message}
 
 import init, { Compute, Images, Search, Viewer, catalogues, resolve } from '../pkg/smoothdarts.js';
-import { bytes } from './fetch.js';
+import { DATASET, FILES } from './assets.js';
 import { decode } from './images.js';
 
 /** Time between two pictures and between two snapshots, in ms. */
 const FRAME = 150;
 const SNAPSHOT = 2000;
+/** Drawing takes at most this share of the time: with many epochs a picture costs more than a step. */
+const DRAWING = 0.1;
 
-const DATASET = 'fashion-mnist';
-const FILES = ['train-images-idx3-ubyte.gz', 'train-labels-idx1-ubyte.gz',
-  't10k-images-idx3-ubyte.gz', 't10k-labels-idx1-ubyte.gz'];
+/** How the event of a new epoch begins. */
+const EPOCH = '{"type":"epoch_started"';
 
 let search = null;
 let viewer = null;
 let wanted = [];
 let playing = null; // {delay, parts} while it runs
 let scanning = null; // the landscape under way
-let lastFrame = 0;
+let nextFrame = 0; // the time of the next picture
+let epoch = 0; // that began last
+let allowed = null; // the last epoch to play
+let wake = () => {}; // goes on when more is allowed
 let lastSnapshot = 0;
 let tail = Promise.resolve();
 
@@ -75,41 +80,51 @@ async function compute(asked) {
   return { compute: Compute.cpu(), kind: 'cpu', why: adapter ? 'WebGPU is emulated here' : 'no WebGPU' };
 }
 
-async function embedded() {
-  const contents = await Promise.all(FILES.map(file => bytes(new URL(`../data/${DATASET}/${file}`, import.meta.url))));
-  return Images.fromFiles(DATASET, FILES, contents);
+/** Starts the program; the compiler's types are registered once (EXPORT_REGISTRATION of site.rs). */
+async function start(module) {
+  (await init({ module_or_path: module })).__wasm_call_ctors();
 }
 
-async function open({ request, device, images, snapshot, events }) {
-  await ready;
+async function open({ module, files, request, device, images, snapshot, events }) {
+  await start(module);
   const config = JSON.parse(resolve(request));
   if (!images && config.data.name !== DATASET) {
     throw new Error(`The page has the images of ${DATASET} only, not of ${config.data.name}`);
   }
-  const data = images ? await own(images, config.data.image_size || 32) : await embedded();
+  const data = images ? await own(images, config.data.image_size || 32) : Images.fromFiles(DATASET, FILES, files);
   const found = await compute(device);
   search = Search.create(request, data, found.compute);
   if (snapshot) search.restore(new Uint8Array(snapshot), events);
+  epoch = events.split('\n').filter(line => line.startsWith(EPOCH)).length - 1;
   await frame();
   return { config, catalogues: JSON.parse(catalogues()), kind: found.kind, why: found.why };
 }
 
-async function own(files, size) {
-  const { pixels, labels, classes } = await decode(files, size);
+async function own(chosen, size) {
+  const { pixels, labels, classes } = await decode(chosen, size);
   return Images.fromPixels(pixels, labels, size, classes);
 }
 
-async function view({ text }) {
-  await ready;
+async function view({ module, text }) {
+  await start(module);
   viewer = Viewer.open(text);
   await frame();
+  return JSON.parse(catalogues()).figures;
 }
 
 async function frame() {
   const source = search ?? viewer;
   if (!source) return;
+  const began = performance.now();
   note('frame', { frame: JSON.parse(await source.frame(wanted)) });
-  lastFrame = performance.now();
+  const now = performance.now();
+  nextFrame = now + Math.max(FRAME, (now - began) / DRAWING);
+}
+
+/** Tells the page an event. */
+function say(line) {
+  if (line.startsWith(EPOCH)) epoch = JSON.parse(line).epoch;
+  note('event', { line });
 }
 
 async function save() {
@@ -124,14 +139,14 @@ async function advance(parts) {
     const text = await search.advancePart();
     if (text === undefined) return false;
     const part = JSON.parse(text);
-    if (part.part === 'event') note('event', { line: JSON.stringify(part.event) });
+    if (part.part === 'event') say(JSON.stringify(part.event));
     note('part', { part });
     await frame();
   } else {
     const line = await search.advance();
     if (line === undefined) return false;
-    note('event', { line });
-    if (performance.now() - lastFrame > FRAME || !playing) await frame();
+    say(line);
+    if (performance.now() > nextFrame || !playing) await frame();
   }
   if (search.canSave && performance.now() - lastSnapshot > SNAPSHOT) await save();
   return true;
@@ -140,6 +155,10 @@ async function advance(parts) {
 /** Goes on until paused. */
 async function run() {
   while (playing) {
+    if (allowed !== null && epoch > allowed) {
+      await new Promise(done => { wake = done; });
+      continue;
+    }
     const began = performance.now();
     const { delay, parts } = playing;
     const more = await exclusive(() => playing ? advance(parts) : true);
@@ -161,7 +180,7 @@ async function begin() {
 
 async function hessian() {
   await begin();
-  note('event', { line: await search.measureHessian() });
+  say(await search.measureHessian());
   await frame();
   if (search.canSave) await save();
 }
@@ -172,7 +191,7 @@ async function landscape({ grid, images }) {
   const point = async () => {
     if (scanning !== own) return false;
     const more = await search.measurePoint();
-    if (!more || performance.now() - lastFrame > FRAME) await frame();
+    if (!more || performance.now() > nextFrame) await frame();
     return more;
   };
   try {
@@ -197,14 +216,21 @@ const answers = {
     playing = { delay, parts };
     if (idle) run().catch(error => failed(error.message ?? String(error)));
   },
+  allow(message) {
+    allowed = message.epoch;
+    wake();
+  },
   async pause() {
     playing = null;
+    wake();
     await exclusive(frame);
     if (search?.canSave) await exclusive(save);
   },
   async step({ parts }) {
     playing = null;
+    wake();
     const more = await exclusive(() => advance(parts));
+    if (search.canSave) await exclusive(save);
     if (!more) note('finished');
   },
   async want({ figures }) {
@@ -226,11 +252,6 @@ const answers = {
     await exclusive(save);
   },
 };
-
-const ready = bytes(new URL('../pkg/smoothdarts.wasm.gz', import.meta.url), true)
-  .then(module => init({ module_or_path: module }))
-  .then(exports => exports.__wasm_call_ctors()); // once; see EXPORT_REGISTRATION of site.rs
-ready.catch(() => {}); // told by whoever waits for it
 
 onmessage = async ({ data }) => {
   try {
