@@ -77,7 +77,8 @@ fn supernets_have_exactly_the_parameters_of_the_specification() {
 
 #[test]
 fn every_space_has_all_edges_in_order_and_even_rows_at_zero_alpha() {
-    for row in space::ALL {
+    let of_images = space::ALL.iter().filter(|row| row.reads() == space::Reads::Images);
+    for row in of_images {
         let network = supernet(row.name, 10);
         assert_eq!(network.architecture(), row.choices(), "{}", row.name);
         for (tensor, cell) in row.choices().iter().zip(row.derive(&[]).cells) {

@@ -1,6 +1,7 @@
 //! Trainings, one after another: each in a run directory of its own, with one way to stop them all. Those of
 //! images are made here, those of a text in [`text`].
 
+mod prepared;
 pub mod text;
 
 use std::ops::ControlFlow;
@@ -16,7 +17,7 @@ use smoothdarts::draw::history::History;
 use smoothdarts::event::{EvaluatedOn, Trained};
 use smoothdarts::paper::{self, Published};
 use smoothdarts::run::train::{Kind, TextTrain};
-use smoothdarts::run::{ImageTraining, Run, Train};
+use smoothdarts::run::{ImageTraining, Train};
 use smoothdarts::task::Training;
 
 use crate::cli::RunArgs;
@@ -29,6 +30,7 @@ use crate::exit::Exit;
 use crate::run_dir::RunDir;
 use crate::session::{Place, Session, Work, seconds};
 use crate::signals::Stop;
+pub use prepared::Prepared;
 
 /// The trainings of one process.
 pub struct Trainings<'a> {
@@ -43,19 +45,12 @@ pub struct Trainings<'a> {
 }
 
 /// A training whose data is open and whose network is made; nothing is written yet.
+#[expect(clippy::large_enum_variant, reason = "there is one in a process at a time")]
 pub enum Ready {
     /// On images.
     Images(Prepared<Train<Training>>),
     /// On a text.
     Text(Prepared<TextTrain>),
-}
-
-/// The same of one task.
-pub struct Prepared<J: Work> {
-    resolved: Resolved,
-    training: Run<J>,
-    batches: Prefetch<J::Supply>,
-    began: f64,
 }
 
 /// What a finished training says.

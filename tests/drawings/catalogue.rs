@@ -6,6 +6,7 @@ use smoothdarts::draw::figures::{ALL, Compare, Scene, Section, find, on_page};
 use smoothdarts::draw::history::History;
 use smoothdarts::draw::landscape::{Frame, Quantity, View};
 use smoothdarts::draw::perturbation::Perturbed;
+use smoothdarts::event::{Event, Perplexity};
 
 use super::{landscapes, sound, stages, story};
 
@@ -19,6 +20,21 @@ fn every_figure_has_a_name_of_its_own_and_a_place() {
     }
     let places: Vec<u8> = on_page().map(|(_, page)| page.place).collect();
     assert!(places.windows(2).all(|pair| pair[0] < pair[1]), "one figure a place: {places:?}");
+}
+
+/// Events of a search as if it read a text.
+fn of_text(mut events: Vec<Event>) -> Vec<Event> {
+    for event in &mut events {
+        match event {
+            Event::Started(started) => started.config.search.space = "recurrent".to_owned(),
+            Event::EpochFinished(epoch) => {
+                let (train, valid) = (epoch.train_loss.exp(), epoch.valid_loss.exp());
+                epoch.perplexity = Some(Perplexity { train, valid });
+            }
+            _ => {}
+        }
+    }
+    events
 }
 
 #[test]
@@ -43,10 +59,12 @@ fn every_figure_of_a_whole_scene_has_pictures_words_and_numbers() {
     };
     let training = History::from_events(story::training(6));
     let staged = stages::staged();
+    let text = History::from_events(of_text(story::measured(6)));
     for figure in ALL {
         let (scene, history) = match figure.report {
             Some(Section::Training) => (Scene::of(&training), &training),
             _ if figure.name == "stages" => (Scene::of(&staged), &staged),
+            _ if figure.name == "perplexity" => (Scene::of(&text), &text),
             _ => (scene, &history),
         };
         let pictures = (figure.pictures)(scene);

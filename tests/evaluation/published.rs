@@ -183,7 +183,7 @@ fn a_supernet_of_pc_darts_gives_its_logits() {
 }
 
 /// The README of the checkpoint tells 83.0 % on 500 test images that it does not name. On the first 500 of the
-/// official order it is that but for a few.
+/// official order it is 80.2 %; two samples of 500 differ by 2.4 points in one standard deviation.
 #[test]
 fn a_supernet_of_pc_darts_has_its_accuracy() {
     let Some(folder) = data() else { return };
@@ -204,7 +204,7 @@ fn a_supernet_of_pc_darts_has_its_accuracy() {
         places.iter().zip(found.chunks(10)).filter(|it| is_right(*it)).count()
     });
     let right: usize = right.sum();
-    assert!((405..=425).contains(&right), "{right} of 500");
+    assert!((399..=403).contains(&right), "{right} of 500");
 }
 
 /// On the first 500 test images of the official order PyTorch gives 12.6 % and 3.048429 with these weights

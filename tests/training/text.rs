@@ -41,6 +41,13 @@ fn text(words: usize) -> Text {
     }
 }
 
+/// The same, with words without any order to be evaluated on: the more is learnt, the larger their loss.
+fn text_against(words: usize) -> Text {
+    let mut rng = Streams::new(4).at(Stream::Split, 1);
+    let valid = uniform(&mut rng, 120, 0.0, 8.0).into_iter().map(|word| word as u32).collect();
+    Text { valid, ..text(words) }
+}
+
 /// Four epochs; ASGD begins as soon as a loss rises.
 fn config() -> Config {
     let mut config = Config::default();
@@ -151,9 +158,7 @@ fn averaged_sgd_begins_when_the_loss_is_worse_than_before_the_last_epochs() {
     let begins = |nonmonotone: usize| {
         let mut config = config();
         (config.train.nonmonotone, config.train.epochs) = (nonmonotone, 8);
-        // Steps so long that the loss cannot fall steadily.
-        (config.train.learning_rate, config.train.clip) = (60.0, 1.0);
-        let (mut run, mut loader) = training(&config, text(240));
+        let (mut run, mut loader) = training(&config, text_against(240));
         let events = rest(&mut run, &mut loader).unwrap();
         let losses: Vec<f64> = epochs(&events).iter().map(|epoch| epoch.loss).collect();
         let averaged: Vec<bool> = epochs(&events).iter().map(|epoch| epoch.averaged).collect();
@@ -243,7 +248,15 @@ fn evaluation_is_deterministic_and_reads_on_where_a_batch_ended() {
 
 /// A text of a few hundred words in a folder.
 fn write(folder: &Path) {
-    let text = text(360);
+    write_text(folder, &text(360));
+}
+
+/// The words of [`text`], but cows instead of cats.
+fn with_cows() -> Vec<String> {
+    text(0).vocabulary.iter().map(|word| word.replace("cat", "cow")).collect()
+}
+
+fn write_text(folder: &Path, text: &Text) {
     let words = |part: &[u32]| {
         let mut written = String::new();
         for &word in part {
@@ -310,16 +323,14 @@ fn a_training_on_a_text_is_tested_to_what_it_said_itself_and_drawn() {
     assert!(groups[1]["valid_perplexity"]["mean"].is_number());
 
     // Another text, or the same with other words.
-    let path = here.join("words/train.txt");
-    let before = fs::read_to_string(&path).unwrap();
-    fs::write(&path, before.replace("cat", "cow")).unwrap();
+    write_text(&here.join("words"), &Text { vocabulary: with_cows(), ..text(360) });
     let outcome = run(here, &["test", "net", "--device=cpu"]);
     assert_eq!(outcome.code, Some(2), "{}", outcome.stderr);
     assert!(outcome.stderr.contains("but others"), "{}", outcome.stderr);
     let outcome = run(here, &flags("DARTS_V2", &["--epochs=3", "--out=net"]));
     assert_eq!(outcome.code, Some(3), "{}", outcome.stderr);
     assert!(outcome.stderr.contains("another vocabulary"), "{}", outcome.stderr);
-    fs::write(&path, before).unwrap();
+    write(&here.join("words"));
     let again = run(here, &flags("DARTS_V2", &["--epochs=3", "--out=net"])).done();
     assert!(again.stderr.contains("was finished before"), "nothing is lost: {}", again.stderr);
 }
@@ -329,9 +340,8 @@ fn a_training_on_a_text_is_tested_to_what_it_said_itself_and_drawn() {
 fn a_training_on_a_text_that_is_killed_eight_times_ends_like_one_that_was_not() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
-    write(&here.join("words"));
-    let long = ["--set=train.learning_rate=60", "--set=train.clip=1"];
-    let flags = |out| flags("penn_pgd", &[out, "--epochs=6", long[0], long[1]]);
+    write_text(&here.join("words"), &text_against(360));
+    let flags = |out| flags("penn_pgd", &[out, "--epochs=6"]);
     run(here, &flags("--out=whole")).done();
     let said = fs::read_to_string(here.join("whole/events.jsonl")).unwrap();
     assert!(said.contains("\"averaged\":true"), "ASGD is a part of it");

@@ -13,7 +13,7 @@ use smoothdarts::paper::{self, Perplexities};
 use smoothdarts::run::TextTraining;
 use smoothdarts::run::train::{TextTrain, Weight};
 
-use super::Prepared;
+use super::prepared::Prepared;
 use crate::commands::derive;
 use crate::datasets::{Prefetch, text};
 use crate::device::Selected;

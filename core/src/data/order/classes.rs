@@ -31,6 +31,10 @@ impl Order {
             valid.extend(&images[learns..used.max(learns)]);
         }
         let smaller = train.len().min(valid.len());
+        if smaller == 0 {
+            let problem = format!("data.class_share = {share} leaves no image of {}", labels.len());
+            return Err(DataError::setting(problem, "set a larger share"));
+        }
         if smaller < self.batch_size {
             return Err(no_batch(smaller, self.batch_size));
         }
