@@ -38,7 +38,7 @@ fn search(folder: &Path) -> Command {
 fn traced(folder: &Path, options: &[&str]) -> Outcome {
     let search = search(folder);
     let mut strace = Command::new("strace");
-    strace.args(["-f", "--seccomp-bpf", "-qq", "-o", "calls"]).args(options);
+    strace.args(["-f", "-qq", "-o", "calls"]).args(options);
     strace.arg(search.get_program()).args(search.get_args());
     strace.current_dir(folder).stdin(Stdio::null());
     Outcome::of(strace)
@@ -51,7 +51,7 @@ fn calls(folder: &Path) -> Vec<String> {
 
 /// Whether calls can be traced here: containers may forbid it.
 fn can_trace() -> bool {
-    let traced = Command::new("strace").args(["-f", "--seccomp-bpf", "-qq", "true"]).output();
+    let traced = Command::new("strace").args(["-f", "-qq", "true"]).output();
     traced.is_ok_and(|output| output.status.success())
 }
 

@@ -246,25 +246,10 @@ fn evaluation_is_deterministic_and_reads_on_where_a_batch_ended() {
     assert!((loss(9) - loss(40)).abs() < 1e-5, "{} {}", loss(9), loss(40));
 }
 
-/// A text of a few hundred words in a folder.
-fn write(folder: &Path) {
-    write_text(folder, &text(360));
-}
-
-/// The words of [`text`], but cows instead of cats.
-fn with_cows() -> Vec<String> {
-    text(0).vocabulary.iter().map(|word| word.replace("cat", "cow")).collect()
-}
-
-fn write_text(folder: &Path, text: &Text) {
-    let words = |part: &[u32]| {
-        let mut written = String::new();
-        for &word in part {
-            written += &text.vocabulary[word as usize].replace("<eos>", "\n");
-            written += " ";
-        }
-        written
-    };
+/// A text as a folder has it.
+fn write(folder: &Path, text: &Text) {
+    let word = |&word: &u32| text.vocabulary[word as usize].replace("<eos>", "\n") + " ";
+    let words = |part: &[u32]| part.iter().map(word).collect::<String>();
     fs::create_dir_all(folder).unwrap();
     for (name, part) in [("train", &text.train), ("valid", &text.valid), ("test", &text.test)] {
         fs::write(folder.join(format!("{name}.txt")), words(part)).unwrap();
@@ -294,7 +279,7 @@ fn flags<'a>(genotype: &'a str, more: &[&'a str]) -> Vec<&'a str> {
 fn a_training_on_a_text_is_tested_to_what_it_said_itself_and_drawn() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
-    write(&here.join("words"));
+    write(&here.join("words"), &text(360));
     let outcome = run(here, &flags("DARTS_V2", &["--epochs=3", "--out=net"])).done();
     assert!(outcome.stdout.contains("perplexity"), "{}", outcome.stdout);
     assert!(outcome.stderr.contains("paper: perplexity 58.1"), "{}", outcome.stderr);
@@ -323,14 +308,16 @@ fn a_training_on_a_text_is_tested_to_what_it_said_itself_and_drawn() {
     assert!(groups[1]["valid_perplexity"]["mean"].is_number());
 
     // Another text, or the same with other words.
-    write_text(&here.join("words"), &Text { vocabulary: with_cows(), ..text(360) });
+    let mut cows = text(360);
+    cows.vocabulary[2] = "cow".to_owned();
+    write(&here.join("words"), &cows);
     let outcome = run(here, &["test", "net", "--device=cpu"]);
     assert_eq!(outcome.code, Some(2), "{}", outcome.stderr);
     assert!(outcome.stderr.contains("but others"), "{}", outcome.stderr);
     let outcome = run(here, &flags("DARTS_V2", &["--epochs=3", "--out=net"]));
     assert_eq!(outcome.code, Some(3), "{}", outcome.stderr);
     assert!(outcome.stderr.contains("another vocabulary"), "{}", outcome.stderr);
-    write(&here.join("words"));
+    write(&here.join("words"), &text(360));
     let again = run(here, &flags("DARTS_V2", &["--epochs=3", "--out=net"])).done();
     assert!(again.stderr.contains("was finished before"), "nothing is lost: {}", again.stderr);
 }
@@ -340,7 +327,7 @@ fn a_training_on_a_text_is_tested_to_what_it_said_itself_and_drawn() {
 fn a_training_on_a_text_that_is_killed_eight_times_ends_like_one_that_was_not() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
-    write_text(&here.join("words"), &text_against(360));
+    write(&here.join("words"), &text_against(360));
     let flags = |out| flags("penn_pgd", &[out, "--epochs=6"]);
     run(here, &flags("--out=whole")).done();
     let said = fs::read_to_string(here.join("whole/events.jsonl")).unwrap();
@@ -369,9 +356,9 @@ fn a_training_on_a_text_that_is_killed_eight_times_ends_like_one_that_was_not() 
 fn what_cannot_be_trained_on_a_text_is_refused_in_one_line_and_nothing_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
-    write(&here.join("words"));
+    write(&here.join("words"), &text(360));
     for (name, bytes) in [("latin1", &b"caf\xe9\n"[..]), ("empty", b""), ("short", b"a b\n")] {
-        write(&here.join(name));
+        write(&here.join(name), &text(360));
         fs::write(here.join(name).join("valid.txt"), bytes).unwrap();
     }
     let refused = |genotype: &str, more: &[&str], code: i32, words: &str| {
@@ -400,7 +387,7 @@ fn what_cannot_be_trained_on_a_text_is_refused_in_one_line_and_nothing_is_writte
 fn a_dry_run_of_the_paper_tells_its_network() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
-    write(&here.join("words"));
+    write(&here.join("words"), &text(360));
     let dry = run(here, &flags("ENAS", &["--dry-run", "--json"])).done().stdout;
     let dry: Value = serde_json::from_str(&dry).unwrap();
     // 8 words; W0 has 16², each of the 11 nodes 8·16.
