@@ -133,6 +133,8 @@ pub static ALL: &[Space] = &[
         help: "NAS-Bench-1Shot1, space 3: 5 blocks that read 1, 1, 1, 2 and 2 states",
         family: &oneshot::SPACE_3,
     },
+    // The page searches images, and would carry the kernels of text for nothing.
+    #[cfg(not(target_family = "wasm"))]
     Space {
         name: "recurrent",
         help: "recurrent cells on text: 8 nodes, each of which reads one state through one of 4 activations",

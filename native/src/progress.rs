@@ -140,11 +140,17 @@ impl Progress {
     fn epoch_finished(&mut self, epoch: &EpochFinished) {
         let (train, valid) = (epoch.train_score(), epoch.valid_score());
         self.valid_score = Some(valid);
-        self.parameter_free.extend(epoch.parameter_free.first());
-        let shares = epoch.parameter_free.iter().map(|share| format!("{:.0}%", 100.0 * share));
+        // No activation of a recurrent cell has weights.
+        let cells = if epoch.perplexity.is_some() { &[][..] } else { &epoch.parameter_free };
+        self.parameter_free.extend(cells.first());
+        let shares = cells.iter().map(|share| format!("{:.0}%", 100.0 * share)).collect::<Vec<_>>();
+        let free = match shares.as_slice() {
+            [] => String::new(),
+            shares => format!("  parameter-free {}", shares.join("/")),
+        };
         self.say(&format!(
             "epoch {}/{}  train loss {:.4} {} {}  valid loss {:.4} {} {}  \
-             ε {:.3}  parameter-free {}  {:.1} s, {} left",
+             ε {:.3}{free}  {:.1} s, {} left",
             epoch.epoch + 1,
             self.epochs,
             epoch.train_loss,
@@ -154,7 +160,6 @@ impl Progress {
             valid.word(),
             valid.short(),
             epoch.epsilon,
-            shares.collect::<Vec<_>>().join("/"),
             epoch.seconds,
             HumanDuration(self.left(epoch.epoch + 1)),
         ));

@@ -72,7 +72,7 @@ pub fn find_text(name: &str) -> Option<&'static Corpus> {
 }
 
 /// Most words of a text: places in it are numbers of 32 bits.
-const MOST_WORDS: usize = u32::MAX as usize;
+const MOST_WORDS: u64 = u32::MAX as u64;
 
 impl Corpus {
     /// Reads the text. `read` gets the name of a file and returns its bytes, or `None` where there is no such
@@ -154,7 +154,7 @@ impl Reading {
                 remedy: "give it a text, or set --data-dir to another folder",
             });
         }
-        if numbers.len() > MOST_WORDS {
+        if numbers.len() as u64 > MOST_WORDS {
             let found = format!("{} words", numbers.len());
             return Err(DataError::malformed(&file, format!("at most {MOST_WORDS} words"), found));
         }
