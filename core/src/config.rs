@@ -261,7 +261,7 @@ section! {
         keep: Keep = Keep::Auto,
         /// Leave files out that are no images or damaged, with a warning, instead of ending the run.
         skip_damaged: bool = false,
-        /// Words of the vocabulary of a text, the most frequent of its training text; all others become <unk>. 0 keeps all.
+        /// Words of the vocabulary of a text, the most frequent of its training text; all others become `<unk>`. 0 keeps all.
         vocabulary_limit: usize = 0,
     }
 }

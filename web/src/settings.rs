@@ -5,6 +5,7 @@ use serde_json::Value;
 use smoothdarts::config::layers::{LayerError, Origin, Resolver};
 use smoothdarts::config::{Config, presets};
 use smoothdarts::draw::figures::{self, OnPage, on_page};
+use smoothdarts::method::Extra;
 use smoothdarts::{method, space};
 
 /// What the page asks for. `settings` is a table like the file config.toml, e.g.
@@ -102,7 +103,12 @@ pub fn catalogues() -> Catalogues {
             .map(|it| row(it.name, it.help))
             .collect(),
         spaces: space::ALL.iter().map(|it| row(it.name, it.help)).collect(),
-        methods: method::ALL.iter().map(method).collect(),
+        // Its form has one depth for a whole search.
+        methods: method::ALL
+            .iter()
+            .filter(|it| it.extra != Some(Extra::Stages))
+            .map(method)
+            .collect(),
         figures: on_page()
             .map(|(&figures::Figure { name, title, .. }, OnPage { open, empty, .. })| Figure {
                 name,
@@ -159,7 +165,7 @@ mod tests {
     #[test]
     fn the_page_offers_every_method_and_its_figures_in_their_order() {
         let found = catalogues();
-        assert_eq!(found.methods.len(), method::ALL.len());
+        assert_eq!(found.methods.len(), method::ALL.len() - 1, "all but P-DARTS");
         assert!(found.methods.iter().any(|row| row.title == "DARTS-ES"));
         let names: Vec<&str> = found.figures.iter().map(|figure| figure.name).collect();
         assert_eq!(names[..3], ["mixture", "perturbation", "parameter-free"]);

@@ -207,4 +207,7 @@ export const cancels = page => page.evaluate(() => {
 export const catalogue = name => JSON.parse(execFileSync(given.sdarts, ['list', name, '--json']));
 export const names = rows => rows.map(({ name }) => name);
 
+/** The methods that the page searches with: those of one stage. */
+export const methods = () => catalogue('methods').filter(({ name }) => name !== 'p-darts');
+
 export const seconds = all => all.filter(event => event.type === 'epoch_finished').reduce((sum, event) => sum + event.seconds, 0);

@@ -28,7 +28,7 @@ pub trait Job {
     /// What follows an epoch.
     fn after(&self, epoch: usize) -> Next;
 
-    /// What looks at it after every epoch, in the places of [`measure::ALL`].
+    /// What looks at it after every epoch, in the places of [`crate::measure::ALL`].
     ///
     /// # Errors
     /// If the settings name no method.

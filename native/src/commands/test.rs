@@ -1,4 +1,4 @@
-//! `sdarts test`: how a trained network does on a part of a data set; in [`text`] one that reads a text.
+//! `sdarts test`: how a trained network does on a part of a data set; in `text` one that reads a text.
 
 mod text;
 

@@ -13,7 +13,7 @@ const BENDS = { '0-2': -74, '0-3': -132, '1-3': 84 };
 const BUNDLE = 26;
 const SAMPLES = 20;
 
-/** A ship of eight by eight pixels: w(ater), h(ull), s(ail), m(ast); the rest is sky. */
+/** A ship of eight by eight pixels: w is water, h hull, s sail, m mast; the rest is sky. */
 const SHIP = ['....m...', '...sm...', '..ssmss.', '.sssmss.', '....m...', 'hhhhhhhh', '.hhhhhh.', 'wwwwwwww'];
 
 export class Network {
