@@ -65,7 +65,7 @@ export async function open(hash = '', { visit, worker, ...options } = {}) {
       }
     });
   }
-  visit?.(page);
+  await visit?.(page);
   await page.goto(url + hash);
   return page;
 }
