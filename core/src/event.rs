@@ -170,7 +170,8 @@ pub struct EpochFinished {
     pub probabilities: Vec<Rows>,
     /// What would be derived now.
     pub genotype: Genotype,
-    /// Share of parameter-free operations in each cell of the genotype (Table 5).
+    /// Share of parameter-free operations in each cell of the genotype (Table 5); none of a recurrent cell, whose
+    /// activations have no weights at all.
     pub parameter_free: Vec<f32>,
     /// Seconds spent on this epoch. The only field that differs between repeated runs.
     pub seconds: f64,

@@ -140,10 +140,12 @@ impl Progress {
     fn epoch_finished(&mut self, epoch: &EpochFinished) {
         let (train, valid) = (epoch.train_score(), epoch.valid_score());
         self.valid_score = Some(valid);
-        // No activation of a recurrent cell has weights.
-        let cells = if epoch.perplexity.is_some() { &[][..] } else { &epoch.parameter_free };
-        self.parameter_free.extend(cells.first());
-        let shares = cells.iter().map(|share| format!("{:.0}%", 100.0 * share)).collect::<Vec<_>>();
+        self.parameter_free.extend(epoch.parameter_free.first());
+        let shares = epoch
+            .parameter_free
+            .iter()
+            .map(|share| format!("{:.0}%", 100.0 * share))
+            .collect::<Vec<_>>();
         let free = match shares.as_slice() {
             [] => String::new(),
             shares => format!("  parameter-free {}", shares.join("/")),

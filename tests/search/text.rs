@@ -342,3 +342,16 @@ fn the_number_of_threads_changes_no_bit_of_a_search_of_text() {
     };
     assert!(with(1) == with(3));
 }
+
+#[test]
+fn a_recurrent_cell_has_no_share_of_operations_without_weights() {
+    let config = config("sdarts-rs");
+    let mut batches = loader(&config);
+    let events = run(&mut search(&config, &batches), &mut batches);
+    let ended = events.iter().filter_map(|event| match event {
+        Event::EpochFinished(epoch) => Some(epoch),
+        _ => None,
+    });
+    assert!(ended.clone().count() > 0);
+    assert!(ended.clone().all(|epoch| epoch.parameter_free.is_empty()));
+}

@@ -193,9 +193,6 @@ pub(super) fn valid_accuracies(history: &History) -> Vec<(f64, f64)> {
 
 /// Share of parameter-free operations in the first cell: (epochs trained, share).
 pub(super) fn parameter_free_shares(history: &History) -> Vec<(f64, f64)> {
-    if reads_text(history) {
-        return Vec::new();
-    }
     let share = |epoch: &EpochFinished| {
         Some((trained(epoch.epoch), f64::from(*epoch.parameter_free.first()?)))
     };

@@ -137,6 +137,8 @@ impl<T: Task> Job for Search<T> {
         let genotype = self.derive(&probabilities);
         let (train_loss, task) = (tally.loss_sum / tally.examples, &self.model.task);
         let perplexity = task.perplexity(train_loss).zip(task.perplexity(valid_loss));
+        let with_weights = genotype.cells.iter().filter(|cell| !cell.is_recurrent());
+        let parameter_free = with_weights.map(Cell::parameter_free).collect();
         Ok(Event::EpochFinished(EpochFinished {
             epoch,
             learning_rate: self.learning_rate(epoch),
@@ -148,7 +150,7 @@ impl<T: Task> Job for Search<T> {
             perplexity: perplexity.map(|(train, valid)| Perplexity { train, valid }),
             alpha,
             probabilities,
-            parameter_free: genotype.cells.iter().map(Cell::parameter_free).collect(),
+            parameter_free,
             genotype,
             seconds: tally.seconds,
         }))
