@@ -87,9 +87,12 @@ pub(crate) struct Part {
     has_base: bool,
 }
 
-/// The gradients of the two parts that have come back: tensors of the backend that computes.
+/// A tensor of the backend that computes.
+type AnyTensor = Box<dyn Any + Send>;
+
+/// The gradients of the two parts that have come back.
 #[derive(Clone, Debug, Default)]
-struct Waiting(Arc<Mutex<[Option<Box<dyn Any + Send>>; 2]>>);
+struct Waiting(Arc<Mutex<[Option<AnyTensor>; 2]>>);
 
 impl Waiting {
     /// Lets the gradient of a part wait. Whether it is the first.
