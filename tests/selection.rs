@@ -28,7 +28,7 @@ fn measured(results: &[(f64, usize)]) -> Selection {
         also: Vec::new(),
         origin: String::new(),
         genotype: published::ALL[index].genotype(),
-        result: Some(Measured { accuracy, parameters }),
+        result: Some(Measured { accuracy, perplexity: None, parameters }),
         rank: None,
     };
     let candidates = results.iter().enumerate().map(candidate).collect();
@@ -45,6 +45,19 @@ fn the_highest_accuracy_wins_then_the_fewest_parameters_then_the_first() {
     all.decide();
     assert_eq!(all.chosen, Some(3));
     assert_eq!(ranks(&all), [4, 3, 1, 2].map(Some));
+}
+
+#[test]
+fn on_a_text_the_lowest_perplexity_wins_whatever_the_accuracy() {
+    let mut all = measured(&[(0.30, 10), (0.29, 10), (0.28, 10)]);
+    for (candidate, perplexity) in all.candidates.iter_mut().zip([120.5, 98.25, 99.0]) {
+        candidate.result.as_mut().unwrap().perplexity = Some(perplexity);
+    }
+    all.decide();
+    assert_eq!(all.chosen, Some(2));
+    assert_eq!(ranks(&all), [3, 1, 2].map(Some));
+    let table = all.table().text();
+    assert!(table.contains("valid. perplexity") && table.contains("98.25"), "{table}");
 }
 
 #[test]

@@ -6,3 +6,4 @@ mod micro_batch;
 mod resume;
 mod schedule;
 mod text;
+mod text_command;

@@ -6,6 +6,8 @@
 //! the weights (momentum, gradient, those of a checkpoint, …). A training holds two planes for every
 //! batch norm. The estimate is within a factor of two: native/repro/memory has the table.
 
+mod text;
+
 use anyhow::{Context as _, anyhow};
 use bytesize::ByteSize;
 use indicatif::HumanBytes;
@@ -68,16 +70,6 @@ const OF_TRAINING: Remedies = [
     "train.micro_batch, train.channels, train.cells or data.image_size",
 ];
 
-const OF_TEXT: Remedies = [
-    "recurrent.train_words",
-    "recurrent.hidden",
-    "search.batch_size or recurrent.bptt",
-    "search.batch_size, recurrent.bptt or recurrent.hidden",
-];
-
-/// Planes of a hidden state for each edge of a recurrent cell, in each row of a sequence.
-const RECURRENT_PLANES: f64 = 20.0;
-
 /// Bytes that a run would take.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Estimate {
@@ -131,22 +123,6 @@ impl Estimate {
         let sizes: Vec<f64> = (0..config.stage_count()).map(size).collect::<Result<_, _>>()?;
         let first = sizes.first().copied().unwrap_or(1.0);
         Ok(sizes.iter().map(|size| size / first).collect())
-    }
-
-    /// The estimate for a search of text with these settings and so many words in the vocabulary.
-    pub fn of_text(config: &Config, vocabulary: usize, gpu: bool) -> Self {
-        let (settings, vocabulary) = (&config.recurrent, vocabulary as f64);
-        let (width, rows) = (settings.hidden as f64, settings.bptt as f64);
-        let words = rows * config.search.batch_size as f64;
-        // Node i of 8 reads i states: 36 edges, and a matrix of 2H² for each node; that of state 0 has twice 2H².
-        Self {
-            data: 0.0,
-            weights: F32 * COPIES * (vocabulary * (width + 1.0) + 20.0 * width * width),
-            stem: F32 * words * STEM_PLANES * width,
-            cells: F32 * words * RECURRENT_PLANES * 36.0 * width,
-            gpu,
-            remedies: OF_TEXT,
-        }
     }
 
     /// The estimate for a training with these settings on these images.

@@ -54,6 +54,18 @@ pub fn found(source: &OsStr) -> anyhow::Result<Found> {
     Ok(Found::alone(read(text.context(Exit::Usage)?)?))
 }
 
+/// As [`found`]. Two recurrent cells share their names with cells for images: where a text is read, the recurrent
+/// ones are meant.
+///
+/// # Errors
+/// As for [`found`].
+pub fn meant(source: &OsStr, on_text: bool) -> anyhow::Result<Found> {
+    match source.to_str().and_then(published::find_recurrent) {
+        Some(row) if on_text => Ok(Found::alone(row.genotype())),
+        _ => found(source),
+    }
+}
+
 /// The genotype alone.
 ///
 /// # Errors

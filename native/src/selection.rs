@@ -12,6 +12,7 @@ use smoothdarts::cell::Genotype;
 use smoothdarts::config::Config;
 use smoothdarts::config::layers::differences;
 use smoothdarts::draw::table::Table;
+use smoothdarts::event::Score;
 
 use crate::exit::Exit;
 use crate::run_dir::{self, SELECTION};
@@ -49,10 +50,20 @@ pub struct Candidate {
 /// What a short training gave.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Measured {
-    /// Share of the validation images that it names right after the last epoch.
+    /// Share of the validation images that it names right after the last epoch, or of the words of a text.
     pub accuracy: f64,
+    /// On the validation text, after the best epoch; none of images.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub perplexity: Option<f64>,
     /// Weights of its network without the auxiliary head.
     pub parameters: usize,
+}
+
+impl Measured {
+    /// What candidates are ranked by.
+    pub fn score(&self) -> Score {
+        Score::new(self.accuracy, self.perplexity)
+    }
 }
 
 impl Selection {
@@ -108,8 +119,8 @@ impl Selection {
             .context(Exit::Usage)
     }
 
-    /// Ranks the candidates, and chooses the first: the one of the highest validation accuracy. Of
-    /// several such it is the one with the fewest parameters, then the one that was named first.
+    /// Ranks the candidates, and chooses the first: the one of the highest validation accuracy, on a
+    /// text of the lowest perplexity. Of several such it is the one with the fewest parameters, then the one that was named first.
     /// Nothing is decided before all have been trained.
     pub fn decide(&mut self) {
         let results: Option<Vec<(usize, Measured)>> =
@@ -117,8 +128,8 @@ impl Selection {
         let Some(mut results) = results else { return };
         // A stable sort: what is equal stays in the order of the command.
         results.sort_by(|(_, one), (_, other)| {
-            let by_accuracy = other.accuracy.total_cmp(&one.accuracy);
-            by_accuracy.then(one.parameters.cmp(&other.parameters))
+            let by_score = other.score().merit().total_cmp(&one.score().merit());
+            by_score.then(one.parameters.cmp(&other.parameters))
         });
         for candidate in &mut self.candidates {
             let place = results.iter().position(|(number, _)| *number == candidate.number);
@@ -147,7 +158,10 @@ impl Selection {
 
     /// The candidates as a table.
     pub fn table(&self) -> Table {
-        let header = ["candidate", "origin", "valid. accuracy", "parameters", "rank", "chosen"];
+        let on_text =
+            self.candidates.iter().filter_map(|it| it.result?.perplexity).next().is_some();
+        let score = if on_text { "valid. perplexity" } else { "valid. accuracy" };
+        let header = ["candidate", "origin", score, "parameters", "rank", "chosen"];
         let row = |it: &Candidate| {
             let names = [&it.name].into_iter().chain(&it.also).map(String::as_str);
             let (number, names) = (it.number, names.collect::<Vec<_>>().join(" = "));
@@ -155,7 +169,10 @@ impl Selection {
             vec![
                 format!("{number}  {names}"),
                 it.origin.clone(),
-                result(|it| format!("{:.2} %", 100.0 * it.accuracy)),
+                result(|it| match it.score() {
+                    Score::Accuracy(share) => format!("{:.2} %", 100.0 * share),
+                    Score::Perplexity(perplexity) => format!("{perplexity:.2}"),
+                }),
                 result(|it| it.parameters.to_string()),
                 it.rank.map_or("–".to_owned(), |rank| rank.to_string()),
                 if self.chosen == Some(it.number) { "✓" } else { "" }.to_owned(),

@@ -57,13 +57,14 @@ pub fn resolve_train(args: &RunArgs, genotype: Option<String>) -> anyhow::Result
     Err(error.context(Exit::Usage))
 }
 
-/// The config of the full training of a selection, which has no genotype yet.
+/// The config of the full training of a selection, which has no genotype yet; that of its first candidate says
+/// whether they read images or a text.
 ///
 /// # Errors
 /// Like [`resolve`].
-pub fn resolve_selection(args: &RunArgs) -> anyhow::Result<Resolved> {
+pub fn resolve_selection(args: &RunArgs, first: Option<String>) -> anyhow::Result<Resolved> {
     let none = (GENOTYPE, String::new());
-    changed(&resolve_training(args, None)?, [none])
+    changed(&resolve_training(args, first)?, [none])
 }
 
 /// The config with these settings changed, as a selection changes them for a candidate or its winner.

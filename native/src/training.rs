@@ -2,26 +2,26 @@
 //! images are made here, those of a text in [`text`].
 
 mod prepared;
+mod results;
 pub mod text;
 
 use std::ops::ControlFlow;
 use std::path::Path;
 
 use anyhow::Context as _;
-use smoothdarts::cell::published;
+use smoothdarts::cell::{Cell, codec, published};
 use smoothdarts::config::Config;
 use smoothdarts::config::layers::Resolved;
 use smoothdarts::data::{MAX_SIZE, Order};
 use smoothdarts::draw::csv;
 use smoothdarts::draw::history::History;
 use smoothdarts::event::{EvaluatedOn, Trained};
+use smoothdarts::net::DerivedError;
 use smoothdarts::paper::{self, Published};
-use smoothdarts::run::train::{Kind, TextTrain};
 use smoothdarts::run::{ImageTraining, Train};
-use smoothdarts::task::Training;
+use smoothdarts::task::{Language, Training};
 
 use crate::cli::RunArgs;
-use crate::commands::derive;
 use crate::datasets::{self, Opened, Prefetch, Supply};
 use crate::device::Selected;
 use crate::estimate::Estimate;
@@ -50,7 +50,7 @@ pub enum Ready {
     /// On images.
     Images(Prepared<Train<Training>>),
     /// On a text.
-    Text(Prepared<TextTrain>),
+    Text(Prepared<Train<Language>>),
 }
 
 /// What a finished training says.
@@ -75,7 +75,12 @@ impl<'a> Trainings<'a> {
         let config = &resolved.config;
         let began = if self.stop.is_some() { seconds() } else { 0.0 };
         if datasets::text::is_text(&config.data.name) {
-            return Ok(Ready::Text(text::prepare(resolved, self.selected, began)?));
+            return Ok(Ready::Text(text::prepare(resolved, self.selected, self.flags, began)?));
+        }
+        // Before the data, which may have to be fetched first.
+        let genotype = codec::read(&config.train.genotype).context(Exit::Usage)?;
+        if genotype.cells.iter().any(Cell::is_recurrent) {
+            return Err(anyhow::Error::new(DerivedError::Recurrent).context(Exit::Usage));
         }
         let opened = Opened::of(config)?;
         let (classes, images) = (opened.class_names().to_vec(), opened.sizes(config));
@@ -135,16 +140,7 @@ impl Work for Train<Training> {
     const NOUN: &'static str = "training";
 
     fn write(run: &ImageTraining, directory: &RunDir) -> anyhow::Result<()> {
-        let genotype = pollster::block_on(run.genotype())?;
-        let json = serde_json::to_string_pretty(&genotype)? + "\n";
-        directory.write("genotype.json", json.as_bytes())?;
-        directory.write("genotype.py.txt", (derive::text(&genotype) + "\n").as_bytes())?;
-        for kind in Kind::ALL {
-            if let Some(weights) = pollster::block_on(run.job().weights(kind))? {
-                directory.write(kind.file(), &weights)?;
-            }
-        }
-        Ok(())
+        results::write(run, directory)
     }
 
     fn curves(history: &History) -> String {
@@ -161,10 +157,10 @@ impl Work for Train<Training> {
 /// What the paper reports of the genotype that these settings train, where it is tested as there: an error
 /// on validation images, as that of a candidate of a selection, has no place beside it.
 pub fn published_error(config: &Config) -> Option<Published> {
-    if !config.reads_test_images() {
+    if !config.reads_test_data() {
         return None;
     }
-    let genotype = smoothdarts::cell::codec::read(&config.train.genotype).ok()?;
+    let genotype = codec::read(&config.train.genotype).ok()?;
     paper::genotypes::test_error(published::of(&genotype)?.name, &config.data.name)
 }
 

@@ -83,6 +83,28 @@ fn every_figure_of_a_whole_scene_has_pictures_words_and_numbers() {
 }
 
 #[test]
+fn pictures_of_a_text_speak_of_no_images_and_of_no_half_of_them() {
+    let mut trained = story::training(6);
+    for event in &mut trained {
+        if let Event::TrainEpoch(epoch) = event {
+            epoch.perplexity = Some(epoch.loss.exp());
+        }
+    }
+    let (searched, trained) =
+        (History::from_events(of_text(story::measured(6))), History::from_events(trained));
+    let of_search = ["perplexity", "accuracy", "loss", "steps"].map(|name| (name, &searched));
+    let of_training = ["training-accuracy", "training-perplexity", "training-loss"];
+    for (name, history) in of_search.into_iter().chain(of_training.map(|name| (name, &trained))) {
+        let pictures = (find(name).unwrap().pictures)(Scene::of(history));
+        assert!(!pictures.is_empty(), "{name}");
+        for caption in pictures.iter().map(|picture| picture.caption()) {
+            let of_images = ["image", "half", "augmented", "auxiliary"];
+            assert!(!of_images.iter().any(|word| caption.contains(word)), "{name}: {caption}");
+        }
+    }
+}
+
+#[test]
 fn a_figure_without_anything_to_see_has_no_picture_or_one_that_says_so() {
     for events in [story::measured(2), story::training(2)] {
         for end in 0..=events.len() {

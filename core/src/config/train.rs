@@ -71,7 +71,8 @@ section! {
         /// Decay of the moving average of the weights, which is evaluated and saved too; 0 keeps none.
         ema: f64 = 0.0,
         /// Share of the training images that is trained on; 1 takes all and evaluates on the test
-        /// images, less evaluates on the rest and never reads a test image.
+        /// images, less evaluates on the rest and never reads a test image. Of a text these are its first words,
+        /// and what is evaluated is the validation text.
         portion: f64 = 1.0,
         /// Epochs before the last that do not count when the validation loss of a text is compared with the best
         /// so far: where it is worse, SGD becomes averaged SGD (ASGD) for the rest of the training.
@@ -115,9 +116,8 @@ impl Config {
         !self.train.genotype.is_empty()
     }
 
-    /// Whether test images are read: by a training that keeps some of the training images back to be
-    /// evaluated on, they are not.
-    pub fn reads_test_images(&self) -> bool {
+    /// Whether test data is read: by a training that keeps some of the training data back, none is.
+    pub fn reads_test_data(&self) -> bool {
         !(self.trains() && self.train.portion < 1.0)
     }
 }

@@ -157,13 +157,15 @@ impl TextLoader {
         Ok(Self { search: Some(search), ..loader })
     }
 
-    /// The batches of a training, which has no architecture and is tested on the test text, one column of it.
+    /// The batches of a training, which has no architecture and is tested on the test text, one column of it. With
+    /// `train.portion` below 1 it learns that share of its words, from the first on, and no test word is read.
     ///
     /// # Errors
     /// A part that is too short for its columns.
     pub fn for_training(text: Text, config: &Config) -> Result<Self, DataError> {
         let test = match text.test.len() {
             0 => None,
+            _ if !config.reads_test_data() => None,
             words => Some(Columns::new(Part::Test, words, 1)?),
         };
         Ok(Self { test, ..Self::new(text, config, config.train.batch_size)? })
@@ -172,7 +174,9 @@ impl TextLoader {
     fn new(text: Text, config: &Config, batch: usize) -> Result<Self, DataError> {
         let settings = &config.recurrent;
         let limit = if settings.train_words == 0 { usize::MAX } else { settings.train_words };
-        let train = Columns::new(Part::Train, text.train.len().min(limit), batch)?;
+        let share = if config.trains() { config.train.portion } else { 1.0 };
+        let words = (share * text.train.len().min(limit) as f64) as usize;
+        let train = Columns::new(Part::Train, words, batch)?;
         let valid = Columns::new(Part::Valid, text.valid.len(), settings.evaluation_batch)?;
         Ok(Self {
             text: Arc::new(text),

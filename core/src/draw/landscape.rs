@@ -182,8 +182,13 @@ impl<'a> Field<'a> {
     /// What the picture shows, in a sentence.
     fn about(&self) -> String {
         let Landscape { settings, images, .. } = self.view.landscape;
+        // Of a text nothing but the loss is shown.
+        let what = match self.view.quantity {
+            Quantity::Accuracy => "images",
+            Quantity::Loss => "words",
+        };
         format!(
-            "The {} of the supernet on {images} images, with its weights frozen, where {} moves by \
+            "The {} of the supernet on {images} {what}, with its weights frozen, where {} moves by \
              x along the gradient of the validation loss and by y along a random direction at a \
              right angle, both from -{range} to {range}.",
             self.view.quantity.words(),

@@ -3,7 +3,7 @@
 
     compare.py OLD NEW [--only WORD]
 
-runs the searches of RUNS with both programs on the CPU, with the same number of threads, and compares
+runs the searches and trainings of RUNS with both programs on the CPU, with the same number of threads, and compares
 weights.safetensors and genotype.json. A change that is to change no number is held to it: build the
 commit before it, keep its `sdarts`, and compare. Exit code 1, where a file differs.
 """
@@ -26,6 +26,14 @@ def small(space, method, *settings):
     return flags + [word for setting in settings for word in ("--set", setting)]
 
 
+def trained(genotype, *settings):
+    """A training of a few seconds."""
+    return ["train", genotype] + [word for setting in settings for word in ("--set", setting)]
+
+
+IMAGES = ("train.epochs=2", "train.cells=3", "train.channels=4", "train.batch_size=16", "data.train_images=96",
+          "data.image_size=8", "data.crop_padding=1")
+TEXT = ("recurrent.hidden=16", "recurrent.train_words=12000")
 METHODS = ["darts", "sdarts-rs", "sdarts-adv", "darts-es", "darts-hessian"]
 SPACES = ["darts", "s1", "s2", "s3", "s4", "s5", "nasbench201"]
 RUNS = {
@@ -43,15 +51,23 @@ RUNS = {
     "early stop": small("s2", "darts-es", "search.epochs=5", "hessian.every=1",
                         "early_stop.window=1", "early_stop.delta=1", "early_stop.factor=1e-6",
                         "early_stop.start_epoch=1"),
+    "search of text": ["--preset", "ptb-quick", "--epochs", "2", "--set", "recurrent.hidden=16",
+                       "--set", "recurrent.train_words=12000"],
+    "training": trained("c10_s5_pgd", *IMAGES),
+    "training in parts, average": trained("c10_s5_pgd", *IMAGES, "train.micro_batch=6", "train.ema=0.9"),
+    "training on a text": trained("penn_pgd", *TEXT, "train.epochs=4", "train.nonmonotone=0"),
+    "training on a text, momentum": trained("ENAS", *TEXT, "data.name=shakespeare", "train.epochs=2",
+                                            "train.learning_rate=5", "train.momentum=0.9"),
     "plain operations": small("s5", "sdarts-adv", 'run.kernels="composed"'),
 }
 
 
 def run(program, flags, threads):
-    """The files of one search."""
+    """The files of one search or training."""
+    flags = flags if flags[0] == "train" else ["search", *flags]
     with tempfile.TemporaryDirectory() as folder:
         out = pathlib.Path(folder) / "run"
-        command = [program, "search", *flags, "--device", "cpu", "--threads", str(threads)]
+        command = [program, *flags, "--device", "cpu", "--threads", str(threads)]
         done = subprocess.run([*command, "--quiet", "--out", str(out)], capture_output=True)
         if done.returncode:
             sys.exit(f"{' '.join(command)} failed:\n{done.stderr.decode()}")

@@ -7,7 +7,8 @@ use smoothdarts::arrays::state_dict;
 use smoothdarts::cell::{Cell, Genotype};
 use smoothdarts::config::{Config, Data};
 use smoothdarts::net::derived;
-use smoothdarts::run::train::Kind;
+use smoothdarts::run::train::{Kind, Trainable as _};
+use smoothdarts::task::Training;
 
 use crate::cli::{ExportArgs, Format, Input, Weights};
 use crate::datasets::{self, Constants};
@@ -149,7 +150,7 @@ fn of_run(args: &ExportArgs, config: &Config) -> anyhow::Result<PathBuf> {
         ));
     }
     let kind = args.weights.unwrap_or(Weights::Final).kind();
-    let file = run.join(kind.file());
+    let file = run.join(Training::file(kind));
     if file.is_file() {
         return Ok(file);
     }
@@ -160,12 +161,12 @@ fn of_run(args: &ExportArgs, config: &Config) -> anyhow::Result<PathBuf> {
     }
     Err(anyhow!(
         "{shown} has no {}: the training is not over; the command that began it continues it",
-        kind.file()
+        Training::file(kind)
     ))
 }
 
 fn is_over(run: &Path) -> bool {
-    run.join(Kind::Final.file()).is_file()
+    run.join(Training::file(Kind::Final)).is_file()
 }
 
 fn fits(constants: &Constants, found: &Found) -> anyhow::Result<()> {

@@ -12,6 +12,7 @@ use serde_json::json;
 use smoothdarts::cell::codec;
 use smoothdarts::config::Config;
 use smoothdarts::config::layers::{Resolved, differences};
+use smoothdarts::event::Trained;
 
 use super::search::run_name;
 use super::{derive, dry_run};
@@ -31,14 +32,19 @@ use crate::{device, output};
 /// Everything in the table of exit codes.
 pub fn run(args: &SelectArgs) -> anyhow::Result<Exit> {
     let flags = &args.run;
-    let full = settings::resolve_selection(flags)?;
+    let on_text = settings::trains_on_text(flags)?;
+    let first =
+        args.candidates.first().and_then(|name| genotype::meant(name.as_ref(), on_text).ok());
+    let first = first.map(|it| derive::text(&it.genotype));
+    let full = settings::resolve_selection(flags, first.clone())?;
     if flags.print_config {
         output::line(settings::selection_to_toml(&full)?.trim_end())?;
         return Ok(Exit::Done);
     }
-    let candidates = candidates(&args.candidates)?;
+    let candidates = candidates(&args.candidates, on_text)?;
     let now = Selection { config: full.config.clone(), candidates, chosen: None };
-    let out = flags.out.clone().unwrap_or_else(|| default_out(args, &full.config));
+    let out =
+        flags.out.clone().unwrap_or_else(|| default_out(args, first.as_deref(), &full.config));
     if !flags.dry_run {
         refuse_other(&now, &out, flags.resume)?;
     }
@@ -104,8 +110,10 @@ impl Job<'_> {
                 ControlFlow::Continue(done) => done,
                 ControlFlow::Break(exit) => return Ok(ControlFlow::Break(exit)),
             };
-            let (accuracy, parameters) = (done.trained.accuracy, done.parameters);
-            self.selection.candidates[index].result = Some(Measured { accuracy, parameters });
+            let (Trained { accuracy, perplexity, .. }, parameters) =
+                (done.trained, done.parameters);
+            let measured = Measured { accuracy, perplexity, parameters };
+            self.selection.candidates[index].result = Some(measured);
             self.selection.write(self.out)?;
         }
         Ok(ControlFlow::Continue(()))
@@ -203,9 +211,9 @@ fn refuse_other(now: &Selection, out: &Path, resume: Resume) -> anyhow::Result<(
 ///
 /// # Errors
 /// If one is no genotype, or their networks cannot be compared; exit code 2.
-fn candidates(names: &[String]) -> anyhow::Result<Vec<Candidate>> {
+fn candidates(names: &[String], on_text: bool) -> anyhow::Result<Vec<Candidate>> {
     let found = names.iter().map(|name| {
-        let found = genotype::found(OsStr::new(name));
+        let found = genotype::meant(OsStr::new(name), on_text);
         found.map(|found| (name.clone(), found)).with_context(|| format!("candidate {name}"))
     });
     let found: Vec<(String, Found)> = found.collect::<anyhow::Result<_>>()?;
@@ -246,7 +254,7 @@ fn must_compare(found: &[(String, Found)]) -> anyhow::Result<()> {
     let [one, two] = [one, two].map(|it| kind(it).unwrap_or("other"));
     let fault = anyhow!(
         "{first} is a genotype of {one} and {other} one of {two}: their networks are not built alike, so \
-         their accuracies do not compare; select among those of one kind"
+         their results do not compare; select among those of one kind"
     );
     Err(fault.context(Exit::Usage))
 }
@@ -279,10 +287,11 @@ fn origin(run: Option<&Config>, varied: &BTreeSet<String>) -> String {
 }
 
 /// runs/select-<preset or config>-<seed>.
-fn default_out(args: &SelectArgs, config: &Config) -> PathBuf {
+fn default_out(args: &SelectArgs, first: Option<&str>, config: &Config) -> PathBuf {
     let flags = &args.run;
     let suffix = format!("-{}", config.seed);
-    let name = run_name(&flags.settings, settings::train_preset(flags, None), "train");
+    let preset = settings::train_preset(flags, first);
+    let name = run_name(&flags.settings, preset, "train");
     let name = name.strip_suffix(&suffix).unwrap_or(&name);
     Path::new("runs").join(format!("select-{name}{suffix}"))
 }

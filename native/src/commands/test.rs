@@ -41,6 +41,7 @@ pub fn run(args: &TestArgs) -> anyhow::Result<Exit> {
     device::set_threads(0)?;
     let selected = device::select(wanted)?;
     let (file, folder) = files(args);
+    must_be_trained(args)?;
     let genotype = the_genotype(args)?;
     let arrays = weights::read(&file)?;
     if genotype.cells.iter().any(Cell::is_recurrent) {
@@ -100,6 +101,22 @@ pub fn run(args: &TestArgs) -> anyhow::Result<Exit> {
         .to_string(),
     )?;
     Ok(Exit::Done)
+}
+
+/// Refuses the run of a search whose supernet is not asked for.
+fn must_be_trained(args: &TestArgs) -> anyhow::Result<()> {
+    let (run, shown) = (&args.source, args.source.display());
+    let config = if run.is_dir() { run_dir::text(&run.join("config.toml"))? } else { None };
+    let config = config.and_then(|text| text.parse::<toml::Table>().ok());
+    let genotype = config.as_ref().and_then(|it| it.get("train")?.get("genotype")?.as_str());
+    if args.supernet.is_some() || genotype != Some("") {
+        return Ok(());
+    }
+    let fault = anyhow::anyhow!(
+        "{shown} is a search, which has no trained network: train what it found with `sdarts train {shown}`, and \
+         test that run"
+    );
+    Err(fault.context(Exit::Usage))
 }
 
 /// The file of weights, and where pictures go.

@@ -4,14 +4,14 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
-use smoothdarts::cell::{Genotype, published};
+use smoothdarts::cell::published;
 use smoothdarts::config::Config;
 use smoothdarts::config::layers::{Origin, Resolved};
 use smoothdarts::event::Trained;
 
 use super::search::run_name;
 use super::{derive, dry_run};
-use crate::cli::{RunArgs, TrainArgs};
+use crate::cli::TrainArgs;
 use crate::device::{self, Selected};
 use crate::exit::Exit;
 use crate::session::refuse;
@@ -24,8 +24,10 @@ use crate::{datasets, genotype, output, settings};
 /// Everything in the table of exit codes.
 pub fn run(args: &TrainArgs) -> anyhow::Result<Exit> {
     let flags = &args.run;
-    let named = args.genotype.as_deref().map(|source| meant(source, flags)).transpose()?;
-    let resolved = settings::resolve_train(flags, named.as_ref().map(derive::text))?;
+    let on_text = settings::trains_on_text(flags)?;
+    let named = args.genotype.as_deref().map(|source| genotype::meant(source.as_ref(), on_text));
+    let named = named.transpose()?.map(|found| derive::text(&found.genotype));
+    let resolved = settings::resolve_train(flags, named)?;
     if flags.print_config {
         output::line(settings::to_toml(&resolved)?.trim_end())?;
         return Ok(Exit::Done);
@@ -50,15 +52,6 @@ pub fn run(args: &TrainArgs) -> anyhow::Result<Exit> {
         ControlFlow::Continue(_) => Exit::Done,
         ControlFlow::Break(exit) => exit,
     })
-}
-
-/// The genotype that the flags name. Two recurrent cells share their names with cells for images: where a text
-/// is read, the recurrent ones are meant.
-fn meant(source: &str, flags: &RunArgs) -> anyhow::Result<Genotype> {
-    match published::find_recurrent(source) {
-        Some(row) if settings::trains_on_text(flags)? => Ok(row.genotype()),
-        _ => genotype::of(source),
-    }
 }
 
 /// Trainings with several seeds, one after another, and what they say together.

@@ -22,7 +22,7 @@ const EMBEDDED: &str = "fashion-mnist";
 /// An unknown name, no folder where one is needed, or files that are missing or damaged.
 pub fn open(config: &Config) -> anyhow::Result<Dataset> {
     let (name, dir) = (config.data.name.as_str(), Path::new(&config.data.dir));
-    let test = config.reads_test_images();
+    let test = config.reads_test_data();
     if corpus::find_text(name).is_some() {
         let problem = format!("{name} is a text, and images are read here");
         let remedy = "search the space `recurrent` or train a recurrent cell on it, or name images";

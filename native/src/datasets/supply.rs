@@ -84,7 +84,7 @@ impl Opened {
             return Err(no_such_folder(name, dir).into());
         }
         let context = || cannot_open(name, dir);
-        let (skip, test) = (config.data.skip_damaged, config.reads_test_images());
+        let (skip, test) = (config.data.skip_damaged, config.reads_test_data());
         let parts = if name == IMAGENET {
             imagenet::open(dir, skip, test).with_context(context)?
         } else {

@@ -96,5 +96,9 @@ fn embedded(text: &Corpus, limit: usize) -> anyhow::Result<Text> {
 
 fn remedy() -> String {
     let names: Vec<&str> = corpus::TEXTS.iter().map(|text| text.name).collect();
-    format!("name a text with --data: {}", names.join(", "))
+    format!(
+        "start from a preset for text (`--preset ptb-quick`, of a training train-ptb-quick), or name one with \
+         --data: {}",
+        names.join(", ")
+    )
 }

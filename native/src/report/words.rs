@@ -83,12 +83,14 @@ fn on_text(history: &History, config: &Config) -> String {
     let number = |it: f64| format!("{it:.2}");
     match (&history.trained, history.train_epochs.last()) {
         (Some(trained), _) => format!(
-            "{network}. Of {} number {} was the best: its perplexity is {} on the validation text and {} on \
-             the test text, which is read once, at the end.",
+            "{network}. Of {} number {} was the best: its perplexity is {} on the validation text{}.",
             epochs(trained.epochs),
             trained.best_epoch + 1,
             trained.perplexity.map_or("unknown".to_owned(), number),
-            trained.test_perplexity.map_or("unknown".to_owned(), number),
+            trained.test_perplexity.map_or(String::new(), |test| format!(
+                " and {} on the test text, which is read once, at the end",
+                number(test)
+            )),
         ),
         (None, Some(epoch)) => format!(
             "{network}. The training is not finished: {} of {} are done, and its perplexity is {} on the \

@@ -62,13 +62,16 @@ fn configs(arguments: &[String]) -> anyhow::Result<[Config; 2]> {
     let resolved = match &cli.command {
         Command::Search(args) => settings::resolve(args)?,
         Command::Train(args) => {
-            let named = args.genotype.as_deref().map(genotype::of).transpose()?;
-            settings::resolve_train(&args.run, named.as_ref().map(derive::text))?
+            let on_text = settings::trains_on_text(&args.run)?;
+            let meant = |name: &String| genotype::meant(name.as_ref(), on_text);
+            let named = args.genotype.as_ref().map(meant).transpose()?;
+            settings::resolve_train(&args.run, named.map(|found| derive::text(&found.genotype)))?
         }
         Command::Select(args) => {
-            let full = settings::resolve_selection(&args.run)?;
             let first = args.candidates.first().context("there are no candidates")?;
-            let winner = derive::text(&genotype::of(first)?);
+            let on_text = settings::trains_on_text(&args.run)?;
+            let winner = derive::text(&genotype::meant(first.as_ref(), on_text)?.genotype);
+            let full = settings::resolve_selection(&args.run, Some(winner.clone()))?;
             let winner = settings::changed(&full, [(settings::GENOTYPE, winner)])?;
             return Ok([full.config, winner.config]);
         }

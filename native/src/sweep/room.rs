@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use smoothdarts::config::{self, Config};
 
 use crate::commands::dry_run;
-use crate::datasets::{Opened, Sizes};
+use crate::datasets::{Opened, Sizes, text};
 use crate::device;
 use crate::estimate::{self, Estimate};
 
@@ -14,6 +14,8 @@ use crate::estimate::{self, Estimate};
 pub struct Estimates {
     /// By the settings of the data; `None` where it cannot be opened.
     images: BTreeMap<String, Option<Sizes>>,
+    /// Words of the vocabularies, in the same way.
+    words: BTreeMap<String, Option<usize>>,
     /// Whether `auto` is a GPU.
     gpu: Option<bool>,
 }
@@ -22,17 +24,33 @@ impl Estimates {
     /// Bytes of a process with these settings. A data set that cannot be opened counts nothing: its run
     /// will say so itself.
     pub fn bytes(&mut self, config: &Config) -> f64 {
-        let Some(images) = self.sizes(config) else { return 0.0 };
         let gpu = self.on_gpu(config);
-        let estimate = match config.trains() {
-            true => Estimate::of_training(config, &images, gpu),
-            false => Estimate::of(config, &images, gpu),
+        let estimate = if text::is_text(&config.data.name) {
+            self.words(config).map(|words| match config.trains() {
+                true => Estimate::of_text_training(config, words, gpu),
+                false => Ok(Estimate::of_text(config, words, gpu)),
+            })
+        } else {
+            self.sizes(config).map(|images| match config.trains() {
+                true => Estimate::of_training(config, &images, gpu),
+                false => Estimate::of(config, &images, gpu),
+            })
         };
-        estimate.map_or(0.0, |estimate| estimate.bytes())
+        estimate.and_then(Result::ok).map_or(0.0, |estimate| estimate.bytes())
+    }
+
+    /// Words of the vocabulary of a text.
+    fn words(&mut self, config: &Config) -> Option<usize> {
+        let key = serde_json::to_string(&config.data).ok()?;
+        let words = self.words.entry(key).or_insert_with(|| {
+            let text = text::open(config).or_else(|error| text::stand_in(config, error));
+            text.ok().map(|text| text.vocabulary.len())
+        });
+        *words
     }
 
     fn sizes(&mut self, config: &Config) -> Option<Sizes> {
-        let key = serde_json::to_string(&(&config.data, config.reads_test_images())).ok()?;
+        let key = serde_json::to_string(&(&config.data, config.reads_test_data())).ok()?;
         let sizes = self.images.entry(key).or_insert_with(|| {
             let opened = Opened::of(config);
             let opened =

@@ -10,13 +10,15 @@ use smoothdarts::draw::csv;
 use smoothdarts::draw::history::History;
 use smoothdarts::event::Trained;
 use smoothdarts::paper::{self, Perplexities};
-use smoothdarts::run::TextTraining;
-use smoothdarts::run::train::{TextTrain, Weight};
+use smoothdarts::run::{TextTraining, Train};
+use smoothdarts::task::Language;
 
 use super::prepared::Prepared;
-use crate::commands::derive;
+use super::results;
+use crate::cli::RunArgs;
 use crate::datasets::{Prefetch, text};
 use crate::device::Selected;
+use crate::estimate::Estimate;
 use crate::run_dir::RunDir;
 use crate::session::{Work, seconds};
 
@@ -27,10 +29,14 @@ use crate::session::{Work, seconds};
 pub(super) fn prepare(
     resolved: &Resolved,
     selected: &Selected,
+    flags: &RunArgs,
     began: f64,
-) -> anyhow::Result<Prepared<TextTrain>> {
+) -> anyhow::Result<Prepared<Train<Language>>> {
     let config = &resolved.config;
     let text = text::open(config)?;
+    let (words, gpu) = (text.vocabulary.len(), selected.adapter.is_some());
+    let estimate = Estimate::of_text_training(config, words, gpu)?;
+    estimate.check(flags.memory_limit, flags.force)?;
     let loader = TextLoader::for_training(text, config)?;
     let steps = loader.steps(0);
     let mut training = TextTraining::new(config, loader.text(), steps, &selected.device)?;
@@ -40,22 +46,15 @@ pub(super) fn prepare(
     Ok(Prepared { resolved: resolved.clone(), training, batches, began })
 }
 
-impl Work for TextTrain {
+impl Work for Train<Language> {
     type Supply = TextLoader;
 
     const NOUN: &'static str = "training";
 
     fn write(run: &TextTraining, directory: &RunDir) -> anyhow::Result<()> {
-        let genotype = pollster::block_on(run.genotype())?;
-        let json = serde_json::to_string_pretty(&genotype)? + "\n";
-        directory.write("genotype.json", json.as_bytes())?;
-        directory.write("genotype.py.txt", (derive::text(&genotype) + "\n").as_bytes())?;
         let words = run.job().words().join("\n") + "\n";
         directory.write(VOCABULARY, words.as_bytes())?;
-        for kind in Weight::ALL {
-            directory.write(kind.file(), &pollster::block_on(run.job().file(kind))?)?;
-        }
-        Ok(())
+        results::write(run, directory)
     }
 
     fn curves(history: &History) -> String {
@@ -72,8 +71,12 @@ impl Work for TextTrain {
 /// The words that the numbers of a network mean, in the run directory: a line for each.
 pub const VOCABULARY: &str = "vocabulary.txt";
 
-/// What the paper reports of the recurrent cell that these settings train.
+/// What the paper reports of the recurrent cell that these settings train; nothing of a candidate of a selection,
+/// which is not tested.
 pub fn in_paper(config: &Config) -> Option<Perplexities> {
+    if !config.reads_test_data() {
+        return None;
+    }
     let genotype = smoothdarts::cell::codec::read(&config.train.genotype).ok()?;
     paper::perplexities(published::of(&genotype)?.name)
 }
@@ -97,6 +100,8 @@ fn result(trained: &Trained) -> String {
     );
     if trained.test_perplexity.is_some() {
         text += &format!(", {} on the test text", number(trained.test_perplexity));
+    } else {
+        text += "; no test word was read";
     }
     text
 }

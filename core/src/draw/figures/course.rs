@@ -8,15 +8,18 @@ use crate::space::Reads;
 /// Most points of [`steps`]: more cannot be told apart at the width of a page.
 pub const STEP_POINTS: usize = 300;
 
-/// Accuracy of the supernet on both halves of the training set, epoch by epoch.
+/// Accuracy of the supernet where it learns and where it is validated, epoch by epoch.
 pub fn accuracy(history: &History) -> Chart {
     let lines = [
         ("training", value(|epoch| epoch.train_accuracy)),
         ("validation", value(|epoch| epoch.valid_accuracy)),
     ];
-    let about = "Share of right answers of the supernet in every epoch: on the training batches, \
-                 where the architecture is perturbed, and on the validation half, where it is not.";
-    chart(history, "Accuracy of the supernet", about, Axis::new("accuracy", Unit::Percent), lines)
+    let about = format!(
+        "Share of right answers of the supernet in every epoch: on the training batches, where the \
+         architecture is perturbed, and on the {}, where it is not.",
+        validation(history),
+    );
+    chart(history, "Accuracy of the supernet", &about, Axis::new("accuracy", Unit::Percent), lines)
 }
 
 /// Perplexity of the supernet on the training and the validation text, epoch by epoch; none of images.
@@ -32,20 +35,28 @@ pub fn perplexity(history: &History) -> Option<Chart> {
     reads_text(history).then(|| chart(history, "Perplexity of the supernet", about, axis, lines))
 }
 
+/// What the architecture learns from.
+fn validation(history: &History) -> &'static str {
+    if reads_text(history) { "validation text" } else { "validation half" }
+}
+
 /// Whether it is a search of text.
 fn reads_text(history: &History) -> bool {
     history.space().is_some_and(|space| space.reads() == Reads::Text)
 }
 
-/// Loss of the supernet on both halves of the training set, epoch by epoch.
+/// Loss of the supernet where it learns and where it is validated, epoch by epoch.
 pub fn loss(history: &History) -> Chart {
     let lines = [
         ("training", value(|epoch| epoch.train_loss)),
         ("validation", value(|epoch| epoch.valid_loss)),
     ];
-    let about = "Cross-entropy of the supernet in every epoch: on the training batches, where the \
-                 architecture is perturbed, and on the validation half, where it is not.";
-    chart(history, "Loss of the supernet", about, Axis::new("loss", Unit::Number), lines)
+    let about = format!(
+        "Cross-entropy of the supernet in every epoch: on the training batches, where the architecture is \
+         perturbed, and on the {}, where it is not.",
+        validation(history),
+    );
+    chart(history, "Loss of the supernet", &about, Axis::new("loss", Unit::Number), lines)
 }
 
 /// Losses of the single steps; there is something to see before the first epoch has ended.

@@ -16,10 +16,19 @@ pub fn accuracy(history: &History) -> Option<Chart> {
         line(history, evaluated_on(history), |epoch| Some(epoch.accuracy)),
     ];
     lines.push(line(history, "moving average", |epoch| epoch.ema.map(|it| it[1])));
-    let about = "Share of right answers in every epoch: on the training batches, which are augmented \
-                 and seen while the weights change, and after the epoch on images that are never \
-                 trained on.";
+    let about = if reads_text(history) {
+        "Share of next words that have the largest logit in every epoch: on the training text while the \
+         weights change and with dropout, and after the epoch on the validation text."
+    } else {
+        "Share of right answers in every epoch: on the training batches, which are augmented and seen while \
+         the weights change, and after the epoch on images that are never trained on."
+    };
     chart(history, "Accuracy of the network", about, Axis::new("accuracy", Unit::Percent), lines)
+}
+
+/// Whether it is a training on a text.
+fn reads_text(history: &History) -> bool {
+    history.train_epochs.iter().any(|epoch| epoch.perplexity.is_some())
 }
 
 /// Perplexities on a text; none of a training on images.
@@ -49,9 +58,13 @@ pub fn loss(history: &History) -> Option<Chart> {
         line(history, evaluated_on(history), |epoch| Some(epoch.loss)),
         line(history, "moving average", |epoch| epoch.ema.map(|it| it[0])),
     ];
-    let about = "Cross-entropy in every epoch: on the training batches with the auxiliary head and \
-                 label smoothing, where there are any, and without both on images that are never \
-                 trained on.";
+    let about = if reads_text(history) {
+        "Cross-entropy of a word in every epoch: on the training text while the weights change and with \
+         dropout, and after the epoch on the validation text."
+    } else {
+        "Cross-entropy in every epoch: on the training batches with the auxiliary head and label smoothing, \
+         where there are any, and without both on images that are never trained on."
+    };
     chart(history, "Loss of the network", about, Axis::new("loss", Unit::Number), lines)
 }
 

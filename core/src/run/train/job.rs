@@ -1,34 +1,21 @@
-//! A training as a job of a run: its steps part by part, and the end of an epoch.
+//! A training as a job of a run: what those of all tasks do alike.
 
 use serde_json::Value;
 
-use super::state::{Best, Tested};
-use super::{Found, Noise, Purpose, Step, Sums, Train};
+use super::{Evaluated, State as _, Train, Trainable};
 use crate::arrays::Arrays;
 use crate::cell::Genotype;
 use crate::config::Config;
-use crate::data::{Batch, Batches, Part};
-use crate::event::{EpochStarted, EvaluatedOn, Event, Started, TrainEpoch, TrainStep, Trained};
+use crate::data::Part;
+use crate::event::{EpochStarted, EvaluatedOn, Event, Started, TrainEpoch, Trained};
 use crate::measure::{Observed, Observer};
 use crate::net::Network as _;
-use crate::nn::read;
 use crate::run::checkpoint::{Checkpoint, CheckpointError};
+use crate::run::job::Supply;
 use crate::run::{Job, Next, Position, Progress, RunError, Tally};
-use crate::task::{Point, Task};
 
-type Supply<'a> = &'a mut dyn Batches<Batch = Batch>;
-
-/// What the evaluation after an epoch gives.
-pub struct Evaluated {
-    loss: f64,
-    accuracy: f64,
-    top5: Option<f64>,
-    average: Option<[f64; 2]>,
-    best: bool,
-}
-
-impl<T: Task<Batch = Batch, Carry = ()>> Job for Train<T> {
-    type Batch = Batch;
+impl<T: Trainable> Job for Train<T> {
+    type Batch = T::Batch;
     type Evaluated = Evaluated;
 
     fn config(&self) -> &Config {
@@ -61,65 +48,35 @@ impl<T: Task<Batch = Batch, Carry = ()>> Job for Train<T> {
     fn begin_epoch(&self, at: Position) -> Event {
         Event::EpochStarted(EpochStarted {
             epoch: at.epoch,
-            learning_rate: self.learning_rate(at.epoch),
+            learning_rate: T::learning_rate(&self.config, at.epoch),
             epsilon: 0.0,
-            drop_path: Some(self.drop_path(at.epoch)),
+            drop_path: T::drop_path(&self.config, at.epoch),
             skip_dropout: None,
         })
     }
 
     async fn part(
         &mut self,
-        batches: Supply<'_>,
+        batches: Supply<'_, Self>,
         at: Position,
     ) -> Result<Option<(Event, Tally)>, RunError> {
-        let mut step = match self.step.take() {
-            Some(step) => step,
-            None => self.begin_step(batches, at)?,
-        };
-        if let Some(part) = step.parts.pop() {
-            self.accumulate(&mut step, &part);
-        }
-        match (step.parts.is_empty(), step.sums.take()) {
-            (true, Some(sums)) => Ok(Some(self.end_step(sums, step.images, at).await?)),
-            (_, sums) => {
-                step.sums = sums;
-                self.step = Some(step);
-                Ok(None)
-            }
-        }
+        T::part(self, batches, at).await
     }
 
-    async fn evaluate(&mut self, batches: Supply<'_>, at: Position) -> Result<Evaluated, RunError> {
-        let Found { loss, accuracy, confusion } =
-            self.evaluate_at(self.state.point(true), &mut *batches, at).await?;
-        finite(at, "the loss of the evaluation", loss as f32)?;
-        let average = match &self.average {
-            None => None,
-            Some(average) => {
-                let (weights, statistics) = (&average.weights, &average.statistics);
-                let point = Point { weights, statistics, eval: true };
-                Some(self.evaluate_at(point, batches, at).await?)
-            }
-        };
-        if let Some(Found { loss, .. }) = average {
-            finite(at, "the loss of the moving average", loss as f32)?;
-        }
-        let best = self.best.as_ref().is_none_or(|best| accuracy > best.accuracy);
-        if best {
-            let (weights, statistics) = (self.state.weights.clone(), self.state.statistics.clone());
-            self.best = Some(Best { weights, statistics, accuracy, epoch: at.epoch });
-        }
-        let average = average.map(|found| [found.loss, found.accuracy]);
-        self.average_accuracy = average.map(|[_, accuracy]| accuracy);
-        let top5 = (confusion.matrix().classes().len() > 5).then(|| confusion.top5());
-        let last = self.after(at.epoch) == Next::Stop;
-        self.tested = last.then(|| Tested { top5, confusion: confusion.matrix().rows().to_vec() });
-        Ok(Evaluated { loss, accuracy, top5, average, best })
+    async fn evaluate(
+        &mut self,
+        batches: Supply<'_, Self>,
+        at: Position,
+    ) -> Result<Evaluated, RunError> {
+        T::evaluate(self, batches, at).await
     }
 
     fn accuracy(evaluated: &Evaluated) -> f64 {
         evaluated.accuracy
+    }
+
+    fn perplexity(&self, evaluated: &Evaluated) -> Option<f64> {
+        self.model.task.perplexity(evaluated.loss)
     }
 
     async fn epoch_finished(
@@ -128,20 +85,22 @@ impl<T: Task<Batch = Batch, Carry = ()>> Job for Train<T> {
         evaluated: Evaluated,
     ) -> Result<Event, RunError> {
         let (epoch, tally) = (progress.position.epoch, &progress.tally);
-        let Evaluated { loss, accuracy, top5, average, best } = evaluated;
+        let Evaluated { loss, accuracy, best, top5, average, averaged } = evaluated;
+        // Where every step went back to the best weights there are none.
+        let examples = tally.examples.max(1.0);
         Ok(Event::TrainEpoch(TrainEpoch {
             epoch,
-            learning_rate: self.learning_rate(epoch),
-            drop_path: self.drop_path(epoch),
-            train_loss: tally.loss_sum / tally.examples,
-            train_accuracy: tally.correct / tally.examples,
-            evaluated_on: self.images(),
+            learning_rate: T::learning_rate(&self.config, epoch),
+            drop_path: T::drop_path(&self.config, epoch).unwrap_or(0.0),
+            train_loss: tally.loss_sum / examples,
+            train_accuracy: tally.correct / examples,
+            evaluated_on: self.evaluated_on(),
             loss,
             accuracy,
             top5,
             ema: average,
-            perplexity: None,
-            averaged: false,
+            perplexity: self.model.task.perplexity(loss),
+            averaged,
             best,
             seconds: tally.seconds,
         }))
@@ -150,27 +109,28 @@ impl<T: Task<Batch = Batch, Carry = ()>> Job for Train<T> {
     async fn observe(
         &self,
         _: &mut dyn Observer,
-        _: Supply<'_>,
+        _: Supply<'_, Self>,
         _: Position,
     ) -> Result<Observed, RunError> {
         Ok(Observed::default())
     }
 
     async fn finished(&self, progress: &Progress) -> Result<Event, RunError> {
-        let (best, tested) = (self.best.as_ref(), self.tested.as_ref());
-        Ok(Event::Trained(Trained {
+        let mut trained = Trained {
             genotype: self.genotype.clone(),
             epochs: progress.position.epoch,
-            evaluated_on: self.images(),
+            evaluated_on: self.evaluated_on(),
             accuracy: progress.valid_accuracy,
-            best_accuracy: best.map_or(progress.valid_accuracy, |best| best.accuracy),
-            best_epoch: best.map_or(0, |best| best.epoch),
-            ema_accuracy: self.average_accuracy,
-            top5: tested.and_then(|tested| tested.top5),
-            confusion: tested.map(|tested| tested.confusion.clone()),
+            best_accuracy: progress.valid_accuracy,
+            best_epoch: 0,
+            ema_accuracy: None,
+            top5: None,
+            confusion: None,
             perplexity: None,
             test_perplexity: None,
-        }))
+        };
+        self.state.tell(&mut trained);
+        Ok(Event::Trained(trained))
     }
 
     async fn genotype(&self) -> Result<Genotype, RunError> {
@@ -178,68 +138,28 @@ impl<T: Task<Batch = Batch, Carry = ()>> Job for Train<T> {
     }
 
     fn in_step(&self) -> bool {
-        self.step.is_some()
+        self.state.in_step()
     }
 
     async fn saved(&self) -> Result<Arrays, RunError> {
-        self.save().await
+        Ok(self.state.save(self.model.network.layout()).await?)
     }
 
     fn notes(&self) -> Value {
-        self.noted()
+        self.state.notes()
     }
 
     fn restore(&mut self, checkpoint: &Checkpoint, notes: &Value) -> Result<(), CheckpointError> {
-        self.load(&checkpoint.arrays, notes)?;
-        self.step = None;
-        Ok(())
+        let layout = self.model.network.layout();
+        self.state.load(&checkpoint.arrays, notes, layout, &self.device)
     }
 }
 
-impl<T: Task<Batch = Batch, Carry = ()>> Train<T> {
-    fn begin_step(&self, batches: Supply<'_>, at: Position) -> Result<Step, RunError> {
-        let batch = batches.step(at.epoch, at.step)?.train;
-        let images = batch.labels.len();
-        let mut parts = batch.parts(self.config.train.micro_batch);
-        parts.reverse();
-        let noise = Noise::new(self.streams, at, Purpose::Step, self.drop_path(at.epoch));
-        Ok(Step { parts, images, noise, sums: None })
-    }
-
-    async fn end_step(
-        &mut self,
-        sums: Sums,
-        images: usize,
-        at: Position,
-    ) -> Result<(Event, Tally), RunError> {
-        let Sums { gradient, loss, correct } = sums;
-        self.update_weights(gradient, at);
-        let numbers = read(burn::tensor::Tensor::cat(vec![loss, correct], 0)).await?;
-        let number = |index: usize| numbers.get(index).copied().unwrap_or(f32::NAN);
-        let (loss, correct, images) = (number(0), f64::from(number(1)), images as f64);
-        finite(at, "the training loss", loss)?;
-        let event = Event::TrainStep(TrainStep {
-            epoch: at.epoch,
-            step: at.step,
-            loss,
-            accuracy: (correct / images) as f32,
-        });
-        let loss_sum = f64::from(loss) * images;
-        Ok((event, Tally { loss_sum, correct, examples: images, seconds: 0.0 }))
-    }
-
-    fn images(&self) -> EvaluatedOn {
-        match self.evaluated_on() {
+impl<T: Trainable> Train<T> {
+    fn evaluated_on(&self) -> EvaluatedOn {
+        match T::evaluated_on(&self.config) {
             Part::Test => EvaluatedOn::Test,
             _ => EvaluatedOn::Valid,
         }
     }
-}
-
-fn finite(at: Position, what: &str, value: f32) -> Result<(), RunError> {
-    if value.is_finite() {
-        return Ok(());
-    }
-    let Position { epoch, step, .. } = at;
-    Err(RunError::Diverged { epoch, step, what: what.to_owned(), value })
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use indicatif::{HumanBytes, HumanDuration};
-use serde_json::json;
+use serde_json::{Value, json};
 use smoothdarts::config::Config;
 use smoothdarts::data::Batches as _;
 use smoothdarts::data::text::TextLoader;
@@ -22,46 +22,97 @@ use crate::output;
 /// # Errors
 /// What the settings, the genotype or the text have wrong.
 pub fn run(json: bool, config: &Config, seeds: u64, selected: &Selected) -> anyhow::Result<Exit> {
-    let mut loader = TextLoader::for_training(text::open(config)?, config)?;
-    let (words, steps) = (loader.text().vocabulary.len(), loader.steps(0));
-    let training = TextTraining::new(config, loader.text(), steps, &selected.device)?;
-    let (parameters, epochs) = (training.started().parameters, config.train.epochs);
-    let of_word = training.job().multiply_adds(GradientTarget::Nothing);
-    let step = time_step(training, &mut loader)?;
-    let step = (step.perturbation + step.others).as_secs_f64();
-    let (epoch, memory) = (step * steps as f64, memory::peak());
-    let seconds = epoch * epochs as f64 * seeds as f64;
+    let cost = Cost::of(config, selected)?;
     if json {
-        let object = json!({
-            "device": selected.label,
-            "hidden": config.recurrent.hidden,
-            "vocabulary": words,
-            "parameters": parameters,
-            "multiply_adds": of_word,
-            "epochs": epochs,
-            "steps_per_epoch": steps,
-            "seconds_per_step": step,
-            "seconds_per_epoch": epoch,
-            "trainings": seeds,
-            "seconds": seconds,
-            "memory_bytes": memory,
-        });
+        let mut object = cost.machine();
+        object["trainings"] = json!(seeds);
+        object["seconds"] = json!(cost.seconds() * seeds as f64);
         output::line(&object.to_string())?;
         return Ok(Exit::Done);
     }
-    let mut text = String::new();
-    writeln!(text, "network     {} units, {words} words", config.recurrent.hidden)?;
-    writeln!(text, "parameters  {parameters}")?;
-    let millions = of_word as f64 / 1e6;
-    writeln!(text, "arithmetic  {millions:.1} million multiply-adds for a word")?;
-    writeln!(text, "device      {}", selected.label)?;
-    writeln!(text, "step        {:.2?}, about {steps} steps in an epoch", duration(step))?;
-    writeln!(text, "epoch       {:.1?}", duration(epoch))?;
-    let (time, without) = (HumanDuration(duration(seconds)), "without the evaluation after each");
-    write!(text, "training    about {time} ({epochs} epochs, {seeds} seeds, {without})")?;
-    if let Some(bytes) = memory {
-        write!(text, "\nmemory      about {} of the process", HumanBytes(bytes))?;
-    }
-    output::line(&text)?;
+    output::line(&cost.human(seeds)?)?;
     Ok(Exit::Done)
+}
+
+/// What a training on a text would take.
+pub(super) struct Cost<'a> {
+    config: &'a Config,
+    device: String,
+    words: usize,
+    parameters: usize,
+    /// Of a pass for one word.
+    multiply_adds: u64,
+    steps_per_epoch: usize,
+    /// Seconds of a step.
+    step: f64,
+    /// Bytes of the process, where the system tells.
+    memory: Option<u64>,
+}
+
+impl<'a> Cost<'a> {
+    /// Times a step of this training.
+    pub fn of(config: &'a Config, selected: &Selected) -> anyhow::Result<Self> {
+        let text = text::open(config).or_else(|error| text::stand_in(config, error))?;
+        let mut loader = TextLoader::for_training(text, config)?;
+        let (words, steps_per_epoch) = (loader.text().vocabulary.len(), loader.steps(0));
+        let training = TextTraining::new(config, loader.text(), steps_per_epoch, &selected.device)?;
+        let parameters = training.started().parameters;
+        let multiply_adds = training.job().multiply_adds(GradientTarget::Nothing);
+        let step = time_step(training, &mut loader)?;
+        Ok(Self {
+            config,
+            device: selected.label.clone(),
+            words,
+            parameters,
+            multiply_adds,
+            steps_per_epoch,
+            step: (step.perturbation + step.others).as_secs_f64(),
+            memory: memory::peak(),
+        })
+    }
+
+    fn epoch(&self) -> f64 {
+        self.step * self.steps_per_epoch as f64
+    }
+
+    /// Of the training, without the evaluations.
+    pub fn seconds(&self) -> f64 {
+        self.epoch() * self.config.train.epochs as f64
+    }
+
+    pub fn machine(&self) -> Value {
+        json!({
+            "device": self.device,
+            "hidden": self.config.recurrent.hidden,
+            "vocabulary": self.words,
+            "parameters": self.parameters,
+            "multiply_adds": self.multiply_adds,
+            "epochs": self.config.train.epochs,
+            "steps_per_epoch": self.steps_per_epoch,
+            "seconds_per_step": self.step,
+            "seconds_per_epoch": self.epoch(),
+            "seconds": self.seconds(),
+            "memory_bytes": self.memory,
+        })
+    }
+
+    pub fn human(&self, seeds: u64) -> anyhow::Result<String> {
+        let (config, mut text) = (self.config, String::new());
+        let (steps, epochs) = (self.steps_per_epoch, config.train.epochs);
+        writeln!(text, "network     {} units, {} words", config.recurrent.hidden, self.words)?;
+        writeln!(text, "parameters  {}", self.parameters)?;
+        let millions = self.multiply_adds as f64 / 1e6;
+        writeln!(text, "arithmetic  {millions:.2} million multiply-adds for a word")?;
+        writeln!(text, "device      {}", self.device)?;
+        writeln!(text, "step        {:.2?}, about {steps} steps in an epoch", duration(self.step))?;
+        writeln!(text, "epoch       {:.1?}", duration(self.epoch()))?;
+        let time = HumanDuration(duration(self.seconds() * seeds as f64));
+        let seeds = if seeds == 1 { String::new() } else { format!(", {seeds} seeds") };
+        let without = "without the evaluation after each";
+        write!(text, "training    about {time} ({epochs} epochs{seeds}, {without})")?;
+        if let Some(bytes) = self.memory {
+            write!(text, "\nmemory      about {} of the process", HumanBytes(bytes))?;
+        }
+        Ok(text)
+    }
 }

@@ -10,9 +10,10 @@ use smoothdarts::data::{ImageShape, Order};
 use smoothdarts::nn::GradientTarget;
 use smoothdarts::run::ImageTraining;
 
-use super::{duration, stand_in, time_step};
+use super::{duration, stand_in, text, time_step};
 use crate::bench::memory;
 use crate::commands::derive;
+use crate::datasets::text::is_text;
 use crate::datasets::{Opened, Prefetch};
 use crate::device::Selected;
 use crate::exit::Exit;
@@ -60,20 +61,20 @@ pub fn selection(
     let genotype = derive::text(&first.genotype);
     let short = settings::short(full, genotype.clone())?;
     let full = settings::changed(full, [(GENOTYPE, genotype)])?;
-    let [short, full] = [&short, &full].map(|it| Cost::of(&it.config, selected));
+    let [short, full] = [&short, &full].map(|it| told(&it.config, selected));
     let (short, full, count) = (short?, full?, selection.candidates.len());
-    let seconds = count as f64 * short.seconds() + full.seconds();
+    let seconds = count as f64 * short.seconds + full.seconds;
     let text = if json {
-        let [short, full] = [&short, &full].map(Cost::machine);
+        let [short, full] = [short.machine, full.machine];
         json!({ "candidates": count, "short": short, "full": full, "seconds": seconds }).to_string()
     } else {
         format!(
             "the short training of each of {count} candidates, as of {}\n\n{}\n\nthe training of the \
              winner, if that is {}\n\n{}\n\nin all      about {}",
             first.name,
-            short.human()?,
+            short.human,
             first.name,
-            full.human()?,
+            full.human,
             HumanDuration(duration(seconds)),
         )
     };
@@ -81,7 +82,24 @@ pub fn selection(
     Ok(Exit::Done)
 }
 
-/// What a training would take.
+/// What a training would take, on images or on a text.
+struct Told {
+    seconds: f64,
+    machine: Value,
+    human: String,
+}
+
+fn told(config: &Config, selected: &Selected) -> anyhow::Result<Told> {
+    if is_text(&config.data.name) {
+        let cost = text::Cost::of(config, selected)?;
+        let (seconds, machine) = (cost.seconds(), cost.machine());
+        return Ok(Told { seconds, machine, human: cost.human(1)? });
+    }
+    let cost = Cost::of(config, selected)?;
+    Ok(Told { seconds: cost.seconds(), machine: cost.machine(), human: cost.human()? })
+}
+
+/// What a training on images would take.
 struct Cost<'a> {
     config: &'a Config,
     device: String,

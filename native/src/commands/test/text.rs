@@ -44,7 +44,7 @@ pub(super) fn run(tested: &Tested) -> anyhow::Result<Exit> {
     let (text, mut config) = (text::open(tested.config)?, tested.config.clone());
     let shape = shape(tested, &text).context(Exit::Usage)?;
     config.recurrent.hidden = shape.hidden;
-    config.train.batch_size = 1;
+    (config.train.batch_size, config.train.portion) = (1, 1.0);
     let network = DerivedRecurrent::new(tested.genotype, shape).context(Exit::Usage)?;
     let model = Model::new(Language::new(&config), Box::new(network), Kernels::Fused);
     let mut loader = TextLoader::for_training(text, &config)?;
