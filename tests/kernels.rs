@@ -5,12 +5,14 @@
 mod channels;
 mod concat;
 mod convolution;
+mod halve;
 mod mix;
 mod node;
 mod norm;
 mod pgd_step;
 mod pool;
 mod recurrent;
+mod rectified;
 mod split_at;
 mod sums;
 mod unit;

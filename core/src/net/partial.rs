@@ -41,7 +41,7 @@ impl Partial {
             return (state.with(own), past);
         }
         let (own, past) = shaders::split_channels(pass.kernels, x, through, 1);
-        (state.with(own), pass.pattern.halve(past, 0))
+        (state.with(own), pass.pattern.halve(pass.kernels, past, 0))
     }
 
     /// What an edge or a node gives, from what went through and what went past.
