@@ -99,8 +99,9 @@ pub fn size(config: &Config) -> String {
         0 => String::new(),
         side => format!(" at {side}x{side}"),
     };
+    let epochs = if train.epochs == 1 { "epoch" } else { "epochs" };
     format!(
-        "{} cells, {} channels, {} epochs on {images} of {}{side}",
+        "{} cells, {} channels, {} {epochs} on {images} of {}{side}",
         train.cells, train.channels, train.epochs, data.name
     )
 }
