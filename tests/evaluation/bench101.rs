@@ -26,13 +26,19 @@ const CELLS: [(&str, usize); 8] = [
          conv3x3-bn-relu,conv3x3-bn-relu,conv1x1-bn-relu,output",
         8_555_530,
     ),
-    ("0111100111000100000100000 input,maxpool3x3,conv3x3-bn-relu,conv3x3-bn-relu,output", 6_843_402),
+    (
+        "0111100111000100000100000 input,maxpool3x3,conv3x3-bn-relu,conv3x3-bn-relu,output",
+        6_843_402,
+    ),
     (
         "010110001001000100000011000001000000 input,conv3x3-bn-relu,conv3x3-bn-relu,maxpool3x3,\
          conv3x3-bn-relu,output",
         3_984_576,
     ),
-    ("0101100111000110000100000 input,conv1x1-bn-relu,maxpool3x3,conv3x3-bn-relu,output", 2_606_755),
+    (
+        "0101100111000110000100000 input,conv1x1-bn-relu,maxpool3x3,conv3x3-bn-relu,output",
+        2_606_755,
+    ),
     (
         "0100101001000100010000000001000001000000010000000 input,conv1x1-bn-relu,maxpool3x3,maxpool3x3,\
          maxpool3x3,conv1x1-bn-relu,output",
@@ -63,7 +69,11 @@ fn what_makes_no_network_of_nasbench101_is_told() {
     let cell = nb101::decode(CELLS[7].0).unwrap();
     let unconnected = nb101::decode("010000000 input,conv3x3-bn-relu,output").unwrap();
     for (genotype, shape, words) in [
-        (&cell, DerivedShape { cells: 8, ..WHOLE }, "cannot have 8 cells: it has N in each of three"),
+        (
+            &cell,
+            DerivedShape { cells: 8, ..WHOLE },
+            "cannot have 8 cells: it has N in each of three",
+        ),
         (&cell, DerivedShape { auxiliary: true, ..WHOLE }, "NAS-Bench-101 has no auxiliary head"),
         (&cell, DerivedShape { stem: Stem::ImageNet, ..WHOLE }, "has no stem for ImageNet"),
         (&cell, DerivedShape { channels: 2, ..WHOLE }, "concatenates 4 vertices, and 2 channels"),
@@ -79,8 +89,10 @@ fn a_cell_of_nasbench101_is_trained_and_tested_like_any_other() {
     let folder = tempfile::tempdir().unwrap();
     let (out, here) = (folder.path().join("run"), Path::new("."));
     let out = out.to_str().unwrap();
-    let small = ["--device=cpu", "--epochs=2", "--set=data.train_images=160", "--set=train.channels=4"];
-    let trained = run(here, &[&["train", CELLS[4].0, "--quiet", "--out", out][..], &small].concat());
+    let small =
+        ["--device=cpu", "--epochs=2", "--set=data.train_images=160", "--set=train.channels=4"];
+    let trained =
+        run(here, &[&["train", CELLS[4].0, "--quiet", "--out", out][..], &small].concat());
     assert_eq!(trained.code, Some(0), "{}", trained.stderr);
     assert!(trained.stdout.contains("test error"), "{}", trained.stdout);
     let tested = run(here, &["test", out, "--device=cpu"]);

@@ -35,7 +35,8 @@ impl Place {
     /// A search of so many epochs, whose architecture moves far in each.
     fn search(&self, name: &str, epochs: usize, more: &[&str]) -> Outcome {
         let (out, epochs) = (self.path(name), format!("--epochs={epochs}"));
-        let flags = ["search", "--preset=oneshot-1-darts-small", "--device=cpu", "--quiet", &epochs];
+        let flags =
+            ["search", "--preset=oneshot-1-darts-small", "--device=cpu", "--quiet", &epochs];
         let size = ["--set=search.channels=2", "--set=data.train_images=128"];
         let moves = ["--set=alpha.learning_rate=0.5", "--out", &out];
         let found = run(&[&flags[..], &size, &moves, more].concat());
@@ -91,7 +92,8 @@ fn cells_that_runs_derived_are_trained_once_and_told_apart_from_the_benchmark() 
         assert_eq!(own.cell.parse::<Graph>().unwrap().hash(), Some(hash));
         assert!(table.find(hash).unwrap().is_none(), "the benchmark's part has no such cell");
         let told = run(&["table", "find", &place.path("some.table"), &hash.to_string()]);
-        let (error, size) = (format!("{:.2}%", 100.0 * (1.0 - own.test)), "3 cells, 4 channels, 1 epoch on");
+        let (error, size) =
+            (format!("{:.2}%", 100.0 * (1.0 - own.test)), "3 cells, 4 channels, 1 epoch on");
         assert!(told.stdout.contains(&error) && told.stdout.contains(size), "{}", told.stdout);
     }
     // What was there is as it was.
@@ -174,13 +176,19 @@ fn what_cannot_be_filled_is_refused_before_anything_is_trained() {
     let refused = |found: Outcome, code: i32, words: &str| {
         assert_eq!(found.code, Some(code), "{}", found.stderr);
         assert!(found.stderr.contains(words), "{}", found.stderr);
-        assert!(!Path::new(&place.path("some.trainings")).exists() || words.contains("another kind"));
+        assert!(
+            !Path::new(&place.path("some.trainings")).exists() || words.contains("another kind")
+        );
     };
     refused(place.fill(&[&s2]), 2, "searches s2, whose cells are none of NAS-Bench-101");
     refused(place.fill(&["--set=train.portion=0.5"]), 2, "train.portion");
     refused(place.fill(&[&place.path("nothing")]), 2, "nothing");
     assert_eq!(place.fill(&[]).code, Some(0));
-    refused(place.fill(&["--set=train.channels=8"]), 2, "another kind, which would not compare: train.channels = 4, now 8");
+    refused(
+        place.fill(&["--set=train.channels=8"]),
+        2,
+        "another kind, which would not compare: train.channels = 4, now 8",
+    );
 }
 
 #[test]

@@ -167,7 +167,11 @@ impl Supernet for OneShotNet {
             if cell.halves {
                 x = State::new(pass.pattern.halve(pass.kernels, x.value, self.pool_padding));
             }
-            x = State::new(cell.forward(&x.for_several(), &self.weights(probabilities, index), pass));
+            x = State::new(cell.forward(
+                &x.for_several(),
+                &self.weights(probabilities, index),
+                pass,
+            ));
         }
         self.classifier.forward(x.after(&self.last, pass).value, pass)
     }

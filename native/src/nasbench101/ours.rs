@@ -81,7 +81,10 @@ impl Ours {
             .map_err(|error| format!("its trainings of ours cannot be read: {error}"))?;
         for (hash, own) in &read.cells {
             if hash.parse::<Hash>().is_err() || !(0.0..=1.0).contains(&own.test) {
-                return Err(format!("its training of ours of cell {hash} has accuracy {}", own.test));
+                return Err(format!(
+                    "its training of ours of cell {hash} has accuracy {}",
+                    own.test
+                ));
             }
         }
         Ok(read)

@@ -131,10 +131,11 @@ impl Cell {
         for (vertex, (operation, channels)) in (1..).zip(named) {
             let name = operation.name();
             // All labels of the benchmark are in the catalogue.
-            let found = ops::find(name).ok_or_else(|| crate::cell::GenotypeError::UnknownOperation {
-                cell: path.clone(),
-                operation: name.to_owned(),
-            })?;
+            let found =
+                ops::find(name).ok_or_else(|| crate::cell::GenotypeError::UnknownOperation {
+                    cell: path.clone(),
+                    operation: name.to_owned(),
+                })?;
             let mut builder = builder.child(format!("vertices.{vertex}"));
             let path = builder.path().to_owned();
             let ends = [inputs, channels];
@@ -218,8 +219,10 @@ impl Cell {
         }
         let blocks = self.outputs.iter().filter_map(|&vertex| values.get(vertex).copied());
         let blocks = trace.concatenation(format!("{}.blocks", self.path), blocks.collect());
-        let past =
-            self.past.as_ref().map(|it| it.trace(input, &format!("{}.projection", self.path), trace));
+        let past = self
+            .past
+            .as_ref()
+            .map(|it| it.trace(input, &format!("{}.projection", self.path), trace));
         let parts = blocks.into_iter().chain(past).collect();
         trace.sum(self.path.clone(), parts).unwrap_or(input)
     }

@@ -6,8 +6,8 @@ use anyhow::Context as _;
 
 use crate::cli::ConvertArgs;
 use crate::exit::Exit;
-use crate::nasbench101::{Ours, Table};
 use crate::nasbench101::source::{self, Kind};
+use crate::nasbench101::{Ours, Table};
 use crate::output;
 
 /// Writes the table and says what is in it. Trainings of ours that the table before it had stay.

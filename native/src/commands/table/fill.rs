@@ -130,7 +130,9 @@ fn derived(runs: &[PathBuf]) -> anyhow::Result<Vec<(Hash, Graph)>> {
         run_dir::must_be_run(run)?;
         for event in events::of_run(run)? {
             let genotype = match event {
-                Event::Started(started) if oneshot::find(&started.config.search.space).is_none() => {
+                Event::Started(started)
+                    if oneshot::find(&started.config.search.space).is_none() =>
+                {
                     let problem = format!(
                         "{} searches {}, whose cells are none of NAS-Bench-101; name runs of oneshot-1, \
                          oneshot-2 or oneshot-3",

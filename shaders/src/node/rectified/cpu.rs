@@ -12,12 +12,7 @@ use crate::meter;
 use crate::node::cpu::{Pull, Ready, chunk};
 
 impl RectifiedOps for Flex {
-    fn rectified(
-        x: FlexTensor,
-        moments: FlexTensor,
-        affine: FlexTensor,
-        edge: Edge,
-    ) -> FlexTensor {
+    fn rectified(x: FlexTensor, moments: FlexTensor, affine: FlexTensor, edge: Edge) -> FlexTensor {
         let _span = meter::span("rectified");
         let it = OfEdge { x, masks: moments.clone(), moments, affine };
         let edge = Ready::new(edge, it);
