@@ -106,7 +106,7 @@ fn weights_of_operations_that_no_draw_took_rest() {
 fn where_nothing_of_alpha_leads_to_the_loss_its_gradient_is_zero() {
     let mut config = tiny::config("nasbench201", "gdas");
     config.search.cells = 5;
-    let mut loader = tiny::loader(&config);
+    let loader = tiny::loader(&config);
     let search = tiny::search(&config, &loader);
     let (job, batches) = (search.job(), loader.step(0, 0));
     let train = ImageBatch::new(&batches.train, &Device::flex());
