@@ -19,6 +19,9 @@ use super::aligned::Aligned;
 /// pass, and asked the system for most of them again in every step when only 419 MB could wait.
 const KEPT: usize = 100 << 20;
 
+/// Blocks that are asked for in several steps: what nobody asked for meanwhile is of an earlier network.
+const LONG: usize = 1 << 15;
+
 /// Floats of any value: whoever asks for them writes them all.
 pub(crate) struct Block(Aligned);
 
@@ -63,15 +66,26 @@ impl AsRef<[u8]> for Block {
     }
 }
 
-/// What waits, by its length.
+/// What waits.
 struct Pool {
-    waiting: BTreeMap<usize, Vec<Aligned>>,
+    /// By its length.
+    waiting: BTreeMap<usize, Length>,
+    /// How often a block was asked for.
+    takes: usize,
     /// Floats that wait, floats in tensors, and the most that were in tensors at once.
     floats: usize,
     held: usize,
     most: usize,
     /// Floats that may be held in any case.
     kept: usize,
+}
+
+/// Blocks of a length.
+#[derive(Default)]
+struct Length {
+    waiting: Vec<Aligned>,
+    /// When it was asked for last.
+    asked: usize,
 }
 
 static POOL: Mutex<Pool> = Mutex::new(Pool::new(KEPT));
@@ -83,7 +97,7 @@ fn pool() -> MutexGuard<'static, Pool> {
 
 impl Pool {
     const fn new(kept: usize) -> Self {
-        Self { waiting: BTreeMap::new(), floats: 0, held: 0, most: 0, kept }
+        Self { waiting: BTreeMap::new(), takes: 0, floats: 0, held: 0, most: 0, kept }
     }
 
     /// A block that waits, or `None`: the caller makes one then, and what waits for other lengths goes as
@@ -91,7 +105,10 @@ impl Pool {
     fn take(&mut self, count: usize) -> Option<Aligned> {
         self.held += count;
         self.most = self.most.max(self.held);
-        let known = self.waiting.get_mut(&count).and_then(Vec::pop);
+        self.takes += 1;
+        let length = self.waiting.entry(count).or_default();
+        length.asked = self.takes;
+        let known = length.waiting.pop();
         match &known {
             Some(_) => self.floats -= count,
             None => self.make_room(),
@@ -100,26 +117,30 @@ impl Pool {
     }
 
     fn give(&mut self, values: Aligned) {
-        self.held -= values.len();
-        if self.held + self.floats + values.len() <= self.limit() {
-            self.floats += values.len();
-            self.waiting.entry(values.len()).or_default().push(values);
-        }
+        let count = values.len();
+        self.held -= count;
+        self.floats += count;
+        self.waiting.entry(count).or_default().waiting.push(values);
+        self.make_room();
     }
 
-    fn limit(&self) -> usize {
-        self.kept.max(self.most)
-    }
-
-    /// Drops the largest blocks that wait until no more is held than the limit.
+    /// Drops blocks that wait until no more is held than the limit.
     fn make_room(&mut self) {
-        while self.held + self.floats > self.limit() {
-            let Some(mut last) = self.waiting.last_entry() else { return };
-            self.floats -= last.get_mut().pop().map_or(0, |values| values.len());
-            if last.get().is_empty() {
-                last.remove();
+        while self.held + self.floats > self.kept.max(self.most) {
+            let Some(count) = self.dispensable() else { return };
+            if self.waiting.get_mut(&count).and_then(|length| length.waiting.pop()).is_some() {
+                self.floats -= count;
             }
         }
+    }
+
+    /// The length whose blocks are missed the least: of those that nobody has asked for since long the first,
+    /// else the shortest. (Where the longest went, a recurrent search asked the system for 784 MB of its 1.3 GB
+    /// anew in every pass, which was 6 % of its time.)
+    fn dispensable(&self) -> Option<usize> {
+        let waiting = self.waiting.iter().filter(|(_, length)| !length.waiting.is_empty());
+        let old = |length: &Length| length.asked + LONG < self.takes;
+        waiting.min_by_key(|(count, length)| (!old(length), **count)).map(|(count, _)| *count)
     }
 }
 
@@ -165,6 +186,25 @@ mod tests {
         assert_eq!((pool.floats, pool.held), (11, 0));
         assert_eq!(pool.take(11).map(|values| values.len()), Some(11));
         assert_eq!((pool.floats, pool.held), (0, 11));
+    }
+
+    #[test]
+    fn the_shortest_go_first_and_what_nobody_asks_for_any_more_before_them() {
+        let mut pool = Pool::new(100);
+        for count in [70, 30] {
+            pool.take(count);
+        }
+        [70, 30].into_iter().for_each(|count| pool.give(Aligned::new(count)));
+        assert!(pool.take(20).is_none());
+        assert_eq!((pool.floats, pool.held), (70, 20), "30 went");
+        for _ in 0..=LONG {
+            pool.take(20);
+            pool.give(Aligned::new(20));
+        }
+        pool.take(5);
+        pool.give(Aligned::new(5));
+        pool.take(15);
+        assert!(pool.take(70).is_none(), "an earlier network's");
     }
 
     #[test]
