@@ -113,8 +113,9 @@ fn cells_that_runs_derived_are_trained_once_and_told_apart_from_the_benchmark() 
 
     // A search with the table tells both apart, and so do its files and the comparison.
     let table_path = place.path("some.table");
-    let told = place.search("again", 2, &["--table", &table_path]);
-    assert!(told.stdout.contains("in a training of ours"), "{}", told.stdout);
+    place.search("again", 2, &["--table", &table_path]);
+    let events = fs::read_to_string(place.path("again") + "/events.jsonl").unwrap();
+    assert_eq!(events.matches("\"own_accuracy\"").count(), 2, "one after each epoch");
     let curves = fs::read_to_string(place.path("again") + "/curves.csv").unwrap();
     let header = curves.lines().next().unwrap();
     let column = |name: &str| header.split(',').position(|it| it == name).unwrap();
