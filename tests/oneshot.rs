@@ -197,7 +197,7 @@ fn every_command_knows_a_search_of_a_one_shot_space() {
     let alone = run(path, &["stats", text, "--csv"]).done().stdout;
     assert!(alone.starts_with("vertices,edges,depth,parameter_free,hash\n"), "{alone}");
     let trained = run(path, &["train", text, "--dry-run"]).done().stdout;
-    assert!(trained.contains("fashion-mnist"), "{trained}");
+    assert!(trained.contains("3 cells, 16 channels"), "{trained}");
 }
 
 #[test]
