@@ -268,6 +268,34 @@ fn an_extended_run_can_keep_the_last_values_of_its_schedules() {
     assert_eq!(alone.code, Some(2), "{}", alone.stderr);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_search_in_stages_is_extended_in_its_first_stage_alone() {
+    let staged = |more: &[&'static str]| {
+        let stages = ["--set=stages.cells=[2, 2]", "--set=stages.operations=[8, 5]"];
+        let rates = ["--set=stages.skip_dropout=[0, 0]"];
+        [&["--set=search.space=darts", "--method=p-darts"], &stages[..], &rates, more].concat()
+    };
+    let ended = tempfile::tempdir().unwrap();
+    Outcome::of(tiny(ended.path(), &staged(&["--epochs=4"]))).done();
+    let refused = Outcome::of(tiny(ended.path(), &staged(&["--epochs=6", "--extend"])));
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+    assert!(refused.stderr.contains("start a new search"), "{}", refused.stderr);
+
+    // Killed in one of the first of 30 epochs.
+    let folder = tempfile::tempdir().unwrap();
+    for flags in [&["--epochs=60"][..], &["--epochs=64", "--extend"]] {
+        let (child, _) = started(folder.path(), 2, &staged(flags));
+        let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+        let outcome = Outcome::from(child.wait_with_output().unwrap());
+        assert_eq!(outcome.code, Some(130), "{}", outcome.stderr);
+    }
+    let starts = events(folder.path()).into_iter().filter(|it| it["type"] == "started");
+    let lengths: Vec<Value> = starts.map(|it| it["config"]["search"]["epochs"].clone()).collect();
+    assert_eq!(lengths, [60, 64]);
+}
+
 /// `sdarts search --json | head -1`
 #[test]
 fn a_reader_that_goes_away_ends_the_printing_and_not_the_search() {

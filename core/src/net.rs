@@ -241,10 +241,10 @@ impl Supernet for CellNet {
     ) -> Tensor<2> {
         let weights: Vec<Weights> = self.weighing.iter().map(|it| it.of(probabilities)).collect();
         let [first, second] = &self.stem;
-        let mut before = State::images(images).after(first, pass);
+        let mut before = State::images(images).after(first, pass).for_several();
         let mut previous = match second.0.is_empty() {
             true => before.clone(),
-            false => before.after(second, pass),
+            false => before.after(second, pass).for_several(),
         };
         for cell in &self.cells {
             pass.choice = self.weighing[cell.kind()].operations;

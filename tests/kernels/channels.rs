@@ -1,5 +1,7 @@
 //! Few channels and the others, and both together again.
 
+use shaders::Shared;
+
 use super::*;
 
 #[derive(Clone, Debug)]
@@ -9,33 +11,47 @@ struct Divided {
     size: usize,
     /// Whether only one of the two parts is used: the first, or the others.
     alone: Option<bool>,
+    /// Whether the others are added to something.
+    has_base: bool,
+    /// Whether there is another reader of the activation.
+    is_shared: bool,
     permuted: bool,
 }
 
 impl Case for Divided {
     fn strategy() -> BoxedStrategy<Self> {
         let alone = prop::sample::select(vec![None, None, Some(true), Some(false)]);
-        (shapes(), 2..5_usize, 1..3_usize, alone, any::<bool>())
-            .prop_map(|([n, h, w, c], parts, size, alone, permuted)| Self {
-                shape: [n, h * size, w * size, c * parts],
-                parts,
-                size,
-                alone,
-                permuted,
+        // Channels of the first part that are moved several at once, and that are not.
+        let widths = prop::sample::select(vec![1, 3, 4, 8]);
+        (shapes(), widths, 2..5_usize, 1..3_usize, alone, any::<[bool; 3]>())
+            .prop_map(|([n, h, w, _], c, parts, size, alone, flags)| {
+                let [has_base, is_shared, permuted] = flags;
+                // Only the others read what they are added to.
+                let has_base = has_base && alone != Some(true);
+                let shape = [n, h * size, w * size, c * parts];
+                Self { shape, parts, size, alone, has_base, is_shared, permuted }
             })
             .boxed()
     }
 
     fn inputs(&self) -> Vec<Vec<f32>> {
-        vec![noise(self.shape.iter().product(), 1)]
+        let base = self.base().iter().product();
+        let inputs = [noise(self.shape.iter().product(), 1), noise(base, 2)];
+        inputs.into_iter().take(1 + usize::from(self.has_base)).collect()
     }
 
     fn op(&self) -> Box<Op> {
         let case = self.clone();
         Box::new(move |kernels, mut inputs| {
             let x = images(inputs.remove(0), case.shape, case.permuted);
+            // The gradient of a leaf is not added to.
+            let shared = Shared::new(if case.is_shared { x * 1.5 } else { x });
             let first = case.shape[3] / case.parts;
-            let (own, past) = shaders::split_channels(kernels, x, first, case.size);
+            let base = case.has_base.then(|| images(inputs.remove(0), case.base(), case.permuted));
+            let (mut own, past) = shaders::split_channels(kernels, &shared, first, case.size, base);
+            if case.is_shared {
+                own = own + shared.read(kernels).slice_dim(3, 0..first) * 0.5;
+            }
             match case.alone {
                 Some(true) => return own * 2.0,
                 Some(false) => return past * 3.0,
@@ -45,6 +61,14 @@ impl Case for Divided {
             let own = own.slice([0..case.shape[0], 0..height, 0..width]);
             shaders::shuffle(kernels, vec![own.clone() * own, past], case.parts)
         })
+    }
+}
+
+impl Divided {
+    /// Shape of what the others are added to.
+    fn base(&self) -> [usize; 4] {
+        let [batch, height, width, channels] = self.shape;
+        [batch, height / self.size, width / self.size, channels - channels / self.parts]
     }
 }
 
@@ -99,7 +123,8 @@ fn eight_channels_in_four_groups_are_shuffled_as_the_specification_says() {
 fn a_leaf_whose_channels_are_divided_has_the_gradient_of_both_parts() {
     for (name, device) in crate::devices::all() {
         let x = vector(&noise(2 * 8, 1), &device).reshape([1, 2, 2, 4]).autodiff().require_grad();
-        let (own, past) = shaders::split_channels(Kernels::Fused, x.clone(), 1, 1);
+        let shared = Shared::new(x.clone());
+        let (own, past) = shaders::split_channels(Kernels::Fused, &shared, 1, 1, None);
         let gradients = (own.sum() * 2.0 + past.sum() * 3.0).backward();
         let expected = [2.0, 3.0, 3.0, 3.0].repeat(4);
         assert_eq!(numbers(x.grad(&gradients).unwrap()), expected, "{name}");

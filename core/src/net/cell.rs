@@ -70,6 +70,6 @@ impl Cell {
         let [first, second] = &self.preprocess;
         let inputs = vec![before.after(first, pass), previous.after(second, pass)];
         let nodes = self.searched.forward(inputs, weights, pass);
-        State::new(shaders::concat(pass.kernels, nodes))
+        State::new(shaders::concat(pass.kernels, nodes)).for_several()
     }
 }

@@ -81,11 +81,9 @@ impl Dag {
         };
         let mut states = inputs;
         let zeros = || zeros(&first, self.stride, first.dims()[3]);
-        // What the plan shares between edges, few picked candidates have not; and it does not drop what goes
-        // past candidates.
-        let drops = pass.drops_paths() && !self.partial.is_whole();
+        // What the plan shares between edges, few picked candidates have not.
         match pass.kernels {
-            Kernels::Fused if !pass.picks() && !drops => match self.partial.is_whole() {
+            Kernels::Fused if !pass.picks() => match self.partial.is_whole() {
                 true => {
                     let p = &weights.candidates;
                     self.plan.forward(&self.edges, &mut states, zeros, p, pass);
@@ -94,7 +92,7 @@ impl Dag {
             },
             _ => self.plain(&mut states, zeros, weights, pass),
         }
-        states.into_iter().skip(self.inputs).map(|state| state.value).collect()
+        states.into_iter().skip(self.inputs).map(|state| state.read(pass.kernels)).collect()
     }
 
     /// node = Σ over the edges that end in it of Σ p·candidate(state) (spec §1.2), with p times the weight of
@@ -146,12 +144,10 @@ impl Dag {
         if self.partial.is_whole() {
             return edge.forward(state, candidates, pass);
         }
-        let (own, past) = self.partial.divide(state, self.stride_from(edge.source), pass);
+        let stride = self.stride_from(edge.source);
+        let (own, past) = self.partial.divide(state, stride, None, pass);
         let mixed = edge.forward(&own, candidates, pass);
-        let mixed = mixed.unwrap_or_else(|| {
-            let (stride, channels) = (self.stride_from(edge.source), own.value.dims()[3]);
-            zeros(&own.value, stride, channels)
-        });
+        let mixed = mixed.unwrap_or_else(|| zeros(&own.value, stride, own.value.dims()[3]));
         let past = match &weights.edges {
             Some(weights) => past * weights.clone().slice([edge.row..edge.row + 1]).reshape([1; 4]),
             None => past,

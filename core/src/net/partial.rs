@@ -24,24 +24,28 @@ impl Partial {
         self.parts == 1
     }
 
-    /// Of a state the channels that go through, and those that go past, by edges of this stride.
+    /// Of a state the channels that go through, and those that go past, by edges of this stride, added to what went
+    /// past already.
     ///
     /// # Shapes
-    /// - outputs: [batch, height, width, channels / parts] and the others, of ⌊height / stride⌋ × ⌊width / stride⌋
+    /// - outputs: [batch, height, width, channels / parts] and the others, of ⌊height / stride⌋ × ⌊width / stride⌋,
+    ///   as `base` is
     pub(super) fn divide(
         self,
         state: &State,
         stride: usize,
+        base: Option<Tensor<4>>,
         pass: &mut Pass,
     ) -> (State, Tensor<4>) {
-        let x = state.read(pass.kernels);
-        let through = x.dims()[3] / self.parts;
+        let x = state.shared();
+        let through = state.value.dims()[3] / self.parts;
         if stride == 1 || pass.pattern.is_free() {
-            let (own, past) = shaders::split_channels(pass.kernels, x, through, stride);
+            let (own, past) = shaders::split_channels(pass.kernels, &x, through, stride, base);
             return (state.with(own), past);
         }
-        let (own, past) = shaders::split_channels(pass.kernels, x, through, 1);
-        (state.with(own), pass.pattern.halve(pass.kernels, past, 0))
+        let (own, past) = shaders::split_channels(pass.kernels, &x, through, 1, None);
+        let past = pass.pattern.halve(pass.kernels, past, 0);
+        (state.with(own), base.into_iter().fold(past, |past, base| base + past))
     }
 
     /// What an edge or a node gives, from what went through and what went past.

@@ -33,6 +33,11 @@ impl State {
         self.shared.as_ref().map_or_else(|| self.value.clone(), |shared| shared.read(kernels))
     }
 
+    /// Where its readers meet, or a single one where it is not for several.
+    pub fn shared(&self) -> Shared {
+        self.shared.clone().unwrap_or_else(|| Shared::new(self.value.clone()))
+    }
+
     /// A part of this state.
     pub fn with(&self, value: Tensor<4>) -> Self {
         Self { value, constant: self.constant, shared: None }

@@ -7,7 +7,7 @@ shift 3
 
 train() { # name, genotype, seed
     "$sdarts" train "$2" --preset train-cifar10 --data-dir "$data" --device cpu --threads "${THREADS:-2}" \
-        --set train.cells=8 --set train.channels=8 --set train.epochs=5 --seed "$3" --out "$out/$1-$3"
+        --set train.cells=8 --set train.channels=8 --set train.epochs=10 --seed "$3" --out "$out/$1-$3"
 }
 
 for seed in "$@"; do

@@ -4,7 +4,8 @@
 //! the radius ε are those of a search of the new number of epochs. Or they are frozen
 //! (`search.schedule_epochs`): both stay at the values of the last epoch before. The epochs before were
 //! trained with the schedules of their time, so the result is not that of a search that was as long from
-//! its start. The file events.jsonl keeps the whole history: where the run was extended, it starts again with the
+//! its start. A search in stages shares its epochs between them: it can be extended before the last epoch of its first
+//! stage, when no stage has ended that would have been longer. The file events.jsonl keeps the whole history: where the run was extended, it starts again with the
 //! new settings.
 
 use std::path::Path;
@@ -49,7 +50,7 @@ pub fn is_longer(
 /// Gives a state the new number of epochs, and writes it: from then on, this is a run of so many.
 ///
 /// # Errors
-/// If the search stopped early (exit code 2), or what the file system says.
+/// If the search stopped early or is in a later stage (exit code 2), or what the file system says.
 pub fn apply(
     directory: &RunDir,
     state: &mut Checkpoint,
@@ -63,10 +64,11 @@ pub fn apply(
         let fault = anyhow!("this search stopped early, so more epochs would change nothing");
         return Err(fault.context(Exit::Usage));
     }
-    if config.stage_count() > 1 {
+    let (then, epoch) = (&state.config, state.progress.position.epoch);
+    if then.stage_count() > 1 && epoch + 1 >= then.stage_epochs() {
         let fault = anyhow!(
-            "a search in stages cannot be extended: its stages share its epochs, and those that ended would \
-             have been longer"
+            "a search in stages can be extended in its first stage alone, before its last epoch: its stages share \
+             its epochs, and those that ended would have been longer; start a new search with more epochs"
         );
         return Err(fault.context(Exit::Usage));
     }

@@ -1,7 +1,7 @@
-// The largest number of a window. One thread for each.
+// The largest number of a window, added to what there is. One thread for each.
 @group(0) @binding(0) var<storage, {{ access }}> x: array<f32>;
 @group(0) @binding(1) var<storage, read_write> out: array<f32>;
-
+{{ bindings }}
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     let index = thread(workgroup, local);
@@ -17,5 +17,5 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
         let value = x[place_of(batch, row + pixel / SIZE, column + pixel % SIZE, channel)];
         largest = max(largest, value);
     }
-    out[index] = largest;
+    out[index] = {{ base }}largest;
 }

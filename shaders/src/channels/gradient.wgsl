@@ -1,7 +1,6 @@
-// out = known, or 0, and for the largest number of every window its gradient, added. One thread for each number
-// of the activation.
-@group(0) @binding(0) var<storage, {{ access }}> gradient: array<f32>;
-@group(0) @binding(1) var<storage, read_write> out: array<f32>;
+// out = known, or 0, plus the gradient of the first channels, and for the largest number of every window of the
+// others that of the window. One thread for each number of the activation.
+@group(0) @binding(0) var<storage, read_write> out: array<f32>;
 {{ bindings }}
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -14,9 +13,11 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     let row = index / CHANNELS / WIDTH % HEIGHT;
     let batch = index / CHANNELS / WIDTH / HEIGHT;
     var value = {{ known }};
-    if channel >= FIRST && channel < FIRST + PART && {{ is_first }} {
+    if channel < FIRST {
+        {{ add_first }}
+    } else if {{ is_first }} {
         let window = (batch * (HEIGHT / SIZE) + row / SIZE) * (WIDTH / SIZE) + column / SIZE;
-        value += gradient[window * PART + channel - FIRST];
+        {{ add_others }}
     }
     out[index] = value;
 }

@@ -2,14 +2,16 @@
 
 use burn::backend::wgpu::{CubeBackend, CubeTensor};
 
-use super::{ChannelGradients, ChannelOps, Part};
+use super::{ChannelGradients, ChannelOps, Division, Part, There};
 use crate::wgpu::{ACCESS, Program, contiguous, empty};
 
 impl ChannelOps for CubeBackend {
-    fn channels(x: CubeTensor, part: Part) -> CubeTensor {
-        let x = contiguous(x);
+    fn channels(x: CubeTensor, base: CubeTensor, part: Part) -> CubeTensor {
+        let (x, base) = (contiguous(x), part.has_base.then(|| contiguous(base)));
         let out = empty(&x, part.shape());
-        forward(&part).launch(&[&x, &out]);
+        let mut buffers = vec![&x, &out];
+        buffers.extend(&base);
+        forward(&part).launch(&buffers);
         out
     }
 }
@@ -18,59 +20,76 @@ impl ChannelGradients for CubeBackend {
     fn channels_gradient(
         x: CubeTensor,
         known: CubeTensor,
-        gradient: CubeTensor,
-        is_known: bool,
-        part: Part,
+        first: CubeTensor,
+        others: CubeTensor,
+        there: There,
+        division: Division,
     ) -> CubeTensor {
-        let [x, known, gradient] = [x, known, gradient].map(contiguous);
-        let out = empty(&gradient, part.shape);
-        let mut buffers = vec![&gradient, &out];
-        buffers.extend(is_known.then_some(&known));
+        let tensors = [known, first, others, x].map(contiguous);
+        let out = empty(&tensors[3], division.shape);
+        let mut buffers = vec![&out];
         // A kernel must read all that it binds.
-        buffers.extend((part.size > 1).then_some(&x));
-        backward(&part, is_known).launch(&buffers);
+        let bound = tensors.iter().zip(bound(&division, there));
+        buffers.extend(bound.filter_map(|(tensor, (_, is_bound))| is_bound.then_some(tensor)));
+        backward(&division, there).launch(&buffers);
         out
     }
 }
 
-fn sized(program: Program, part: &Part) -> Program {
-    let [_, height, width, channels] = part.shape;
+fn sized(program: Program, division: &Division, part: &Part) -> Program {
+    let [_, height, width, channels] = division.shape;
     program.sizes([
         ("height", height),
         ("width", width),
         ("channels", channels),
-        ("first", part.channels.start),
-        ("part", part.channels.len()),
-        ("size", part.size),
+        ("first", part.channels().start),
+        ("part", part.channels().len()),
+        ("size", part.size()),
     ])
+}
+
+/// Declares what is read, from this binding on.
+fn bindings(first: usize, names: impl Iterator<Item = &'static str>) -> String {
+    let (mut text, access) = (String::new(), ACCESS);
+    for (binding, name) in (first..).zip(names) {
+        text +=
+            &format!("@group(0) @binding({binding}) var<storage, {access}> {name}: array<f32>;\n");
+    }
+    text
 }
 
 fn forward(part: &Part) -> Program {
     let pieces = [include_str!("sizes.wgsl"), include_str!("channels.wgsl")];
-    sized(Program::of_pieces("channels", pieces, part.shape().num_elements()), part)
+    let program = Program::of_pieces("channels", pieces, part.shape().num_elements())
+        .constant("bindings", bindings(2, part.has_base.then_some("base").into_iter()))
+        .constant("base", if part.has_base { "base[index] + " } else { "" });
+    sized(program, &part.division, part)
 }
 
-fn backward(part: &Part, is_known: bool) -> Program {
-    let (mut bindings, mut binding) = (String::new(), 2);
-    let mut bind = |name: &str, is_bound: bool| {
-        if is_bound {
-            let access = ACCESS;
-            bindings += &format!(
-                "@group(0) @binding({binding}) var<storage, {access}> {name}: array<f32>;\n"
-            );
-            binding += 1;
-        }
-    };
-    bind("known", is_known);
-    bind("x", part.size > 1);
-    let is_first =
-        if part.size > 1 { "is_first_largest(batch, row, column, channel)" } else { "true" };
-    let largest = if part.size > 1 { include_str!("largest.wgsl") } else { "" };
+/// What the gradient reads, and whether it does.
+fn bound(division: &Division, there: There) -> [(&'static str, bool); 4] {
+    let There { known, first, others } = there;
+    let looks = others && division.size > 1;
+    [("known", known), ("first", first), ("others", others), ("x", looks)]
+}
+
+fn backward(division: &Division, there: There) -> Program {
+    let bound = bound(division, there);
+    let names = bound.into_iter().filter_map(|(name, is_bound)| is_bound.then_some(name));
+    let looks = bound[3].1;
+    let largest = if looks { include_str!("largest.wgsl") } else { "" };
     let pieces = [include_str!("sizes.wgsl"), largest, include_str!("gradient.wgsl")];
-    sized(Program::of_pieces("channels_gradient", pieces, part.shape.iter().product()), part)
-        .constant("bindings", bindings)
-        .constant("known", if is_known { "known[index]" } else { "0.0" })
-        .constant("is_first", is_first)
+    let count = division.shape.iter().product();
+    let add_first = "value += first[index / CHANNELS * FIRST + channel];";
+    let add_others = "value += others[window * PART + channel - FIRST];";
+    let is_first = if looks { "is_first_largest(batch, row, column, channel)" } else { "true" };
+    let program = Program::of_pieces("channels_gradient", pieces, count)
+        .constant("bindings", bindings(1, names))
+        .constant("known", if there.known { "known[index]" } else { "0.0" })
+        .constant("add_first", if there.first { add_first } else { "" })
+        .constant("add_others", if there.others { add_others } else { "" })
+        .constant("is_first", is_first);
+    sized(program, division, &Part { division: division.clone(), is_first: false, has_base: false })
 }
 
 #[cfg(test)]
@@ -79,9 +98,15 @@ mod tests {
 
     #[test]
     fn every_template_is_valid_wgsl() {
-        for (channels, size) in [(0..2, 1), (2..8, 1), (2..8, 2)] {
-            let part = Part { shape: [3, 4, 2, 8], channels, size, ..Part::default() };
-            for program in [forward(&part), backward(&part, true), backward(&part, false)] {
+        for (first, size, known) in [(2, 1, false), (2, 2, true), (6, 2, false)] {
+            let division = Division { shape: [3, 4, 2, 8], first, size, ..Division::default() };
+            let parts =
+                [(true, false), (false, false), (false, true)].map(|(is_first, has_base)| {
+                    forward(&Part { division: division.clone(), is_first, has_base })
+                });
+            let gradients = [(true, true), (false, true), (true, false)]
+                .map(|(first, others)| backward(&division, There { known, first, others }));
+            for program in parts.into_iter().chain(gradients) {
                 assert_eq!(program.validate(), Ok(()), "{program:?}");
             }
         }

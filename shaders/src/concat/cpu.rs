@@ -3,9 +3,10 @@
 use burn::backend::Flex;
 use burn::backend::flex::FlexTensor;
 
+use super::shuffle::Pair;
 use super::{ColumnParts, ConcatGradients, ConcatOps, Parts};
 use crate::cpu::block::Block;
-use crate::cpu::{contiguous, for_chunks, for_each, values};
+use crate::cpu::{contiguous, for_chunks, for_each, for_parts, values};
 use crate::meter;
 
 /// Numbers that are worth a thread.
@@ -18,7 +19,12 @@ impl ConcatOps for Flex {
         let parts = parts.into_list().map(contiguous);
         let mut whole = Block::new(columns.rows() * width);
         let rows = rows_at_once(width);
+        let pair = Pair::of(&columns);
         for_chunks(&mut whole, rows * width, |index, whole| {
+            if let Some(pair) = pair {
+                let [a, b] = pair.widths().map(|width| index * rows * width);
+                return pair.join([&values(&parts[0])[a..], &values(&parts[1])[b..]], whole);
+            }
             let mut start = 0;
             for (part, count) in parts.iter().zip(&*columns.widths) {
                 let part = &values(part)[index * rows * count..];
@@ -49,6 +55,15 @@ impl ConcatGradients for Flex {
         let all = values(&x).len() / columns.rows().max(1);
         let rows = rows_at_once(columns.width());
         let empty = |count: &usize| Block::new(columns.rows() * count);
+        if let Some(pair) = Pair::of(&columns).filter(|_| columns.width() == all) {
+            let [mut first, mut others] = pair.widths().map(|width| empty(&width));
+            let [one, other] = pair.widths().map(|width| rows * width);
+            for_parts([(&mut first, one), (&mut others, other)], |index, parts| {
+                pair.split(&values(&x)[index * rows * all..], parts);
+            });
+            let both = [first.into_tensor(columns.part(0)), others.into_tensor(columns.part(1))];
+            return Parts::new(|index| both[index.min(1)].clone());
+        }
         let mut parts: Vec<Block> = columns.widths.iter().map(empty).collect();
         let (mut tasks, mut start) = (Vec::new(), 0);
         for (part, count) in parts.iter_mut().zip(&*columns.widths) {

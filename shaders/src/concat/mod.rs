@@ -4,6 +4,7 @@
 
 mod autodiff;
 mod cpu;
+mod shuffle;
 mod wgpu;
 
 use std::ops::Range;

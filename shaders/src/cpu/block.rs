@@ -119,14 +119,19 @@ impl Pool {
     fn give(&mut self, values: Aligned) {
         let count = values.len();
         self.held -= count;
-        self.floats += count;
-        self.waiting.entry(count).or_default().waiting.push(values);
-        self.make_room();
+        if self.held + self.floats + count <= self.limit() {
+            self.floats += count;
+            self.waiting.entry(count).or_default().waiting.push(values);
+        }
+    }
+
+    fn limit(&self) -> usize {
+        self.kept.max(self.most)
     }
 
     /// Drops blocks that wait until no more is held than the limit.
     fn make_room(&mut self) {
-        while self.held + self.floats > self.kept.max(self.most) {
+        while self.held + self.floats > self.limit() {
             let Some(count) = self.dispensable() else { return };
             if self.waiting.get_mut(&count).and_then(|length| length.waiting.pop()).is_some() {
                 self.floats -= count;

@@ -54,6 +54,12 @@ impl Shared {
         Self { x, has_come_back: Arc::default() }
     }
 
+    /// The activation for a reader that adds its gradient to those before, where there is one: then the flag is set,
+    /// and the reader sets it else.
+    pub(crate) fn for_reader(&self) -> (Tensor<4>, Arc<AtomicBool>) {
+        (self.x.clone(), self.has_come_back.clone())
+    }
+
     /// The activation for one more reader.
     pub fn read(&self, kernels: Kernels) -> Tensor<4> {
         let (x, shape) = (self.x.clone(), self.x.dims());

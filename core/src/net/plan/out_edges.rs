@@ -169,20 +169,32 @@ impl OutEdges {
         ahead: Option<Tensor<4>>,
         pass: &mut Pass,
     ) -> Option<Tensor<4>> {
+        if !pass.drops_paths() {
+            return self.mix(edges, state, p, ahead, pass);
+        }
+        let own = self.mix(edges, state, p, None, pass).map(|own| pass.drop_path(own));
+        match (ahead, own) {
+            (Some(ahead), Some(own)) => Some(ahead + own),
+            (ahead, own) => ahead.or(own),
+        }
+    }
+
+    /// `base` + the edges, none of which is dropped.
+    pub fn mix(
+        &self,
+        edges: &[MixedEdge],
+        state: &State,
+        p: &Tensor<1>,
+        base: Option<Tensor<4>>,
+        pass: &mut Pass,
+    ) -> Option<Tensor<4>> {
         if self.computations.is_empty() {
-            return ahead;
+            return base;
         }
         let stacks = self.computations.iter().map(|one| one.forward(edges, state, pass)).collect();
         let batch = state.value.dims()[0];
         let mix = Mix { batch, targets: self.targets, terms: self.terms(pass) };
-        if !pass.drops_paths() {
-            return Some(mix.forward(pass.kernels, ahead, stacks, p.clone()));
-        }
-        let own = pass.drop_path(mix.forward(pass.kernels, None, stacks, p.clone()));
-        Some(match ahead {
-            Some(ahead) => ahead + own,
-            None => own,
-        })
+        Some(mix.forward(pass.kernels, base, stacks, p.clone()))
     }
 
     /// What is mixed. Skip connections without dropout are all the same: one is computed.

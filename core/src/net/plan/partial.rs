@@ -3,7 +3,7 @@
 //! edges. Every state is divided once for all edges that leave it.
 
 use burn::tensor::Tensor;
-use shaders::{Kernels, Mix, Term};
+use shaders::{Kernels, Mix, Shared, Term};
 
 use super::{Plan, split};
 use crate::net::Weights;
@@ -16,11 +16,25 @@ use crate::ops::State;
 struct Ahead {
     /// Of what goes through candidates.
     through: Option<Tensor<4>>,
-    /// Of what goes past them.
-    past: Option<Tensor<4>>,
-    /// Whether that is the same for all nodes, and therefore there once: each reads all states before it, and
-    /// edges count alike.
-    is_shared: bool,
+    past: Past,
+}
+
+/// The sums of what goes past candidates.
+enum Past {
+    /// The same for all nodes, and therefore there once: each reads all states before it, and edges count alike.
+    Same(Option<Shared>),
+    /// Of every node.
+    Each(Option<Tensor<4>>),
+}
+
+impl Past {
+    /// What a state is added to that is the same for all nodes.
+    fn base(&self, kernels: Kernels) -> Option<Tensor<4>> {
+        match self {
+            Self::Same(sum) => sum.as_ref().map(|sum| sum.read(kernels)),
+            Self::Each(_) => None,
+        }
+    }
 }
 
 impl Ahead {
@@ -31,9 +45,11 @@ impl Ahead {
             *ahead = rest;
             node
         };
-        let through = pop(&mut self.through);
-        let past = if self.is_shared { self.past.clone() } else { pop(&mut self.past) };
-        [through, past]
+        let past = match &mut self.past {
+            Past::Each(sums) => pop(sums),
+            same => same.base(kernels),
+        };
+        [pop(&mut self.through), past]
     }
 }
 
@@ -49,23 +65,20 @@ impl Plan {
     ) {
         let Some(first) = states.first().map(|state| state.value.clone()) else { return };
         let channels = first.dims()[3] / dag.partial.parts;
-        let is_shared = weights.edges.is_none() && dag.reads_all();
-        let mut ahead = Ahead { through: None, past: None, is_shared };
+        let is_same = weights.edges.is_none() && dag.reads_all() && !pass.drops_paths();
+        let past = if is_same { Past::Same(None) } else { Past::Each(None) };
+        let mut ahead = Ahead { through: None, past };
         let edge_weights = weights.edges.clone().unwrap_or_else(|| ones(dag.edges.len(), &first));
-        for (source, plan) in self.by_source.iter().enumerate() {
+        for source in 0..self.by_source.len() {
             let Some(state) = states.get(source) else { break };
             let batch = state.value.dims()[0];
-            let (own, past) = dag.partial.divide(state, dag.stride_from(source), pass);
-            ahead.through =
-                plan.forward(&dag.edges, &own, &weights.candidates, ahead.through.take(), pass);
-            let terms = past_terms(dag, source);
-            if is_shared {
-                add(&mut ahead.past, past);
-            } else if !terms.is_empty() {
-                let mix = Mix { batch, targets: dag.nodes_after(source), terms };
-                let (base, stacks) = (ahead.past.take(), vec![past.into()]);
-                ahead.past = Some(mix.forward(pass.kernels, base, stacks, edge_weights.clone()));
-            }
+            self.add_state(
+                dag,
+                (source, state),
+                [&weights.candidates, &edge_weights],
+                &mut ahead,
+                pass,
+            );
             if source + 1 >= self.inputs {
                 let [through, past] = ahead.pop(pass.kernels, batch);
                 let node = past.map(|past| {
@@ -73,9 +86,47 @@ impl Plan {
                     let through = through.unwrap_or_else(|| zeros(&past, 1, channels));
                     dag.partial.join(pass.kernels, through, past)
                 });
-                states.push(State::new(node.unwrap_or_else(&zero)));
+                states.push(State::new(node.unwrap_or_else(&zero)).for_several());
             }
         }
+    }
+
+    /// Adds what leaves a state to the sums. What drop-path takes of an edge, it takes of both.
+    fn add_state(
+        &self,
+        dag: &Dag,
+        (source, state): (usize, &State),
+        [p, edge_weights]: [&Tensor<1>; 2],
+        ahead: &mut Ahead,
+        pass: &mut Pass,
+    ) {
+        let (batch, targets) = (state.value.dims()[0], dag.nodes_after(source));
+        let base = ahead.past.base(pass.kernels);
+        let (own, past) = dag.partial.divide(state, dag.stride_from(source), base, pass);
+        let (drops, terms) = (pass.drops_paths(), past_terms(dag, source));
+        let base = ahead.through.take_if(|_| !drops);
+        let through = self.by_source[source].mix(&dag.edges, &own, p, base, pass);
+        let masks = (drops && !terms.is_empty()).then(|| pass.path_masks(targets * batch, &past));
+        add_masked(&mut ahead.through, through, masks.as_ref());
+        match &mut ahead.past {
+            Past::Same(sum) => *sum = Some(Shared::new(past)),
+            Past::Each(_) if terms.is_empty() => {}
+            Past::Each(sums) => {
+                let base = sums.take_if(|_| !drops);
+                let mix = Mix { batch, targets, terms };
+                let past = mix.forward(pass.kernels, base, vec![past.into()], edge_weights.clone());
+                add_masked(sums, Some(past), masks.as_ref());
+            }
+        }
+    }
+}
+
+/// Adds what is left of `x` by masks. Without masks the sum is in it already.
+fn add_masked(sum: &mut Option<Tensor<4>>, x: Option<Tensor<4>>, masks: Option<&Tensor<4>>) {
+    match (x, masks) {
+        (Some(x), Some(masks)) => add(sum, x * masks.clone()),
+        (Some(x), None) => *sum = Some(x),
+        (None, _) => {}
     }
 }
 
