@@ -5,11 +5,13 @@
 mod channels;
 mod concat;
 mod convolution;
+mod halve;
 mod mix;
 mod node;
 mod norm;
 mod pgd_step;
 mod pool;
+mod rectified;
 mod recurrent;
 mod split_at;
 mod sums;

@@ -2,6 +2,7 @@
 
 mod anytime;
 mod damage;
+mod fill;
 mod graph;
 mod real;
 mod table;

@@ -21,7 +21,7 @@ pub use search::{ExtendSchedule, SearchArgs};
 pub use sweep::{
     SlurmArgs, SweepArgs, SweepCommand, SweepResumeArgs, SweepRunArgs, SweepStatusArgs,
 };
-pub use table::{ConvertArgs, FindArgs, InfoArgs, TableArgs, TableCommand};
+pub use table::{ConvertArgs, FillArgs, FindArgs, InfoArgs, TableArgs, TableCommand};
 pub use test::{Input, TestArgs, TestPart};
 pub use train::{SelectArgs, TrainArgs};
 

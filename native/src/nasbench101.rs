@@ -4,12 +4,13 @@
 //! They come as the official TFRecord file, as CSV or as JSON ([`source`]). `sdarts table convert` makes
 //! of each of them one small binary file, which opens at once however many cells it has ([`Table`]).
 //! [`Standing`] is what a table says of a cell that a search derived, [`OfSpace`] what it knows of all that a
-//! search can derive, and [`Summary`] what it has at all.
+//! search can derive, and [`Summary`] what it has at all. What `sdarts table fill` trains stands apart: [`ours`].
 
 mod csv;
 mod gather;
 mod json;
 mod of_space;
+pub mod ours;
 mod record;
 pub mod source;
 mod standing;
@@ -19,7 +20,8 @@ mod training;
 
 pub use gather::Gather;
 pub use of_space::OfSpace;
-pub use standing::Standing;
+pub use ours::Ours;
+pub use standing::{EPOCHS, Standing};
 pub use summary::{Best, Coverage, Length, Summary};
 pub use table::{MAGIC, Table};
 pub use training::{Budget, Cell, Split, Training};

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
 use serde_json::Value;
-use smoothdarts::cell::codec::recurrent;
+use smoothdarts::cell::codec::{nb101, recurrent};
 use smoothdarts::config::layers::{Origin, Resolved, Resolver, sections, settings};
 use smoothdarts::config::{Config, Setting, presets};
 use smoothdarts::{data, method, perturb, space};
@@ -121,7 +121,11 @@ fn images(name: Option<&String>, dir: Option<&Path>) -> [(&'static str, Option<S
 pub fn train_preset<'a>(args: &'a RunArgs, genotype: Option<&str>) -> Option<&'a str> {
     let on_text = args.data.as_deref().is_some_and(datasets::text::is_text);
     let recurrent = args.data.is_none() && genotype.is_some_and(recurrent::is_meant);
-    let small = if on_text || recurrent { presets::TRAIN_TEXT } else { presets::TRAIN };
+    let small = match genotype.is_some_and(nb101::is_meant) {
+        _ if on_text || recurrent => presets::TRAIN_TEXT,
+        true => presets::TRAIN_NASBENCH101,
+        false => presets::TRAIN,
+    };
     first_layer(&args.settings, small)
 }
 

@@ -67,7 +67,7 @@ fn of_nasbench101(
         return Err(anyhow!(problem).context(Exit::Data));
     }
     let table = OfSpace::read(&nasbench101::Table::open(path)?, space)?;
-    if table.cells() == 0 {
+    if table.cells() == 0 && table.ours() == 0 {
         let problem = format!(
             "it has no network of space {name} that was trained for 108 epochs, so it would never say \
              anything; `sdarts table info` tells what it has"
@@ -98,5 +98,8 @@ pub fn words(anytime: &Anytime) -> String {
     let is_known = standing.test_error.is_some() || standing.valid_error.is_some();
     let told = Standing::words(is_known.then_some(&standing));
     let rank = anytime.rank.map_or(String::new(), |rank| format!(", rank {rank} of {cells}"));
-    format!("{name}  {told}{rank}")
+    let own = anytime.own_error().map_or(String::new(), |error| {
+        format!("; test error {:.2}% in a training of ours", 100.0 * error)
+    });
+    format!("{name}  {told}{rank}{own}")
 }

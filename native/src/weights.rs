@@ -41,6 +41,8 @@ pub struct Found {
     pub classes: usize,
 }
 
+const STEM_OF_101: &str = "stem.op.0.weight";
+
 impl Found {
     /// Reads it off the names and the shapes.
     ///
@@ -50,6 +52,8 @@ impl Found {
         let shape = |name: &str| arrays.get(name).map(|array| array.shape.as_slice());
         let stem = if shape("stem0.0.weight").is_some() { Stem::ImageNet } else { Stem::Small };
         let (first, last) = match stem {
+            // Of cells of NAS-Bench-101 it is a module of its own.
+            Stem::Small if shape(STEM_OF_101).is_some() => (STEM_OF_101, STEM_OF_101),
             Stem::Small => ("stem.0.weight", "stem.0.weight"),
             Stem::ImageNet => ("stem0.0.weight", "stem0.3.weight"),
         };

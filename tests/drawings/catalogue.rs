@@ -60,10 +60,13 @@ fn every_figure_of_a_whole_scene_has_pictures_words_and_numbers() {
     let training = History::from_events(story::training(6));
     let staged = stages::staged();
     let text = History::from_events(of_text(story::measured(6)));
+    let mut own = history.clone();
+    own.anytime.iter_mut().for_each(|look| look.own_accuracy = Some(60.0 + look.epoch as f64));
     for figure in ALL {
         let (scene, history) = match figure.report {
             Some(Section::Training) => (Scene::of(&training), &training),
             _ if figure.name == "stages" => (Scene::of(&staged), &staged),
+            _ if figure.name == "own-trainings" => (Scene::of(&own), &own),
             _ if figure.name == "perplexity" => (Scene::of(&text), &text),
             _ => (scene, &history),
         };

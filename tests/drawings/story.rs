@@ -92,6 +92,7 @@ pub fn measured(epochs: usize) -> Vec<Event> {
             rank: Some(1 + (1000.0 * at) as usize),
             cells: 15_625,
             regret: Some(regret),
+            own_accuracy: None,
         }));
         if epoch + 2 == epochs {
             measured.push(Event::Warning(Warning {

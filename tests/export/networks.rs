@@ -7,7 +7,7 @@ use rand::SeedableRng;
 use rand_pcg::Pcg64;
 use shaders::Kernels;
 use smoothdarts::arrays::{Array, Arrays, pair, state_dict, vector};
-use smoothdarts::cell::codec::{darts, nb201};
+use smoothdarts::cell::codec::{darts, nb101, nb201};
 use smoothdarts::cell::{Genotype, published};
 use smoothdarts::data::Batch;
 use smoothdarts::net::{DerivedShape, Stem, derived};
@@ -47,6 +47,11 @@ const SMALL: DerivedShape = DerivedShape {
 const BENCH201: &str =
     "|nor_conv_3x3~0|+|none~0|none~1|+|avg_pool_3x3~0|nor_conv_1x1~1|skip_connect~2|";
 
+/// All labels, an edge from the input to the output, and vertices of 2 and of 1 channels at the output, of which
+/// the second reads one that is wider.
+const BENCH101: &str = "010101001001000011000010000001000000 input,conv3x3-bn-relu,conv3x3-bn-relu,\
+     maxpool3x3,conv1x1-bn-relu,output";
+
 /// What no published genotype has, at stride 1 and 2.
 const RARE: &str = "Genotype(normal=[('conv_7x1_1x7', 0), ('none', 1), ('none', 0), ('none', 1), \
      ('sep_conv_7x7', 2), ('avg_pool_3x3', 1), ('max_pool_3x3', 4), ('dil_conv_5x5', 0)], \
@@ -59,12 +64,14 @@ pub fn all() -> Vec<Net> {
     let named = |name: &str| published::find(name).unwrap().genotype();
     let imagenet = DerivedShape { stem: Stem::ImageNet, channels: 8, ..SMALL };
     let bench = DerivedShape { auxiliary: false, image_channels: 1, ..SMALL };
+    let bench101 = DerivedShape { auxiliary: false, cells: 3, ..SMALL };
     let rare = DerivedShape { auxiliary: false, cells: 3, ..SMALL };
     let rows = [
         ("cifar", named("c10_s5_pgd"), SMALL, vec![[32, 32], [13, 18]]),
         ("darts", named("DARTS_V2"), SMALL, vec![[16, 16]]),
         ("imagenet", named("DARTS_V2"), imagenet, vec![[64, 64], [45, 39]]),
         ("bench201", nb201::decode(BENCH201).unwrap(), bench, vec![[12, 16]]),
+        ("bench101", nb101::decode(BENCH101).unwrap(), bench101, vec![[16, 16], [8, 12]]),
         ("rare", darts::from_python(RARE).unwrap(), rare, vec![[16, 16], [11, 10]]),
     ];
     let net = |(name, genotype, shape, sizes): (_, Genotype, _, _)| {

@@ -122,6 +122,7 @@ fn looks_into_a_table_of_schema_3_are_read_and_what_is_not_known_is_left_out() {
         rank: Some(7),
         cells: 15_625,
         regret: Some(83.87),
+        own_accuracy: None,
     };
     assert_eq!(expected.test_error(), Some(0.895));
     assert_eq!(serde_json::from_str::<Event>(old).unwrap(), Event::Anytime(expected));

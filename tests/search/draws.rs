@@ -8,7 +8,7 @@ use smoothdarts::arrays::to_rows;
 use smoothdarts::cell::{ChoiceKind, Rows};
 use smoothdarts::config::{Config, Mode};
 use smoothdarts::event::{EpochFinished, Event};
-use smoothdarts::nn::Picked;
+use smoothdarts::nn::{Picked, Randomness};
 use smoothdarts::optim::{Moments, adam, clip, sgd};
 use smoothdarts::policy::controller::{Deciding, Node, STATE, shapes, walk};
 use smoothdarts::policy::gumbel::{noise, soft, straight_through, strongest, temperature};
@@ -99,6 +99,29 @@ fn weights_of_operations_that_no_draw_took_rest() {
         }
         assert!(rested > learnt && learnt > 0, "{space}: {rested} rest, {learnt} learn");
     }
+}
+
+/// Every edge of a cell of NAS-Bench-201 can be drawn as `none`.
+#[test]
+fn where_nothing_of_alpha_leads_to_the_loss_its_gradient_is_zero() {
+    let mut config = tiny::config("nasbench201", "gdas");
+    config.search.cells = 5;
+    let loader = tiny::loader(&config);
+    let search = tiny::search(&config, &loader);
+    let (job, batches) = (search.job(), loader.step(0, 0));
+    let train = ImageBatch::new(&batches.train, &Device::flex());
+    let gradient = |operation: usize| {
+        let picked = Picked(vec![Some(vec![operation; 6])]);
+        let rng = Pcg64::seed_from_u64(0);
+        let draws = Randomness { picked: Some(picked.into()), ..rng.into() };
+        let (p, at) = (matrix(&[0.2; 30], 6), job.point(false));
+        let (gradient, outcome) =
+            job.model().architecture_gradient(at, &[p], &<[_]>::to_vec, &train, draws);
+        assert!(host(outcome.loss)[0].is_finite());
+        gradient.into_iter().flat_map(host).collect::<Vec<f32>>()
+    };
+    assert_eq!(gradient(0), [0.0; 30]);
+    assert!(gradient(3).iter().any(|it| *it != 0.0), "a convolution leads there");
 }
 
 #[test]

@@ -45,6 +45,9 @@ pub const TRAIN: &str = "train-quick";
 /// The same of a recurrent genotype, or on a text.
 pub const TRAIN_TEXT: &str = "train-ptb-quick";
 
+/// The same of a cell of NAS-Bench-101.
+pub const TRAIN_NASBENCH101: &str = "train-nasbench101-small";
+
 impl Preset {
     /// Whether it is one of a training.
     pub fn trains(&self) -> bool {
@@ -277,6 +280,22 @@ const OWN: &[Preset] = &[
             ("data.image_size", "16"),
             ("data.crop_padding", "2"),
             ("data.cutout", "4"),
+        ],
+    },
+    Preset {
+        name: TRAIN_NASBENCH101,
+        help: "a small network of a cell of NAS-Bench-101, trained on the images that come with the program: \
+               what `sdarts table fill` trains",
+        settings: &[
+            ("train.cells", "3"),
+            ("train.channels", "16"),
+            ("train.auxiliary", "false"),
+            ("train.drop_path", "0"),
+            ("train.epochs", "12"),
+            ("train.batch_size", "32"),
+            ("data.name", "fashion-mnist"),
+            ("data.image_size", "16"),
+            ("data.crop_padding", "2"),
         ],
     },
     Preset {

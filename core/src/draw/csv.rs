@@ -45,6 +45,8 @@ pub fn curves(history: &History) -> String {
     if !history.anytime.is_empty() {
         header.extend(TABULATED.map(str::to_owned));
     }
+    let has_own = history.anytime.iter().any(|it| it.own_accuracy.is_some());
+    header.extend(has_own.then(|| OWN.to_owned()));
     let rows = history.epochs.iter().map(|epoch| {
         let numbers = [
             epoch.learning_rate,
@@ -65,6 +67,7 @@ pub fn curves(history: &History) -> String {
             row.extend([perplexity.map(|it| it.train), perplexity.map(|it| it.valid)].map(number));
         }
         row.extend(tabulated(history, epoch));
+        row.extend(own(history, epoch));
         row
     });
     table([header].into_iter().chain(rows))
@@ -121,6 +124,17 @@ const TRAINING: [&str; 7] =
 /// The columns of what a table of trained networks says, percent; a field is empty where the table does
 /// not know it.
 const TABULATED: [&str; 4] = ["test_accuracy", "rank", "regret", "true_valid_accuracy"];
+
+/// The column of test accuracies in trainings of the user's own, percent.
+const OWN: &str = "own_test_accuracy";
+
+/// That of an epoch; nothing where a search has none.
+fn own(history: &History, epoch: &EpochFinished) -> Option<String> {
+    let looks = &history.anytime;
+    let found = looks.iter().find(|it| it.epoch == epoch.epoch).and_then(|it| it.own_accuracy);
+    let has_own = looks.iter().any(|it| it.own_accuracy.is_some());
+    has_own.then(|| found.map_or(String::new(), |accuracy| accuracy.to_string()))
+}
 
 /// What the table of trained networks says after an epoch; nothing without a table.
 fn tabulated(history: &History, epoch: &EpochFinished) -> Vec<String> {

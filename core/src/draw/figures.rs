@@ -12,7 +12,7 @@ pub mod training;
 pub use self::course::{
     STEP_POINTS, accuracy, epsilon, learning_rate, loss, parameter_free, perplexity, steps,
 };
-pub use self::measures::{anytime, hessian, shape};
+pub use self::measures::{anytime, hessian, own_trainings, shape};
 pub use self::picture::{Picture, Pictures, Scene};
 
 use super::chart::{Chart, Unit};
@@ -125,6 +125,19 @@ pub static ALL: &[Figure] = &[
             label: "test error",
             unit: Unit::Percent,
             points: measures::test_errors,
+        })),
+    },
+    Figure {
+        name: "own-trainings",
+        title: "Test error in trainings of your own",
+        pictures: |scene| some(own_trainings(scene.history)),
+        report: Some(Section::Course),
+        page: None,
+        compare: Some(Compare::Curve(Curve {
+            title: "Test error of the derived cell in trainings of your own",
+            label: "test error",
+            unit: Unit::Percent,
+            points: measures::own_errors,
         })),
     },
     Figure {

@@ -51,12 +51,21 @@ pub struct Anytime {
     /// How far its test accuracy lies below that of the best cell of the space, in percentage points.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub regret: Option<f64>,
+    /// Its test accuracy in percent in a small training of the user's own (`sdarts table fill`), which compares
+    /// only with others of its size.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own_accuracy: Option<f64>,
 }
 
 impl Anytime {
     /// The true test error, from 0 to 1.
     pub fn test_error(&self) -> Option<f64> {
         self.test_accuracy.map(error)
+    }
+
+    /// The test error of a training of the user's own, from 0 to 1.
+    pub fn own_error(&self) -> Option<f64> {
+        self.own_accuracy.map(error)
     }
 
     /// The true validation error, from 0 to 1.

@@ -20,7 +20,7 @@ struct Look(Rc<dyn Lookup>);
 
 /// Whether p weighs all options alike, as random-ws and enas do before their first ranking: the cell that is
 /// derived then is the first of all, and no result.
-fn is_even(p: &[Rows]) -> bool {
+pub fn is_even(p: &[Rows]) -> bool {
     p.iter().flatten().all(|row| row.iter().all(|weight| *weight == row[0]))
 }
 
@@ -36,7 +36,7 @@ impl Observer for Look {
             }
             let genotype = subject.derive(&p);
             let known = self.0.known(&genotype).unwrap_or_default();
-            let Known { test_accuracy, valid_accuracy, rank, regret } = known;
+            let Known { test_accuracy, valid_accuracy, rank, regret, own_accuracy } = known;
             let event = Event::Anytime(Anytime {
                 epoch: subject.epoch(),
                 architecture: subject.encode(&genotype),
@@ -45,6 +45,7 @@ impl Observer for Look {
                 rank,
                 cells: self.0.cells(),
                 regret,
+                own_accuracy,
             });
             Ok(Some(event).into())
         })

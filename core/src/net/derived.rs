@@ -4,6 +4,7 @@
 //! Weights have the names of the authors' code (`model.py` of DARTS and SmoothDARTS, `InferCell` of
 //! NAS-Bench-201), so that a `state_dict` of theirs loads and ours loads there.
 
+mod bench101;
 mod bench201;
 mod error;
 mod graph;
@@ -13,9 +14,11 @@ mod stacked;
 use burn::tensor::Tensor;
 
 use super::{Network, Stem};
+use crate::cell::codec::nb101;
 use crate::cell::{Cell, Choice, Genotype, GenotypeError, Output};
 use crate::nn::{GradientTarget, Layout, Pass, Trace};
 use crate::ops::{self, Operation};
+use bench101::DerivedBench101;
 use bench201::DerivedBench201;
 pub use error::DerivedError;
 use stacked::Stacked;
@@ -27,7 +30,8 @@ pub struct DerivedShape {
     pub image_channels: usize,
     /// Classes.
     pub classes: usize,
-    /// Cells; those at 1/3 and 2/3 reduce. Of NAS-Bench-201 its residual blocks count, too.
+    /// Cells; those at 1/3 and 2/3 reduce. Of NAS-Bench-201 its residual blocks count, too. Of
+    /// NAS-Bench-101 a third of them stands in each stage.
     pub cells: usize,
     /// Channels of the first cell, even.
     pub channels: usize,
@@ -75,7 +79,7 @@ impl Network for dyn Classifier {
     }
 }
 
-/// The network of a genotype: two cells of a DARTS space, or the one of NAS-Bench-201.
+/// The network of a genotype: two cells of a DARTS space, or the one of NAS-Bench-201 or NAS-Bench-101.
 ///
 /// # Errors
 /// [`DerivedError`] where the genotype is of no such space, names an operation that is not in the
@@ -86,6 +90,9 @@ pub fn derived(
 ) -> Result<Box<dyn Classifier>, DerivedError> {
     genotype.validate()?;
     check(shape)?;
+    if let Some(graph) = nb101::graph(genotype) {
+        return Ok(Box::new(DerivedBench101::new(&graph, shape)?));
+    }
     match genotype.cells.as_slice() {
         [normal, reduce] if is_stackable(normal) && is_stackable(reduce) => {
             Ok(Box::new(Stacked::new([Derived::new(normal)?, Derived::new(reduce)?], shape)?))

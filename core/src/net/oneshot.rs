@@ -165,9 +165,13 @@ impl Supernet for OneShotNet {
         let mut x = State::images(images).after(&self.stem, pass);
         for (index, cell) in self.cells.iter().enumerate() {
             if cell.halves {
-                x = State::new(pass.pattern.halve(x.value, self.pool_padding));
+                x = State::new(pass.pattern.halve(pass.kernels, x.value, self.pool_padding));
             }
-            x = State::new(cell.forward(&x, &self.weights(probabilities, index), pass));
+            x = State::new(cell.forward(
+                &x.for_several(),
+                &self.weights(probabilities, index),
+                pass,
+            ));
         }
         self.classifier.forward(x.after(&self.last, pass).value, pass)
     }
@@ -209,16 +213,20 @@ impl Cell {
     /// # Shapes
     /// - output: [batch, height, width, blocks · channels]
     fn forward(&self, input: &State, weights: &Weights, pass: &mut Pass) -> Tensor<4> {
-        let mut blocks: Vec<Tensor<4>> = Vec::with_capacity(self.blocks.len());
+        let mut blocks: Vec<State> = Vec::with_capacity(self.blocks.len());
         for (index, block) in self.blocks.iter().enumerate() {
             let x = input.after(&block.projection, pass).value;
             let x = block.read(x, &blocks, weights, pass);
-            blocks.push(block.forward(index, x, weights, pass));
+            blocks.push(State::new(block.forward(index, x, weights, pass)).for_several());
         }
-        let past = input.after(&self.past, pass).value * weights.one(OUTPUT, 0);
-        let weighed =
-            blocks.into_iter().enumerate().map(|(block, x)| x * weights.one(OUTPUT, block + 1));
-        shaders::concat(pass.kernels, weighed.collect()) + past
+        let past = input.after(&self.past, pass).value;
+        let output = |option: usize, x: Tensor<4>, base: Option<Tensor<4>>, pass: &Pass| {
+            weights.sum((OUTPUT, 0), base, [(option, x.into())], pass)
+        };
+        let weighed = (1..).zip(&blocks);
+        let weighed = weighed.map(|(option, x)| output(option, x.read(pass.kernels), None, pass));
+        let blocks = shaders::concat(pass.kernels, weighed.collect());
+        output(0, past, Some(blocks), pass)
     }
 }
 
@@ -246,16 +254,17 @@ impl Block {
     fn read(
         &self,
         input: Tensor<4>,
-        blocks: &[Tensor<4>],
+        blocks: &[State],
         weights: &Weights,
         pass: &Pass,
     ) -> Tensor<4> {
+        let blocks = blocks.iter().map(|block| block.read(pass.kernels));
         match self.inputs {
             Inputs::Chosen(choice) => {
-                let read = [input].into_iter().chain(blocks.iter().cloned());
-                weights.sum((choice, 0), read.map(PendingNorm::from).enumerate(), pass)
+                let read = [input].into_iter().chain(blocks);
+                weights.sum((choice, 0), None, read.map(PendingNorm::from).enumerate(), pass)
             }
-            Inputs::All => blocks.iter().fold(input, |sum, block| sum + block.clone()),
+            Inputs::All => blocks.fold(input, |sum, block| sum + block),
         }
     }
 
@@ -279,7 +288,7 @@ impl Block {
         let columns = pass.columns(OPERATIONS, row, self.candidates.len());
         let outputs = columns.map(|column| (column, self.candidates[column].forward(&state, pass)));
         let outputs: Vec<_> = outputs.collect();
-        weights.sum((OPERATIONS, index), outputs, pass)
+        weights.sum((OPERATIONS, index), None, outputs, pass)
     }
 }
 
@@ -294,10 +303,11 @@ impl Weights {
         self.row(choice, row) * self.0[choice].options + column
     }
 
-    /// Σ p·x over some options of a row.
+    /// A base, if there is one, and Σ p·x over some options of a row.
     fn sum(
         &self,
         row: (usize, usize),
+        base: Option<Tensor<4>>,
         options: impl IntoIterator<Item = (usize, PendingNorm)>,
         pass: &Pass,
     ) -> Tensor<4> {
@@ -311,13 +321,7 @@ impl Weights {
         let terms = columns.into_iter().enumerate().map(term).collect();
         let batch = x.first().map_or(0, |x| x.x.dims()[0]);
         let mix = Mix { batch, targets: 1, terms };
-        mix.forward(pass.kernels, None, x, self.0[row.0].p.clone())
-    }
-
-    /// p of an option of a choice with one row, to multiply an activation by.
-    fn one(&self, choice: usize, column: usize) -> Tensor<4> {
-        let place = self.place((choice, 0), column);
-        self.0[choice].p.clone().slice([place..place + 1]).reshape([1; 4])
+        mix.forward(pass.kernels, base, x, self.0[row.0].p.clone())
     }
 }
 

@@ -44,7 +44,7 @@ impl Partial {
             return (state.with(own), past);
         }
         let (own, past) = shaders::split_channels(pass.kernels, &x, through, 1, None);
-        let past = pass.pattern.halve(past, 0);
+        let past = pass.pattern.halve(pass.kernels, past, 0);
         (state.with(own), base.into_iter().fold(past, |past, base| base + past))
     }
 

@@ -177,6 +177,7 @@ impl Layer {
                 let x = pass.apply(x);
                 norm.pending(x, None, pass)
             }
+            Self::Relu if pass.pattern.is_free() => shaders::rectified(pass.kernels, x).into(),
             _ => self.plain(pass.apply(x), pass).into(),
         }
     }

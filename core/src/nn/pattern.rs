@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use burn::tensor::module::{max_pool2d, max_pool2d_with_indices};
+use burn::tensor::module::max_pool2d_with_indices;
 use burn::tensor::ops::MaxPoolOptions;
 use burn::tensor::{Bool, Int, Tensor, activation};
 use shaders::{Kernels, Pool, pool};
@@ -85,12 +85,10 @@ impl PatternMode {
     }
 
     /// 2×2 max pooling with stride 2: a side becomes ⌊side / 2⌋ + padding. Padding 0 or 1.
-    pub fn halve(&mut self, x: Tensor<4>, padding: usize) -> Tensor<4> {
+    pub fn halve(&mut self, kernels: Kernels, x: Tensor<4>, padding: usize) -> Tensor<4> {
         let options = MaxPoolOptions::new([2; 2]).with_stride([2; 2]).with_padding([padding; 2]);
         let size = [x.dims()[1], x.dims()[2]].map(|side| side / 2 + padding);
-        self.maxima_of(x, options.clone(), size, |x| {
-            max_pool2d(x.permute([0, 3, 1, 2]), options).permute([0, 2, 3, 1])
-        })
+        self.maxima_of(x, options, size, |x| shaders::halve(kernels, x, padding))
     }
 
     fn largest(&mut self, kernels: Kernels, x: Tensor<4>, stride: usize) -> Tensor<4> {

@@ -48,6 +48,13 @@ pub enum Primitive {
     },
     /// The mean of every 2×2 pixels.
     Halved,
+    /// The largest of every 2×2 pixels.
+    Largest,
+    /// The first channels.
+    FirstChannels {
+        /// How many.
+        channels: usize,
+    },
     /// N(0, 1) in the strided shape of its input.
     Noise {
         /// Stride.

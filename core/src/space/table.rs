@@ -46,6 +46,9 @@ pub struct Known {
     pub rank: Option<usize>,
     /// How far its test accuracy lies below that of the best cell of the space, in percentage points.
     pub regret: Option<f64>,
+    /// Its test accuracy in percent in a small training of the user's own, which compares with no other number
+    /// here.
+    pub own_accuracy: Option<f64>,
 }
 
 /// A table in memory.
@@ -270,7 +273,7 @@ impl Lookup for Table {
         let text = (codec::of(genotype)?.encode)(genotype)?;
         let Standing { accuracy, rank, regret, .. } = self.find(&text)?;
         let (test_accuracy, rank, regret) = (Some(accuracy), Some(rank), Some(regret));
-        Some(Known { test_accuracy, valid_accuracy: None, rank, regret })
+        Some(Known { test_accuracy, rank, regret, ..Known::default() })
     }
 }
 

@@ -202,6 +202,11 @@ impl<T: Task> Model<T> {
         let leaves: Vec<_> =
             leaves.iter().map(|leaf| leaf.clone().autodiff().require_grad()).collect();
         let scored = self.task.loss(&self.network, input, &relax(&leaves), pass);
+        // A policy that picks may leave nothing of the architecture on the way to the loss: where all
+        // edges into the output of a cell of NAS-Bench-201 are `none`.
+        if !scored.loss.is_tracked() {
+            return (leaves.into_iter().map(|leaf| leaf.inner().zeros_like()).collect(), scored);
+        }
         let mut gradients = scored.loss.backward();
         let gradient = leaves.iter().map(|leaf| {
             leaf.grad_remove(&mut gradients).unwrap_or_else(|| leaf.clone().inner().zeros_like())

@@ -85,8 +85,8 @@ def known_settings(sdarts):
 
 
 def search(flags, settings, method, seed, out):
-    command = [flags.sdarts, "search", f"--preset=nasbench201-{method}", f"--seed={seed}"]
-    command += [f"--epochs={flags.epochs}", f"--data-dir={flags.data_dir}", f"--out={out}"]
+    command = [flags.sdarts, "search", "--preset=nasbench201-darts", f"--method={method}"]
+    command += [f"--seed={seed}", f"--epochs={flags.epochs}", f"--data-dir={flags.data_dir}", f"--out={out}"]
     command += [f"--table={flags.table}", "--device=cpu", "--threads=1", "--quiet"]
     for key, value in settings.items():
         command += ["--set", f"{key}={value}"]
@@ -104,6 +104,12 @@ def events(out):
 
 
 def collect(out, runs):
+    curves(out, runs)
+    write(out / "runs.csv", *endings(runs))
+    write(out / "course.csv", *course(runs))
+
+
+def curves(out, runs):
     anytime = {
         run: {one["epoch"]: 100 - one["test_accuracy"] for one in found["anytime"]}
         for run, found in runs.items()
@@ -119,15 +125,13 @@ def collect(out, runs):
     write(out / "anytime.csv", *over_seeds("test_error_percent", anytime))
     write(out / "parameter_free.csv", *over_seeds("parameter_free_share", free))
     write(out / "hessian.csv", *over_seeds("spectral_norm", norms))
-    write(out / "runs.csv", *endings(runs))
-    write(out / "course.csv", *course(runs))
 
 
 def over_seeds(name, runs):
     """Mean and sample standard deviation over the seeds, for every method and epoch."""
     header = ["method", "epoch", f"{name}_mean", f"{name}_std", "seeds"]
     rows = []
-    for method in METHODS:
+    for method in dict.fromkeys(method for method, _ in runs):
         curves = [curve for (one, _), curve in runs.items() if one == method]
         for epoch in sorted(set().union(*curves)):
             values = [curve[epoch] for curve in curves if epoch in curve]

@@ -25,6 +25,7 @@ import time
 
 import torch
 
+import oneshot
 from network import SPACES, Network
 from replay import WARMUP, Replayed, compile_parts
 from step import METHODS, Search, leaves
@@ -54,10 +55,16 @@ def batch(args):
     return images, torch.randint(args.classes, (args.batch,), device=args.device)
 
 
+def network_of(args):
+    if args.space in oneshot.SPACES:
+        return oneshot.OneShot(args.space, args.channels, args.cells, args.classes)
+    return Network(args.space, args.channels, args.cells, args.classes, args.partial)
+
+
 def stepper(method, args):
     """The step of a new search."""
     torch.manual_seed(args.seed)
-    network = Network(args.space, args.channels, args.cells, args.classes, args.partial)
+    network = network_of(args)
     alpha = leaves(rows.to(args.device) for rows in network.initial_alpha())
     network.to(args.device)
     if args.channels_last:
@@ -152,7 +159,7 @@ def arguments():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--method", action="append", choices=METHODS, help="repeatable; default: all")
-    parser.add_argument("--space", default="s5", choices=SPACES)
+    parser.add_argument("--space", default="s5", choices=(*SPACES, *oneshot.SPACES))
     add_sizes(parser, batch=16, channels=16, cells=8)
     parser.add_argument("--classes", type=positive, default=10)
     parser.add_argument(

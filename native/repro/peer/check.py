@@ -53,18 +53,14 @@ BROKEN = ("cnn-eval-imagenet", torch.float32, "nhwc")
 class SearchCase(Case):
     """A golden file of a search."""
 
+    # Those of α and p.
+    names = CELLS
+
     def __init__(self, fixture, dtype, layout):
-        about = fixture.metadata
-        network = Network(
-            about["space"],
-            int(about["channels"]),
-            int(about["cells"]),
-            int(about["classes"]),
-            partial=int(about.get("partial_channels", 1)),
-        ).to(fixture.device, dtype)
+        network = self.network_of(fixture.metadata).to(fixture.device, dtype)
         super().__init__(fixture, network, layout)
         self.dtype = dtype
-        self.alpha = [rows.to(dtype).requires_grad_() for rows in fixture.pair("alpha")]
+        self.alpha = [rows.to(dtype).requires_grad_() for rows in self.given("alpha")]
         self.train, self.valid = (
             (
                 fixture[f"x_{half}"].to(dtype).to(memory_format=layout),
@@ -72,6 +68,18 @@ class SearchCase(Case):
             )
             for half in ("train", "valid")
         )
+
+    def network_of(self, about):
+        return Network(
+            about["space"],
+            int(about["channels"]),
+            int(about["cells"]),
+            int(about["classes"]),
+            partial=int(about.get("partial_channels", 1)),
+        )
+
+    def given(self, prefix):
+        return [self.fixture[f"{prefix}/{name}"] for name in self.names]
 
     def search(self):
         """A search from the initial state."""
@@ -109,7 +117,7 @@ class SearchCase(Case):
     def check_validation(self):
         search = self.search()
         self.outcome(search, "valid", self.valid, probabilities(search.alpha))
-        expected = self.fixture.pair("valid/grad_alpha")
+        expected = self.given("valid/grad_alpha")
         for lean in (False, True):
             search = self.search()
             search.lean = lean
@@ -126,7 +134,7 @@ class SearchCase(Case):
         self.report.relative("train/grad", found, self.by_weight("train/grad"), 1e-3)
         self.report.relative("train/grad_norm", flat(found).norm(), fixture["train/grad_norm"], 1e-3)
         found = [rows.grad for rows in p]
-        self.report.relative("train/grad_prob", found, fixture.pair("train/grad_prob"), 1e-3)
+        self.report.relative("train/grad_prob", found, self.given("train/grad_prob"), 1e-3)
         for kind in ("running_mean", "running_var"):
             buffers = {n: b for n, b in search.network.named_buffers() if n.endswith(kind)}
             expected = [fixture[f"train/{name}"] for name in buffers]
@@ -140,22 +148,22 @@ class SearchCase(Case):
             search.lean = lean
             found, loss = search.attack(p, self.train, random_start=False)
             name = " lean" if lean else ""
-            self.report.share("adv/prob off" + name, found, fixture.pair("adv/prob"), 1e-4)
+            self.report.share("adv/prob off" + name, found, self.given("adv/prob"), 1e-4)
             self.report.relative("adv/loss" + name, loss, fixture["adv/loss"], 1e-4)
 
     def check_noise(self):
         found = self.with_noise(probabilities(self.alpha))
-        self.report.absolute("rs/prob", found, self.fixture.pair("rs/prob"), 1e-6)
+        self.report.absolute("rs/prob", found, self.given("rs/prob"), 1e-6)
 
     def with_noise(self, p):
-        noise = self.fixture.pair("rs/noise")
+        noise = self.given("rs/noise")
         return [row_clip(rows.detach() + given.to(self.dtype)) for rows, given in zip(p, noise)]
 
     def check_second_order(self):
         search = self.search()
         search.second_order_gradient(self.train, self.valid)
         found = [rows.grad for rows in search.alpha]
-        self.report.relative("unrolled", found, self.fixture.pair("unrolled/grad_alpha"), 1e-3)
+        self.report.relative("unrolled", found, self.given("unrolled/grad_alpha"), 1e-3)
         given = list(self.network.parameters())
         self.report.absolute("unrolled: w restored", search.weights, given, 0.0)
 
@@ -166,7 +174,7 @@ class SearchCase(Case):
         for which, name in enumerate(("steps/train_loss", "steps/valid_loss")):
             found = [pair[which] for pair in losses]
             self.report.relative(name, found, fixture[name], 1e-4)
-        self.report.absolute("steps/alpha", search.alpha, fixture.pair("steps/alpha"), 1e-4)
+        self.report.absolute("steps/alpha", search.alpha, self.given("steps/alpha"), 1e-4)
         expected = self.by_weight("steps/param")
         self.report.relative("steps/param", search.weights, expected, 2e-3)
 

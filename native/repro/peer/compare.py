@@ -33,44 +33,11 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
+from sizes import METHODS, SIZES, SPACES
+
 HERE = Path(__file__).resolve().parent
 OURS = "sdarts"
 BUSY = 0.3  # load above which the result is not to be trusted
-# Names of the methods, and what `sdarts bench` calls them.
-METHODS = {
-    "darts": "darts",
-    "sdarts-rs": "sdarts-rs",
-    "sdarts-adv": "sdarts-adv",
-    "second-order": "darts-2nd",
-}
-# Flag of the peer, setting of sdarts, and their value in each size; searches are in the space s5.
-SIZES = {
-    "paper": (
-        ("--batch", "search.batch_size", 16),
-        ("--channels", "search.channels", 16),
-        ("--cells", "search.cells", 8),
-        ("--image-size", "data.image_size", 32),
-    ),
-    # The network of c10_s5_pgd, trained as in the paper's tables.
-    "train": (
-        ("--batch", "train.batch_size", 96),
-        ("--channels", "train.channels", 36),
-        ("--cells", "train.cells", 20),
-        ("--image-size", "data.image_size", 32),
-    ),
-    "small": (
-        ("--batch", "search.batch_size", 64),
-        ("--channels", "search.channels", 4),
-        ("--cells", "search.cells", 4),
-        ("--image-size", "data.image_size", 16),
-    ),
-    "gpu": (
-        ("--batch", "search.batch_size", 64),
-        ("--channels", "search.channels", 16),
-        ("--cells", "search.cells", 8),
-        ("--image-size", "data.image_size", 32),
-    ),
-}
 # Flags of the peer by the words of its name.
 PEER_FLAGS = {
     "pytorch": [],
@@ -123,6 +90,8 @@ def peer_command(name, methods, args):
     command += [flag for word in name.split("-") for flag in PEER_FLAGS[word]]
     for flag, _, value in sizes(args):
         command += [flag, str(value)]
+    if space := SPACES.get(args.size):
+        command += ["--space", space]
     if args.device == "gpu":
         command += ["--device", "cuda", "--warmup", str(args.warmup)]
     return command + ["--threads", str(args.threads), "--steps", str(args.steps)]
@@ -135,12 +104,14 @@ def our_command(methods, args):
     else:
         command += ["--preset", "cifar10-s5-sdarts-adv"]
         command += [word for method in methods for word in ("--method", METHODS[method])]
+    if space := SPACES.get(args.size):
+        command += ["--space", space]
     for _, setting, value in sizes(args):
         command += ["--set", f"{setting}={value}"]
     if args.device == "gpu":
         command += ["--device", "wgpu", "--warmup", str(args.warmup), "--skip-peaks"]
     else:
-        command += ["--device", "cpu", "--threads", str(args.threads)]
+        command += ["--device", "cpu", "--threads", str(args.threads), "--skip-peaks"]
     return command + ["--steps", str(args.steps)]
 
 
@@ -285,7 +256,7 @@ def load():
 
 def heading(rows, args, load_before):
     size = ", ".join(f"{setting.split('.')[1]} {value}" for _, setting, value in sizes(args))
-    what = "c10_s5_pgd" if args.size == "train" else "space s5"
+    what = "c10_s5_pgd" if args.size == "train" else f"space {SPACES.get(args.size, 's5')}"
     versions = {row["torch"] for row in rows if row.get("torch")}
     machine = f"{args.threads} threads, {processor()}"
     if args.device == "gpu":

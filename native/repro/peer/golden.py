@@ -28,9 +28,6 @@ class Fixture:
         """The names after this prefix."""
         return {n.removeprefix(prefix) for n in self.tensors if n.startswith(prefix)}
 
-    def pair(self, prefix):
-        return [self[f"{prefix}/{name}"] for name in CELLS]
-
 
 class Report:
     """Errors and tolerances of all quantities."""

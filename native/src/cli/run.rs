@@ -69,7 +69,8 @@ pub struct RunArgs {
     pub data_dir: Option<PathBuf>,
 
     /// Directory of what is written [default: runs/<preset or config>-<seed>; of a training
-    /// runs/<preset or config>-<genotype>-<seed>; of a selection runs/select-<preset or config>-<seed>].
+    /// runs/<preset or config>-<genotype>-<seed>; of a selection runs/select-<preset or config>-<seed>; of
+    /// `table fill` TABLE with the ending .trainings].
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
 

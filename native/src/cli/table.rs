@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::run::RunArgs;
+
 /// Flags of `sdarts table`.
 #[derive(Debug, Args)]
 pub struct TableArgs {
@@ -21,6 +23,8 @@ pub enum TableCommand {
     Info(InfoArgs),
     /// Say what a table knows of a cell of NAS-Bench-101.
     Find(FindArgs),
+    /// Train the cells that runs derived and a table lacks, small, and add them as trainings of ours.
+    Fill(FillArgs),
 }
 
 /// Flags of `sdarts table convert`.
@@ -66,4 +70,31 @@ pub struct FindArgs {
     /// As one JSON object.
     #[arg(long)]
     pub json: bool,
+}
+
+/// Flags of `sdarts table fill`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Every cell that a run derived after one of its epochs is trained once, on all training images, and tested on the \
+test images: by default as the preset train-nasbench101-small says. Its error is added to the table apart from \
+the numbers of the benchmark, marked as ours, since it compares only with others of its size: a table has one \
+size. A search with --table tells both.
+
+A cell is in the table once it is trained. The same command goes on with the next one, and with one that was \
+interrupted from its last checkpoint; the trainings lie in OUT/HASH.")]
+pub struct FillArgs {
+    /// The table, of `sdarts table convert`.
+    pub table: PathBuf,
+
+    /// Run directories of searches in oneshot-1, oneshot-2 or oneshot-3.
+    #[arg(long, value_name = "DIR", required = true, num_args = 1..)]
+    pub runs: Vec<PathBuf>,
+
+    /// Train the cells, too, that have a test accuracy in the benchmark, so that all of the runs compare.
+    #[arg(long)]
+    pub all: bool,
+
+    /// How they are trained.
+    #[command(flatten)]
+    pub run: RunArgs,
 }

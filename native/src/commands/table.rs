@@ -1,6 +1,7 @@
 //! `sdarts table`: tables of trained networks as files.
 
 mod convert;
+mod fill;
 mod find;
 mod info;
 
@@ -16,5 +17,6 @@ pub fn run(args: &TableArgs) -> anyhow::Result<Exit> {
         TableCommand::Convert(args) => convert::run(args),
         TableCommand::Info(args) => info::run(args),
         TableCommand::Find(args) => find::run(args),
+        TableCommand::Fill(args) => fill::run(args),
     }
 }

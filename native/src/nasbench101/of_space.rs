@@ -20,6 +20,8 @@ pub struct OfSpace {
     standings: HashMap<Hash, Standing>,
     /// The test errors of all networks of the space, the lowest first; empty where the table lacks some.
     ranking: Vec<f64>,
+    /// Test accuracies of trainings of ours, from 0 to 1.
+    ours: HashMap<Hash, f64>,
 }
 
 impl OfSpace {
@@ -42,7 +44,14 @@ impl OfSpace {
         if ranking.len() < networks.len() {
             ranking.clear();
         }
-        Ok(Self { space, standings, ranking })
+        let ours = table.ours().all().map(|(hash, own)| (hash, own.test));
+        let ours = ours.filter(|(hash, _)| networks.contains(hash)).collect();
+        Ok(Self { space, standings, ranking, ours })
+    }
+
+    /// Networks of the space that have a training of ours.
+    pub fn ours(&self) -> usize {
+        self.ours.len()
     }
 
     /// How much of the space it has, in words; `None` if that is everything.
@@ -75,7 +84,11 @@ impl Lookup for OfSpace {
     }
 
     fn known(&self, genotype: &Genotype) -> Option<Known> {
-        let standing = self.standings.get(&nb101::graph(genotype)?.hash()?)?;
+        let hash = nb101::graph(genotype)?.hash()?;
+        let own_accuracy = self.ours.get(&hash).map(|accuracy| 100.0 * accuracy);
+        let Some(standing) = self.standings.get(&hash) else {
+            return own_accuracy.map(|_| Known { own_accuracy, ..Known::default() });
+        };
         let accuracy = |error: f64| 100.0 - 100.0 * error;
         let place = |error: f64| 1 + self.ranking.partition_point(|&other| other < error);
         Some(Known {
@@ -83,6 +96,7 @@ impl Lookup for OfSpace {
             valid_accuracy: standing.valid_error.map(accuracy),
             rank: standing.test_error.filter(|_| !self.ranking.is_empty()).map(place),
             regret: standing.regret.map(|regret| 100.0 * regret),
+            own_accuracy,
         })
     }
 }

@@ -11,6 +11,7 @@
 //! | index | for each block: its first hash (16 bytes), the CRC-32C of its bytes |
 //! | checksum | CRC-32C of everything before |
 //! | blocks | 64 cells each, the last one fewer |
+//! | ours | of version 2 only: u32 length, [`Ours`] as JSON, its CRC-32C |
 //!
 //! A cell is its hash, its parameters as u32 (0: not known), and for each budget and repeat three f64:
 //! validation accuracy, test accuracy (both 0 to 1), seconds of training. NaN is not known.
@@ -24,14 +25,18 @@ use crc32c::crc32c;
 use smoothdarts::cell::nasbench101::Hash;
 
 use super::gather::Gather;
+use super::ours::Ours;
 use super::training::{Budget, Cell, Training};
 use crate::exit::Exit;
-use crate::run_dir::{persist, temporary};
+use crate::run_dir::{self, persist, temporary};
 
 /// The first bytes of such a file.
 pub const MAGIC: &[u8; 8] = b"SDARTS\x01\x01";
 
 const VERSION: u32 = 1;
+
+/// Of a table with trainings of ours.
+const WITH_OURS: u32 = 2;
 
 /// Cells of a block: some 6 KB of trainings of one length.
 const BLOCK: usize = 64;
@@ -55,6 +60,7 @@ pub struct Table {
     index: Vec<Block>,
     /// Where the blocks begin.
     blocks: u64,
+    ours: Ours,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -84,7 +90,8 @@ impl Table {
             out.write_all(&block).with_context(named)?;
         }
         out.seek(SeekFrom::Start(0)).with_context(named)?;
-        out.write_all(&head(gather.len(), &budgets, &index)).with_context(named)?;
+        let head = head(VERSION, gather.len(), &budgets, &index);
+        out.write_all(&head).with_context(named)?;
         out.flush().with_context(named)?;
         drop(out);
         file.as_file().sync_all().with_context(named)?;
@@ -106,6 +113,7 @@ impl Table {
             budgets: Vec::new(),
             index: Vec::new(),
             blocks: 0,
+            ours: Ours::default(),
         };
         table.read_head(length).map_err(|problem| table.refused(&problem))?;
         Ok(table)
@@ -120,9 +128,10 @@ impl Table {
         }
         let [version, cells, budgets] =
             [word(&mut counts)?, word(&mut counts)?, word(&mut counts)?];
-        if version != VERSION {
+        if ![VERSION, WITH_OURS].contains(&version) {
             return Err(format!(
-                "it has version {version}, and this program reads version {VERSION}; convert its source again"
+                "it has version {version}, and this program reads versions {VERSION} and {WITH_OURS}; convert \
+                 its source again"
             ));
         }
         let lengths = self.bytes(head.len() as u64, 8 * budgets.min(MOST) as usize)?;
@@ -130,7 +139,13 @@ impl Table {
         self.cells = cells as usize;
         let blocks = self.cells.div_ceil(BLOCK);
         self.blocks = head_bytes(self.budgets.len(), blocks) as u64;
-        let expected = self.blocks + self.cells as u64 * self.cell_bytes() as u64;
+        let end = self.blocks + self.cells as u64 * self.cell_bytes() as u64;
+        let ours = match version {
+            VERSION => None,
+            _ if length < end => Some(0),
+            _ => Some(word(&mut self.bytes(end, 4)?.as_slice())?),
+        };
+        let expected = end + ours.map_or(0, |count| 8 + u64::from(count));
         // Before the index is read: a damaged number of cells must not ask for its memory.
         if length != expected {
             return Err(format!(
@@ -145,7 +160,45 @@ impl Table {
         if word(&mut written.as_slice())? != crc32c(&head) {
             return Err("its head or its index is damaged; convert its source again".to_owned());
         }
+        if let Some(count) = ours {
+            self.ours = self.read_ours(end + 4, count as usize)?;
+        }
         Ok(())
+    }
+
+    fn read_ours(&self, start: u64, count: usize) -> Result<Ours, String> {
+        let text = self.bytes(start, count)?;
+        let written = self.bytes(start + count as u64, 4)?;
+        if word(&mut written.as_slice())? != crc32c(&text) {
+            return Err("its trainings of ours are damaged: they have another checksum".to_owned());
+        }
+        Ours::read(&text)
+    }
+
+    /// What `sdarts table fill` trained, apart from all other numbers.
+    pub fn ours(&self) -> &Ours {
+        &self.ours
+    }
+
+    /// Writes the table with these trainings of ours, and opens that. The file is replaced once the new one is
+    /// whole.
+    ///
+    /// # Errors
+    /// What the file system says, with the path, or a damaged table.
+    pub fn with_ours(&self, path: &Path, ours: Ours) -> anyhow::Result<Self> {
+        let text = serde_json::to_vec(&ours)?;
+        let mut bytes = head(WITH_OURS, self.cells, &self.budgets, &self.index);
+        for number in 0..self.index.len() {
+            // Decoded as well, so that no damage is carried on.
+            self.block(number)?;
+        }
+        let blocks = self.bytes(self.blocks, self.cells * self.cell_bytes());
+        bytes.extend(blocks.map_err(|problem| self.refused(&problem))?);
+        bytes.extend((text.len() as u32).to_le_bytes());
+        bytes.extend(&text);
+        bytes.extend(crc32c(&text).to_le_bytes());
+        run_dir::replace(path, &bytes)?;
+        Self::open(path)
     }
 
     /// Number of cells.
@@ -221,8 +274,8 @@ fn head_bytes(budgets: usize, blocks: usize) -> usize {
     MAGIC.len() + 12 + 8 * budgets + 20 * blocks + 4
 }
 
-fn head(cells: usize, budgets: &[Budget], index: &[Block]) -> Vec<u8> {
-    let counts = [VERSION, cells as u32, budgets.len() as u32];
+fn head(version: u32, cells: usize, budgets: &[Budget], index: &[Block]) -> Vec<u8> {
+    let counts = [version, cells as u32, budgets.len() as u32];
     let lengths = budgets.iter().flat_map(|budget| [budget.epochs, budget.repeats as u32]);
     let mut head = MAGIC.to_vec();
     counts.into_iter().chain(lengths).for_each(|number| head.extend(number.to_le_bytes()));

@@ -86,14 +86,14 @@ impl NodeGradients for Flex {
 }
 
 /// Floats of a chunk: whole strips.
-fn chunk(channels: usize) -> usize {
+pub(super) fn chunk(channels: usize) -> usize {
     let strip = Columns::new(channels).strip();
     strip * (CHUNK / strip).max(1)
 }
 
 /// An edge with its norm as numbers.
-struct Ready {
-    edge: Edge,
+pub(super) struct Ready {
+    pub(super) edge: Edge,
     x: FlexTensor,
     scale: Scale,
     affine: Affine,
@@ -101,7 +101,7 @@ struct Ready {
 }
 
 impl Ready {
-    fn new(edge: Edge, it: OfEdge<Flex>) -> Self {
+    pub(super) fn new(edge: Edge, it: OfEdge<Flex>) -> Self {
         let OfEdge { x, moments, affine, masks } = it;
         let known = edge.norm.and_then(|standard| {
             Scale::list(values(&contiguous(moments)), standard).into_iter().next()
@@ -115,7 +115,7 @@ impl Ready {
         Self { edge, x: contiguous(x), scale, affine, masks: contiguous(masks) }
     }
 
-    fn image(&self, index: usize) -> &[f32] {
+    pub(super) fn image(&self, index: usize) -> &[f32] {
         let image = self.edge.image();
         &values(&self.x)[index * image..][..image]
     }
@@ -131,29 +131,33 @@ impl Ready {
             return false;
         }
         let x = &values(&self.x)[place..][..out.len()];
-        let rows = [&*self.scale.mean, &self.affine.factor, &self.affine.shift, &self.scale.mean];
-        columns::map(Normed { mask, add }, rows, [x; 2], out);
+        columns::map(Normed { mask, add }, self.rows(), [x; 2], out);
         true
+    }
+
+    /// Mean, factor and shift of its batch norm, and the mean again.
+    pub(super) fn rows(&self) -> [&[f32]; ROWS] {
+        [&self.scale.mean, &self.affine.factor, &self.affine.shift, &self.scale.mean]
     }
 
     /// Σ g·x̂ and Σ g of an image.
     fn sums(&self, x: &[f32], g: &[f32], columns: Columns, out: &mut [f32]) {
         let chunk = chunk(columns.channels());
-        let rows = [&*self.scale.mean; ROWS];
-        let mut sums = vec![0.0; columns.strip()];
-        let mut products = sums.clone();
+        let mut sums = self.begin(columns);
         for (x, g) in x.chunks(chunk).zip(g.chunks(chunk)) {
-            columns::sum(Total, rows, [x, g], &mut sums);
-            columns::sum(Products, rows, [x, g], &mut products);
+            sums.add(self, x, g);
         }
-        products.iter_mut().zip(&self.scale.factor).for_each(|(sum, factor)| *sum *= factor);
-        let (first, second) = out.split_at_mut(columns.channels());
-        first.copy_from_slice(&columns.fold(&products));
-        second.copy_from_slice(&columns.fold(&sums));
+        sums.finish(self, columns, out);
+    }
+
+    /// Sums of an image, of nothing so far.
+    pub(super) fn begin(&self, columns: Columns) -> Sums {
+        let zeros = vec![0.0; columns.strip()];
+        Sums { products: zeros.clone(), totals: zeros }
     }
 
     /// The rows of [`Pull`]: mean, slope, factor, shift.
-    fn way_back(&self, sums: &[f32]) -> [Vec<f32>; ROWS] {
+    pub(super) fn way_back(&self, sums: &[f32]) -> [Vec<f32>; ROWS] {
         let (mean, factor) = (self.scale.mean.clone(), self.affine.factor.clone());
         if !self.edge.of_batch() {
             let zeros = vec![0.0; mean.len()];
@@ -169,6 +173,30 @@ impl Ready {
         let (mut slope, shift) = (means(products), means(totals));
         slope.iter_mut().zip(&self.scale.factor).for_each(|(slope, factor)| *slope *= factor);
         [mean, slope, factor, shift]
+    }
+}
+
+/// Σ g·(x − mean) and Σ g of an image, as strips.
+pub(super) struct Sums {
+    products: Vec<f32>,
+    totals: Vec<f32>,
+}
+
+impl Sums {
+    /// Adds those of a chunk.
+    pub(super) fn add(&mut self, edge: &Ready, x: &[f32], g: &[f32]) {
+        let rows = [&*edge.scale.mean; ROWS];
+        columns::sum(Total, rows, [x, g], &mut self.totals);
+        columns::sum(Products, rows, [x, g], &mut self.products);
+    }
+
+    /// Σ g·x̂ and Σ g of every channel.
+    pub(super) fn finish(self, edge: &Ready, columns: Columns, out: &mut [f32]) {
+        let Self { mut products, totals } = self;
+        products.iter_mut().zip(&edge.scale.factor).for_each(|(sum, factor)| *sum *= factor);
+        let (first, second) = out.split_at_mut(columns.channels());
+        first.copy_from_slice(&columns.fold(&products));
+        second.copy_from_slice(&columns.fold(&totals));
     }
 }
 
@@ -196,8 +224,15 @@ impl Formula for Normed {
 
 /// g · mask · factor − shift − (x − mean) · slope.
 #[derive(Clone, Copy)]
-struct Pull {
+pub(super) struct Pull {
     mask: f32,
+}
+
+impl Pull {
+    /// Of an image that no mask takes out.
+    pub(super) fn whole() -> Self {
+        Self { mask: 1.0 }
+    }
 }
 
 impl Formula for Pull {

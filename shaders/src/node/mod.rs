@@ -11,6 +11,7 @@
 
 mod autodiff;
 mod cpu;
+mod rectified;
 mod wgpu;
 
 #[cfg(not(target_family = "wasm"))]
@@ -23,6 +24,7 @@ use burn::tensor::Tensor;
 
 use crate::Kernels;
 use crate::norm::{PendingNorm, Standard, normalise};
+pub use rectified::rectified;
 
 /// Edges that one call takes, as places of [`Edges`].
 const PLACES: usize = 2;

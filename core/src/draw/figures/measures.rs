@@ -117,9 +117,42 @@ pub fn anytime(history: &History) -> Option<Chart> {
     })
 }
 
+/// Test errors of the derived cells in trainings of the user's own; `None` without any. They have a picture to
+/// themselves: at their size the errors of a table are out of reach.
+pub fn own_trainings(history: &History) -> Option<Chart> {
+    let points = own_errors(history);
+    if points.is_empty() {
+        return None;
+    }
+    let series = Series { name: "test error".to_owned(), points, band: Vec::new() };
+    Some(Chart {
+        title: "Test error in trainings of your own".to_owned(),
+        description: "Test error of the cell that would be derived after every epoch, in small trainings \
+                      that `sdarts table fill` made. They compare with each other, not with the errors of \
+                      the table; where there is none, there is a gap."
+            .to_owned(),
+        x: Axis::new("epochs trained", Unit::Count),
+        y: Axis::new("error", Unit::Percent),
+        series: vec![series],
+        marks: Vec::new(),
+        zones: zones(history),
+    })
+}
+
 /// The spectral norm of every Hessian: (epochs trained, max |λ|).
 pub(super) fn spectral_norms(history: &History) -> Vec<(f64, f64)> {
     history.hessians.iter().map(|it| (trained(it.epoch), it.spectral_norm())).collect()
+}
+
+/// Test error of the derived cell in trainings of the user's own: (epochs trained, share), NaN where there is
+/// none; nothing where there are none at all.
+pub(super) fn own_errors(history: &History) -> Vec<(f64, f64)> {
+    let looks = &history.anytime;
+    if looks.iter().all(|it| it.own_accuracy.is_none()) {
+        return Vec::new();
+    }
+    let point = |it: &Anytime| (trained(it.epoch), it.own_error().unwrap_or(f64::NAN));
+    looks.iter().map(point).collect()
 }
 
 /// True test error of the derived cell: (epochs trained, share), NaN where the table does not tell.

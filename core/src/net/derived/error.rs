@@ -11,7 +11,7 @@ pub enum DerivedError {
     /// It is of another space.
     #[error(
         "no network is known for {found}; networks are made of the two cells of a DARTS space \
-         (normal and reduce), or of the one cell of NAS-Bench-201"
+         (normal and reduce), or of the one cell of NAS-Bench-201 or NAS-Bench-101"
     )]
     Foreign {
         /// What it has.
@@ -60,6 +60,38 @@ pub enum DerivedError {
     Stages {
         /// The cells that were asked for.
         cells: usize,
+    },
+    /// NAS-Bench-101 has three stages of equally many cells.
+    #[error(
+        "a network of NAS-Bench-101 cannot have {cells} cells: it has N in each of three stages, e.g. 3 \
+         (N = 1) or 9 (N = 3), which the benchmark trained"
+    )]
+    StagesOf101 {
+        /// The cells that were asked for.
+        cells: usize,
+    },
+    /// The vertices of a cell of NAS-Bench-101 share its channels.
+    #[error(
+        "the output of the cell concatenates {vertices} vertices, and {channels} channels are too few for \
+         them; ask for at least {vertices}"
+    )]
+    Narrow {
+        /// Channels of the first cell.
+        channels: usize,
+        /// Vertices that feed the output.
+        vertices: usize,
+    },
+    /// A cell of NAS-Bench-101 that computes nothing.
+    #[error("no way leads from the input to the output of {cell}; it has no network")]
+    NoWay {
+        /// Its text.
+        cell: String,
+    },
+    /// Some networks are made in one way only.
+    #[error("a network of NAS-Bench-101 has no {what}; leave that out")]
+    NotOfBench101 {
+        /// What was asked for.
+        what: &'static str,
     },
     /// Some networks are made in one way only.
     #[error("a network of NAS-Bench-201 has no {what}; leave that out")]

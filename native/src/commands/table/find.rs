@@ -18,13 +18,28 @@ use crate::output;
 pub fn run(args: &FindArgs) -> anyhow::Result<Exit> {
     let space = args.space.as_deref().map(space).transpose()?;
     let hash = hash(&args.cell).context(Exit::Usage)?;
-    let found = Table::open(&args.table)?.find(hash)?;
-    let cell = found.ok_or_else(|| {
+    let table = Table::open(&args.table)?;
+    let own = table.ours().find(hash);
+    // A cell that only was trained by us is in the table, too.
+    let only = || own.map(|_| Cell { hash, parameters: None, trainings: Vec::new() });
+    let cell = table.find(hash)?.or_else(only).ok_or_else(|| {
         anyhow!("the table {} does not have the cell {hash}", args.table.display())
             .context(Exit::Data)
     })?;
-    let text = if args.json { json(&cell, space).to_string() } else { text(&cell, space) };
-    output::line(&text)?;
+    let own = own.map(|own| (1.0 - own.test, table.ours().size()));
+    if args.json {
+        let mut json = json(&cell, space);
+        if let (Some(object), Some((error, size))) = (json.as_object_mut(), own) {
+            let own = json!({ "test_error": error, "size": size });
+            object.insert("ours".to_owned(), own);
+        }
+        output::line(&json.to_string())?;
+        return Ok(Exit::Done);
+    }
+    let own = own.map_or(String::new(), |(error, size)| {
+        format!("\nours        test error {:.2}% ({size})", 100.0 * error)
+    });
+    output::line(&(text(&cell, space) + &own))?;
     Ok(Exit::Done)
 }
 

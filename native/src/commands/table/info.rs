@@ -24,9 +24,12 @@ pub fn run(args: &InfoArgs) -> anyhow::Result<Exit> {
             ("NAS-Bench-101", words(&summary), serde_json::to_value(&summary)?)
         }
     };
+    let ours = if kind == Kind::Compact { ours(args)? } else { None };
+    let text = ours.iter().fold(text, |text, (words, _)| format!("{text}\n\n{words}"));
     if let (true, Some(object)) = (args.json, json.as_object_mut()) {
         object.insert("kind".to_owned(), json!(kind.name()));
         object.insert("benchmark".to_owned(), json!(benchmark));
+        object.extend(ours.map(|(_, json)| ("ours".to_owned(), json)));
         output::line(&json.to_string())?;
     } else {
         output::line(&format!("{}: {benchmark}, {}\n{text}", args.file.display(), kind.name()))?;
@@ -39,6 +42,38 @@ fn summary(args: &InfoArgs, kind: Kind) -> anyhow::Result<Summary> {
         Kind::Compact => Summary::of(Table::open(&args.file)?.all()),
         _ => Summary::of(source::read(&args.file, kind)?.cells().map(Ok)),
     }
+}
+
+/// The trainings of ours that a table has, in words and as JSON.
+fn ours(args: &InfoArgs) -> anyhow::Result<Option<(String, Value)>> {
+    let table = Table::open(&args.file)?;
+    let ours = table.ours();
+    let errors = ours.all().map(|(_, own)| 1.0 - own.test);
+    let Some((best, worst)) = errors.fold(None, |range: Option<(f64, f64)>, error| {
+        let (best, worst) = range.unwrap_or((error, error));
+        Some((best.min(error), worst.max(error)))
+    }) else {
+        return Ok(None);
+    };
+    let (count, size) = (ours.len(), ours.size());
+    let words = format!(
+        "{count} trainings of ours (`sdarts table fill`), which compare with nothing above: {size}\n\
+         test error from {:.2}% to {:.2}%",
+        100.0 * best,
+        100.0 * worst
+    );
+    let cells: Vec<Value> = ours
+        .all()
+        .map(|(hash, own)| {
+            json!({
+                "hash": hash.to_string(),
+                "cell": own.cell,
+                "test_error": 1.0 - own.test,
+                "parameters": own.parameters,
+            })
+        })
+        .collect();
+    Ok(Some((words, json!({ "size": size, "config": ours.config, "cells": cells }))))
 }
 
 fn words(summary: &Summary) -> String {

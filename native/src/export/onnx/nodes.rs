@@ -93,6 +93,11 @@ impl<'a> Graph<'a> {
                 let attributes = vec![ints("kernel_shape", [2; 2]), ints("strides", [2; 2])];
                 self.node(&output, "AveragePool", &[x], attributes);
             }
+            Primitive::Largest => {
+                let attributes = vec![ints("kernel_shape", [2; 2]), ints("strides", [2; 2])];
+                self.node(&output, "MaxPool", &[x], attributes);
+            }
+            Primitive::FirstChannels { channels } => self.first_channels(&output, x, channels),
             Primitive::Noise { stride } => {
                 let x = self.pixels(&output, x, 0, stride);
                 self.node(&output, "RandomNormalLike", &[x], vec![]);
@@ -168,6 +173,16 @@ impl<'a> Graph<'a> {
         self.node(&features, "Flatten", &[x], vec![int("axis", 1)]);
         let [weight, bias] = weights.map(|id| self.weight(id));
         self.node(OUTPUT, "Gemm", &[features, weight, bias], vec![int("transB", 1)]);
+    }
+
+    fn first_channels(&mut self, output: &str, x: String, channels: usize) {
+        let constants = [("starts", 0), ("ends", channels as i64), ("axes", 1), ("steps", 1)];
+        let constants = constants.map(|(what, value)| {
+            let name = format!("channels.{channels}.{what}");
+            self.initialisers.insert(name.clone(), tensor::integers(&name, &[value]));
+            name
+        });
+        self.node(output, "Slice", &[&[x][..], &constants].concat(), vec![]);
     }
 
     /// Every `stride`-th pixel of both axes, from pixel `first` on: `x` itself where those are all.
