@@ -178,7 +178,7 @@ fn missing(
 /// Refuses trainings that would not compare with those that the table has of ours, or that read no test image.
 fn must_be_of_one_size(table: &Table, resolved: &Resolved, path: &Path) -> anyhow::Result<()> {
     let config = &resolved.config;
-    if !config.reads_test_images() {
+    if !config.reads_test_data() {
         let problem = "train.portion: a table has test errors, so all training images must be trained \
                        on; leave it at 1";
         return Err(anyhow!(problem).context(Exit::Usage));
