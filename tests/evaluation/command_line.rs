@@ -88,7 +88,7 @@ fn the_supernet_of_a_run_is_tested_at_the_cell_that_it_found() {
     assert_eq!(result(&run(folder.path(), &valid).done())["images"], 48);
     let wrong = run(folder.path(), &["test", "run", "--genotype=DARTS_V2", "--device=cpu"]);
     assert_eq!(wrong.code, Some(2));
-    assert!(wrong.stderr.contains("weights of another network"), "{}", wrong.stderr);
+    assert!(wrong.stderr.contains("has no trained network"), "{}", wrong.stderr);
 }
 
 #[test]

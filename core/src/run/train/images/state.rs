@@ -130,6 +130,8 @@ impl train::State for State {
             let statistics = placed_norms(arrays, &format!("{name}.statistics"), layout, device)?;
             Ok::<_, CheckpointError>((weights, statistics))
         };
+        // First, since its error says that these are weights of another network.
+        let learnt = Weights::load(arrays, layout, device)?;
         let average = self.average.is_some().then(|| pair("ema")).transpose()?;
         let best = match notes.best {
             None => None,
@@ -139,7 +141,7 @@ impl train::State for State {
             }
         };
         *self = Self {
-            learnt: Weights::load(arrays, layout, device)?,
+            learnt,
             average: average.map(|(weights, statistics)| Average { weights, statistics }),
             best,
             average_accuracy: notes.average_accuracy,
