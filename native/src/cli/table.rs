@@ -24,7 +24,7 @@ pub enum TableCommand {
     /// Say what a table knows of a cell of NAS-Bench-101.
     Find(FindArgs),
     /// Train the cells that runs derived and a table lacks, small, and add them as trainings of ours.
-    Fill(FillArgs),
+    Fill(Box<FillArgs>),
 }
 
 /// Flags of `sdarts table convert`.
