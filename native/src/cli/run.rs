@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 #[derive(Debug, Args)]
 pub struct SettingsArgs {
     /// Start from a named set of settings (`sdarts list presets`) [default, unless --config is
-    /// given: quick; of `train`: train-quick; of `bench`: bench].
+    /// given: quick; of `train`: train-quick; of `table fill`: train-nasbench101-small; of `bench`: bench].
     #[arg(long, value_name = "NAME")]
     pub preset: Option<String>,
 
