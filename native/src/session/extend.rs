@@ -4,9 +4,9 @@
 //! the radius ε are those of a search of the new number of epochs. Or they are frozen
 //! (`search.schedule_epochs`): both stay at the values of the last epoch before. The epochs before were
 //! trained with the schedules of their time, so the result is not that of a search that was as long from
-//! its start. A search in stages shares its epochs between them: it can be extended before the last epoch of its first
-//! stage, when no stage has ended that would have been longer. The file events.jsonl keeps the whole history: where the run was extended, it starts again with the
-//! new settings.
+//! its start. A search in stages shares its epochs between them: it can be extended before the last epoch of
+//! its first stage, when no stage has ended that would have been longer. The file events.jsonl keeps the
+//! whole history: where the run was extended, it starts again with the new settings.
 
 use std::path::Path;
 
