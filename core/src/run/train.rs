@@ -7,8 +7,8 @@
 //! ```
 //!
 //! [`Train`] is that as a job of a run. How a step is done, what is evaluated and which weights are the best is
-//! that of a task, [`Trainable`]: [`images`] go through the network in parts and are judged by accuracy, a
-//! [`text`] carries a hidden state, goes on to averaged SGD, and is judged by perplexity.
+//! that of a task, [`Trainable`]: `images` go through the network in parts and are judged by accuracy, a
+//! `text` carries a hidden state, goes on to averaged SGD, and is judged by perplexity.
 
 mod images;
 mod job;

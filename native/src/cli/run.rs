@@ -70,7 +70,7 @@ pub struct RunArgs {
 
     /// Directory of what is written [default: runs/<preset or config>-<seed>; of a training
     /// runs/<preset or config>-<genotype>-<seed>; of a selection runs/select-<preset or config>-<seed>; of
-    /// `table fill` TABLE with the ending .trainings].
+    /// filling a table TABLE with the ending .trainings].
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
 
