@@ -98,6 +98,12 @@ impl Kernels {
         let device = x.device().inner();
         self.fused_for(x) && matches!(device.as_dispatch(), DispatchDevice::Flex(_))
     }
+
+    /// The same, but not in a browser: the page leaves out kernels of spaces that it hardly searches, since every
+    /// visitor would load them (its module may have 4 MB).
+    fn fused_on_a_computer<const D: usize>(self, x: &Tensor<D>) -> bool {
+        cfg!(not(target_family = "wasm")) && self.fused_on_cpu(x)
+    }
 }
 
 /// Whether our kernels run on this device: the CPU, or a GPU whose compiler takes WGSL (a build
