@@ -33,11 +33,12 @@ SETTINGS = {
 }
 
 
-def search(sdarts, data, out, method, seed, threads):
-    run = out / f"{method}-{seed}"
-    command = [sdarts, "search", "--preset", method, "--seed", str(seed), "--data-dir", data]
-    command += ["--device", "cpu", "--threads", str(threads), "--quiet", "--out", str(run)]
-    command += [f"--set={key}={value}" for key, value in SETTINGS.items()]
+def search(args, settings, method, seed):
+    """The events of a search; one that is over is not done again."""
+    run = args.out / f"{method}-{seed}"
+    command = [args.sdarts, "search", "--preset", method, "--seed", str(seed), "--data-dir", args.data_dir]
+    command += ["--device", "cpu", "--threads", str(args.threads), "--quiet", "--out", str(run)]
+    command += [f"--set={key}={value}" for key, value in settings.items()]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return [json.loads(line) for line in (run / "events.jsonl").read_text().splitlines()]
 
@@ -48,14 +49,12 @@ def norm(events):
     return max(abs(last["smallest"]), abs(last["largest"]))
 
 
-def row(method, seed, events):
-    epochs = [it for it in events if it["type"] == "epoch_finished"]
-    last = epochs[-1]
-    skips = sum(name == "skip_connect" for name, _ in last["genotype"]["normal"])
-    # Before the limit: the strongest operation of each edge of the normal cell but `none`, over all 14 edges.
-    choices = [it for it in events if it["type"] == "stage_started"][-1]["architecture"][0]["edges"]
+def found(method, seed, events, edges, probabilities):
+    """What a search came to; of its normal cell all edges with their p, before any limit of skips."""
+    last = [it for it in events if it["type"] == "epoch_finished"][-1]
+    # The strongest operation of each edge but `none`.
     best = []
-    for edge, p in zip(choices, last["probabilities"][0]):
+    for edge, p in zip(edges, probabilities):
         best.append(max(zip(p, edge["operations"]), key=lambda it: (it[1] != "none", it[0]))[1])
     return {
         "method": method,
@@ -63,14 +62,21 @@ def row(method, seed, events):
         "valid_accuracy": last["valid_accuracy"],
         "parameter_free_normal": last["parameter_free"][0],
         "parameter_free_reduce": last["parameter_free"][1],
-        "skips_normal": skips,
+        "skips_normal": sum(name == "skip_connect" for name, _ in last["genotype"]["normal"]),
         "skip_edges_of_14": best.count("skip_connect"),
         "hessian_norm": norm(events),
     }
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+def row(method, seed, events):
+    last = [it for it in events if it["type"] == "epoch_finished"][-1]
+    choices = [it for it in events if it["type"] == "stage_started"][-1]["architecture"]
+    return found(method, seed, events, choices[0]["edges"], last["probabilities"][0])
+
+
+def demonstrate(about, methods, settings, row):
+    """Searches with all methods and seeds; `row` makes a line of results.csv from the events of one."""
+    parser = argparse.ArgumentParser(description=about)
     parser.add_argument("--sdarts", required=True)
     parser.add_argument("--data-dir", required=True)
     parser.add_argument("--out", type=pathlib.Path, required=True)
@@ -79,14 +85,13 @@ def main():
     args = parser.parse_args()
     rows = []
     for seed in args.seeds:
-        for method in METHODS:
-            events = search(args.sdarts, args.data_dir, args.out, method, seed, args.threads)
-            rows.append(row(method, seed, events))
+        for method in methods:
+            rows.append(row(method, seed, search(args, settings, method, seed)))
             with (args.out / "results.csv").open("w", newline="") as file:
                 writer = csv.DictWriter(file, rows[0].keys())
                 writer.writeheader()
                 writer.writerows(rows)
-    for method in METHODS:
+    for method in methods:
         own = [it for it in rows if it["method"] == method]
         cells = [method]
         for key in list(rows[0])[2:]:
@@ -97,4 +102,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    demonstrate(__doc__, METHODS, SETTINGS, row)
