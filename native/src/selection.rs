@@ -119,9 +119,9 @@ impl Selection {
             .context(Exit::Usage)
     }
 
-    /// Ranks the candidates, and chooses the first: the one of the highest validation accuracy, on a
-    /// text of the lowest perplexity. Of several such it is the one with the fewest parameters, then the one that was named first.
-    /// Nothing is decided before all have been trained.
+    /// Ranks the candidates, and chooses the first: the one of the highest validation accuracy, on a text of the
+    /// lowest perplexity. Of several such it is the one with the fewest parameters, then the one that was named
+    /// first. Nothing is decided before all have been trained.
     pub fn decide(&mut self) {
         let results: Option<Vec<(usize, Measured)>> =
             self.candidates.iter().map(|it| Some((it.number, it.result?))).collect();

@@ -121,10 +121,12 @@ fn images(name: Option<&String>, dir: Option<&Path>) -> [(&'static str, Option<S
 pub fn train_preset<'a>(args: &'a RunArgs, genotype: Option<&str>) -> Option<&'a str> {
     let on_text = args.data.as_deref().is_some_and(datasets::text::is_text);
     let recurrent = args.data.is_none() && genotype.is_some_and(recurrent::is_meant);
-    let small = match genotype.is_some_and(nb101::is_meant) {
-        _ if on_text || recurrent => presets::TRAIN_TEXT,
-        true => presets::TRAIN_NASBENCH101,
-        false => presets::TRAIN,
+    let small = if on_text || recurrent {
+        presets::TRAIN_TEXT
+    } else if genotype.is_some_and(nb101::is_meant) {
+        presets::TRAIN_NASBENCH101
+    } else {
+        presets::TRAIN
     };
     first_layer(&args.settings, small)
 }

@@ -67,7 +67,7 @@ pub fn curves(history: &History) -> String {
             row.extend([perplexity.map(|it| it.train), perplexity.map(|it| it.valid)].map(number));
         }
         row.extend(tabulated(history, epoch));
-        row.extend(own(history, epoch));
+        row.extend(has_own.then(|| own(history, epoch)));
         row
     });
     table([header].into_iter().chain(rows))
@@ -128,12 +128,10 @@ const TABULATED: [&str; 4] = ["test_accuracy", "rank", "regret", "true_valid_acc
 /// The column of test accuracies in trainings of the user's own, percent.
 const OWN: &str = "own_test_accuracy";
 
-/// That of an epoch; nothing where a search has none.
-fn own(history: &History, epoch: &EpochFinished) -> Option<String> {
-    let looks = &history.anytime;
-    let found = looks.iter().find(|it| it.epoch == epoch.epoch).and_then(|it| it.own_accuracy);
-    let has_own = looks.iter().any(|it| it.own_accuracy.is_some());
-    has_own.then(|| found.map_or(String::new(), |accuracy| accuracy.to_string()))
+/// That of an epoch; empty where there is none.
+fn own(history: &History, epoch: &EpochFinished) -> String {
+    let found = history.anytime.iter().find(|it| it.epoch == epoch.epoch);
+    found.and_then(|it| it.own_accuracy).map_or(String::new(), |accuracy| accuracy.to_string())
 }
 
 /// What the table of trained networks says after an epoch; nothing without a table.

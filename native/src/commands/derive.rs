@@ -69,6 +69,14 @@ pub fn text(genotype: &Genotype) -> String {
     codec.and_then(|codec| (codec.encode)(genotype)).unwrap_or_default()
 }
 
+/// The same of a genotype by what names it; where a text is read, a recurrent one.
+///
+/// # Errors
+/// As for [`genotype::found`].
+pub fn meant(source: &str, on_text: bool) -> anyhow::Result<String> {
+    Ok(text(&genotype::meant(source.as_ref(), on_text)?.genotype))
+}
+
 /// Cells that concatenate, a line for each edge; a cell that does not is the text of its
 /// benchmark.
 pub fn table(genotype: &Genotype) -> String {

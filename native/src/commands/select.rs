@@ -33,9 +33,8 @@ use crate::{device, output};
 pub fn run(args: &SelectArgs) -> anyhow::Result<Exit> {
     let flags = &args.run;
     let on_text = settings::trains_on_text(flags)?;
-    let first =
-        args.candidates.first().and_then(|name| genotype::meant(name.as_ref(), on_text).ok());
-    let first = first.map(|it| derive::text(&it.genotype));
+    // Where it is wrong, it says so as a candidate.
+    let first = args.candidates.first().and_then(|name| derive::meant(name, on_text).ok());
     let full = settings::resolve_selection(flags, first.clone())?;
     if flags.print_config {
         output::line(settings::selection_to_toml(&full)?.trim_end())?;

@@ -27,7 +27,7 @@ use crate::datasets::text::is_text;
 use crate::datasets::{IMAGENET, Opened, Supply};
 use crate::exit::Exit;
 use crate::weights::{self, Found};
-use crate::{device, genotype, output, run_dir};
+use crate::{device, genotype, output, run_dir, settings};
 
 /// Tests the network that the flags name.
 ///
@@ -105,13 +105,12 @@ pub fn run(args: &TestArgs) -> anyhow::Result<Exit> {
 
 /// Refuses the run of a search whose supernet is not asked for.
 fn must_be_trained(args: &TestArgs) -> anyhow::Result<()> {
-    let (run, shown) = (&args.source, args.source.display());
-    let config = if run.is_dir() { run_dir::text(&run.join("config.toml"))? } else { None };
-    let config = config.and_then(|text| text.parse::<toml::Table>().ok());
-    let genotype = config.as_ref().and_then(|it| it.get("train")?.get("genotype")?.as_str());
-    if args.supernet.is_some() || genotype != Some("") {
+    // What is no run, or is damaged, says so where it is read.
+    let is_search = settings::of_run(&args.source).is_ok_and(|config| !config.trains());
+    if args.supernet.is_some() || !is_search {
         return Ok(());
     }
+    let shown = args.source.display();
     let fault = anyhow::anyhow!(
         "{shown} is a search, which has no trained network: train what it found with `sdarts train {shown}`, and \
          test that run"

@@ -16,7 +16,7 @@ use crate::device::{self, Selected};
 use crate::exit::Exit;
 use crate::session::refuse;
 use crate::training::{Trainings, paper_words, published_error, text};
-use crate::{datasets, genotype, output, settings};
+use crate::{datasets, output, settings};
 
 /// Trains, or does what the flags ask for instead.
 ///
@@ -25,9 +25,8 @@ use crate::{datasets, genotype, output, settings};
 pub fn run(args: &TrainArgs) -> anyhow::Result<Exit> {
     let flags = &args.run;
     let on_text = settings::trains_on_text(flags)?;
-    let named = args.genotype.as_deref().map(|source| genotype::meant(source.as_ref(), on_text));
-    let named = named.transpose()?.map(|found| derive::text(&found.genotype));
-    let resolved = settings::resolve_train(flags, named)?;
+    let named = args.genotype.as_ref().map(|name| derive::meant(name, on_text));
+    let resolved = settings::resolve_train(flags, named.transpose()?)?;
     if flags.print_config {
         output::line(settings::to_toml(&resolved)?.trim_end())?;
         return Ok(Exit::Done);

@@ -75,6 +75,15 @@ impl Table {
     /// # Errors
     /// What the file system says, with the path.
     pub fn write(path: &Path, gather: &Gather) -> anyhow::Result<()> {
+        Self::write_with(path, gather, &Ours::default())
+    }
+
+    /// The same with trainings of ours.
+    ///
+    /// # Errors
+    /// As for [`Self::write`].
+    pub fn write_with(path: &Path, gather: &Gather, ours: &Ours) -> anyhow::Result<()> {
+        let (version, tail) = version_and_tail(ours)?;
         let budgets = gather.budgets();
         let blocks = gather.len().div_ceil(BLOCK);
         // The index comes first and is known last, so its place is kept free.
@@ -89,8 +98,9 @@ impl Table {
             index.push(Block { first, checksum: crc32c(&block) });
             out.write_all(&block).with_context(named)?;
         }
+        out.write_all(&tail).with_context(named)?;
         out.seek(SeekFrom::Start(0)).with_context(named)?;
-        let head = head(VERSION, gather.len(), &budgets, &index);
+        let head = head(version, gather.len(), &budgets, &index);
         out.write_all(&head).with_context(named)?;
         out.flush().with_context(named)?;
         drop(out);
@@ -186,17 +196,15 @@ impl Table {
     /// # Errors
     /// What the file system says, with the path, or a damaged table.
     pub fn with_ours(&self, path: &Path, ours: Ours) -> anyhow::Result<Self> {
-        let text = serde_json::to_vec(&ours)?;
-        let mut bytes = head(WITH_OURS, self.cells, &self.budgets, &self.index);
+        let (version, tail) = version_and_tail(&ours)?;
+        let mut bytes = head(version, self.cells, &self.budgets, &self.index);
         for number in 0..self.index.len() {
             // Decoded as well, so that no damage is carried on.
             self.block(number)?;
         }
         let blocks = self.bytes(self.blocks, self.cells * self.cell_bytes());
         bytes.extend(blocks.map_err(|problem| self.refused(&problem))?);
-        bytes.extend((text.len() as u32).to_le_bytes());
-        bytes.extend(&text);
-        bytes.extend(crc32c(&text).to_le_bytes());
+        bytes.extend(tail);
         run_dir::replace(path, &bytes)?;
         Self::open(path)
     }
@@ -272,6 +280,17 @@ impl Table {
 
 fn head_bytes(budgets: usize, blocks: usize) -> usize {
     MAGIC.len() + 12 + 8 * budgets + 20 * blocks + 4
+}
+
+/// The version of a table with these trainings of ours, and what stands behind its blocks: their length, they, and
+/// their checksum; nothing where there are none.
+fn version_and_tail(ours: &Ours) -> anyhow::Result<(u32, Vec<u8>)> {
+    if ours.is_empty() {
+        return Ok((VERSION, Vec::new()));
+    }
+    let text = serde_json::to_vec(ours)?;
+    let (length, checksum) = (text.len() as u32, crc32c(&text));
+    Ok((WITH_OURS, [&length.to_le_bytes(), &*text, &checksum.to_le_bytes()].concat()))
 }
 
 fn head(version: u32, cells: usize, budgets: &[Budget], index: &[Block]) -> Vec<u8> {

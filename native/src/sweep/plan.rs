@@ -12,7 +12,7 @@ use super::name;
 use crate::cli::{Cli, Command};
 use crate::commands::derive;
 use crate::exit::Exit;
-use crate::{genotype, settings};
+use crate::settings;
 
 /// A run of a sweep.
 #[derive(Clone, Debug)]
@@ -63,14 +63,13 @@ fn configs(arguments: &[String]) -> anyhow::Result<[Config; 2]> {
         Command::Search(args) => settings::resolve(args)?,
         Command::Train(args) => {
             let on_text = settings::trains_on_text(&args.run)?;
-            let meant = |name: &String| genotype::meant(name.as_ref(), on_text);
-            let named = args.genotype.as_ref().map(meant).transpose()?;
-            settings::resolve_train(&args.run, named.map(|found| derive::text(&found.genotype)))?
+            let named = args.genotype.as_ref().map(|name| derive::meant(name, on_text));
+            settings::resolve_train(&args.run, named.transpose()?)?
         }
         Command::Select(args) => {
             let first = args.candidates.first().context("there are no candidates")?;
             let on_text = settings::trains_on_text(&args.run)?;
-            let winner = derive::text(&genotype::meant(first.as_ref(), on_text)?.genotype);
+            let winner = derive::meant(first, on_text)?;
             let full = settings::resolve_selection(&args.run, Some(winner.clone()))?;
             let winner = settings::changed(&full, [(settings::GENOTYPE, winner)])?;
             return Ok([full.config, winner.config]);

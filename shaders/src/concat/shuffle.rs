@@ -1,6 +1,5 @@
 //! Rows of few columns and of the others that are put together shuffled, as the channels of a node of PC-DARTS
-//! are: the first part is a group, the other part the other groups. Column by column, as other parts are, it took
-//! twice as long.
+//! are: the first part is a group, the other part the other groups. Blocks of columns are shuffled in registers.
 
 use super::ColumnParts;
 

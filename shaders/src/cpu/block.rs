@@ -139,9 +139,9 @@ impl Pool {
         }
     }
 
-    /// The length whose blocks are missed the least: of those that nobody has asked for since long the first,
-    /// else the shortest. (Where the longest went, a recurrent search asked the system for 784 MB of its 1.3 GB
-    /// anew in every pass, which was 6 % of its time.)
+    /// The length whose blocks are missed the least: one that nobody has asked for since long, else the shortest.
+    /// (Where the longest went, `sdarts bench --preset ptb-sdarts-rs --method sdarts-rs` asked the system for 784 MB
+    /// anew in every pass.)
     fn dispensable(&self) -> Option<usize> {
         let waiting = self.waiting.iter().filter(|(_, length)| !length.waiting.is_empty());
         let old = |length: &Length| length.asked + LONG < self.takes;

@@ -19,12 +19,12 @@ use super::{Kernel, dispatch, for_each, lanes, load, store, with_scratch, zero};
 const VECTORS: usize = 3;
 
 /// Depth of a block, at most. Its panel of 48 columns comes from the second-level cache, which keeps up; in blocks
-/// that fit the first level a depth of 300 would be two, and the logits of 512 rows and 10,000 words be written,
-/// read and written again: 189 GFLOP/s of a core with 256, 235 with 384 (medians, AMD EPYC with AVX-512).
+/// that fit the first level the 300 of the paper's search would be two, and its logits be written, read and written
+/// again.
 const DEPTH: usize = 384;
 
 /// Rows that a thread takes at once, of few and of many: each of two threads has some of 64. Many read the right
-/// factor less often: gradients of weights are 5 to 8 % faster with 128 than with 64.
+/// factor less often.
 const ROWS: [usize; 2] = [32, 128];
 
 /// Rows that are many.

@@ -18,11 +18,11 @@ pub fn run(args: &ConvertArgs) -> anyhow::Result<Exit> {
     let gather = source::read(&args.file, Kind::of(&args.file)?)?;
     let out = args.out.clone().unwrap_or_else(|| args.file.with_extension("table"));
     let ours = ours(&out)?;
-    Table::write(&out, &gather)?;
-    let mut table = Table::open(&out)?;
+    // At once: killed between two writings, the file would have lost them.
+    Table::write_with(&out, &gather, &ours)?;
+    let table = Table::open(&out)?;
     if !ours.is_empty() {
         output::note(&format!("{} keeps its {} trainings of ours", out.display(), ours.len()));
-        table = table.with_ours(&out, ours)?;
     }
     let lengths = table.budgets().iter().map(|budget| {
         let repeats = if budget.repeats == 1 { "training" } else { "trainings" };
