@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Shows every method on NAS-Bench-201 at the size of the demonstration of the collapse.
 
-usage: run.py --data-dir DIR --table FILE:COLUMN [--collapse RUNS] [--sdarts PROGRAM] [--out DIR]
-              [--seeds N] [--epochs N] [--jobs N]
+usage: nasbench201.py --data-dir DIR --table FILE:COLUMN [--collapse RUNS] [--sdarts PROGRAM] [--out DIR]
+                      [--seeds N] [--epochs N] [--jobs N]
 
 Searches NAS-Bench-201 on CIFAR-10 with PC-DARTS, GDAS, NASP, SNAS and random search with weight
 sharing, N seeds each, JOBS at a time with one thread each, into OUT/runs. DARTS, SDARTS-RS and
