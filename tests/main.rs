@@ -35,6 +35,7 @@ mod prefetch;
 mod run_directory;
 mod search;
 mod selection;
+mod soak;
 mod statistics;
 mod story;
 mod streams;
