@@ -8,6 +8,7 @@
 pub mod definition;
 pub mod file;
 pub mod name;
+pub mod options;
 pub mod plan;
 pub mod record;
 pub mod room;
