@@ -31,7 +31,10 @@ fn ask(program: &str, arguments: &[&str]) -> String {
     String::from_utf8_lossy(&asked.stdout).trim().to_owned()
 }
 
-/// Waits until no task is queued or runs. With `hurry` what was put back into the queue starts at once, where
+/// A node that still ends a task refuses to start it again in the same second.
+const BREATH: Duration = Duration::from_secs(3);
+
+/// Waits until no task is queued or runs. With `hurry` what was put back into the queue starts soon, where
 /// Slurm lets it wait for two minutes.
 fn wait_for_the_queue(hurry: bool) {
     let began = Instant::now();
@@ -41,11 +44,11 @@ fn wait_for_the_queue(hurry: bool) {
             return;
         }
         assert!(began.elapsed() < PATIENCE, "{queue}");
+        sleep(BREATH);
         let late = queue.lines().filter_map(|line| line.strip_suffix(" BeginTime"));
         for task in late.filter(|_| hurry) {
             ask("scontrol", &["update", &format!("JobId={task}"), "StartTime=now"]);
         }
-        sleep(Duration::from_millis(500));
     }
 }
 
