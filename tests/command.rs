@@ -34,9 +34,10 @@ pub const TRAIN: &[&str] = &[
     "--set=run.checkpoint_seconds=0",
 ];
 
-/// `sdarts` with these arguments, in `directory`.
+/// `sdarts` with these arguments, in `directory`. `SDARTS_PROGRAM` names another build of it.
 pub fn sdarts(directory: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sdarts-under-test"));
+    let built = || env!("CARGO_BIN_EXE_sdarts-under-test").into();
+    let mut command = Command::new(std::env::var_os("SDARTS_PROGRAM").unwrap_or_else(built));
     command.current_dir(directory).args(arguments);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command

@@ -124,6 +124,20 @@ fn axes_keep_the_order_of_the_file_however_they_are_written() {
     }
 }
 
+/// The one that README.md runs.
+#[test]
+fn the_example_of_the_readme_is_two_methods_by_two_seeds_on_images_that_come_along() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let example = "native/repro/sweep.toml";
+    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
+    assert!(readme.contains(&format!("sweep {example} --out runs/sweep")));
+    let runs = plan::runs(&native::sweep::file::read(&root.join(example)).unwrap()).unwrap();
+    let names: Vec<&str> = runs.iter().map(|run| run.name.as_str()).collect();
+    let expected = ["darts,seed=1", "darts,seed=2", "sdarts-rs,seed=1", "sdarts-rs,seed=2"];
+    assert_eq!(names, expected.map(|name| format!("method={name}")));
+    assert!(runs.iter().all(|run| run.config.data.dir.is_empty()), "no data is needed");
+}
+
 #[test]
 fn a_run_resolves_to_the_settings_that_its_axes_and_the_shared_ones_say() {
     let definition = Definition {

@@ -27,6 +27,12 @@ FILE names a command, what all runs share, and what is varied:
   \"search.method\" = \"darts\"
   seed = 2
 
+  [slurm]                     # the flags of --slurm, which win over it
+  partition = \"gpu\"
+  time = \"4:00:00\"
+  gpus = 1
+  sbatch = [\"--cpus-per-task=4\"]
+
 Every run is `sdarts search|train|select` with `--preset`, `--config` and `--set`, in a process and a run \
 directory of its own: DIR/method=darts,seed=1. Paths are those of the folder that the command is given in. \
 The same command, or `sdarts sweep resume DIR`, does what is missing."
@@ -138,9 +144,9 @@ pub struct SlurmArgs {
     #[arg(long, value_name = "NAME", requires = "slurm")]
     pub account: Option<String>,
 
-    /// Seconds before the time limit at which a run is told to stop.
-    #[arg(long, value_name = "N", requires = "slurm", default_value_t = 120)]
-    pub warn_seconds: u32,
+    /// Seconds before the time limit at which a run is told to stop [default: 120].
+    #[arg(long, value_name = "N", requires = "slurm")]
+    pub warn_seconds: Option<u32>,
 
     /// A further option of sbatch, e.g. `--sbatch=--cpus-per-task=4`; may be repeated.
     #[arg(long, value_name = "OPTION", requires = "slurm")]

@@ -44,14 +44,13 @@ fn begin(args: &SweepArgs) -> anyhow::Result<Exit> {
     let definition = file::read(file)?;
     let runs = plan::runs(&definition).with_context(|| file.display().to_string())?;
     let now = Record::new(definition, &runs);
-    let before = Record::read(out)?;
-    if let Some(before) = &before {
+    if let Some(before) = Record::read(out)? {
         before.must_equal(&now, out)?;
     }
     if args.dry_run {
         return dry_run::run(&runs, out, &args.how);
     }
-    go_on(before.unwrap_or(now), &runs, out, &args.how)
+    go_on(now, &runs, out, &args.how)
 }
 
 fn status(out: &Path, json: bool) -> anyhow::Result<Exit> {
@@ -68,9 +67,10 @@ fn status(out: &Path, json: bool) -> anyhow::Result<Exit> {
 
 /// How far all runs are.
 fn standings(runs: &[Run], out: &Path, record: &Record) -> Vec<Standing> {
+    let of_tasks = slurm::failures(runs, out);
     let standing = |run: &Run| {
-        let failure = slurm::failure(run, out).or(record.failures.get(&run.name).cloned());
-        Standing::of(run, out, failure.as_ref())
+        let failure = of_tasks.get(&run.name).or(record.failures.get(&run.name));
+        Standing::of(run, out, failure)
     };
     runs.iter().map(standing).collect()
 }
@@ -79,8 +79,11 @@ fn standings(runs: &[Run], out: &Path, record: &Record) -> Vec<Standing> {
 fn go_on(mut record: Record, runs: &[Run], out: &Path, how: &SweepRunArgs) -> anyhow::Result<Exit> {
     fs::create_dir_all(out).with_context(|| format!("cannot create {}", out.display()))?;
     let _lock = run_dir::lock(out)?;
-    // What another process has written since this one looked.
-    record = Record::read(out)?.unwrap_or(record);
+    // Under the lock: another process may have begun a sweep or seen runs fail since this one looked.
+    if let Some(before) = Record::read(out)? {
+        before.must_equal(&record, out)?;
+        record.failures = before.failures;
+    }
     let before = standings(runs, out, &record);
     let missing: Vec<&Run> = runs
         .iter()
@@ -92,7 +95,7 @@ fn go_on(mut record: Record, runs: &[Run], out: &Path, how: &SweepRunArgs) -> an
     }
     record.write(out)?;
     if how.slurm.slurm {
-        return submit(runs, &before, out, how);
+        return submit(&record, runs, &before, out, how);
     }
     let exit = work(&mut record, runs, missing, out, how)?;
     let after = standings(runs, out, &record);
@@ -101,6 +104,7 @@ fn go_on(mut record: Record, runs: &[Run], out: &Path, how: &SweepRunArgs) -> an
 
 /// Hands what neither is done nor runs to Slurm.
 fn submit(
+    record: &Record,
     runs: &[Run],
     standings: &[Standing],
     out: &Path,
@@ -114,7 +118,8 @@ fn submit(
         output::note("every run that is missing runs already");
         return Ok(Exit::Done);
     }
-    let job = slurm::submit(&missing, out, usize::from(how.jobs), &how.slurm)?;
+    let options = record.definition.slurm.with(&how.slurm);
+    let job = slurm::submit(&missing, out, usize::from(how.jobs), &options)?;
     let (count, dir) = (missing.len(), quoted(&out.display().to_string()));
     output::line(&format!(
         "job {job} of Slurm has {count} runs; `sdarts sweep status {dir}` says how far they are, and \

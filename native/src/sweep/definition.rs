@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::name::plain;
+use super::options::Options;
 
 /// The axis that is no setting: what `train` trains.
 pub const GENOTYPE: &str = "genotype";
@@ -62,6 +63,9 @@ pub struct Definition {
     pub axes: Vec<Axis>,
     /// What is left out: runs that have all values of an entry.
     pub exclude: Vec<Vec<(String, Value)>>,
+    /// What Slurm is told; it makes no other sweep.
+    #[serde(default)]
+    pub slurm: Options,
 }
 
 /// Settings and their values: what makes a run this one.

@@ -11,6 +11,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::definition::{Axis, Definition, GENOTYPE, Kind, Point};
 use super::name::plain;
+use super::options::Options;
 use crate::exit::Exit;
 use crate::settings;
 
@@ -34,6 +35,8 @@ struct File {
     axes: toml::Table,
     #[serde(default)]
     exclude: Vec<toml::Table>,
+    #[serde(default)]
+    slurm: Options,
 }
 
 /// Reads a file.
@@ -74,6 +77,7 @@ fn parse(text: &str) -> anyhow::Result<Definition> {
         set: in_order(file.set, "set"),
         axes: axes.collect::<anyhow::Result<_>>()?,
         exclude: file.exclude.into_iter().map(flat).collect(),
+        slurm: file.slurm,
     })
 }
 

@@ -6,6 +6,9 @@
 //! `DIR/slurm/NAME.log`; the exit code of one that failed in `DIR/slurm/NAME.code`. A shared file system
 //! is all that nodes need.
 
+mod accounts;
+
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,10 +16,10 @@ use std::process::Command;
 
 use anyhow::{Context as _, anyhow};
 
+use super::options::Options;
 use super::plan::Run;
 use super::record::Failure;
 use super::workers;
-use crate::cli::SlurmArgs;
 use crate::exit::Exit;
 use crate::report::words::quoted;
 use crate::run_dir;
@@ -34,7 +37,7 @@ pub fn submit(
     runs: &[(usize, &Run)],
     out: &Path,
     jobs: usize,
-    args: &SlurmArgs,
+    options: &Options,
 ) -> anyhow::Result<String> {
     if let Some((job, tasks)) = tasks(out).filter(|(_, tasks)| !tasks.is_empty()) {
         let count = tasks.len();
@@ -45,7 +48,7 @@ pub fn submit(
     let folder = folder(out);
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let file = folder.join("array.sh");
-    run_dir::replace(&file, script(runs, out, jobs, args)?.as_bytes())?;
+    run_dir::replace(&file, script(runs, out, jobs, options)?.as_bytes())?;
     let done = Command::new("sbatch").arg("--parsable").arg(&file).output();
     let done = done.context("cannot start sbatch: is this a machine of a Slurm cluster?");
     let done = done.context(Exit::Usage)?;
@@ -65,26 +68,14 @@ fn script(
     runs: &[(usize, &Run)],
     out: &Path,
     jobs: usize,
-    args: &SlurmArgs,
+    options: &Options,
 ) -> anyhow::Result<String> {
     let numbers: Vec<String> = runs.iter().map(|(number, _)| number.to_string()).collect();
-    let named = [
-        ("partition", &args.partition),
-        ("time", &args.time),
-        ("gpus", &args.gpus),
-        ("mem", &args.memory),
-        ("account", &args.account),
-    ];
-    let mut text = String::from("#!/bin/bash\n#SBATCH --job-name=sdarts-sweep --requeue\n");
+    let mut text = String::from("#!/bin/bash\n");
+    writeln!(text, "#SBATCH --job-name=sdarts-sweep --requeue --output=/dev/null")?;
     writeln!(text, "#SBATCH --array={}%{jobs}", numbers.join(","))?;
-    writeln!(text, "#SBATCH --signal=B:USR1@{} --output=/dev/null", args.warn_seconds)?;
-    for (flag, value) in named {
-        if let Some(value) = value {
-            writeln!(text, "#SBATCH --{flag}={value}")?;
-        }
-    }
-    for line in &args.sbatch {
-        writeln!(text, "#SBATCH {line}")?;
+    for argument in options.arguments()? {
+        writeln!(text, "#SBATCH {argument}")?;
     }
     let program = workers::program()?.display().to_string();
     text += "case \"$SLURM_ARRAY_TASK_ID\" in\n";
@@ -115,21 +106,37 @@ while :; do
 done
 case "$code" in
 0 | 129 | 130 | 143) ;;
+# 6: another process works there, as one of before does on a node that Slurm has given up.
 # 138: SIGUSR1 came before the run listened.
-75 | 138) scontrol requeue "${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID" ;;
+6 | 75 | 138) scontrol requeue "${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID" ;;
 *) echo "$code" > "$said.code" ;;
 esac
 exit "$code"
 "#;
 
-/// How the last task of a run failed; `None` where none did.
-pub fn failure(run: &Run, out: &Path) -> Option<Failure> {
+/// How the last task of each run failed: as the run said it, else as the accounts of Slurm do.
+pub fn failures(runs: &[Run], out: &Path) -> BTreeMap<String, Failure> {
+    let told = job(out).map_or_else(BTreeMap::new, |job| accounts::failures(&job));
+    let all = runs.iter().enumerate().filter_map(|(number, run)| {
+        let said = said(run, out).or_else(|| told.get(&number).cloned())?;
+        Some((run.name.clone(), said))
+    });
+    all.collect()
+}
+
+/// How the last task of a run failed, as its script noted it.
+fn said(run: &Run, out: &Path) -> Option<Failure> {
     let [code, log] = ["code", "log"].map(|ending| {
         fs::read_to_string(folder(out).join(format!("{}.{ending}", run.name))).unwrap_or_default()
     });
     let code = code.trim().parse().ok()?;
     let lines: Vec<String> = log.lines().map(str::to_owned).collect();
     Some(Failure { code, message: workers::message(lines.iter()) })
+}
+
+/// The job that was submitted last.
+fn job(out: &Path) -> Option<String> {
+    fs::read_to_string(folder(out).join("job")).ok()
 }
 
 /// What the queue says of the array, as a line; `None` where there is no array or no queue.
@@ -141,7 +148,7 @@ pub fn queue(out: &Path) -> Option<String> {
 
 /// The job, and each of its tasks that is not over: number, state, and why it waits.
 fn tasks(out: &Path) -> Option<(String, Vec<String>)> {
-    let job = fs::read_to_string(folder(out).join("job")).ok()?;
+    let job = job(out)?;
     let mut command = Command::new("squeue");
     command.args(["--noheader", "--array", "--format=%K %T %R", "--jobs", &job]);
     // A job that is over is one that squeue does not know.

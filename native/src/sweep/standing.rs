@@ -62,7 +62,7 @@ impl Standing {
         } else {
             failure.map_or(State::Waiting, |failure| State::Failed(failure.clone()))
         };
-        let seconds = seconds(&directory, state == State::Running);
+        let seconds = seconds(&directory, &run.config, state == State::Running);
         Self { name: run.name.clone(), state, progress, seconds }
     }
 
@@ -135,14 +135,19 @@ fn progress(directory: &Path, config: &Config) -> Option<f64> {
     Some(if steps.is_finite() { (steps / all.max(1.0)).min(0.999) } else { 1.0 })
 }
 
-/// Seconds of the processes of a run: what its manifest says, and while it runs those since then.
-fn seconds(directory: &Path, runs: bool) -> f64 {
+/// A step and an evaluation take less than this many seconds.
+const STEP: f64 = 3600.0;
+
+/// Seconds of the processes of a run: what its manifest says, and while it runs those since then. It writes
+/// its manifest with every checkpoint; what is longer ago is a clock that was set.
+fn seconds(directory: &Path, config: &Config, runs: bool) -> f64 {
     let file = directory.join("manifest.json");
     let text = fs::read_to_string(&file).unwrap_or_default();
     let until = serde_json::from_str(&text).map_or(0.0, |it: Manifest| it.wall_seconds);
     let written = fs::metadata(&file).and_then(|metadata| metadata.modified());
     let since = written.ok().and_then(|at| at.elapsed().ok()).filter(|_| runs);
-    until + since.map_or(0.0, |since| since.as_secs_f64())
+    let longest = config.run.checkpoint_seconds as f64 + STEP;
+    until + since.map_or(0.0, |since| since.as_secs_f64().min(longest))
 }
 
 /// Whether a process works in a run directory: a selection locks its folder of short trainings.

@@ -1,19 +1,20 @@
-//! What a search leaves when a call to the system fails, or the process dies in it: a clear error, and a run
+//! What a run leaves when a call to the system fails, or the process dies in it: a clear error, and a run
 //! that ends, when it is started again, like one in which nothing happened.
 //!
 //! `strace` injects the faults (Debian: `strace`), one into one call of a whole run; every write, sync and
-//! rename of it is one of the calls. `SDARTS_FAULTS` sets how many faults are tried, spread evenly over all of
-//! them; with `SDARTS_REQUIRE_STRACE` the test fails where it cannot trace.
+//! rename of it is one of the calls. `SDARTS_FAULTS` sets how many faults are tried on each command, spread
+//! evenly over all of them; with `SDARTS_REQUIRE_STRACE` the tests fail where they cannot trace.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::command::{Outcome, TINY, sdarts};
+use super::works::{SEARCH, TRAINING, Work};
+use crate::command::Outcome;
 
-/// Faults that an ordinary run of the tests tries.
-const TRIED: usize = 16;
+/// Faults that an ordinary run of the tests tries on each command.
+const TRIED: usize = 8;
 
 /// Calls that change files, and what happens to them: no space left, a broken disk, a kill in the call.
 const FAULTS: [(&str, &str); 8] = [
@@ -27,19 +28,12 @@ const FAULTS: [(&str, &str); 8] = [
     ("unlink,unlinkat", "error=EIO"),
 ];
 
-/// What a finished run has to leave, whatever happened on the way.
-const RESULTS: [&str; 3] = ["genotype.json", "weights.safetensors", "config.toml"];
-
-fn search(folder: &Path) -> Command {
-    sdarts(folder, &[TINY, &["--out=run"]].concat())
-}
-
-/// The search under `strace` with these options; what it traces goes to the file `calls`.
-fn traced(folder: &Path, options: &[&str]) -> Outcome {
-    let search = search(folder);
+/// The work under `strace` with these options; what it traces goes to the file `calls`.
+fn traced(work: &Work, folder: &Path, options: &[&str]) -> Outcome {
+    let alone = work.command(folder, &[]);
     let mut strace = Command::new("strace");
     strace.args(["-f", "-qq", "-o", "calls"]).args(options);
-    strace.arg(search.get_program()).args(search.get_args());
+    strace.arg(alone.get_program()).args(alone.get_args());
     strace.current_dir(folder).stdin(Stdio::null());
     Outcome::of(strace)
 }
@@ -55,31 +49,33 @@ fn can_trace() -> bool {
     traced.is_ok_and(|output| output.status.success())
 }
 
-/// Calls of the thread that made most of them: `strace` counts those of each thread by themselves.
-fn most(calls: &[String]) -> usize {
+/// How many of the calls with these names the thread made that made most of them: `strace` counts those of
+/// each thread by themselves. The name of a call stands between the number of its thread and a bracket.
+fn most(calls: &[String], names: &str) -> usize {
     let mut threads = BTreeMap::<&str, usize>::new();
-    for thread in
-        calls.iter().filter(|call| call.contains('(')).filter_map(|it| it.split(' ').next())
-    {
-        *threads.entry(thread).or_default() += 1;
+    for call in calls {
+        let Some((thread, call)) = call.split_once(' ') else { continue };
+        let Some((name, _)) = call.trim_start().split_once('(') else { continue };
+        if names.split(',').any(|it| it == name) {
+            *threads.entry(thread).or_default() += 1;
+        }
     }
     threads.into_values().max().unwrap_or(0)
 }
 
-/// Every fault that can happen once: the calls, what happens, and to which of them.
-fn all(folder: &Path) -> Vec<(&'static str, &'static str, usize)> {
-    let mut all = Vec::new();
-    for (names, fault) in FAULTS {
-        let trace = format!("trace={names}");
-        traced(folder, &["-e", &trace]).done();
-        all.extend((1..=most(&calls(folder))).map(|which| (names, fault, which)));
-        fs::remove_dir_all(folder.join("run")).unwrap();
-    }
-    all
+/// Every fault that can happen once: the calls, what happens, and to which of them. One whole run is traced
+/// for it, in this folder.
+fn all(work: &Work, folder: &Path) -> Vec<(&'static str, &'static str, usize)> {
+    let names = FAULTS.map(|(names, _)| names).join(",");
+    traced(work, folder, &["-e", &format!("trace={names}")]).done();
+    let calls = calls(folder);
+    let faults = FAULTS.into_iter().flat_map(|(names, fault)| {
+        (1..=most(&calls, names)).map(move |which| (names, fault, which))
+    });
+    faults.collect()
 }
 
-#[test]
-fn a_call_that_fails_or_kills_costs_nothing_but_time() {
+fn inject(work: &Work) {
     if !can_trace() {
         let missing = "strace cannot trace here (Debian: strace); left out";
         assert!(std::env::var_os("SDARTS_REQUIRE_STRACE").is_none(), "{missing}");
@@ -88,13 +84,13 @@ fn a_call_that_fails_or_kills_costs_nothing_but_time() {
     }
     let tried = std::env::var("SDARTS_FAULTS").map_or(TRIED, |count| count.parse().unwrap());
     let expected = tempfile::tempdir().unwrap();
-    let all = all(expected.path());
-    Outcome::of(search(expected.path())).done();
+    let all = all(work, expected.path());
     let (mut injected, step) = (0, (all.len() / tried.max(1)).max(1));
     for &(names, fault, which) in all.iter().skip(step / 2).step_by(step) {
         let folder = tempfile::tempdir().unwrap();
         let inject = format!("inject={names}:{fault}:when={which}");
-        let outcome = traced(folder.path(), &["-e", &format!("trace={names}"), "-e", &inject]);
+        let options = ["-e", &format!("trace={names}"), "-e", &inject];
+        let outcome = traced(work, folder.path(), &options);
         let is_killed = fault.contains("SIGKILL");
         let said = calls(folder.path()).iter().any(|call| call.contains("INJECTED"));
         injected += usize::from(said || is_killed && outcome.code.is_none());
@@ -102,14 +98,18 @@ fn a_call_that_fails_or_kills_costs_nothing_but_time() {
         assert!(!outcome.stderr.contains("panicked"), "{place}");
         let tells = outcome.code == Some(0) || outcome.stderr.contains("error");
         assert!(is_killed || tells, "an error says what went wrong: {place}");
-        let again = Outcome::of(search(folder.path()));
-        assert_eq!(again.code, Some(0), "the run goes on after {place}: {}", again.stderr);
-        for result in RESULTS {
-            let [found, expected] =
-                [&folder, &expected].map(|folder| fs::read(folder.path().join("run").join(result)));
-            assert!(found.unwrap() == expected.unwrap(), "{result} differs after {place}");
-        }
+        work.end(folder.path(), expected.path(), &place);
     }
-    eprintln!("{} kinds of faults, {injected} injected", all.len());
+    eprintln!("{}: {} faults that there are, {injected} injected", work.name, all.len());
     assert!(injected >= tried.min(all.len()) * 3 / 4, "{injected} of {tried} faults were injected");
+}
+
+#[test]
+fn a_call_of_a_search_that_fails_or_kills_costs_nothing_but_time() {
+    inject(&SEARCH);
+}
+
+#[test]
+fn a_call_of_a_training_that_fails_or_kills_costs_nothing_but_time() {
+    inject(&TRAINING);
 }
