@@ -6,6 +6,7 @@
 //! finds its way into a format somewhat as counting branches does, without a build of its own. What counting
 //! branches found (fuzz/README.md) is read first, and goes on as seeds.
 
+mod findings;
 mod inputs;
 mod readers;
 

@@ -42,7 +42,7 @@ pub static REQUEST: Reader = Reader {
         let tag = tag.lines().find_map(|line| line.strip_prefix("ETag: ")).unwrap().to_owned();
         let texts = [
             format!("GET / HTTP/1.1\r\n{host}{chromium}\r\n"),
-            format!("HEAD /js/a.js?x=1#y HTTP/1.0\r\nHost: localhost:8080\r\n\r\n"),
+            "HEAD /js/a.js?x=1#y HTTP/1.0\r\nHost: localhost:8080\r\n\r\n".to_owned(),
             format!("GET /index.html HTTP/1.1\r\n{host}If-None-Match: W/\"1\", {tag}\r\n\r\n"),
         ];
         texts.map(String::into_bytes).to_vec()
