@@ -257,6 +257,11 @@ pub struct CompareArgs {
     #[arg(value_name = "RUN", num_args = 2.., required = true)]
     pub runs: Vec<PathBuf>,
 
+    /// Table of trained networks to look the derived cells up in, as FILE or FILE:COLUMN, in place of what the
+    /// runs were told: of runs that had none, or of a table that has grown since (`sdarts table fill`).
+    #[arg(long, value_name = "FILE[:COLUMN]")]
+    pub table: Option<String>,
+
     /// Folder of compare.html and of each figure as SVG and CSV.
     #[arg(long, value_name = "DIR", default_value = "compare")]
     pub out: PathBuf,

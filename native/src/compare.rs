@@ -15,6 +15,7 @@ use smoothdarts::draw::table::Table;
 use crate::exit::Exit;
 use crate::report::figure::{Html, data_uri};
 use crate::report::{landscape, read, words};
+use crate::table::Later;
 use crate::{events, output, run_dir};
 
 /// Runs, and what their comparison says.
@@ -32,6 +33,9 @@ pub struct Comparison {
     pub groups_summary: Vec<Summary>,
     /// How flat the landscapes are of those runs that have one.
     pub flatness: Vec<RunFlatness>,
+    /// The table that they were held against after they had ended, as the user named it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub table: Option<String>,
 }
 
 fn names<S: serde::Serializer>(runs: &[Run], to: S) -> Result<S::Ok, S::Error> {
@@ -39,11 +43,12 @@ fn names<S: serde::Serializer>(runs: &[Run], to: S) -> Result<S::Ok, S::Error> {
 }
 
 impl Comparison {
-    /// Reads the runs.
+    /// Reads the runs, and what a `table` (FILE or FILE:COLUMN) says of their cells, if there is one.
     ///
     /// # Errors
-    /// If one is no run directory, cannot be read or has not begun.
-    pub fn read(paths: &[PathBuf]) -> anyhow::Result<Self> {
+    /// If a run is no run directory, cannot be read or has not begun, or as [`crate::table::open`].
+    pub fn read(paths: &[PathBuf], table: Option<&str>) -> anyhow::Result<Self> {
+        let mut later = table.map(Later::new);
         let (mut runs, mut places) = (Vec::new(), Vec::new());
         for path in paths {
             run_dir::must_be_run(path)?;
@@ -54,9 +59,12 @@ impl Comparison {
             }
             places.push(place);
             let name = path.display().to_string();
-            let history = History::from_events(events::of_run(path)?);
+            let mut history = History::from_events(events::of_run(path)?);
             if history.started.is_none() {
                 bail!("{name} has said nothing yet: wait for its first epoch, or leave it out");
+            }
+            if let Some(later) = &mut later {
+                later.look_up(&mut history).with_context(|| name.clone())?;
             }
             runs.push(Run { name, history, landscape: read::landscape(path)? });
         }
@@ -64,7 +72,7 @@ impl Comparison {
             let fault = anyhow!("there is one run only, so there is nothing to compare");
             return Err(fault.context(Exit::Usage));
         }
-        Ok(Self::of(runs))
+        Ok(Self { table: table.map(str::to_owned), ..Self::of(runs) })
     }
 
     /// Of runs without files.
@@ -76,6 +84,7 @@ impl Comparison {
             flatness: compare::flatness(&runs),
             groups,
             runs,
+            table: None,
         }
     }
 
@@ -126,7 +135,10 @@ impl Comparison {
         let names: Vec<String> = self.runs.iter().map(|run| words::quoted(&run.name)).collect();
         let names = names.join(" ");
         let out = words::quoted(&out.display().to_string());
-        let command = format!("sdarts compare {names} --out {out}");
+        let table = self.table.as_deref().map_or(String::new(), |table| {
+            format!(" --table {}", words::quoted(table))
+        });
+        let command = format!("sdarts compare {names}{table} --out {out}");
         let landscape = format!("sdarts landscape {names}");
         let chart = |it: &Curves| Html::of(it.figure, None, it, &command);
         let html = |shown: Vec<Shown>| shown.iter().map(|it| it.html(&command)).collect();

@@ -338,7 +338,7 @@ fn flags(args: &SettingsArgs) -> Vec<(&str, String)> {
 }
 
 /// File and column of `FILE[:COLUMN]`. No column has a slash, but paths of Windows have a colon.
-fn table(argument: &str) -> (&str, &str) {
+pub fn table(argument: &str) -> (&str, &str) {
     match argument.rsplit_once(':') {
         Some((path, column)) if !column.contains(['/', '\\']) => (path, column),
         _ => (argument, ""),

@@ -1,5 +1,6 @@
 //! Tables of trained networks on disk.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::rc::Rc;
 
@@ -7,14 +8,16 @@ use anyhow::{Context as _, anyhow};
 use smoothdarts::cell::nasbench101::Graph;
 use smoothdarts::cell::nasbench101::oneshot::{self, OneShot};
 use smoothdarts::config::{Config, Table as Settings};
-use smoothdarts::event::Anytime;
+use smoothdarts::draw::history::History;
+use smoothdarts::event::{Anytime, EpochFinished};
+use smoothdarts::measure::anytime;
 use smoothdarts::space::table::{Lookup, Table};
 use smoothdarts::space::{self, Space};
 
 use crate::exit::Exit;
 use crate::nasbench101::source::Kind;
 use crate::nasbench101::{self, OfSpace, Standing};
-use crate::output;
+use crate::{output, settings};
 
 /// The table that the settings name; `None` if they name none. Unless `quiet`, says what a table of
 /// NAS-Bench-101 lacks of the space.
@@ -78,6 +81,51 @@ fn of_nasbench101(
         output::note(&format!("the table {}: {lacks}", path.display()));
     }
     Ok(Rc::new(table))
+}
+
+/// A table that runs are held against after they have ended, opened once for each space.
+pub struct Later {
+    settings: Settings,
+    opened: BTreeMap<String, Rc<dyn Lookup>>,
+}
+
+impl Later {
+    /// The table FILE or FILE:COLUMN; no file is opened yet.
+    pub fn new(named: &str) -> Self {
+        let (path, column) = settings::table(named);
+        let settings = Settings { path: path.to_owned(), column: column.to_owned() };
+        Self { settings, opened: BTreeMap::new() }
+    }
+
+    /// Puts what the table says of the cells of a search, epoch by epoch, in place of what the search was told.
+    ///
+    /// # Errors
+    /// As [`open`].
+    pub fn look_up(&mut self, history: &mut History) -> anyhow::Result<()> {
+        let Some(started) = history.started.as_ref().filter(|_| !history.epochs.is_empty()) else {
+            return Ok(());
+        };
+        let space = space::find(&started.config.search.space)?;
+        let config = Config { table: self.settings.clone(), ..started.config.clone() };
+        let table = self.of(space.name, &config)?;
+        let epochs = history.epochs.iter().filter(|epoch| !anytime::is_even(&epoch.probabilities));
+        history.anytime = epochs
+            .map(|EpochFinished { epoch, genotype, .. }| {
+                anytime::look(&*table, *epoch, genotype, space.encode(genotype))
+            })
+            .collect();
+        Ok(())
+    }
+
+    fn of(&mut self, space: &str, config: &Config) -> anyhow::Result<Rc<dyn Lookup>> {
+        if let Some(table) = self.opened.get(space) {
+            return Ok(table.clone());
+        }
+        let named = || anyhow!("--table: name a table to look the cells up in");
+        let table = open(config, false)?.ok_or_else(named)?;
+        self.opened.insert(space.to_owned(), table.clone());
+        Ok(table)
+    }
 }
 
 /// What the table says of a cell, in words. A cell of NAS-Bench-101 is called by its hash.

@@ -135,6 +135,25 @@ fn cells_that_runs_derived_are_trained_once_and_told_apart_from_the_benchmark() 
     let names: Vec<String> = names.map(|it| it.into_string().unwrap()).collect();
     assert!(names.iter().any(|name| name.starts_with("own-trainings")), "{names:?}");
 
+    // So does a comparison that asks the table itself: now of the run, too, that had none.
+    let own_trainings = |out: &str, table: &[&str]| {
+        let runs = ["compare", &place.path("search"), &place.path("again"), "--out", out];
+        let told = run(&[runs.as_slice(), table].concat());
+        let curves = fs::read_to_string(Path::new(out).join("own-trainings.csv"));
+        (told, curves.unwrap_or_default())
+    };
+    let (told, curves) = own_trainings(&place.path("later"), &["--table", &table_path]);
+    assert_eq!(told.code, Some(0), "{}", told.stderr);
+    let before = fs::read_to_string(place.path("compared") + "/own-trainings.csv").unwrap();
+    assert_eq!((before.lines().count(), curves.lines().count()), (3, 5), "{before}{curves}");
+    let values = |row: &str| row.rsplit_once("\",").unwrap().1.to_owned();
+    let rows: Vec<String> = curves.lines().skip(1).map(values).collect();
+    assert_eq!(rows[..2], rows[2..], "one architecture moved in both: {curves}");
+    let page = fs::read_to_string(place.path("later") + "/compare.html").unwrap();
+    assert!(page.contains("--table"), "the command on the page says so");
+    let (absent, _) = own_trainings(&place.path("absent"), &["--table", "no.table"]);
+    assert_eq!(absent.code, Some(3), "{}", absent.stderr);
+
     // A table that is made anew keeps them.
     let converted = run(&["table", "convert", &place.path("some.tfrecord")]);
     assert_eq!(converted.code, Some(0), "{}", converted.stderr);

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::{Entry, MeasureError, Observed, Observer, Subject};
 use crate::arrays::Later;
-use crate::cell::Rows;
+use crate::cell::{Genotype, Rows};
 use crate::event::{Anytime, Event};
 use crate::space::table::{Known, Lookup};
 
@@ -24,6 +24,19 @@ pub fn is_even(p: &[Rows]) -> bool {
     p.iter().flatten().all(|row| row.iter().all(|weight| *weight == row[0]))
 }
 
+/// What the table says of the cell that is derived after an epoch, which its space writes as `architecture`.
+pub fn look(
+    table: &dyn Lookup,
+    epoch: usize,
+    genotype: &Genotype,
+    architecture: String,
+) -> Anytime {
+    let known = table.known(genotype).unwrap_or_default();
+    let Known { test_accuracy, valid_accuracy, rank, regret, own_accuracy } = known;
+    let cells = table.cells();
+    Anytime { epoch, architecture, test_accuracy, valid_accuracy, rank, cells, regret, own_accuracy }
+}
+
 impl Observer for Look {
     fn after_epoch<'a>(
         &'a mut self,
@@ -35,18 +48,8 @@ impl Observer for Look {
                 return Ok(Observed::default());
             }
             let genotype = subject.derive(&p);
-            let known = self.0.known(&genotype).unwrap_or_default();
-            let Known { test_accuracy, valid_accuracy, rank, regret, own_accuracy } = known;
-            let event = Event::Anytime(Anytime {
-                epoch: subject.epoch(),
-                architecture: subject.encode(&genotype),
-                test_accuracy,
-                valid_accuracy,
-                rank,
-                cells: self.0.cells(),
-                regret,
-                own_accuracy,
-            });
+            let architecture = subject.encode(&genotype);
+            let event = Event::Anytime(look(&*self.0, subject.epoch(), &genotype, architecture));
             Ok(Some(event).into())
         })
     }

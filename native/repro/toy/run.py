@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Measures how the searches of the page's playground end, over many seeds.
 
-usage: run.py [--sdarts PROGRAM] [--out FILE] [--seeds N] [--epochs N] [--jobs N]
+usage: run.py [--sdarts PROGRAM] [--out FILE] [--seeds N] [--epochs N] [--jobs N] [--device D]
 
 Runs the preset `browser` for 20 epochs, as the playground does, with DARTS, SDARTS-RS and SDARTS-ADV at N
-seeds each, on the CPU with one thread, and writes a row for every run: the share of operations without weights in the normal cell, its
-skip connections, and whether the page would show its alarm at the end. The playground
-shows a run of a visitor beside these. Needs nothing but Python 3.8.
+seeds each, with one thread, and writes a row for every run: the share of operations without weights in the
+normal cell, its skip connections, and whether the page would show its alarm at the end. The playground
+shows a run of a visitor beside these. With --device wgpu the same kernels compute as in a browser with
+WebGPU. Needs nothing but Python 3.8.
 """
 
 import argparse
@@ -29,6 +30,7 @@ def main():
     parser.add_argument("--seeds", type=int, default=16)
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--device", default="cpu", help="cpu (default) or wgpu")
     flags = parser.parse_args()
     runs = [(method, seed) for method in METHODS for seed in range(flags.seeds)]
     with ThreadPoolExecutor(flags.jobs) as pool:
@@ -47,8 +49,8 @@ def ending(flags, method, seed):
     with tempfile.TemporaryDirectory() as folder:
         out = pathlib.Path(folder) / "run"
         command = [flags.sdarts, "search", "--preset=browser", f"--method={method}"]
-        command += [f"--seed={seed}", f"--epochs={flags.epochs}", "--device=cpu", "--threads=1"]
-        command += ["--quiet", f"--out={out}"]
+        command += [f"--seed={seed}", f"--epochs={flags.epochs}", "--threads=1"]
+        command += [f"--device={flags.device}", "--quiet", f"--out={out}"]
         subprocess.run(command, check=True, capture_output=True)
         events = [json.loads(line) for line in (out / "events.jsonl").read_text().splitlines()]
     epoch = [event for event in events if event["type"] == "epoch_finished"][-1]

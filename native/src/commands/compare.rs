@@ -12,7 +12,7 @@ use crate::output;
 /// # Errors
 /// If a run cannot be read or the files cannot be written.
 pub fn run(args: &CompareArgs) -> anyhow::Result<Exit> {
-    let comparison = Comparison::read(&args.runs)?;
+    let comparison = Comparison::read(&args.runs, args.table.as_deref())?;
     let page = comparison.write(&args.out)?.display().to_string();
     if args.json {
         let mut object = serde_json::to_value(&comparison)?;
