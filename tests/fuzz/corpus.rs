@@ -13,8 +13,11 @@ use libfuzzer_sys as _;
 use fuzz::readers::{ALL, packed};
 
 /// Longer inputs, and more of them, are not kept: all together are to stay small.
-const LONGEST: usize = 8 << 10;
-const MOST: usize = 12_000;
+const LONGEST: usize = 16 << 10;
+const MOST: usize = 10_000;
+
+/// How the files of seeds are called.
+const SEED: &str = "seed";
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -28,12 +31,14 @@ fn main() -> anyhow::Result<()> {
                 fs::create_dir_all(&folder)?;
                 let seeds = (reader.seeds)();
                 fs::write(folder.with_extension("dict"), words(&seeds))?;
-                for (index, input) in seeds.iter().chain(&reader.found()).enumerate() {
-                    fs::write(folder.join(format!("seed-{index:04}")), input)?;
+                for (kind, inputs) in [(SEED, seeds), ("found", reader.found())] {
+                    for (index, input) in inputs.iter().enumerate() {
+                        fs::write(folder.join(format!("{kind}-{index:04}")), input)?;
+                    }
                 }
             }
             "pack" => {
-                let (inputs, left) = shortest(&folder)?;
+                let (inputs, left) = chosen(&folder)?;
                 let kept = packed(&inputs);
                 println!(
                     "{}: {} inputs, {left} left out, {} bytes",
@@ -60,16 +65,29 @@ fn words(seeds: &[Vec<u8>]) -> String {
     words.iter().map(|word| format!("\"{}\"\n", word.escape_ascii())).collect()
 }
 
-/// The inputs in a folder, the shortest first, as many as may be kept; and how many are left out.
-fn shortest(folder: &Path) -> anyhow::Result<(Vec<Vec<u8>>, usize)> {
-    let files = fs::read_dir(folder).with_context(|| folder.display().to_string())?;
-    let all: Result<Vec<_>, _> = files.map(|file| fs::read(file?.path())).collect();
-    let mut all = all?;
+/// Of the inputs in a folder as many as may be kept, the shortest first; and how many are left out.
+fn chosen(folder: &Path) -> anyhow::Result<(Vec<Vec<u8>>, usize)> {
+    let mut all = Vec::new();
+    for file in fs::read_dir(folder).with_context(|| folder.display().to_string())? {
+        let path = file?.path();
+        // The readers have their seeds themselves.
+        if !path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(SEED)) {
+            all.push(fs::read(path)?);
+        }
+    }
     let count = all.len();
     all.sort_by_key(|input| (input.len(), input.clone()));
     all.retain(|input| input.len() <= LONGEST);
     while packed(&all).len() > MOST {
-        all.truncate(all.len() * 9 / 10);
+        // Every tenth, so that short and long ones are left.
+        let mut place = 0;
+        all.retain(|_| {
+            place += 1;
+            place % 10 != 0
+        });
+        if all.len() < 10 {
+            all.truncate(all.len().saturating_sub(1));
+        }
     }
     let left = count - all.len();
     Ok((all, left))
