@@ -1,5 +1,7 @@
 //! The search of the page is the search of the command line.
 
+mod server;
+
 use burn::tensor::Device;
 use pollster::block_on;
 use serde_json::json;

@@ -3,8 +3,10 @@
 //!
 //! `SDARTS_FUZZ` sets how many inputs each reader gets. An input that leads a reader to a place where none
 //! was before (another message, or another size of what it read) becomes a seed of further ones: that
-//! finds its way into a format as counting branches does, without a build of its own.
+//! finds its way into a format somewhat as counting branches does, without a build of its own. What counting
+//! branches found (fuzz/README.md) is read first, and goes on as seeds.
 
+mod findings;
 mod inputs;
 mod readers;
 
@@ -28,14 +30,21 @@ fn fuzz(reader: &Reader) {
         assert!(outcome.is_ok(), "{}: a seed is refused: {outcome:?}", reader.name);
     }
     let (mut mutator, mut places) = (Mutator::new(reader.name), BTreeSet::new());
-    let (mut seeds, mut accepted, mut found) = (sound.clone(), 0_usize, 0_usize);
+    let read = |input: &[u8]| {
+        let outcome = std::panic::catch_unwind(|| (reader.read)(input));
+        outcome.unwrap_or_else(|_| panic!("{} panics at {}", reader.name, short(input)))
+    };
+    let before = reader.found();
+    for input in &before {
+        places.insert(place(read(input)));
+    }
+    let mut seeds = [&sound[..], &before].concat();
+    seeds.truncate(SEEDS);
+    let (mut accepted, mut found) = (0_usize, 0_usize);
     for index in 0..count {
         // What was refused leads on only to what is refused, mostly; so every other input begins anew.
         let input = mutator.change(if index % 2 == 0 { &sound } else { &seeds });
-        let outcome = std::panic::catch_unwind(|| (reader.read)(&input));
-        let Ok(outcome) = outcome else {
-            panic!("{}: input {index} of this kind makes it panic: {}", reader.name, short(&input));
-        };
+        let outcome = read(&input);
         accepted += usize::from(outcome.is_ok());
         if !places.insert(place(outcome)) {
             continue;
@@ -58,6 +67,16 @@ fn place(outcome: Result<String, String>) -> String {
     format!("{}{kept}", if outcome.is_ok() { "+" } else { "-" })
 }
 
+#[test]
+fn what_fuzzing_found_is_unpacked_as_it_was_packed() {
+    let inputs = vec![b"first".to_vec(), Vec::new(), vec![0; 5000]];
+    let found: &'static [u8] = readers::packed(&inputs).leak();
+    assert_eq!(Reader { found, ..readers::IDX }.found(), inputs);
+    assert!(readers::ALL.iter().all(|reader| !reader.found().is_empty()));
+    let bytes: usize = readers::ALL.iter().map(|reader| reader.found.len()).sum();
+    assert!(bytes < 200_000, "{bytes} bytes are too many to keep");
+}
+
 macro_rules! readers {
     ($($test:ident: $reader:ident,)*) => {
         $(
@@ -66,18 +85,32 @@ macro_rules! readers {
                 fuzz(&readers::$reader);
             }
         )*
+
+        #[test]
+        fn every_reader_of_the_catalogue_has_its_test() {
+            let tested = [$(readers::$reader.name),*];
+            assert_eq!(tested.to_vec(), readers::ALL.map(|reader| reader.name).to_vec());
+        }
     };
 }
 
 readers! {
     no_bytes_make_the_reader_of_idx_files_fail_otherwise: IDX,
+    no_bytes_make_the_reader_of_cifar_files_fail_otherwise: CIFAR,
     no_bytes_make_the_reader_of_matlab_files_fail_otherwise: MATLAB,
+    no_bytes_make_the_reader_of_pytorch_files_fail_otherwise: PYTORCH,
     no_bytes_make_the_reader_of_checkpoints_fail_otherwise: CHECKPOINT,
     no_bytes_make_the_reader_of_headers_of_checkpoints_fail_otherwise: HEADER,
+    no_text_makes_the_reader_of_states_in_checkpoints_fail_otherwise: STATE,
     no_bytes_make_the_reader_of_events_fail_otherwise: EVENTS,
+    no_bytes_make_the_figures_of_the_page_fail_otherwise: FIGURES,
     no_text_makes_the_reader_of_genotypes_fail_otherwise: GENOTYPE,
     no_text_makes_the_reader_of_settings_fail_otherwise: SETTINGS,
     no_bytes_make_the_reader_of_tables_fail_otherwise: TABLE,
     no_bytes_make_the_reader_of_records_fail_otherwise: RECORDS,
-    no_bytes_make_the_reader_of_pytorch_files_fail_otherwise: PYTORCH,
+    no_bytes_make_the_reader_of_trained_cells_fail_otherwise: BENCHMARK,
+    no_bytes_make_the_reader_of_cells_as_csv_fail_otherwise: BENCHMARK_CSV,
+    no_bytes_make_the_reader_of_cells_as_json_fail_otherwise: BENCHMARK_JSON,
+    no_bytes_make_the_reader_of_compact_tables_fail_otherwise: COMPACT,
+    no_bytes_make_the_server_of_the_page_fail_otherwise: REQUEST,
 }

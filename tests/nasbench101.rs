@@ -6,4 +6,4 @@ mod fill;
 mod graph;
 mod real;
 mod table;
-mod writer;
+pub mod writer;

@@ -33,7 +33,10 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            found.extend(sources(&path));
+            // What is built inside of a package by itself is not ours.
+            if path.file_name().is_some_and(|name| name != "target") {
+                found.extend(sources(&path));
+            }
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             found.push(path);
         }

@@ -14,7 +14,7 @@
 use std::fmt::Display;
 
 mod augment;
-mod cifar;
+pub mod cifar;
 pub mod corpus;
 mod files;
 mod idx;

@@ -1,10 +1,11 @@
 //! Files in the official formats, built here.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::sync::LazyLock;
 
 use flate2::Compression;
+use flate2::read::GzDecoder;
 use flate2::write::{GzEncoder, ZlibEncoder};
 use smoothdarts::data::{DataError, Dataset, find};
 
@@ -44,6 +45,12 @@ pub fn gzip(content: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
+pub fn gunzip(content: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::new();
+    GzDecoder::new(content).read_to_end(&mut plain).unwrap();
+    plain
+}
+
 pub fn zlib(content: &[u8]) -> Vec<u8> {
     let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(content).unwrap();
@@ -75,7 +82,7 @@ pub fn gzipped(files: &Files) -> Files {
 }
 
 /// Records of `labels` label bytes and 3072 pixels, which begin at another place of the same noise.
-fn cifar(count: usize, labels: usize, classes: u32) -> Vec<u8> {
+pub fn cifar(count: usize, labels: usize, classes: u32) -> Vec<u8> {
     let pixels = bytes(4096, 256);
     let mut file = Vec::with_capacity(count * (labels + 3072));
     for (index, labels) in bytes(count * labels, classes).chunks(labels).enumerate() {

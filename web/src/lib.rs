@@ -8,6 +8,8 @@
 //! - `session`: a search on its device, one step or one part of a step at a time;
 //! - `page`: the same for JavaScript.
 //!
+//! `server` serves the page on this machine.
+//!
 //! Everything but `page` compiles natively too, with the feature `native`, for the tests. The
 //! program of this package (`cargo run -p web`) builds the page and serves it.
 
@@ -17,6 +19,8 @@ pub mod data;
 pub mod monitor;
 #[cfg(target_family = "wasm")]
 pub mod page;
+#[cfg(not(target_family = "wasm"))]
+pub mod server;
 #[cfg(any(target_family = "wasm", feature = "native"))]
 pub mod session;
 #[cfg(any(target_family = "wasm", feature = "native"))]

@@ -1,8 +1,6 @@
 //! `cargo run -p web`: builds the page and serves it on this machine.
 
 #[cfg(not(target_family = "wasm"))]
-mod server;
-#[cfg(not(target_family = "wasm"))]
 mod site;
 #[cfg(not(target_family = "wasm"))]
 mod target;
@@ -40,7 +38,7 @@ fn main() -> anyhow::Result<()> {
             folder
         }
     };
-    let server = server::Server::bind(&folder, args.port)?;
+    let server = web::server::Server::bind(&folder, args.port)?;
     writeln!(std::io::stdout(), "http://{}/ (Ctrl-C ends it)", server.address())?;
     server.run();
     Ok(())

@@ -61,6 +61,7 @@ impl ChoiceKind {
 
 /// One row of a choice and its options.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Stored")]
 pub struct Row {
     /// State that it belongs to; of operations, the state that their edge ends in.
     pub node: usize,
@@ -69,6 +70,31 @@ pub struct Row {
     /// Names of its options, in column order.
     #[serde(rename = "operations")]
     pub options: Vec<String>,
+}
+
+/// More states than any cell has; pictures have room for every state before the last.
+const MAX_STATES: usize = 1000;
+
+/// A row as a file has it.
+#[derive(Deserialize)]
+struct Stored {
+    node: usize,
+    source: usize,
+    operations: Vec<String>,
+}
+
+impl TryFrom<Stored> for Row {
+    type Error = String;
+
+    fn try_from(stored: Stored) -> Result<Self, String> {
+        let Stored { node, source, operations: options } = stored;
+        if source > node || node >= MAX_STATES {
+            return Err(format!(
+                "an edge from state {source} to state {node}; edges lead forward, to states below {MAX_STATES}"
+            ));
+        }
+        Ok(Self { node, source, options })
+    }
 }
 
 impl Row {

@@ -11,7 +11,8 @@ const SIDE: usize = 32;
 const PLANE: usize = SIDE * SIDE;
 
 /// How the records of one data set look.
-struct Layout {
+#[derive(Clone, Copy, Debug)]
+pub struct Layout {
     /// Folder inside the official archive.
     folder: &'static str,
     /// Bytes before the pixels.
@@ -20,9 +21,11 @@ struct Layout {
     label_at: usize,
 }
 
-const CIFAR10: Layout = Layout { folder: "cifar-10-batches-bin", label_bytes: 1, label_at: 0 };
-/// The first byte is one of 20 coarse classes; the paper and everybody else use the fine one.
-const CIFAR100: Layout = Layout { folder: "cifar-100-binary", label_bytes: 2, label_at: 1 };
+/// Those of CIFAR-10.
+pub const CIFAR10: Layout = Layout { folder: "cifar-10-batches-bin", label_bytes: 1, label_at: 0 };
+/// Those of CIFAR-100. The first byte is one of 20 coarse classes; the paper and everybody else use the
+/// fine one.
+pub const CIFAR100: Layout = Layout { folder: "cifar-100-binary", label_bytes: 2, label_at: 1 };
 
 const TRAIN_BATCHES: [&str; 5] = [
     "data_batch_1.bin",
@@ -54,7 +57,26 @@ pub(super) fn decode_100(
     }
 }
 
+const NONE: Images =
+    Images { pixels: Vec::new(), labels: Vec::new(), height: SIDE, width: SIDE, channels: 3 };
+
 impl Layout {
+    /// The images of a file of so many records, plain or as gzip; `file` names it in errors.
+    ///
+    /// # Errors
+    /// [`DataError::Malformed`]: another number of bytes, or a label that is not less than `classes`.
+    pub fn images(
+        &self,
+        file: &str,
+        bytes: &[u8],
+        records: usize,
+        classes: usize,
+    ) -> Result<Images, DataError> {
+        let mut images = NONE;
+        self.append(&mut images, file, bytes, records, classes)?;
+        Ok(images)
+    }
+
     fn part(
         &self,
         files: &mut Files,
@@ -62,13 +84,7 @@ impl Layout {
         records: usize,
         classes: usize,
     ) -> Result<Images, DataError> {
-        let mut images = Images {
-            pixels: Vec::new(),
-            labels: Vec::new(),
-            height: SIDE,
-            width: SIDE,
-            channels: 3,
-        };
+        let mut images = NONE;
         for name in names {
             let (file, bytes) = files.get(&[&format!("{}/{name}", self.folder), name])?;
             self.append(&mut images, &file, &bytes, records, classes)?;

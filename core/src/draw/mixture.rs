@@ -79,7 +79,8 @@ fn bundles(svg: &mut Svg, choice: &Choice, probabilities: &Rows, derived: &Cell,
             slot(choice, edge.node, |other| other.node == edge.node && other.source > edge.source);
         let incoming = choice.rows.iter().filter(|other| other.node == edge.source).count();
         let shift = incoming as f64 * width_of_slot(choice, edge.source);
-        let rise = RISE.0 + RISE.1 * (edge.node - edge.source - 1) as f64;
+        let passed = (edge.node - edge.source).saturating_sub(1);
+        let rise = RISE.0 + RISE.1 * passed as f64;
         let arc = Arc { from: from + shift, to, base, rise };
         arc.strands(svg, edge, row);
         svg.close();

@@ -216,7 +216,7 @@ impl Checkpoint {
         });
         Some(StageStarted {
             stage,
-            epoch: stage * self.config.stage_epochs(),
+            epoch: stage.saturating_mul(self.config.stage_epochs()),
             cells: self.config.cells_in(stage),
             parameters: self.arrays.get(super::state::WEIGHTS)?.values.len(),
             choices: self.architecture.clone(),

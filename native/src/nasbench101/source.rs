@@ -1,7 +1,7 @@
 //! The files that tables of NAS-Bench-101 come as, told apart by what is in them.
 
 use std::fs::File;
-use std::io::{BufReader, Read as _};
+use std::io::{BufReader, Read};
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -67,10 +67,9 @@ impl Kind {
 /// The first record, line or entry that is wrong, or that there is none: exit code 3.
 pub fn read(path: &Path, kind: Kind) -> anyhow::Result<Gather> {
     let gather = match kind {
-        Kind::Compact => return Err(refused(&named(path), "it is a compact table already")),
+        // As a stream: only its cells are kept.
         Kind::Records => records(path),
-        Kind::Csv => csv::read(&whole(path)?),
-        Kind::Json => json::read(&whole(path)?),
+        _ => parse(&whole(path)?, kind),
     };
     let gather = gather.with_context(|| named(path))?;
     if gather.is_empty() {
@@ -79,13 +78,30 @@ pub fn read(path: &Path, kind: Kind) -> anyhow::Result<Gather> {
     Ok(gather)
 }
 
+/// The same of bytes, which the errors give no name.
+///
+/// # Errors
+/// As for [`read`], but that there is no cell in it.
+pub fn parse(bytes: &[u8], kind: Kind) -> anyhow::Result<Gather> {
+    match kind {
+        Kind::Compact => Err(refused("the file", "it is a compact table already")),
+        Kind::Records => gather(bytes, |_| ()),
+        Kind::Csv => csv::read(bytes),
+        Kind::Json => json::read(bytes),
+    }
+}
+
 fn records(path: &Path) -> anyhow::Result<Gather> {
     let file = open(path)?;
     let length = file.metadata().with_context(|| named(path))?.len();
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let mut progress = ByteProgress::new(&name, length, 0);
-    let (mut reader, mut gather) =
-        (Reader::new(BufReader::with_capacity(1 << 16, file)), Gather::default());
+    gather(BufReader::with_capacity(1 << 16, file), |position| progress.show(position))
+}
+
+/// Reads records, and tells now and then how far it is.
+fn gather(source: impl Read, mut show: impl FnMut(u64)) -> anyhow::Result<Gather> {
+    let (mut reader, mut gather) = (Reader::new(source), Gather::default());
     let mut number = 0;
     while reader.advance()? {
         number += 1;
@@ -93,7 +109,7 @@ fn records(path: &Path) -> anyhow::Result<Gather> {
         added.map_err(|problem| refused(&reader.place(), &problem))?;
         // A look at the clock for each of a million records would show.
         if number % 1024 == 0 {
-            progress.show(reader.position());
+            show(reader.position());
         }
     }
     Ok(gather)

@@ -252,7 +252,16 @@ impl Table {
                     first + 1
                 ));
             }
-            bytes.chunks_exact(size).map(|cell| decode(cell, &self.budgets)).collect()
+            let cells = bytes.chunks_exact(size).map(|cell| decode(cell, &self.budgets));
+            let cells: Vec<Cell> = cells.collect::<Result<_, String>>()?;
+            let begins = cells.first().is_some_and(|cell| cell.hash == self.index[number].first);
+            if !begins || !cells.is_sorted_by(|cell, next| cell.hash < next.hash) {
+                let first = first + 1;
+                return Err(format!(
+                    "its cells from {first} on are not in the order of their hashes; convert its source again"
+                ));
+            }
+            Ok(cells)
         };
         cells().map_err(|problem: String| self.refused(&problem))
     }
