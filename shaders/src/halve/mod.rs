@@ -2,7 +2,7 @@
 //! NAS-Bench-101 and NAS-Bench-1Shot1. Every pixel lies in one window at most, so the gradient is written once.
 //!
 //! For each number of the input: 5 bytes forward, 9 back. Stock ops take the channels to the front and back again,
-//! and store where each maximum is. Only the CPU has these kernels, and not in a browser.
+//! and store where each maximum is. Only the CPU has these kernels.
 
 mod autodiff;
 mod cpu;
@@ -21,7 +21,7 @@ use crate::Kernels;
 /// - `x`: [batch, height, width, channels]
 /// - output: [batch, ⌊height / 2⌋ + padding, ⌊width / 2⌋ + padding, channels]
 pub fn halve(kernels: Kernels, x: Tensor<4>, padding: usize) -> Tensor<4> {
-    if kernels.fused_on_a_computer(&x) {
+    if kernels.fused_on_cpu(&x) {
         let halves = Halves { shape: x.dims(), padding };
         return Tensor::from_dispatch(Dispatch::halve(x.into_dispatch(), halves));
     }
