@@ -19,6 +19,7 @@ pub mod exit;
 pub mod export;
 pub mod fetch;
 pub mod genotype;
+mod headless;
 pub mod manifest;
 pub mod nasbench101;
 pub mod open_run;
@@ -49,6 +50,7 @@ use exit::Exit;
 
 /// The program: parse, do, say what went wrong.
 pub fn main() -> ExitCode {
+    headless::start_quietly();
     // clap itself prints help (exit 0) and usage errors (exit 2).
     let outcome = match Cli::parse().command {
         Command::Search(args) => commands::search::run(&args),

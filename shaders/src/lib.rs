@@ -19,7 +19,7 @@
 //! | [`mixed_cell`], [`derived_cell`] | a recurrent cell along a whole text: gates, activations, mixture, batch norm and the products between them | about 300 tensors of a step that autodiff keeps; on a GPU a kernel for each node instead of 25 |
 //! | [`word_loss`] | decoder, softmax and loss of a vocabulary with their gradients | gigabytes of logits, kept several times |
 //! | [`overwrite`], [`copied`] | numbers in the memory of another tensor, for passes that are replayed | stock ops write nowhere but into what they made |
-//! | [`product`], [`rectangular`] | products of matrices and oblong convolutions, by [`Convolution`] | in a browser, that burn's need not be loaded |
+//! | [`product`], [`rectangular`], [`Window`] | products of matrices and oblong convolutions, by [`Convolution`]; maxima of windows, by slices | in a browser, that burn's need not be loaded |
 //! | [`split_at`], [`Shared`] | a stack in two, an activation for several readers | on the way back zeros for each part, and copies before a sum |
 //!
 //! A batch norm can be left to the kernel that reads the activation: [`PendingNorm`]. Activations can lie in a
@@ -73,7 +73,7 @@ pub use recurrent::{
     Activation, CellNorm, MixedCell, RecurrentCell, Sequence, derived_cell, mixed_cell,
 };
 pub use split_at::{Shared, split_at};
-pub use stock::{product, rectangular};
+pub use stock::{Window, product, rectangular};
 pub use unit::{Bank, Unit};
 pub use word_loss::{WordLoss, word_loss};
 

@@ -1,6 +1,6 @@
 //! Layers of burn in the form that the browser computes them in.
 
-use shaders::{product, rectangular};
+use shaders::{Window, product, rectangular};
 
 use super::*;
 
@@ -69,4 +69,59 @@ impl Case for Oblong {
 #[test]
 fn an_oblong_convolution_for_the_browser_equals_that_of_burn() {
     equals_plain_ops::<Oblong>();
+}
+
+/// Maxima of windows, in numbers of which many are equal.
+#[derive(Clone, Debug)]
+struct Maxima {
+    shape: [usize; 4],
+    window: Window,
+}
+
+impl Case for Maxima {
+    fn strategy() -> BoxedStrategy<Self> {
+        (shapes(), 2..4_usize, 1..3_usize, 0..2_usize)
+            .prop_map(|([n, h, w, c], side, stride, padding)| Self {
+                shape: [n, h.max(side), w.max(side), c],
+                window: Window { side, stride, padding },
+            })
+            .boxed()
+    }
+
+    fn inputs(&self) -> Vec<Vec<f32>> {
+        let coarse = |value: f32| (4.0 * value).round();
+        vec![noise(self.shape.iter().product(), 8).into_iter().map(coarse).collect()]
+    }
+
+    fn op(&self) -> Box<Op> {
+        let Self { shape, window } = self.clone();
+        Box::new(move |kernels, inputs| {
+            let [x] = inputs.try_into().unwrap();
+            window.largest(kernels, x.reshape(shape))
+        })
+    }
+}
+
+#[test]
+fn maxima_for_the_browser_equal_those_of_burn() {
+    equals_plain_ops::<Maxima>();
+}
+
+#[test]
+fn the_browser_finds_the_first_of_equal_maxima_where_burn_finds_it() {
+    for (name, device) in crate::devices::all() {
+        runner(24)
+            .run(&Maxima::strategy(), |case| {
+                let Maxima { shape, window } = case;
+                let find = |kernels, device: &Device| {
+                    let x = vector(&case.inputs()[0], device).reshape(shape);
+                    let places = window.places(kernels, x).into_data();
+                    places.iter::<i64>().collect::<Vec<_>>()
+                };
+                let expected = find(Kernels::Composed, &Device::flex());
+                prop_assert_eq!(find(Kernels::Fused, &device), expected, "{}", name);
+                Ok(())
+            })
+            .unwrap();
+    }
 }

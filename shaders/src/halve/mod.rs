@@ -10,10 +10,8 @@ mod cpu;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, backend_extension};
 use burn::tensor::Tensor;
-use burn::tensor::module::max_pool2d;
-use burn::tensor::ops::MaxPoolOptions;
 
-use crate::Kernels;
+use crate::{Kernels, Window};
 
 /// The largest of every 2×2 pixels, the first one of equals: a side becomes ⌊side / 2⌋ + padding. Padding 0 or 1.
 ///
@@ -25,8 +23,7 @@ pub fn halve(kernels: Kernels, x: Tensor<4>, padding: usize) -> Tensor<4> {
         let halves = Halves { shape: x.dims(), padding };
         return Tensor::from_dispatch(Dispatch::halve(x.into_dispatch(), halves));
     }
-    let options = MaxPoolOptions::new([2; 2]).with_stride([2; 2]).with_padding([padding; 2]);
-    max_pool2d(x.permute([0, 3, 1, 2]), options).permute([0, 2, 3, 1])
+    Window { side: 2, stride: 2, padding }.largest(Kernels::Composed, x)
 }
 
 /// The op.
