@@ -50,9 +50,12 @@ use exit::Exit;
 
 /// The program: parse, do, say what went wrong.
 pub fn main() -> ExitCode {
-    headless::start_quietly();
     // clap itself prints help (exit 0) and usage errors (exit 2).
-    let outcome = match Cli::parse().command {
+    let command = Cli::parse().command;
+    if looks_for_adapters(&command) {
+        headless::start_quietly();
+    }
+    let outcome = match command {
         Command::Search(args) => commands::search::run(&args),
         Command::Train(args) => commands::train::run(&args),
         Command::Select(args) => commands::select::run(&args),
@@ -80,4 +83,16 @@ pub fn main() -> ExitCode {
         exit
     });
     exit.into()
+}
+
+/// Whether a command may ask the drivers what adapters there are.
+fn looks_for_adapters(command: &Command) -> bool {
+    match command {
+        Command::Search(_) | Command::Train(_) | Command::Select(_) | Command::Sweep(_) => true,
+        Command::Bench(_) | Command::Doctor(_) | Command::Hessian(_) => true,
+        Command::Landscape(_) | Command::Test(_) | Command::Table(_) => true,
+        Command::Derive(_) | Command::List(_) | Command::Fetch(_) | Command::Report(_) => false,
+        Command::Stats(_) | Command::Compare(_) | Command::Export(_) => false,
+        Command::Completions(_) => false,
+    }
 }
