@@ -135,9 +135,10 @@ impl Comparison {
         let names: Vec<String> = self.runs.iter().map(|run| words::quoted(&run.name)).collect();
         let names = names.join(" ");
         let out = words::quoted(&out.display().to_string());
-        let table = self.table.as_deref().map_or(String::new(), |table| {
-            format!(" --table {}", words::quoted(table))
-        });
+        let table = self
+            .table
+            .as_deref()
+            .map_or(String::new(), |table| format!(" --table {}", words::quoted(table)));
         let command = format!("sdarts compare {names}{table} --out {out}");
         let landscape = format!("sdarts landscape {names}");
         let chart = |it: &Curves| Html::of(it.figure, None, it, &command);

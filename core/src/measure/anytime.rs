@@ -34,7 +34,16 @@ pub fn look(
     let known = table.known(genotype).unwrap_or_default();
     let Known { test_accuracy, valid_accuracy, rank, regret, own_accuracy } = known;
     let cells = table.cells();
-    Anytime { epoch, architecture, test_accuracy, valid_accuracy, rank, cells, regret, own_accuracy }
+    Anytime {
+        epoch,
+        architecture,
+        test_accuracy,
+        valid_accuracy,
+        rank,
+        cells,
+        regret,
+        own_accuracy,
+    }
 }
 
 impl Observer for Look {

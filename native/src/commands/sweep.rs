@@ -226,7 +226,8 @@ fn compare(
     if done.len() < 2 {
         return Ok(None);
     }
-    let comparison = Comparison::read(&done, None).context("the runs are done, but do not compare")?;
+    let comparison =
+        Comparison::read(&done, None).context("the runs are done, but do not compare")?;
     if !how.json {
         output::told(&format!("\n{}\n", comparison.summary().text()))?;
     }

@@ -8,7 +8,8 @@ use macerator::Simd;
 use super::{ConvolutionGradients, ConvolutionOps, Sizes};
 use crate::cpu::block::Block;
 use crate::cpu::columns::Columns;
-use crate::cpu::matrix::{Layout, Packed, Pixels, outer, whole_vectors};
+use crate::cpu::matrix::{Packed, Pixels};
+use crate::cpu::outer::{Layout, outer, whole_vectors};
 use crate::cpu::planes::{Planes, Rows};
 use crate::cpu::{
     self, Kernel, Scratch, contiguous, dispatch, fold, for_parts, gate, lanes, rectified, values,
@@ -65,15 +66,19 @@ impl ConvolutionGradients for Flex {
         let (x, gradient) = (contiguous(x), contiguous(gradient));
         let shape = sizes.weight_shape();
         let [input, output] = [sizes.image(), sizes.output()];
-        // [image, i, j, c, o].
-        let mut partial = Block::new(sizes.batch * shape.num_elements());
+        // [images, i, j, c, o].
+        let images = sizes.images_of_a_sum(shape.num_elements());
+        let mut partial = Block::new(sizes.batch.div_ceil(images) * shape.num_elements());
         for_parts([(&mut *partial, shape.num_elements())], |index, [out]| {
             out.fill(0.0);
-            let x = &values(&x)[index * input..][..input];
-            let gradient = &values(&gradient)[index * output..][..output];
-            with_scratch(|scratch| {
-                dispatch(Weights { sizes: &sizes, x, gradient, scratch, out });
-            });
+            let all = index * images..((index + 1) * images).min(sizes.batch);
+            for image in all {
+                let x = &values(&x)[image * input..][..input];
+                let gradient = &values(&gradient)[image * output..][..output];
+                with_scratch(|scratch| {
+                    dispatch(Weights { sizes: &sizes, x, gradient, scratch, out: &mut *out });
+                });
+            }
         });
         let sum = fold(&partial, shape.num_elements());
         let mut out = vec![0.0; sum.len()];
@@ -97,6 +102,12 @@ impl Sizes {
         height * width * self.outputs
     }
 
+    /// Images whose gradients for so many weights are added up by one thread: of small images with many channels
+    /// the sums are longer than what they are sums of. At least sixteen sums keep many threads busy.
+    fn images_of_a_sum(&self, weights: usize) -> usize {
+        (weights / self.output().max(1)).min(self.batch / 16).max(1)
+    }
+
     /// Whether every output pixel is made of one input pixel as it is: then an image is one row, and needs no
     /// copy. In rows of 17 or 9 pixels, as one-shot networks have, a seventh to a quarter of the work is in tiles
     /// that are not full.
@@ -109,15 +120,16 @@ impl Sizes {
         Planes::new(self.windows.image, 1, self.windows.padding() + self.banks - 1, 1)
     }
 
-    /// The windows of output row `y` of a bank, as pixels of overlapping rows.
+    /// The windows of a bank, as pixels of overlapping rows.
     #[inline(always)]
-    fn windows<'a>(&self, planes: &Planes, x: &'a [f32], y: usize, bank: usize) -> Pixels<'a> {
+    fn windows<'a>(&self, planes: &Planes, x: &'a [f32], bank: usize) -> Pixels<'a> {
         let shift = planes.padding - self.windows.padding() + bank;
-        let start = planes.offset(y * self.windows.stride + shift, shift);
+        let stride = self.windows.stride;
         Pixels {
-            values: &x[start..],
-            pixel: self.windows.stride * self.inputs(),
+            values: &x[planes.offset(shift, shift)..],
+            pixel: stride * self.inputs(),
             row: planes.row(),
+            line: [self.windows.output()[1], stride * planes.row()],
         }
     }
 }
@@ -182,7 +194,7 @@ fn pointwise<S: Simd, const L: usize>(
     // Whole tiles, of at most eight pixels.
     let pixels = (CHUNK / from).max(1).next_multiple_of(8);
     for (x, out) in x.chunks(pixels * from).zip(out.chunks_mut(pixels * to)) {
-        matrix.multiply::<S, L>(Pixels { values: x, pixel: from, row: 0 }, out, to);
+        matrix.multiply::<S, L>(Pixels::side_by_side(x, from), out, to);
     }
 }
 
@@ -205,12 +217,9 @@ impl Kernel for Forward<'_> {
         }
         let planes = sizes.planes();
         planes.fill(0.0, &mut scratch.x, Activation { image: x, relu: sizes.relu });
-        let row = sizes.windows.output()[1] * sizes.outputs;
-        for (y, z) in z.chunks_exact_mut(row).enumerate() {
-            for (bank, matrix) in banks.iter().enumerate() {
-                let windows = sizes.windows(&planes, &scratch.x, y, bank);
-                matrix.multiply::<S, L>(windows, &mut z[bank * sizes.bank()..], sizes.outputs);
-            }
+        for (bank, matrix) in banks.iter().enumerate() {
+            let windows = sizes.windows(&planes, &scratch.x, bank);
+            matrix.multiply::<S, L>(windows, &mut z[bank * sizes.bank()..], sizes.outputs);
         }
     }
 }
@@ -298,8 +307,10 @@ impl Kernel for Back<'_> {
             return pointwise::<S, L>(&phase.matrix, pixels, gradient, out);
         }
         planes.copy(gradient, 0.0, &mut scratch.gradient);
-        let ([_, width, channels], stride) = (sizes.windows.image, sizes.windows.stride);
-        let rows = out.chunks_exact_mut(width * channels).zip(x.chunks_exact(width * channels));
+        let ([height, width, channels], stride) = (sizes.windows.image, sizes.windows.stride);
+        // Rows whose pixels are of one phase: with stride 1 all of them at once.
+        let size = width * channels * if stride == 1 { height } else { 1 };
+        let rows = out.chunks_exact_mut(size).zip(x.chunks_exact(size));
         for (y, (out, x)) in rows.enumerate() {
             let phases = &phases[y % stride * stride..][..stride.min(width)];
             if phases.iter().any(Option::is_none) {
@@ -308,7 +319,8 @@ impl Kernel for Back<'_> {
             for (column, phase) in phases.iter().enumerate() {
                 let Some(Phase { matrix, start }) = phase else { continue };
                 let values = &scratch.gradient[y / stride * planes.row() + start..];
-                let gradient = Pixels { values, pixel: sizes.outputs, row: planes.row() };
+                let (pixel, row) = (sizes.outputs, planes.row());
+                let gradient = Pixels { values, pixel, row, line: [width, row] };
                 let out = &mut out[column * channels..];
                 matrix.multiply::<S, L>(gradient, out, stride * channels);
             }
@@ -336,7 +348,7 @@ impl Kernel for Weights<'_> {
         if sizes.is_pointwise() {
             let (inputs, outputs) = (sizes.inputs(), sizes.outputs);
             let count = gradient.len() / outputs;
-            let x = Pixels { values: x, pixel: inputs, row: x.len() };
+            let x = Pixels { row: x.len(), ..Pixels::side_by_side(x, inputs) };
             let filled = &mut scratch.filled;
             let gradient = whole_vectors::<L>(gradient, [outputs; 2], count, filled);
             let layout = Layout { inputs, outputs, input: outputs, output: 1 };
@@ -351,7 +363,7 @@ impl Kernel for Weights<'_> {
         let gradient = whole_vectors::<L>(gradient, [sizes.outputs, bank], width, filled);
         for (row, out) in out.chunks_exact_mut(inputs * sizes.outputs).enumerate() {
             for index in 0..sizes.banks {
-                let mut x = sizes.windows(&planes, &scratch.x, 0, index);
+                let mut x = sizes.windows(&planes, &scratch.x, index);
                 x.values = &x.values[row * x.row..];
                 x.row *= sizes.windows.stride;
                 let (gradient, out) = (gradient.from(index * bank), &mut out[index * bank..]);

@@ -8,7 +8,6 @@ use macerator::{Scalar, Simd, Vector};
 
 use super::aligned::Aligned;
 use super::narrow::{self, Dealt, Narrow};
-use super::planes::copy_or_add;
 use super::{Kernel, dispatch, load, store, zero};
 
 /// Vectors of outputs of a register tile, if there is more than one.
@@ -20,15 +19,56 @@ pub(crate) struct Pixels<'a> {
     pub(crate) values: &'a [f32],
     /// Floats from one pixel to the next.
     pub(crate) pixel: usize,
-    /// Floats from one row to the next.
+    /// Floats from one row of a pixel to the next, where it is a window.
     pub(crate) row: usize,
+    /// Pixels of a line, and floats from its first to that of the next.
+    pub(crate) line: [usize; 2],
 }
 
 impl<'a> Pixels<'a> {
+    /// Pixels of so many floats, one after another.
+    pub(crate) fn side_by_side(values: &'a [f32], pixel: usize) -> Self {
+        Self { values, pixel, row: 0, line: [usize::MAX, 0] }
+    }
+
     /// From this float on.
     #[inline(always)]
     pub(crate) fn from(self, start: usize) -> Self {
         Self { values: &self.values[start..], ..self }
+    }
+}
+
+/// Goes over the pixels one after another, line after line.
+struct Walk {
+    /// Pixels that the line has left.
+    left: usize,
+    /// Where the next one begins.
+    at: usize,
+}
+
+impl Walk {
+    /// From pixel `first` on.
+    #[inline(always)]
+    fn new(x: &Pixels, first: usize) -> Self {
+        let [width, line] = x.line;
+        Self { left: width - first % width, at: first / width * line + first % width * x.pixel }
+    }
+
+    /// Where the next `R` pixels begin.
+    #[inline(always)]
+    fn next<const R: usize>(&mut self, x: &Pixels) -> [usize; R] {
+        let [width, line] = x.line;
+        let mut starts = [0; R];
+        for start in &mut starts {
+            if self.left == 0 {
+                self.left = width;
+                self.at = self.at + line - width * x.pixel;
+            }
+            *start = self.at;
+            self.left -= 1;
+            self.at += x.pixel;
+        }
+        starts
     }
 }
 
@@ -65,7 +105,7 @@ impl Product {
         [from, to]: [usize; 2],
         dealt: &mut Dealt,
     ) {
-        let x = Pixels { values: x, pixel: from, row: 0 };
+        let x = Pixels::side_by_side(x, from);
         dispatch(Multiplication { product: self, x, out, to, dealt });
     }
 }
@@ -96,39 +136,6 @@ impl Kernel for Multiplication<'_> {
                 matrix.multiply::<S, L>(&x.values[..count], out, dealt);
             }
         }
-    }
-}
-
-/// The gradient of a [`Product`] for its matrix, of one image.
-pub(crate) struct Gradient<'a> {
-    /// Floats from one pixel of the input to the next.
-    pub(crate) pixel: usize,
-    pub(crate) inputs: usize,
-    pub(crate) outputs: usize,
-    pub(crate) x: &'a [f32],
-    /// Of the output.
-    pub(crate) gradient: &'a [f32],
-    /// [output, input], to which it is added.
-    pub(crate) out: &'a mut [f32],
-    /// Memory for pixels that are filled up.
-    pub(crate) filled: &'a mut Aligned,
-    pub(crate) dealt: &'a mut Dealt,
-}
-
-impl Kernel for Gradient<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd, const L: usize>(self) {
-        let Self { pixel, inputs, outputs, x, gradient, out, filled, dealt } = self;
-        if narrow::fits(inputs, outputs, L) {
-            return narrow::outer::<S, L>(&x[..gradient.len()], gradient, out, dealt);
-        }
-        let count = gradient.len() / outputs;
-        let x = Pixels { values: x, pixel, row: count * pixel };
-        let gradient = whole_vectors::<L>(gradient, [outputs; 2], count, filled);
-        let layout = Layout { inputs, outputs, input: 1, output: inputs };
-        outer::<S, L>([1, count], x, gradient, out, layout);
     }
 }
 
@@ -170,7 +177,7 @@ impl Packed {
         Self { rows, inputs, outputs, values, wide, block }
     }
 
-    /// `out` = `x` · matrix for the pixels of one row, which lie `pixel` floats apart in `out`.
+    /// `out` = `x` · matrix for pixels that lie `pixel` floats apart in `out`.
     #[inline(always)]
     pub(crate) fn multiply<S: Simd, const L: usize>(
         &self,
@@ -215,10 +222,17 @@ fn tiles<S: Simd, const L: usize, const V: usize, const R: usize>(
     out: &mut [f32],
     [width, pixel]: [usize; 2],
 ) -> usize {
-    let mut first = pixels.start;
+    let (mut first, mut walk) = (pixels.start, Walk::new(&x, pixels.start));
     while first + R <= pixels.end {
         let mut values = [[[0.0; L]; V]; R];
-        tile::<S, L, V, R>(x.from(first * x.pixel), block, &mut values);
+        // Of pixels in one line the processor finds the places itself: a bank was 5 % slower with a walk.
+        if x.line[0] == usize::MAX {
+            let place = |r: usize| r * x.pixel;
+            tile::<S, L, V, R>(x.from(first * x.pixel), place, block, &mut values);
+        } else {
+            let starts: [usize; R] = walk.next(&x);
+            tile::<S, L, V, R>(x, |r| starts[r], block, &mut values);
+        }
         put(&values, width, &mut out[first * pixel..], pixel);
         first += R;
     }
@@ -253,10 +267,11 @@ fn known<const N: usize>(values: &[f32], out: &mut [f32]) {
     }
 }
 
-/// `values` = `R` pixels of `x` · the block of a matrix with so many inputs a row.
+/// `values` = the `R` pixels of `x` that begin at `place` · the block of a matrix with so many inputs a row.
 #[inline(always)]
 fn tile<S: Simd, const L: usize, const V: usize, const R: usize>(
     x: Pixels,
+    place: impl Fn(usize) -> usize,
     (matrix, inputs): (&[[[f32; L]; V]], usize),
     values: &mut [[[f32; L]; V]; R],
 ) {
@@ -264,7 +279,7 @@ fn tile<S: Simd, const L: usize, const V: usize, const R: usize>(
     for (y, matrix) in matrix.chunks_exact(inputs).enumerate() {
         let mut rows: [&[f32]; R] = [&[]; R];
         for (r, row) in rows.iter_mut().enumerate() {
-            *row = &x.values[y * x.row + r * x.pixel..][..inputs];
+            *row = &x.values[y * x.row + place(r)..][..inputs];
         }
         for input in 0..inputs {
             let vectors = &matrix[input];
@@ -280,116 +295,5 @@ fn tile<S: Simd, const L: usize, const V: usize, const R: usize>(
         for (value, sum) in values.iter_mut().zip(sums) {
             *value = store(*sum);
         }
-    }
-}
-
-/// Inputs of a register tile of [`outer`]: eight sums hide the latency of one.
-const INPUTS: usize = 8;
-
-/// Pixels of `channels` floats, side by side in rows of `width`, so that each part of a pixel can be
-/// read in whole vectors: as they are, or filled up in `scratch`.
-#[inline(always)]
-pub(crate) fn whole_vectors<'a, const L: usize>(
-    values: &'a [f32],
-    [channels, part]: [usize; 2],
-    width: usize,
-    scratch: &'a mut Aligned,
-) -> Pixels<'a> {
-    let pixel = channels - part + part.next_multiple_of(L);
-    if pixel == channels {
-        return Pixels { values, pixel, row: width * pixel };
-    }
-    scratch.resize(values.len() / channels * pixel);
-    scratch.fill(0.0);
-    for (filled, values) in scratch.chunks_exact_mut(pixel).zip(values.chunks_exact(channels)) {
-        copy_or_add(values, false, &mut filled[..channels]);
-    }
-    Pixels { values: scratch, pixel, row: width * pixel }
-}
-
-/// A matrix of `inputs` × `outputs` numbers at these distances in memory.
-#[derive(Clone, Copy)]
-pub(crate) struct Layout {
-    pub(crate) inputs: usize,
-    pub(crate) outputs: usize,
-    /// Floats from one input to the next.
-    pub(crate) input: usize,
-    /// Floats from one output to the next.
-    pub(crate) output: usize,
-}
-
-/// `out`\[input, output\] += Σ over [height, width] pixels of `x`\[pixel, input\] ·
-/// `gradient`\[pixel, output\]: the gradient of a product for its matrix. The pixels of `gradient`
-/// are readable in whole vectors; what stands past the outputs does not count.
-#[inline(always)]
-pub(crate) fn outer<S: Simd, const L: usize>(
-    size: [usize; 2],
-    x: Pixels,
-    gradient: Pixels,
-    out: &mut [f32],
-    layout: Layout,
-) {
-    let Layout { inputs, outputs, .. } = layout;
-    let tiles = inputs / INPUTS * INPUTS;
-    for first in (0..outputs).step_by(L) {
-        let gradient = gradient.from(first);
-        let mut sums = [[0.0; L]; INPUTS];
-        for input in (0..tiles).step_by(INPUTS) {
-            outer_tile::<S, L, INPUTS>(size, x.from(input), gradient, &mut sums);
-            add(&sums, [input, first], out, layout);
-        }
-        // Of one input a sum waits for the last: four at once where there are as many, as in 36.
-        let fours = tiles + (inputs - tiles) / 4 * 4;
-        let mut sums = [[0.0; L]; 4];
-        for input in (tiles..fours).step_by(4) {
-            outer_tile::<S, L, 4>(size, x.from(input), gradient, &mut sums);
-            add(&sums, [input, first], out, layout);
-        }
-        let mut sums = [[0.0; L]; 1];
-        for input in fours..inputs {
-            outer_tile::<S, L, 1>(size, x.from(input), gradient, &mut sums);
-            add(&sums, [input, first], out, layout);
-        }
-    }
-}
-
-/// Adds the sums of some inputs, from the first one on, with a vector of outputs.
-#[inline(always)]
-fn add<const L: usize>(
-    sums: &[[f32; L]],
-    [input, output]: [usize; 2],
-    out: &mut [f32],
-    layout: Layout,
-) {
-    for (input, sum) in (input..).zip(sums) {
-        for (output, value) in (output..layout.outputs).zip(sum) {
-            out[output * layout.output + input * layout.input] += value;
-        }
-    }
-}
-
-#[inline(always)]
-fn outer_tile<S: Simd, const L: usize, const I: usize>(
-    [height, width]: [usize; 2],
-    x: Pixels,
-    gradient: Pixels,
-    out: &mut [[f32; L]; I],
-) {
-    let mut sums: [Vector<S, f32>; I] = [zero(); I];
-    for y in 0..height {
-        let (mut at, mut gradient_at) = (y * x.row, y * gradient.row);
-        for _ in 0..width {
-            let values = x.values[at..][..I].iter();
-            let gradient_values = &gradient.values[gradient_at..][..L].as_chunks::<L>().0[0];
-            let vector = load::<S, L>(gradient_values);
-            for (sum, x) in sums.iter_mut().zip(values) {
-                *sum = x.splat::<S>().mul_add(vector, *sum);
-            }
-            at += x.pixel;
-            gradient_at += gradient.pixel;
-        }
-    }
-    for (out, sum) in out.iter_mut().zip(&sums) {
-        *out = store(*sum);
     }
 }

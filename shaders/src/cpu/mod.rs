@@ -15,6 +15,7 @@ mod factor;
 pub(crate) mod gemm;
 pub(crate) mod matrix;
 pub(crate) mod narrow;
+pub(crate) mod outer;
 pub(crate) mod peak;
 pub(crate) mod planes;
 

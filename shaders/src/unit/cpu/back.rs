@@ -8,8 +8,9 @@ use crate::cpu::block::Block;
 use crate::cpu::columns::Columns;
 use crate::cpu::convolve::{Plan, Windows};
 use crate::cpu::correlate::Correlation;
-use crate::cpu::matrix::{Gradient, Product, rows_at_once};
+use crate::cpu::matrix::{Product, rows_at_once};
 use crate::cpu::narrow::Dealt;
+use crate::cpu::outer::Gradient;
 use crate::cpu::planes::Rows;
 use crate::cpu::{
     Scratch, contiguous, dispatch, fold, for_each, for_parts, gate, lanes, values, with_scratch,
