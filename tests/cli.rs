@@ -218,6 +218,19 @@ fn the_doctor_checks_the_cpu_against_the_reference() {
     assert!(["cpu", "wgpu"].contains(&found["auto"].as_str().unwrap()));
 }
 
+/// What looks for adapters tells what it misses of a desktop.
+#[test]
+fn a_machine_without_a_desktop_hears_nothing_of_it() {
+    if crate::devices::wgpu().is_none() {
+        return;
+    }
+    let folder = folder();
+    let mut command = sdarts(folder.path(), &["doctor"]);
+    // Somebody may have switched off what complains.
+    command.env_remove("XDG_RUNTIME_DIR").env_remove("NODEVICE_SELECT");
+    assert_eq!(Outcome::of(command).done().stderr, "");
+}
+
 #[test]
 fn the_hessian_of_a_checkpoint_is_what_the_search_said_and_agrees_with_the_matrix() {
     let folder = folder();

@@ -14,6 +14,7 @@ mod pool;
 mod rectified;
 mod recurrent;
 mod split_at;
+mod stock;
 mod sums;
 mod unit;
 mod variants;

@@ -17,6 +17,7 @@ mod topology;
 mod weights;
 
 use burn::tensor::Tensor;
+use shaders::{Kernels, product};
 
 use crate::cell::Choice;
 use crate::nn::{
@@ -272,7 +273,7 @@ impl LinearClassifier {
         let [batch, height, width, channels] = x.dims();
         let pooled = x.reshape([batch, height * width, channels]).mean_dim(1);
         let weight = pass.weight(self.weight, [self.classes, self.inputs]);
-        pooled.reshape([batch, channels]).matmul(weight.transpose())
+        product(Kernels::Composed, pooled.reshape([batch, channels]), weight)
             + pass.weight(self.bias, [1, self.classes])
     }
 

@@ -19,6 +19,7 @@ pub mod exit;
 pub mod export;
 pub mod fetch;
 pub mod genotype;
+mod headless;
 pub mod manifest;
 pub mod nasbench101;
 pub mod open_run;
@@ -50,7 +51,11 @@ use exit::Exit;
 /// The program: parse, do, say what went wrong.
 pub fn main() -> ExitCode {
     // clap itself prints help (exit 0) and usage errors (exit 2).
-    let outcome = match Cli::parse().command {
+    let command = Cli::parse().command;
+    if looks_for_adapters(&command) {
+        headless::start_quietly();
+    }
+    let outcome = match command {
         Command::Search(args) => commands::search::run(&args),
         Command::Train(args) => commands::train::run(&args),
         Command::Select(args) => commands::select::run(&args),
@@ -78,4 +83,16 @@ pub fn main() -> ExitCode {
         exit
     });
     exit.into()
+}
+
+/// Whether a command may ask the drivers what adapters there are.
+fn looks_for_adapters(command: &Command) -> bool {
+    match command {
+        Command::Search(_) | Command::Train(_) | Command::Select(_) | Command::Sweep(_) => true,
+        Command::Bench(_) | Command::Doctor(_) | Command::Hessian(_) => true,
+        Command::Landscape(_) | Command::Test(_) | Command::Table(_) => true,
+        Command::Derive(_) | Command::List(_) | Command::Fetch(_) | Command::Report(_) => false,
+        Command::Stats(_) | Command::Compare(_) | Command::Export(_) => false,
+        Command::Completions(_) => false,
+    }
 }

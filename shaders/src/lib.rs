@@ -19,6 +19,7 @@
 //! | [`mixed_cell`], [`derived_cell`] | a recurrent cell along a whole text: gates, activations, mixture, batch norm and the products between them | about 300 tensors of a step that autodiff keeps; on a GPU a kernel for each node instead of 25 |
 //! | [`word_loss`] | decoder, softmax and loss of a vocabulary with their gradients | gigabytes of logits, kept several times |
 //! | [`overwrite`], [`copied`] | numbers in the memory of another tensor, for passes that are replayed | stock ops write nowhere but into what they made |
+//! | [`product`], [`rectangular`], [`Window`] | products of matrices and oblong convolutions, by [`Convolution`]; maxima of windows, by slices | in a browser, that burn's need not be loaded |
 //! | [`split_at`], [`Shared`] | a stack in two, an activation for several readers | on the way back zeros for each part, and copies before a sum |
 //!
 //! A batch norm can be left to the kernel that reads the activation: [`PendingNorm`]. Activations can lie in a
@@ -51,6 +52,7 @@ pub mod throttle;
 #[doc = include_str!("roofline.md")]
 pub mod roofline {}
 mod split_at;
+mod stock;
 mod unit;
 mod wgpu;
 mod word_loss;
@@ -71,6 +73,7 @@ pub use recurrent::{
     Activation, CellNorm, MixedCell, RecurrentCell, Sequence, derived_cell, mixed_cell,
 };
 pub use split_at::{Shared, split_at};
+pub use stock::{Window, product, rectangular};
 pub use unit::{Bank, Unit};
 pub use word_loss::{WordLoss, word_loss};
 
@@ -88,21 +91,18 @@ pub enum Kernels {
 }
 
 impl Kernels {
-    /// Whether our kernels can take this tensor.
+    /// Whether our kernels can take this tensor. In a browser they always do: both of its devices have them, its
+    /// numbers are all of 32 bits, and plain ops of convolutions, pooling and products would be a sixth of what
+    /// every visitor loads ([`product`]).
     fn fused_for<const D: usize>(self, x: &Tensor<D>) -> bool {
-        self == Self::Fused && x.dtype() == DType::F32 && has_kernels(&x.device())
+        cfg!(target_family = "wasm")
+            || self == Self::Fused && x.dtype() == DType::F32 && has_kernels(&x.device())
     }
 
     /// Whether those of them that only the CPU has can.
     fn fused_on_cpu<const D: usize>(self, x: &Tensor<D>) -> bool {
         let device = x.device().inner();
         self.fused_for(x) && matches!(device.as_dispatch(), DispatchDevice::Flex(_))
-    }
-
-    /// The same, but not in a browser: the page leaves out kernels of spaces that it hardly searches, since every
-    /// visitor would load them (its module may have 4 MB).
-    fn fused_on_a_computer<const D: usize>(self, x: &Tensor<D>) -> bool {
-        cfg!(not(target_family = "wasm")) && self.fused_on_cpu(x)
     }
 }
 

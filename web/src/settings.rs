@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use smoothdarts::config::layers::{LayerError, Origin, Resolver};
-use smoothdarts::config::{Config, presets};
+use smoothdarts::config::{Config, Kernels, presets};
 use smoothdarts::draw::figures::{self, OnPage, on_page};
 use smoothdarts::method::Extra;
 use smoothdarts::{method, space};
@@ -28,6 +28,9 @@ pub enum RequestError {
     /// A setting is wrong.
     #[error(transparent)]
     Settings(#[from] LayerError),
+    /// Plain operations are left out of the page, which is a sixth smaller for it.
+    #[error("the page has no plain operations: leave out run.kernels, or run this with sdarts")]
+    Composed,
 }
 
 impl Request {
@@ -51,7 +54,11 @@ impl Request {
         if let Some(settings) = &self.settings {
             layers.table(settings, &Origin::Flag)?;
         }
-        Ok(layers.finish()?.config)
+        let config = layers.finish()?.config;
+        match config.run.kernels {
+            Kernels::Composed => Err(RequestError::Composed),
+            Kernels::Fused => Ok(config),
+        }
     }
 }
 
@@ -153,6 +160,13 @@ mod tests {
         let error = config(r#"{"settings": {"search": {"chanels": 8}}}"#);
         let error = error.map_or_else(|error| error.to_string(), |_| String::new());
         assert!(error.contains("search.channels"), "{error}");
+    }
+
+    #[test]
+    fn plain_operations_are_refused_with_who_has_them() {
+        let error = config(r#"{"settings": {"run": {"kernels": "composed"}}}"#);
+        let error = error.map_or_else(|error| error.to_string(), |_| String::new());
+        assert!(error.contains("run.kernels") && error.contains("sdarts"), "{error}");
     }
 
     #[test]

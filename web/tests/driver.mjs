@@ -33,7 +33,7 @@ export const TOLERANCE = { loss: 2e-3, alpha: 2e-3 };
 export const MAX_SHARPNESS = 0.02;
 /** Longer than the time between two snapshots (worker.js), in ms. */
 export const SNAPSHOT = 3000;
-export const MAX_WASM = 4e6;
+export const MAX_WASM = 3e6;
 export const MAX_TASK = 50;
 
 export const server = spawn(given.program, ['--serve', given.site, '--port', '0']);

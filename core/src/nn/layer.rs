@@ -1,9 +1,7 @@
 //! The layers that operations and cells are made of.
 
-use burn::tensor::module::conv2d;
-use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Tensor, TensorData};
-use shaders::{Convolution, PendingNorm, Pool};
+use shaders::{Convolution, Kernels, PendingNorm, Pool, rectangular};
 
 use super::layout::{Builder, Init, WeightId};
 use super::norm::{BatchNorm, NormOptions};
@@ -212,7 +210,7 @@ impl Layer {
     fn plain(&self, x: Tensor<4>, pass: &mut Pass) -> Tensor<4> {
         match *self {
             Self::RectangularConvolution { weight, shape, stride } => {
-                convolve(x, pass.weight(weight, shape), stride)
+                rectangular(Kernels::Composed, x, pass.weight(weight, shape), stride)
             }
             Self::Pool { kind, stride } => pass.pattern.pool(pass.kernels, x, &[kind], stride),
             Self::Noise { stride } => noise(x, stride, pass),
@@ -249,13 +247,6 @@ impl UnitLayer {
 fn kernel(builder: &mut Builder, shape: [usize; 4]) -> WeightId {
     let [_, inputs, height, width] = shape;
     builder.weight("weight", &shape, Init::FanIn(inputs * height * width))
-}
-
-/// burn's convolution, which wants channels before height and width.
-fn convolve(x: Tensor<4>, weight: Tensor<4>, stride: [usize; 2]) -> Tensor<4> {
-    let [_, _, height, width] = weight.dims();
-    let options = ConvOptions::new(stride, [height / 2, width / 2], [1, 1], 1);
-    conv2d(x.permute([0, 3, 1, 2]), weight, None, options).permute([0, 2, 3, 1])
 }
 
 fn noise(x: Tensor<4>, stride: usize, pass: &mut Pass) -> Tensor<4> {

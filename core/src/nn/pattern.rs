@@ -7,10 +7,8 @@
 
 use std::sync::Arc;
 
-use burn::tensor::module::max_pool2d_with_indices;
-use burn::tensor::ops::MaxPoolOptions;
 use burn::tensor::{Bool, Int, Tensor, activation};
-use shaders::{Kernels, Pool, pool};
+use shaders::{Kernels, Pool, Window, pool};
 
 /// The sides that a pass took, in the order in which it came to the kinks.
 #[derive(Clone, Debug, Default)]
@@ -86,32 +84,29 @@ impl PatternMode {
 
     /// 2×2 max pooling with stride 2: a side becomes ⌊side / 2⌋ + padding. Padding 0 or 1.
     pub fn halve(&mut self, kernels: Kernels, x: Tensor<4>, padding: usize) -> Tensor<4> {
-        let options = MaxPoolOptions::new([2; 2]).with_stride([2; 2]).with_padding([padding; 2]);
+        let window = Window { side: 2, stride: 2, padding };
         let size = [x.dims()[1], x.dims()[2]].map(|side| side / 2 + padding);
-        self.maxima_of(x, options, size, |x| shaders::halve(kernels, x, padding))
+        self.maxima_of(x, window, size, |x| shaders::halve(kernels, x, padding))
     }
 
     fn largest(&mut self, kernels: Kernels, x: Tensor<4>, stride: usize) -> Tensor<4> {
-        let options = MaxPoolOptions::new([3; 2]).with_stride([stride; 2]).with_padding([1; 2]);
+        let window = Window { side: 3, stride, padding: 1 };
         let size = [x.dims()[1], x.dims()[2]].map(|side| side.div_ceil(stride));
-        self.maxima_of(x, options, size, |x| pool(kernels, x, &[Pool::Max], stride))
+        self.maxima_of(x, window, size, |x| pool(kernels, x, &[Pool::Max], stride))
     }
 
     /// The maxima that `compute` finds, recorded or held to; `size` is that of the output.
     fn maxima_of(
         &mut self,
         x: Tensor<4>,
-        options: MaxPoolOptions<2>,
+        window: Window,
         size: [usize; 2],
         compute: impl FnOnce(Tensor<4>) -> Tensor<4>,
     ) -> Tensor<4> {
         match self {
             Self::Free => {}
             Self::Recorded(pattern) => {
-                let planes = x.clone().permute([0, 3, 1, 2]);
-                let (_, places) = max_pool2d_with_indices(planes, options);
-                let [batch, channels, height, width] = places.dims();
-                pattern.maxima.push(places.reshape([batch, channels, height * width]));
+                pattern.maxima.push(window.places(Kernels::Composed, x.clone()));
             }
             Self::Held(pattern, _, next) => {
                 let places = pattern.maxima.get(*next).cloned();

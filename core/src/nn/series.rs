@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use burn::tensor::Tensor;
+use shaders::{Kernels, product};
 
 use super::layout::NormId;
 use super::pass::Pass;
@@ -54,7 +55,8 @@ impl Series {
         let mut scale = vec![1.0; 2 * width];
         scale[width..].fill(count as f32 / (count.max(2) - 1) as f32);
         let scale = uploads.row(scale, &device).reshape([2, width]);
-        let seen = shares.matmul(moments.reshape([uses, 2 * width])).reshape([2, width]) * scale;
+        let moments = moments.reshape([uses, 2 * width]).transpose();
+        let seen = product(Kernels::Composed, shares, moments).reshape([2, width]) * scale;
         let kept = (1.0 - momentum).powi(uses.min(i32::MAX as usize) as i32);
         let place = [0..2, channels];
         let updated = running.clone().slice(place.clone()).mul_scalar(kept) + seen;
@@ -93,7 +95,7 @@ mod tests {
             &Tensor::zeros([0], &device),
             Statistics::Batch,
             GradientTarget::Nothing,
-            shaders::Kernels::Composed,
+            Kernels::Composed,
             rng.into(),
         );
         pass.observe_uses(id, Tensor::from_data(TensorData::new(draws, [7, 2, 3]), &device), 5);

@@ -12,7 +12,8 @@ use crate::cpu::matrix::{Packed, Pixels};
 use crate::cpu::outer::{Layout, outer, whole_vectors};
 use crate::cpu::planes::{Planes, Rows};
 use crate::cpu::{
-    self, Kernel, Scratch, contiguous, dispatch, fold, for_parts, gate, lanes, values, with_scratch,
+    self, Kernel, Scratch, contiguous, dispatch, fold, for_parts, gate, lanes, rectified, values,
+    with_scratch,
 };
 use crate::meter;
 use crate::norm::cpu::{image_moments, merge};
@@ -172,7 +173,7 @@ impl Rows for Activation<'_> {
     fn write(&self, y: usize, row: &mut [f32]) {
         let image = &self.image[y * row.len()..][..row.len()];
         match self.relu {
-            true => row.iter_mut().zip(image).for_each(|(out, x)| *out = x.max(0.0)),
+            true => row.iter_mut().zip(image).for_each(|(out, x)| *out = rectified(*x)),
             false => row.copy_from_slice(image),
         }
     }

@@ -2,7 +2,7 @@
 //! NAS-Bench-101 and NAS-Bench-1Shot1. Every pixel lies in one window at most, so the gradient is written once.
 //!
 //! For each number of the input: 5 bytes forward, 9 back. Stock ops take the channels to the front and back again,
-//! and store where each maximum is. Only the CPU has these kernels, and not in a browser.
+//! and store where each maximum is. Only the CPU has these kernels.
 
 mod autodiff;
 mod cpu;
@@ -10,10 +10,8 @@ mod cpu;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, backend_extension};
 use burn::tensor::Tensor;
-use burn::tensor::module::max_pool2d;
-use burn::tensor::ops::MaxPoolOptions;
 
-use crate::Kernels;
+use crate::{Kernels, Window};
 
 /// The largest of every 2×2 pixels, the first one of equals: a side becomes ⌊side / 2⌋ + padding. Padding 0 or 1.
 ///
@@ -21,12 +19,11 @@ use crate::Kernels;
 /// - `x`: [batch, height, width, channels]
 /// - output: [batch, ⌊height / 2⌋ + padding, ⌊width / 2⌋ + padding, channels]
 pub fn halve(kernels: Kernels, x: Tensor<4>, padding: usize) -> Tensor<4> {
-    if kernels.fused_on_a_computer(&x) {
+    if kernels.fused_on_cpu(&x) {
         let halves = Halves { shape: x.dims(), padding };
         return Tensor::from_dispatch(Dispatch::halve(x.into_dispatch(), halves));
     }
-    let options = MaxPoolOptions::new([2; 2]).with_stride([2; 2]).with_padding([padding; 2]);
-    max_pool2d(x.permute([0, 3, 1, 2]), options).permute([0, 2, 3, 1])
+    Window { side: 2, stride: 2, padding }.largest(Kernels::Composed, x)
 }
 
 /// The op.

@@ -3,6 +3,7 @@
 use burn::tensor::{Tensor, TensorData, activation};
 use rand::RngExt;
 use rand_pcg::Pcg64;
+use shaders::{Kernels, product};
 
 use crate::nn::{ReadError, read};
 
@@ -65,7 +66,7 @@ struct Cell<'a> {
 
 impl Cell<'_> {
     fn product(&self, x: Tensor<2>, weight: usize) -> Tensor<2> {
-        x.matmul(self.weights[weight].clone().transpose())
+        product(Kernels::Composed, x, self.weights[weight].clone())
     }
 
     /// One step (gates i, f, g, o).

@@ -3,7 +3,7 @@
 //! is found again while a part of x is in the first-level cache.
 //!
 //! For each number: 8 bytes and 4 FLOPs forward, 20 bytes and 20 FLOPs back. With a ReLU of its own that is 16
-//! and 37 bytes. Only the CPU has these kernels, and not in a browser.
+//! and 37 bytes. Only the CPU has these kernels.
 
 mod autodiff;
 mod cpu;
@@ -26,7 +26,7 @@ pub fn rectified(kernels: Kernels, pending: PendingNorm) -> Tensor<4> {
     let PendingNorm { x, norm: Some(norm) } = pending.clone() else {
         return activation::relu(pending.x);
     };
-    let (Some(affine), true) = (norm.affine, is_one && kernels.fused_on_a_computer(&x)) else {
+    let (Some(affine), true) = (norm.affine, is_one && kernels.fused_on_cpu(&x)) else {
         return activation::relu(normalise(kernels, pending));
     };
     let (x, moments) = (x.into_dispatch(), norm.moments.into_dispatch());

@@ -20,7 +20,7 @@ use crate::cpu::columns::Columns;
 use crate::cpu::convolve::Plan;
 use crate::cpu::matrix::{Product, rows_at_once};
 use crate::cpu::planes::{Planes, Rows};
-use crate::cpu::{self, Scratch, contiguous, for_each, lanes, values, with_scratch};
+use crate::cpu::{self, Scratch, contiguous, for_each, lanes, rectified, values, with_scratch};
 use crate::meter;
 use crate::norm::cpu::{Affine, Scale, image_moments, merge};
 
@@ -219,7 +219,7 @@ impl Prologue {
             }
         }
         if self.relu {
-            pixels.iter_mut().for_each(|x| *x = x.max(0.0));
+            pixels.iter_mut().for_each(|x| *x = rectified(*x));
         }
     }
 }
