@@ -111,6 +111,15 @@ fn drops(method: &str) -> Vec<f64> {
     points.values().map(drop).collect()
 }
 
+#[test]
+fn every_recorded_run_has_its_landscape() {
+    let measured: BTreeSet<(String, String)> = table("landscape.csv")
+        .iter()
+        .map(|row| (row["method"].clone(), row["seed"].clone()))
+        .collect();
+    assert_eq!(measured, runs().into_keys().collect());
+}
+
 fn least(values: &[f64]) -> f64 {
     values.iter().copied().fold(f64::INFINITY, f64::min)
 }

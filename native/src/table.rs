@@ -121,8 +121,8 @@ impl Later {
         if let Some(table) = self.opened.get(space) {
             return Ok(table.clone());
         }
-        let named = || anyhow!("--table: name a table to look the cells up in");
-        let table = open(config, false)?.ok_or_else(named)?;
+        let unnamed = || anyhow!("--table: name the file of a table").context(Exit::Usage);
+        let table = open(config, false)?.ok_or_else(unnamed)?;
         self.opened.insert(space.to_owned(), table.clone());
         Ok(table)
     }

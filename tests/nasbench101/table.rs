@@ -8,7 +8,7 @@ use native::nasbench101::{Budget, Cell, Gather, Split, Standing, Summary, Table,
 use serde_json::Value;
 use smoothdarts::cell::nasbench101::{Graph, Hash, oneshot};
 
-use super::writer::{CELLS, Record, file, records, write};
+use super::writer::{CELLS, Record, csv_and_json, file, records, write};
 use crate::command::{Outcome, run};
 
 fn read(path: &Path) -> Gather {
@@ -76,11 +76,7 @@ fn every_cell_of_a_long_table_is_found_and_no_other_is() {
 fn csv_and_json_tell_the_same_and_leave_open_what_they_do_not_know() {
     let folder = tempfile::tempdir().unwrap();
     let [first, second] = [CELLS[0], CELLS[2]].map(hash);
-    let csv = format!(
-        "params,hash,note,adjacency,ops,valid_4,valid_108,test_108,valid_2\n\
-         7,{second},\"a, b\",010001000,-1 0 -2,0.5,0.9,0.875,9\n\n\
-         ,{first},,0100,-1 -2,,,0.25,\n"
-    );
+    let [csv, json] = csv_and_json(&first.to_string(), &second.to_string());
     let (_, cells) = converted(folder.path(), "some.csv", csv.as_bytes());
     let training = |valid, test| vec![Training { valid, test, seconds: None }];
     let known = Cell {
@@ -91,13 +87,6 @@ fn csv_and_json_tell_the_same_and_leave_open_what_they_do_not_know() {
     let trainings = vec![(108, training(None, Some(0.25)))];
     assert_eq!(cells, [Cell { hash: first, parameters: None, trainings }, known.clone()]);
 
-    let json = format!(
-        "{{\"key\": [\"{second}\"], \"trainable_parameters\": [7], \"embedding\": [[1, 2]], \
-         \"4_final_validation_accuracy\": [0.5], \"108_final_validation_accuracy\": [0.9], \
-         \"108_final_test_accuracy\": [0.875], \"final_training_time\": [12.5], \
-         \"operations\": [[-1, 0, -2, -3]], \
-         \"adjacency\": [[[0.0, 1.0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0], [0, 0, 0, 0]]]}}"
-    );
     let (_, cells) = converted(folder.path(), "some.json", json.as_bytes());
     let mut expected = known;
     expected.trainings[1].1[0].seconds = Some(12.5);

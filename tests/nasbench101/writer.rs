@@ -121,3 +121,20 @@ pub fn frame(data: &[u8]) -> Vec<u8> {
     let length = (data.len() as u64).to_le_bytes();
     [&length[..], &masked(&length), data, &masked(data)].concat()
 }
+
+/// The cells with these hashes as a table of CSV and as JSON slices; they tell the same, but the seconds.
+pub fn csv_and_json(first: &str, second: &str) -> [String; 2] {
+    let csv = format!(
+        "params,hash,note,adjacency,ops,valid_4,valid_108,test_108,valid_2\n\
+         7,{second},\"a, b\",010001000,-1 0 -2,0.5,0.9,0.875,9\n\n\
+         ,{first},,0100,-1 -2,,,0.25,\n"
+    );
+    let json = format!(
+        "{{\"key\": [\"{second}\"], \"trainable_parameters\": [7], \"embedding\": [[1, 2]], \
+         \"4_final_validation_accuracy\": [0.5], \"108_final_validation_accuracy\": [0.9], \
+         \"108_final_test_accuracy\": [0.875], \"final_training_time\": [12.5], \
+         \"operations\": [[-1, 0, -2, -3]], \
+         \"adjacency\": [[[0.0, 1.0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0], [0, 0, 0, 0]]]}}"
+    );
+    [csv, json]
+}

@@ -9,6 +9,7 @@ use std::path::Path;
 
 use native::run_dir;
 use serde_json::Value;
+use tempfile::TempDir;
 
 use super::command_line::{FLAGS, SHARED, events, write};
 use crate::command::{Outcome, run, sdarts};
@@ -29,6 +30,14 @@ fn program(here: &Path, name: &str, text: &str) {
     fs::set_permissions(bin.join(name), Permissions::from_mode(0o755)).unwrap();
 }
 
+/// A folder with a Slurm whose queue is empty and whose `sbatch` does this.
+fn cluster(sbatch: &str) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    program(folder.path(), "sbatch", sbatch);
+    program(folder.path(), "squeue", "");
+    folder
+}
+
 /// `sdarts` where these programs come first.
 fn ask(here: &Path, arguments: &[&str]) -> Outcome {
     let mut command = sdarts(here, arguments);
@@ -47,10 +56,8 @@ const SUBMIT: [&str; 4] = ["sweep", "sweep.toml", "--out=swept", "--slurm"];
 
 #[test]
 fn options_of_slurm_stand_in_the_file_and_flags_win_over_them() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = cluster(SBATCH);
     let here = folder.path();
-    program(here, "sbatch", SBATCH);
-    program(here, "squeue", "");
     let axes = "[axes]\nseed = [1, 2]\n";
     let table = "[slurm]\npartition = \"cpu\"\ntime = 30\ngpus = 2\nmemory = \"4G\"\n\
                  account = \"us\"\nwarn_seconds = 90\nsbatch = [\"--nice=5\"]\n";
@@ -90,9 +97,8 @@ fn options_of_slurm_stand_in_the_file_and_flags_win_over_them() {
 
 #[test]
 fn wrong_options_of_slurm_are_refused_with_the_key() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = cluster(SBATCH);
     let here = folder.path();
-    program(here, "sbatch", SBATCH);
     for (table, said) in [
         ("partitions = \"cpu\"", "partitions"),
         ("time = 04:00:00", "time = \"4:00:00\""),
@@ -121,10 +127,8 @@ fn states(here: &Path) -> Vec<(String, i64, String)> {
 
 #[test]
 fn status_tells_how_tasks_ended_that_could_not_say_it_themselves() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = cluster(SBATCH);
     let here = folder.path();
-    program(here, "sbatch", SBATCH);
-    program(here, "squeue", "");
     program(here, "sacct", "exit 1");
     write(here, &format!("{SHARED}[axes]\nseed = [1, 2, 3, 4, 5, 6, 7, 8, 9]\n"));
     ask(here, &SUBMIT).done();
@@ -170,18 +174,15 @@ fn status_tells_how_tasks_ended_that_could_not_say_it_themselves() {
 /// A node that Slurm has given up may still be at work: the task that comes after it used to fail.
 #[test]
 fn a_task_whose_run_another_process_still_has_goes_back_into_the_queue() {
-    let folder = tempfile::tempdir().unwrap();
+    // `sweep` sees who works where; a task starts only after it has looked.
+    let folder = cluster(&format!("mv kept swept/seed=1/.lock\n{WORKING_SBATCH}"));
     let here = folder.path();
-    program(here, "sbatch", WORKING_SBATCH);
-    program(here, "squeue", "");
     program(here, "scontrol", "echo \"$@\" >> asked");
     write(here, &format!("{SHARED}[axes]\nseed = [1, 2]\n"));
     let lost = here.join("swept/seed=1");
     fs::create_dir_all(&lost).unwrap();
     let lock = run_dir::lock(&lost).unwrap();
-    // `sweep` sees who works where; a task starts only after it has looked.
     fs::rename(lost.join(".lock"), here.join("kept")).unwrap();
-    program(here, "sbatch", &format!("mv kept swept/seed=1/.lock\n{WORKING_SBATCH}"));
     ask(here, &SUBMIT).done();
     assert_eq!(fs::read_to_string(here.join("asked")).unwrap(), "requeue 7_0\n");
     let told = states(here);

@@ -10,7 +10,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
 const text = { type: 'string' };
-export const { values: given } = parseArgs({ options: { modules: text, program: text, site: text, sdarts: text, screenshots: text, only: text, epochs: text, every: text } });
+export const { values: given } = parseArgs({ options: { modules: text, program: text, site: text, sdarts: text, screenshots: text, only: text, epochs: text, every: text, images: text, batch: text } });
 const require = createRequire(`${resolve(given.modules)}/`);
 const { chromium } = require('playwright-core');
 export const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');

@@ -1,13 +1,12 @@
 // The page over a long time, by hand: does it get slower, or larger, with the epochs? Usage:
-//   node soak.mjs --modules DIR --program FILE --site DIR [--epochs N] [--every N]
-// with the flags of page.mjs. Two searches of N epochs (1000) side by side, of four steps an epoch. A row after every
-// so many epochs (100): processor time of a step and memory of the process that shows the page and computes, and the
-// longest task of its main thread in processor time, so that other programs on the machine do not count.
+//   node soak.mjs --modules DIR --program FILE --site DIR [--epochs N] [--every N] [--images N] [--batch N]
+// with the flags of page.mjs. Two searches of N epochs (1000) side by side, of 64 images in batches of 8: four steps an
+// epoch. A row after every so many epochs (100): processor time of a step and memory of the process that shows the page
+// and computes, and the longest task of its main thread in processor time, so that other programs do not count.
 
 import { readFileSync, readdirSync } from 'node:fs';
 import { address, browser, given, isLive, open, server, steps } from './driver.mjs';
 
-const STEPS = 4;
 const epochs = Number(given.epochs ?? 1000);
 const every = Number(given.every ?? 100);
 /** Of the kernel's clock, in seconds. */
@@ -51,7 +50,8 @@ async function heap(page) {
   return usedSize;
 }
 
-const settings = { seed: 2, 'search.epochs': epochs, 'search.batch_size': 8, 'data.train_images': 2 * 8 * STEPS };
+const [images, batch] = [Number(given.images ?? 64), Number(given.batch ?? 8)];
+const settings = { seed: 2, 'search.epochs': epochs, 'search.batch_size': batch, 'data.train_images': images };
 const page = await open(address('darts', 'sdarts-rs', 'cpu', settings));
 await isLive(page);
 console.log('epochs, processor ms of a step, resident MB, objects of the page MB, longest task ms');
@@ -62,7 +62,7 @@ for (let next = every; next <= epochs; next += every) {
     const found = document.querySelector('.panel .status').textContent.match(/epoch (\d+) of/);
     return !found || Number(found[1]) >= goal;
   }, next, { timeout: 0, polling: 500 });
-  const to = [next * STEPS, renderer()];
+  const to = [await steps(page) || epochs * Math.ceil(images / 2 / batch), renderer()]; // no step at its end
   const step = 1000 * (to[1].seconds - from[1].seconds) / (2 * (to[0] - from[0])); // two searches
   console.log([next, step.toFixed(1), to[1].resident.toFixed(0), (await heap(page) / 1e6).toFixed(1), task.toFixed(1)].join(', '));
 }

@@ -129,7 +129,7 @@ impl Sizes {
             values: &x[planes.offset(shift, shift)..],
             pixel: stride * self.inputs(),
             row: planes.row(),
-            line: [self.windows.output()[1], stride * planes.row()],
+            lines: Some([self.windows.output()[1], stride * planes.row()]),
         }
     }
 }
@@ -320,7 +320,7 @@ impl Kernel for Back<'_> {
                 let Some(Phase { matrix, start }) = phase else { continue };
                 let values = &scratch.gradient[y / stride * planes.row() + start..];
                 let (pixel, row) = (sizes.outputs, planes.row());
-                let gradient = Pixels { values, pixel, row, line: [width, row] };
+                let gradient = Pixels { values, pixel, row, lines: Some([width, row]) };
                 let out = &mut out[column * channels..];
                 matrix.multiply::<S, L>(gradient, out, stride * channels);
             }

@@ -69,38 +69,22 @@ pub static BENCHMARK: Reader = Reader {
     },
 };
 
-/// The first and the last cell by their hashes.
-fn hashes() -> [String; 2] {
-    [CELLS[0], CELLS[2]].map(|cell| Record::new(cell, 108, 0.5, 0.5).hash)
+/// The first and the last cell as CSV and as JSON.
+fn csv_and_json() -> [Vec<u8>; 2] {
+    let [first, second] = [CELLS[0], CELLS[2]].map(|cell| Record::new(cell, 108, 0.5, 0.5).hash);
+    writer::csv_and_json(&first, &second).map(String::into_bytes)
 }
 
 pub static BENCHMARK_CSV: Reader = Reader {
     name: "benchmark-csv",
-    seeds: || {
-        let [first, second] = hashes();
-        let text = format!(
-            "params,hash,note,adjacency,ops,valid_4,valid_108,test_108,valid_2\n\
-             7,{second},\"a, b\",010001000,-1 0 -2,0.5,0.9,0.875,9\n\n,{first},,0100,-1 -2,,,0.25,\n"
-        );
-        vec![text.into_bytes()]
-    },
+    seeds: || vec![csv_and_json()[0].clone()],
     found: found!("benchmark-csv"),
     read: |bytes| gathered(parse(bytes, Kind::Csv)),
 };
 
 pub static BENCHMARK_JSON: Reader = Reader {
     name: "benchmark-json",
-    seeds: || {
-        let [_, second] = hashes();
-        let text = format!(
-            "{{\"key\": [\"{second}\"], \"trainable_parameters\": [7], \"embedding\": [[1, 2]], \
-             \"4_final_validation_accuracy\": [0.5], \"108_final_validation_accuracy\": [0.9], \
-             \"108_final_test_accuracy\": [0.875], \"final_training_time\": [12.5], \
-             \"operations\": [[-1, 0, -2, -3]], \
-             \"adjacency\": [[[0.0, 1.0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0], [0, 0, 0, 0]]]}}"
-        );
-        vec![text.into_bytes()]
-    },
+    seeds: || vec![csv_and_json()[1].clone()],
     found: found!("benchmark-json"),
     read: |bytes| gathered(parse(bytes, Kind::Json)),
 };
@@ -124,7 +108,11 @@ pub static COMPACT: Reader = Reader {
     seeds: || {
         let mut ours = Ours::default();
         let own = Own { cell: CELLS[0].to_owned(), test: 0.5, parameters: 7 };
-        ours.add(hashes()[0].parse().unwrap(), own, &Config::default());
+        ours.add(
+            Record::new(CELLS[0], 108, 0.5, 0.5).hash.parse().unwrap(),
+            own,
+            &Config::default(),
+        );
         vec![compact(&[108], &Ours::default()), compact(&[4, 108], &ours)]
     },
     found: found!("compact"),

@@ -21,10 +21,9 @@ export class Landscapes {
     Object.assign(this, { parent, scale, said });
   }
 
-  /** Shows a seed of the methods that `titles` names, in their order; false where nothing was measured. */
+  /** Shows a seed of the methods that `titles` names, in their order. */
   show(seed, titles) {
     const shown = Object.keys(titles).map(method => this.#rows.filter(row => row.method === method && row.seed === seed));
-    if (!shown.every(rows => rows.length)) return false;
     const all = shown.flat().map(({ accuracy }) => accuracy);
     const range = [Math.min(...all), Math.max(...all)];
     this.#side = Math.sqrt(shown[0].length);
@@ -32,7 +31,6 @@ export class Landscapes {
     this.parent.replaceChildren(...this.#maps.map(({ figure }) => figure));
     this.scale.replaceChildren(legend(range));
     this.#move(Array(2).fill((this.#side - 1) / 2));
-    return true;
   }
 
   #map(title, rows, range) {

@@ -127,10 +127,7 @@ class Story {
   }
 
   #showLandscapes() {
-    if (!this.#landscapes) return;
-    const there = this.#landscapes.show(this.seed, { [PLAIN]: 'DARTS', [this.smooth]: SMOOTH[this.smooth] });
-    this.find('#story-landscape-missing').hidden = there;
-    this.find('#story-landscape').classList.toggle('missing', !there);
+    this.#landscapes?.show(this.seed, { [PLAIN]: 'DARTS', [this.smooth]: SMOOTH[this.smooth] });
   }
 
   #wobble() {
