@@ -243,7 +243,8 @@ export class Panel {
     alarm.hidden = !collapsed;
     if (collapsed) alarm.textContent = `Collapse: ${skips} of ${genes} operations of the cell are skip connections, at more than 1.1 times an even share. ${explain(status.epsilon)}`;
     if (status.finished !== before?.finished) this.element.dispatchEvent(new CustomEvent('outcome', { bubbles: true, detail: { panel: this, element: this.#find('.outcome') } }));
-    if (before && (status.epoch > before.epoch || status.finished && !before.finished)) {
+    // A search can end before its second frame.
+    if (before && status.epoch > before.epoch || status.finished && !before?.finished) {
       this.element.dispatchEvent(new CustomEvent('epoch', { bubbles: true }));
     }
   }
