@@ -46,7 +46,8 @@ impl Comparison {
     /// Reads the runs, and what a `table` (FILE or FILE:COLUMN) says of their cells, if there is one.
     ///
     /// # Errors
-    /// If a run is no run directory, cannot be read or has not begun, or as [`crate::table::open`].
+    /// If a run is no run directory, cannot be read or has not begun; if the table cannot be read, or is none of
+    /// the space of a run.
     pub fn read(paths: &[PathBuf], table: Option<&str>) -> anyhow::Result<Self> {
         let mut later = table.map(Later::new);
         let (mut runs, mut places) = (Vec::new(), Vec::new());

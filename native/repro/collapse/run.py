@@ -61,15 +61,21 @@ def main():
 
 
 def arguments():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--data-dir", required=True, help="folder of the CIFAR-10 files")
-    parser.add_argument("--table", required=True, help="FILE:COLUMN of true CIFAR-10 accuracies")
-    parser.add_argument("--sdarts", default="sdarts", help="the program")
-    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("collapse"))
-    parser.add_argument("--seeds", type=int, default=4)
-    parser.add_argument("--epochs", type=int, default=50)
-    parser.add_argument("--jobs", type=int, default=2)
-    return parser.parse_args()
+    flags = parser(__doc__, out="collapse", epochs=50)
+    flags.add_argument("--table", required=True, help="FILE:COLUMN of true CIFAR-10 accuracies")
+    return flags.parse_args()
+
+
+def parser(doc, out, epochs):
+    """The flags of all demonstrations on CIFAR-10; `doc` begins with what one shows."""
+    flags = argparse.ArgumentParser(description=doc.split("\n")[0])
+    flags.add_argument("--data-dir", required=True, help="folder of the CIFAR-10 files")
+    flags.add_argument("--sdarts", default="sdarts", help="the program")
+    flags.add_argument("--out", type=pathlib.Path, default=pathlib.Path(out))
+    flags.add_argument("--seeds", type=int, default=4)
+    flags.add_argument("--epochs", type=int, default=epochs)
+    flags.add_argument("--jobs", type=int, default=2)
+    return flags
 
 
 def known_settings(sdarts):

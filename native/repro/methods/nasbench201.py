@@ -18,7 +18,6 @@ it. What was finished before is not repeated, what was interrupted continues. Th
 and draws them with `sdarts compare` into OUT/compare. Needs nothing but Python 3.8.
 """
 
-import argparse
 import pathlib
 import statistics
 import subprocess
@@ -64,16 +63,10 @@ def main():
 
 
 def arguments():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--data-dir", required=True, help="folder of the CIFAR-10 files")
-    parser.add_argument("--table", required=True, help="FILE:COLUMN of true CIFAR-10 accuracies")
-    parser.add_argument("--collapse", type=pathlib.Path, help="the runs of ../collapse/run.py")
-    parser.add_argument("--sdarts", default="sdarts", help="the program")
-    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("methods"))
-    parser.add_argument("--seeds", type=int, default=4)
-    parser.add_argument("--epochs", type=int, default=50)
-    parser.add_argument("--jobs", type=int, default=2)
-    return parser.parse_args()
+    flags = collapse.parser(__doc__, out="methods", epochs=50)
+    flags.add_argument("--table", required=True, help="FILE:COLUMN of true CIFAR-10 accuracies")
+    flags.add_argument("--collapse", type=pathlib.Path, help="the runs of ../collapse/run.py")
+    return flags.parse_args()
 
 
 def baselines(flags):

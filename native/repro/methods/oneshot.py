@@ -19,7 +19,6 @@ repeated, what was interrupted continues. Then writes
 and draws them with `sdarts compare --table` into OUT/compare. Needs nothing but Python 3.8.
 """
 
-import argparse
 import json
 import pathlib
 import shutil
@@ -64,15 +63,9 @@ def main():
 
 
 def arguments():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--data-dir", required=True, help="folder of the CIFAR-10 files")
-    parser.add_argument("--table", required=True, type=pathlib.Path, help="a table of `sdarts table convert`")
-    parser.add_argument("--sdarts", default="sdarts", help="the program")
-    parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("oneshot"))
-    parser.add_argument("--seeds", type=int, default=4)
-    parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--jobs", type=int, default=2)
-    return parser.parse_args()
+    flags = collapse.parser(__doc__, out="oneshot", epochs=20)
+    flags.add_argument("--table", required=True, type=pathlib.Path, help="a table of `sdarts table convert`")
+    return flags.parse_args()
 
 
 def search(flags, method, seed, out):
