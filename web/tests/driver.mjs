@@ -82,13 +82,15 @@ export const steps = async page => {
   const found = (await status(page)).match(/epoch (\d+) of \d+, step (\d+) of (\d+)/);
   return found ? (found[1] - 1) * found[3] + Number(found[2]) : 0;
 };
-/** Plays on until some more steps are done. */
-export async function advances(page, timeout = 60_000) {
-  const before = await steps(page);
-  await page.waitForFunction(from => {
-    const found = document.querySelector('.panel .status').textContent.match(/epoch (\d+) of \d+, step (\d+) of (\d+)/);
-    return found && (found[1] - 1) * found[3] + Number(found[2]) > from;
-  }, before, { timeout });
+/** Waits for more steps than `from`, those done now if it is not given; a search that begins counts from its own start. */
+export async function advances(page, { from, timeout = 60_000 } = {}) {
+  let least = from ?? await steps(page);
+  for (const end = Date.now() + timeout; ; await page.waitForTimeout(20)) {
+    const now = await steps(page);
+    if (now > least) return;
+    assert.ok(Date.now() < end, `more than ${least} steps in ${timeout / 1000} s`);
+    least = Math.min(least, now);
+  }
 }
 /** Presses Play; the first step that the new worker shows, which is that of the snapshot. */
 export async function continues(page, timeout = 60_000) {

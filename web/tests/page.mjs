@@ -188,8 +188,7 @@ const tests = {
     await page.locator('#play:has-text("Play")').waitFor();
     const paused = await steps(page);
     await page.click('#step');
-    await advances(page);
-    assert.ok(await steps(page) > paused);
+    await advances(page, { from: paused });
     await page.click('[data-pair=adversarial]');
     await panel(page, 1).locator('h3:text-is("SDARTS-ADV")').waitFor();
     await advances(page);
@@ -217,12 +216,14 @@ const tests = {
     await page.locator('#play:has-text("Play")').waitFor();
     const paused = await steps(page);
     await page.keyboard.press('.');
-    await page.waitForTimeout(1500);
+    await advances(page, { from: paused });
+    await page.waitForTimeout(500);
     assert.equal(await steps(page), paused + 1);
     for (let part = 0; part < 3; part++) {
       await page.keyboard.press(',');
-      await page.waitForTimeout(1500);
+      await page.waitForTimeout(500);
     }
+    await advances(page, { from: paused + 1 });
     assert.equal(await steps(page), paused + 2);
     await page.keyboard.press('3');
     assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Search with DARTS alone');
@@ -308,7 +309,7 @@ const tests = {
       GPUAdapter.prototype.requestDevice = async function (...asked) { return self.lost = await request.apply(this, asked); };`;
     const page = await open(address('darts', 'none', 'wgpu', { ...TINIER, 'search.epochs': 200 }), { worker });
     await isLive(page);
-    await advances(page, 300_000);
+    await advances(page, { timeout: 300_000 });
     await page.waitForTimeout(SNAPSHOT);
     await advances(page);
     await page.workers()[0].evaluate(() => self.lost.destroy());
@@ -316,7 +317,7 @@ const tests = {
     console.log(`   ${await page.locator('#message').textContent()}`);
     const at = await continues(page, 300_000);
     assert.ok(at > 0, 'it did not start again');
-    await advances(page, 300_000);
+    await advances(page, { timeout: 300_000 });
     assert.match(await panel(page).locator('.badge').textContent(), /WebGPU/);
     console.log(`   a new device went on from step ${at} to ${await steps(page)}`);
     await page.click('summary:has-text("Settings")');

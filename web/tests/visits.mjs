@@ -18,10 +18,8 @@ export default {
       await advances(page);
       const before = await steps(page);
       await page.reload();
-      // The words of the next epoch take their place.
-      const told = page.waitForFunction(() => /Goes on where you left it/.test(document.getElementById('live').textContent));
+      await page.locator('#live:has-text("Goes on where you left it")').waitFor();
       await isLive(page);
-      await told;
       await isPlaying(page);
       await page.waitForFunction(() => /step/.test(document.querySelector('.panel .status').textContent));
       const after = await steps(page);
@@ -38,8 +36,10 @@ export default {
     await page.click('#play');
     await isPaused(page);
     await page.waitForTimeout(500);
+    const paused = await steps(page);
     await page.click('#step');
-    await page.waitForTimeout(1500);
+    await advances(page, { from: paused });
+    await page.waitForTimeout(500);
     const before = await steps(page);
     await page.reload();
     await isLive(page);
@@ -223,10 +223,26 @@ export default {
     return page;
   },
 
+  'words stay long enough to be heard': async () => {
+    const page = await open(address('darts', 'sdarts-rs', 'cpu'));
+    await isLive(page);
+    const before = await steps(page);
+    const times = await page.evaluate(() => new Promise(done => {
+      const said = [];
+      new MutationObserver(() => said.push(performance.now())).observe(document.getElementById('live'), { childList: true });
+      setTimeout(done, 20_000, said);
+    }));
+    const gaps = times.slice(1).map((time, index) => time - times[index]);
+    console.log(`   ${await steps(page) - before} steps, words after ${gaps.map(gap => (gap / 1000).toFixed(1)).join(' and ')} s`);
+    assert.ok(gaps.length > 0, 'there are words');
+    assert.ok(Math.min(...gaps) > 7500, 'a listener hears them out');
+    return page;
+  },
+
   'kernels that compile are told of': async () => {
     const page = await open(address('darts', 'none', 'wgpu', { ...TINIER, 'search.epochs': 200 }));
     await panel(page).locator('.status:has-text("Compiling the kernels")').waitFor({ timeout: 60_000 });
-    await advances(page, 300_000);
+    await advances(page, { timeout: 300_000 });
     assert.doesNotMatch(await status(page), /Compiling/);
     return page;
   },

@@ -11,6 +11,7 @@ import { NONE, PAIRS } from './pairs.js';
 import { show as showOutcome } from './outcome.js';
 import { Panel } from './panel.js';
 import { Series } from './series.js';
+import { Speaker } from './speaker.js';
 
 const find = id => document.getElementById(id);
 const controls = ['play', 'step', 'part', 'stop', 'restart'].map(find);
@@ -25,6 +26,7 @@ export class Playground {
   #series = new Series();
   #keeper = new Keeper();
   #form = new Form(find('form'));
+  #speaker = new Speaker(find('live'));
 
   constructor() {
     const report = error => this.report(error);
@@ -37,7 +39,7 @@ export class Playground {
       on('event', ({ detail }) => detail.line.startsWith('{"type":"epoch_started"') && keepInStep(this.#shown()));
       on('snapshot', () => this.#keeper.keep(lane, client));
     });
-    find('panels').addEventListener('epoch', () => this.say(this.#shown().map(panel => panel.summary).join(' ')));
+    find('panels').addEventListener('epoch', () => this.#speaker.mention(this.#shown().map(panel => panel.summary).join(' ')));
     find('panels').addEventListener('measured', ({ detail }) => this.say(detail));
     find('panels').addEventListener('outcome', ({ detail: { panel, element } }) => {
       if (!this.viewing) showOutcome(element, this.state, panel.status).catch(report);
@@ -94,7 +96,7 @@ export class Playground {
   }
 
   /** What happens, for those who listen too. */
-  say(text) { find('live').textContent = text; }
+  say(text) { this.#speaker.say(text); }
 
   #loading(words, share) {
     const bar = find('loading');
