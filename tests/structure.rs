@@ -348,6 +348,18 @@ fn no_manifest_enables_compilers_that_refuse_wgsl() {
 }
 
 #[test]
+fn every_build_of_a_library_has_a_file_of_its_own() {
+    // Cargo puts no hash into the name of a cdylib, nor of the rlib that is built with it: the targets of
+    // tests/fuzz and `cargo run -p web` linked one another's libweb.rlib.
+    for member in ["core", "shaders", "native", "web", "tests"] {
+        let path = root().join(member).join("Cargo.toml");
+        let manifest: toml::Table = std::fs::read_to_string(&path).unwrap().parse().unwrap();
+        let kinds = manifest.get("lib").and_then(|library| library.get("crate-type"));
+        assert_eq!(kinds, None, "{}", path.display());
+    }
+}
+
+#[test]
 fn the_reference_names_every_preset_setting_of_a_quirk_and_exit_code() {
     let readme = std::fs::read_to_string(root().join("native/README.md")).unwrap();
     for preset in smoothdarts::config::presets::ALL {

@@ -69,6 +69,9 @@ fn compile(package: &Path) -> anyhow::Result<PathBuf> {
     Toolchain::of(package).require(TARGET)?;
     let output = cargo()
         .args(["rustc", "--lib", "--profile", "wasm", "--target", TARGET])
+        // Here and not in the manifest: a library that is a cdylib, too, has one file name for all features
+        // and build programs, and one build would link what another has left.
+        .args(["--crate-type", "cdylib"])
         .args(["--message-format=json-render-diagnostics", "--", "-C", EXPORT_REGISTRATION])
         .current_dir(package)
         .env("RUSTFLAGS", RUSTFLAGS)
