@@ -1,5 +1,6 @@
 //! What fuzzing found, each with the smallest input.
 
+use smoothdarts::event::{EpochFinished, Event};
 use web::monitor::Monitor;
 
 use super::readers::{COMPACT, STATE};
@@ -33,6 +34,35 @@ fn edges_that_lead_backwards_or_to_no_state_are_refused() {
 fn a_row_of_a_node_among_those_of_edges_is_drawn() {
     let monitor = Monitor::from_text(&with_edge(3, 3)).unwrap();
     assert!(monitor.draw("mixture").unwrap().starts_with("<svg"));
+}
+
+/// A p too many: the picture of a cell with operations on nodes drew an arc from a state to itself and overflowed.
+#[test]
+fn an_epoch_with_numbers_of_other_options_is_refused() {
+    let events = story::events_with(1, &["skip_connect", "sep_conv_3x3"]);
+    let with = |change: fn(&mut EpochFinished)| -> String {
+        let line = |event: &Event| {
+            let mut event = event.clone();
+            if let Event::EpochFinished(epoch) = &mut event {
+                change(epoch);
+            }
+            serde_json::to_string(&event).unwrap() + "\n"
+        };
+        events.iter().map(line).collect()
+    };
+    assert!(Monitor::from_text(&with(|_| ())).is_ok());
+    assert!(Monitor::from_text(&with(|epoch| epoch.alpha.clear())).is_ok(), "one without α");
+    let changes: [(&str, fn(&mut EpochFinished)); 5] = [
+        ("of p", |epoch| epoch.probabilities[0][2].push(0.1)),
+        ("of p", |epoch| epoch.probabilities[1].truncate(3)),
+        ("of p", |epoch| epoch.probabilities.clear()),
+        ("of α", |epoch| epoch.alpha[0][2].push(0.1)),
+        ("of α", |epoch| epoch.alpha.truncate(1)),
+    ];
+    for (of, change) in changes {
+        let error = Monitor::from_text(&with(change)).unwrap_err().to_string();
+        assert!(error.contains(of) && error.contains("the line is damaged"), "{error}");
+    }
 }
 
 /// The epoch of a stage is a product, which overflowed.

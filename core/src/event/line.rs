@@ -8,7 +8,8 @@
 
 use crc32c::{crc32c, crc32c_append};
 
-use super::Event;
+use super::{EpochFinished, Event};
+use crate::cell::{Choice, Rows};
 
 /// What stands before the eight digits of the checksum.
 const BEFORE: &str = ",\"crc32c\":\"";
@@ -31,6 +32,9 @@ pub enum LineError {
     /// It is no event.
     #[error("this is no event: {0}")]
     NoEvent(String),
+    /// Its numbers belong to other choices than those of the search.
+    #[error("the line is damaged: it has not one number of {0} for every option of the search")]
+    Shape(&'static str),
 }
 
 /// The line of an event without its end; `index` counts the lines of the file from 0.
@@ -52,6 +56,8 @@ pub struct Lines {
     index: u64,
     /// Whether a line before had a checksum.
     checked: bool,
+    /// What the search chooses from, where a line before told it.
+    choices: Option<Vec<Choice>>,
 }
 
 impl Lines {
@@ -73,7 +79,32 @@ impl Lines {
         } else if self.checked {
             return Err(LineError::Unchecked);
         }
-        serde_json::from_str(line).map_err(|error| no_event(&error))
+        let event = serde_json::from_str(line).map_err(|error| no_event(&error))?;
+        match &event {
+            Event::Started(started) => self.choices = Some(started.choices.clone()),
+            Event::StageStarted(stage) => self.choices = Some(stage.choices.clone()),
+            Event::EpochFinished(epoch) => self.check(epoch)?,
+            _ => {}
+        }
+        Ok(event)
+    }
+
+    /// What is drawn of an epoch takes it for granted that its numbers are those of the options.
+    fn check(&self, epoch: &EpochFinished) -> Result<(), LineError> {
+        let Some(choices) = &self.choices else { return Ok(()) };
+        let fits = |(rows, choice): (&Rows, &Choice)| {
+            rows.len() == choice.rows.len()
+                && rows.iter().zip(&choice.rows).all(|(row, of)| row.len() == of.options.len())
+        };
+        let fit = |all: &[Rows]| all.len() == choices.len() && all.iter().zip(choices).all(fits);
+        // Methods that sample cells at random, or by a controller, have no α.
+        if !epoch.alpha.is_empty() && !fit(&epoch.alpha) {
+            return Err(LineError::Shape("α"));
+        }
+        if !fit(&epoch.probabilities) {
+            return Err(LineError::Shape("p"));
+        }
+        Ok(())
     }
 }
 
