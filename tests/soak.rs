@@ -124,14 +124,19 @@ fn soak(name: &str, more: &[&str]) {
     let (first, last) = (warm.first().unwrap(), warm.last().unwrap());
     let (slope, span) = (slope(warm), last.step - first.step);
     let memory = |it: fn(f64, f64) -> f64| warm.iter().map(|it| it.memory).reduce(it).unwrap();
+    // A leak shows in all quarters, what a kernel takes that is compiled late in one.
+    let quarters =
+        samples.chunks(samples.len().div_ceil(4)).map(|part| part[part.len() / 2].memory);
+    let quarters: Vec<String> = quarters.map(|memory| format!("{memory:.0}")).collect();
     eprintln!(
         "{name}: {} steps, {epochs} epochs, {minutes:.1} minutes; {:.3} kB in 1,000 steps, {:.0} kB in all \
-         ({} to {} kB); handles {} first, {} last; events.jsonl {} kB, report {} kB in {seconds:.2} s",
+         ({} to {} kB, in the middle of the quarters {}); handles {} first, {} last; events.jsonl {} kB, report {} kB in {seconds:.2} s",
         epochs * EPOCH,
         1000.0 * slope,
         slope * span,
         memory(f64::min),
         memory(f64::max),
+        quarters.join(", "),
         first.files,
         last.files,
         events.len() / 1024,

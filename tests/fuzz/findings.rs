@@ -36,11 +36,13 @@ fn a_row_of_a_node_among_those_of_edges_is_drawn() {
     assert!(monitor.draw("mixture").unwrap().starts_with("<svg"));
 }
 
+type Change = fn(&mut EpochFinished);
+
 /// A p too many: the picture of a cell with operations on nodes drew an arc from a state to itself and overflowed.
 #[test]
 fn an_epoch_with_numbers_of_other_options_is_refused() {
     let events = story::events_with(1, &["skip_connect", "sep_conv_3x3"]);
-    let with = |change: fn(&mut EpochFinished)| -> String {
+    let with = |change: Change| -> String {
         let line = |event: &Event| {
             let mut event = event.clone();
             if let Event::EpochFinished(epoch) = &mut event {
@@ -52,7 +54,7 @@ fn an_epoch_with_numbers_of_other_options_is_refused() {
     };
     assert!(Monitor::from_text(&with(|_| ())).is_ok());
     assert!(Monitor::from_text(&with(|epoch| epoch.alpha.clear())).is_ok(), "one without α");
-    let changes: [(&str, fn(&mut EpochFinished)); 5] = [
+    let changes: [(&str, Change); 5] = [
         ("of p", |epoch| epoch.probabilities[0][2].push(0.1)),
         ("of p", |epoch| epoch.probabilities[1].truncate(3)),
         ("of p", |epoch| epoch.probabilities.clear()),
