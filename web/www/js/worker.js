@@ -42,7 +42,7 @@ let nextFrame = 0; // the time of the next picture
 let epoch = 0; // that began last
 let allowed = null; // the last epoch to play
 let wake = () => {}; // goes on when more is allowed
-let lastSnapshot = 0;
+let lastSnapshot = -SNAPSHOT; // the first one at once: a visitor may reload before two seconds are over
 let tail = Promise.resolve();
 
 const note = (kind, more = {}, transfer = []) => postMessage({ note: kind, ...more }, transfer);
