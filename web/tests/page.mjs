@@ -391,6 +391,7 @@ const tests = {
       const page = await open('', options);
       await page.locator('#story-play:text-is("Pause")').waitFor();
       await page.locator('#story-epoch').fill('35');
+      await page.evaluate(() => { document.activeElement.blur(); scrollTo(0, 0); });
       await page.screenshot({ path: join(given.screenshots, `${name}.png`) });
       await page.context().close();
     }
