@@ -92,6 +92,12 @@ export async function advances(page, { from, timeout = 60_000 } = {}) {
     least = Math.min(least, now);
   }
 }
+/** Makes one more step than `from`: after the last one of an epoch `press` ends the epoch, and once more makes the step. */
+export async function stepsOn(page, from, press) {
+  await press();
+  await advances(page, { from, timeout: 3000 }).catch(press);
+  await advances(page, { from });
+}
 /** Presses Play; the first step that the new worker shows, which is that of the snapshot. */
 export async function continues(page, timeout = 60_000) {
   await page.evaluate(() => {

@@ -17,7 +17,7 @@ import {
   MAX_SHARPNESS, MAX_TASK, MAX_WASM, SNAPSHOT, TINIER, TINY, TOLERANCE, address, advances, allEqualNative,
   axe, bitmap, browser, cancels, catalogue, compare, continues, equalsNative, events, figure, fills, given,
   isLive, measure, methods, names, native, nativeRun, open, panel, points, saved, says, seconds, server, sharpness,
-  status, steps,
+  status, steps, stepsOn,
 } from './driver.mjs';
 
 const tests = {
@@ -187,8 +187,7 @@ const tests = {
     await page.click('#play');
     await page.locator('#play:has-text("Play")').waitFor();
     const paused = await steps(page);
-    await page.click('#step');
-    await advances(page, { from: paused });
+    await stepsOn(page, paused, () => page.click('#step'));
     await page.click('[data-pair=adversarial]');
     await panel(page, 1).locator('h3:text-is("SDARTS-ADV")').waitFor();
     await advances(page);
@@ -215,15 +214,17 @@ const tests = {
     await page.keyboard.press('Space');
     await page.locator('#play:has-text("Play")').waitFor();
     const paused = await steps(page);
-    await page.keyboard.press('.');
-    await advances(page, { from: paused });
+    await stepsOn(page, paused, () => page.keyboard.press('.'));
     await page.waitForTimeout(500);
     assert.equal(await steps(page), paused + 1);
-    for (let part = 0; part < 3; part++) {
-      await page.keyboard.press(',');
-      await page.waitForTimeout(500);
-    }
-    await advances(page, { from: paused + 1 });
+    // Three parts are a step; twice as many, where the first end the epoch, are not two.
+    const parts = async () => {
+      for (let part = 0; part < 3; part++) {
+        await page.keyboard.press(',');
+        await page.waitForTimeout(500);
+      }
+    };
+    await stepsOn(page, paused + 1, parts);
     assert.equal(await steps(page), paused + 2);
     await page.keyboard.press('3');
     assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Search with DARTS alone');

@@ -1,7 +1,7 @@
 // What visitors met: reloads, links in a row, a server without a network, wrong files, a keyboard.
 
 import assert from 'node:assert/strict';
-import { TINIER, TINY, address, advances, isLive, measure, open, panel, status, steps } from './driver.mjs';
+import { TINIER, TINY, address, advances, isLive, measure, open, panel, status, steps, stepsOn } from './driver.mjs';
 
 const isPlaying = page => page.locator('#play:has-text("Pause")').waitFor();
 const isPaused = page => page.locator('#play:has-text("Play")').waitFor();
@@ -37,8 +37,7 @@ export default {
     await isPaused(page);
     await page.waitForTimeout(500);
     const paused = await steps(page);
-    await page.click('#step');
-    await advances(page, { from: paused });
+    await stepsOn(page, paused, () => page.click('#step'));
     await page.waitForTimeout(500);
     const before = await steps(page);
     await page.reload();
