@@ -24,9 +24,9 @@ import init, { Compute, Images, Search, Viewer, catalogues, resolve } from '../p
 import { DATASET, FILES } from './assets.js';
 import { decode } from './images.js';
 
-/** Time between two pictures and between two snapshots, in ms. */
+/** Time between two pictures and, once a search has played for a while, between two snapshots, in ms. */
 const FRAME = 150;
-const SNAPSHOT = 2000;
+const SNAPSHOT = 1000;
 /** Drawing takes at most this share of the time: with many epochs a picture costs more than a step. */
 const DRAWING = 0.1;
 
@@ -42,7 +42,8 @@ let nextFrame = 0; // the time of the next picture
 let epoch = 0; // that began last
 let allowed = null; // the last epoch to play
 let wake = () => {}; // goes on when more is allowed
-let lastSnapshot = -SNAPSHOT; // the first one at once: a visitor may reload before two seconds are over
+let lastSnapshot = 0;
+let gap = 0; // least time to the next snapshot: short at first, as a visitor may reload soon
 let tail = Promise.resolve();
 
 const note = (kind, more = {}, transfer = []) => postMessage({ note: kind, ...more }, transfer);
@@ -130,6 +131,7 @@ function say(line) {
 async function save() {
   const snapshot = await search.snapshot();
   lastSnapshot = performance.now();
+  gap = Math.min(SNAPSHOT, Math.max(FRAME, 2 * gap));
   note('snapshot', { bytes: snapshot.buffer, events: search.events }, [snapshot.buffer]);
 }
 
@@ -148,7 +150,7 @@ async function advance(parts) {
     say(line);
     if (performance.now() > nextFrame || !playing) await frame();
   }
-  if (search.canSave && performance.now() - lastSnapshot > SNAPSHOT) await save();
+  if (search.canSave && performance.now() - lastSnapshot > gap) await save();
   return true;
 }
 
