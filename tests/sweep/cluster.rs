@@ -3,9 +3,9 @@
 
 #![cfg(unix)]
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt as _;
+use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use native::run_dir;
 use serde_json::Value;
@@ -22,12 +22,16 @@ const WORKING_SBATCH: &str = "echo 7\n\
     for id in $(sed -n 's/^#SBATCH --array=\\([0-9,]*\\)%.*/\\1/p' \"$2\" | tr , ' '); do\n\
     SLURM_ARRAY_JOB_ID=7 SLURM_ARRAY_TASK_ID=$id bash \"$2\" >&2; done\n";
 
-/// A program of Slurm in `here`/bin.
+/// A program of Slurm in `here`/bin. Another process writes it: a process that a test beside this one is
+/// starting would keep our open file for a moment, and a file that is open for writing cannot be run.
 fn program(here: &Path, name: &str, text: &str) {
     let bin = here.join("bin");
     fs::create_dir_all(&bin).unwrap();
-    fs::write(bin.join(name), format!("#!/bin/sh\n{text}\n")).unwrap();
-    fs::set_permissions(bin.join(name), Permissions::from_mode(0o755)).unwrap();
+    let source = here.join(name);
+    fs::write(&source, format!("#!/bin/sh\n{text}\n")).unwrap();
+    let mut install = Command::new("install");
+    install.args(["-m", "755"]).arg(&source).arg(bin.join(name));
+    assert!(install.status().unwrap().success(), "{name}");
 }
 
 /// A folder with a Slurm whose queue is empty and whose `sbatch` does this.

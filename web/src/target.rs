@@ -57,19 +57,23 @@ impl Toolchain {
 #[cfg(all(test, unix))]
 mod tests {
     use std::fs;
-    use std::os::unix::fs::PermissionsExt as _;
 
     use tempfile::TempDir;
 
     use super::*;
 
-    /// A toolchain whose rustc names the folder `there`, and whose rustup is a shell script.
+    /// A toolchain whose rustc names the folder `there`, and whose rustup is a shell script. Another
+    /// process writes both: a process that a test beside this one is starting would keep our open file for a
+    /// moment, and a file that is open for writing cannot be run.
     fn toolchain(rustup: &str) -> anyhow::Result<(TempDir, Toolchain)> {
         let folder = tempfile::tempdir()?;
         let program = |name: &str, text: &str| -> anyhow::Result<OsString> {
             let path = folder.path().join(name);
-            fs::write(&path, format!("#!/bin/sh\n{text}\n"))?;
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
+            let source = path.with_extension("sh");
+            fs::write(&source, format!("#!/bin/sh\n{text}\n"))?;
+            let mut install = Command::new("install");
+            let status = install.args(["-m", "755"]).arg(source).arg(&path).status()?;
+            anyhow::ensure!(status.success(), "install wrote no {name}");
             Ok(path.into_os_string())
         };
         let rustc = program("rustc", "echo \"$PWD/there\"")?;
