@@ -13,6 +13,7 @@ mod numbers;
 mod pdarts;
 mod recurrent;
 mod recurrent_eval;
+mod replayed;
 
 use std::path::{Path, PathBuf};
 
@@ -153,6 +154,17 @@ fn golden_search_on_the_cpu_with_plain_ops() {
 #[test]
 fn golden_search_on_wgpu_with_our_kernels() {
     check_search("wgpu", Kernels::Fused);
+}
+
+/// Of the spaces of DARTS. A pass that is recorded is run four times before: with the other searches, which passed
+/// on 2026-11-27, it takes 153 s of a software adapter instead of 30.
+#[test]
+fn golden_attacks_and_gradients_hold_in_replayed_passes() {
+    for_every_search("wgpu", |fixture, device| {
+        if fixture.kind() == "cnn-search" {
+            replayed::check(fixture, device);
+        }
+    });
 }
 
 #[test]

@@ -26,9 +26,6 @@ use crate::devices::host;
 const STARTS: u64 = 12;
 pub const ROUNDING: f32 = 3e-7;
 
-/// The size of images counts only for arithmetic, which no golden file has.
-const CLASSIFY: Classify = Classify { image_size: 32 };
-
 pub struct Case<'a> {
     pub fixture: &'a Fixture,
     pub device: Device,
@@ -98,14 +95,16 @@ impl<'a> Case<'a> {
             images: fixture.images(&format!("x_{half}"), device),
             labels: fixture.labels(&format!("y_{half}"), device),
         };
+        let train = examples("train");
+        let task = Classify { image_size: train.images.dims()[1] };
         Self {
             weights: vector(flat),
             fresh: vector(layout.initial_statistics()).reshape([2, layout.norm_channels()]),
             alpha: matrices(fixture, network.as_ref(), "alpha", device),
-            train: examples("train"),
+            train,
             valid: examples("valid"),
             device: device.clone(),
-            model: Model::new(CLASSIFY, network, kernels),
+            model: Model::new(task, network, kernels),
             fixture,
             report: Report::default(),
         }
@@ -248,6 +247,12 @@ impl<'a> Case<'a> {
             }
         }
         let at = Point { weights, statistics, eval: true };
+        let all = relax(&self.alpha);
+        self.attack_along(&mut Loss(self, at, &all))
+    }
+
+    /// The attack that climbs this loss of the p of the cells.
+    pub fn attack_along(&self, loss: &mut dyn Objective) -> Report {
         let ball = Ball {
             epsilon: self.fixture.number("epsilon"),
             norm: Norm::Linf,
@@ -261,9 +266,8 @@ impl<'a> Case<'a> {
             revert: true,
             kernels: self.model.kernels,
         };
-        let all = relax(&self.alpha);
-        let (p, mut loss) = (self.of_cells(&all), Loss(self, at, &all));
-        let attacked = block_on(attack(&p, ball, ascent, &mut loss, &mut rng())).unwrap();
+        let p = self.of_cells(&relax(&self.alpha));
+        let attacked = block_on(attack(&p, ball, ascent, loss, &mut rng())).unwrap();
         let expected = self.expected_of_cells("adv/prob");
         let mut report = Report::default();
         // A sign that rounding decides moves its entry by a whole step: 1 entry in 50 may do so.
