@@ -8,6 +8,7 @@ mod derived;
 mod edge;
 mod evaluation;
 mod language;
+pub mod largest;
 mod oneshot;
 mod partial;
 mod plan;

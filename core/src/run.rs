@@ -8,6 +8,7 @@
 pub mod checkpoint;
 mod error;
 mod job;
+mod limit;
 mod noise;
 mod position;
 pub mod search;

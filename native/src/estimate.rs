@@ -1,7 +1,7 @@
 //! How much memory a run would take, before anything of it is made. The numbers come from
 //! settings of any size, so they are floating-point numbers: nothing overflows.
 //!
-//! What a step holds was measured on the CPU (`search --dry-run --json`, `memory_bytes`): it is close
+//! What a step holds was measured on the CPU (native/repro/memory): it is close
 //! to one and a half planes of activations for every candidate of every edge, and to ten copies of
 //! the weights (momentum, gradient, those of a checkpoint, …). A training holds two planes for every
 //! batch norm. The estimate is within a factor of two: native/repro/memory has the table.

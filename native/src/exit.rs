@@ -165,6 +165,7 @@ fn classify_search(error: &RunError) -> Option<Exit> {
         | RunError::Genotype(_)
         | RunError::Derived(_)
         | RunError::ImageSize { .. }
+        | RunError::TooLarge { .. }
         | RunError::Hessian(HessianError::NoAlpha)
         | RunError::OtherConfig { .. } => Some(Exit::Usage),
         RunError::OtherNetwork { .. }

@@ -1,9 +1,12 @@
-//! Which WGSL kernels run where there are two for the same purpose. A GPU reads and writes memory in
+//! What a device can do, and which WGSL kernels run where there are two for the same purpose. A GPU reads and writes memory in
 //! lines, so neighbouring threads should take neighbouring vectors, and what many threads need belongs in
 //! the memory of a workgroup. A software device goes through the threads of a workgroup as the lanes of a
 //! CPU's vectors, loads each lane by itself and has no faster memory.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+
+use burn::backend::DispatchDevice;
+use burn::tensor::Device;
 
 /// Kernels for a kind of device. All are right on every device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +15,14 @@ pub enum Variant {
     Plain,
     /// Workgroups that compute a tile together: for a GPU.
     Tiled,
+}
+
+/// Bytes of the largest tensor that a device computes with: what a GPU binds at once. `None` on the CPU.
+pub fn largest_tensor(device: &Device) -> Option<u64> {
+    match device.clone().inner().as_dispatch() {
+        DispatchDevice::Cube(device) => Some(device.client().properties().memory.max_page_size),
+        _ => None,
+    }
 }
 
 static TILED: AtomicBool = AtomicBool::new(true);

@@ -47,6 +47,19 @@ pub enum RunError {
         /// Height and width.
         size: usize,
     },
+    /// A tensor is too large for the GPU.
+    #[error(
+        "a tensor of this run would take {} MB, and this device binds {} MB at most; set a smaller {settings}, or \
+         run.device = cpu", .bytes.div_ceil(1_000_000), .limit / 1_000_000
+    )]
+    TooLarge {
+        /// Bytes of the largest tensor.
+        bytes: u64,
+        /// Bytes that the device binds.
+        limit: u64,
+        /// Names of settings that decide it.
+        settings: &'static str,
+    },
     /// What is to be trained is no genotype.
     #[error("train.genotype: {0}")]
     Genotype(#[from] GenotypeError),

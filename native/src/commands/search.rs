@@ -14,7 +14,7 @@ use smoothdarts::space::{self, Reads};
 use smoothdarts::task::{Classify, Language, Task};
 
 use super::derive;
-use super::dry_run::{self, Part};
+use super::dry_run::{self, First, Part};
 use crate::cli::{ExtendSchedule, SearchArgs, SettingsArgs};
 use crate::datasets::{self, Opened, Prefetch, Supply};
 use crate::device::{self, Selected};
@@ -71,12 +71,22 @@ fn images(args: &SearchArgs, resolved: &Resolved, out: &Path) -> anyhow::Result<
     if config.data.image_size <= data::MAX_SIZE {
         estimate.check(flags.memory_limit, flags.force)?;
     }
-    let part = flags.dry_run.then(|| Part::of(config, &images, &estimate)).transpose()?;
-    let config = part.as_ref().map_or(config, |part| &part.config);
+    if flags.dry_run {
+        let part = Part::of(config, &images, &estimate, selected.adapter.as_ref())?;
+        let timed = &part.config;
+        let supply = opened.supply(timed, |train, test| Order::search(train, test, timed))?;
+        let (shape, steps) = (supply.shape(), supply.steps_per_epoch());
+        return dry_run::run(flags.json, &part, &selected, |config| {
+            let mut search = ImageSearch::new(config, shape, steps, &selected.device)?;
+            search.set_replay(selected.replays(config.run.replay));
+            let batches = Prefetch::new(supply.clone());
+            Ok((search, First { batches, images: config.search.batch_size }))
+        });
+    }
     let supply = opened.supply(config, |train, test| Order::search(train, test, config))?;
     let (shape, steps) = (supply.shape(), supply.steps_per_epoch());
     let search = ImageSearch::new(config, shape, steps, &selected.device)?;
-    go(args, (resolved, out), &selected, (search, supply), part)
+    go(args, (resolved, out), &selected, (search, supply))
 }
 
 /// A search of text.
@@ -86,44 +96,41 @@ fn text(args: &SearchArgs, resolved: &Resolved, out: &Path) -> anyhow::Result<Ex
         Err(error) if flags.dry_run => datasets::text::stand_in(config, error)?,
         opened => opened?,
     };
-    let whole = TextLoader::for_search(text.clone(), config)?;
+    let loader = TextLoader::for_search(text.clone(), config)?;
     let selected = device::select(config.run.device)?;
     let words = text.vocabulary.len();
     let estimate = Estimate::of_text(config, words, selected.adapter.is_some());
     estimate.check(flags.memory_limit, flags.force)?;
-    let steps = whole.steps_per_epoch();
-    let part = flags.dry_run.then(|| Part::of_text(config, words, steps));
-    let loader = match &part {
-        Some(part) => TextLoader::for_search(text, &part.config)?,
-        None => whole,
-    };
-    let config = part.as_ref().map_or(config, |part| &part.config);
+    let steps = loader.steps_per_epoch();
+    if flags.dry_run {
+        let part = Part::of_text(config, words, steps);
+        return dry_run::run(flags.json, &part, &selected, |config| {
+            let search = TextSearch::new(config, words, steps, &selected.device)?;
+            Ok((search, TextLoader::for_search(text.clone(), config)?))
+        });
+    }
     let search = TextSearch::new(config, words, steps, &selected.device)?;
-    go(args, (resolved, out), &selected, (search, loader), part)
+    go(args, (resolved, out), &selected, (search, loader))
 }
 
-/// Runs a search, or times a part of it.
+/// Runs a search.
 fn go<T: Task>(
     args: &SearchArgs,
     (resolved, out): (&Resolved, &Path),
     selected: &Selected,
     (mut search, batches): (Run<Search<T>>, <Search<T> as Work>::Supply),
-    part: Option<Part>,
 ) -> anyhow::Result<Exit>
 where
     Search<T>: Work<Batch = T::Batch>,
 {
-    let config = part.as_ref().map_or(&resolved.config, |part| &part.config);
+    let config = &resolved.config;
     search.set_device_label(selected.label.clone());
     search.set_clock(seconds);
     search.set_replay(selected.replays(config.run.replay));
     if let Some(table) = table::open(config, args.run.quiet)? {
         search.set_table(table).with_context(|| config.table.path.clone())?;
     }
-    let mut batches = Prefetch::new(batches);
-    if let Some(part) = &part {
-        return dry_run::run(args.run.json, search, &mut batches, part);
-    }
+    let batches = Prefetch::new(batches);
     let (json, quiet, extend) = (args.run.json, args.run.quiet, args.extend);
     let place = Place { out, extend, json, quiet, stop: None, began: 0.0 };
     Session::open(place, resolved, selected, search, batches)?.run()

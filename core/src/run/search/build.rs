@@ -14,9 +14,11 @@ use crate::config::{self, Config};
 use crate::data::ImageShape;
 use crate::measure::{self, Observer};
 use crate::method::{self, Extra, Method, MethodError};
+use crate::net::largest::of_supernet;
 use crate::net::{Dropout, LanguageShape, NetShape, Network, Supernet};
 use crate::policy::{self, Policy};
 use crate::rng::Streams;
+use crate::run::limit::{fits, fits_text, fits_weights};
 use crate::run::state::Weights;
 use crate::run::{Run, RunError};
 use crate::space::table::{Lookup, TableError};
@@ -50,6 +52,9 @@ impl ImageSearch {
         let (space, method) = (space::find(&config.search.space)?, method::of(config)?);
         let modified = method.modify(space, config)?;
         fits_stages(config, method, &modified)?;
+        let numbers = of_supernet(&modified.choices, &modified.build, &shape, images.size);
+        let settings = "search.batch_size, search.channels or data.image_size";
+        fits(config.search.batch_size as f64 * numbers, settings, device)?;
         let (own, stages) = (modified.choices.clone(), config.clone());
         let networks: Networks<dyn Supernet> = Box::new(move |stage, choices| {
             let shape = NetShape { cells: stages.cells_in(stage), ..shape };
@@ -82,6 +87,7 @@ impl TextSearch {
             return Err(MethodError::Text { method: method.name }.into());
         }
         let network = space.language(language_shape(config, vocabulary))?;
+        fits_text(config, config.search.batch_size, vocabulary, device)?;
         let task = Language::new(config);
         Run::from_start(Search::new(config, space, (task, network), steps_per_epoch, device)?)
     }
@@ -118,6 +124,7 @@ impl<T: Task> Search<T> {
         device: &Device,
     ) -> Result<Self, RunError> {
         let (streams, method) = (Streams::new(config.seed), method::of(config)?);
+        fits_weights(network.layout(), device)?;
         let Beginning { policy, awake, state } =
             begin(config, (space, method), &*network, &streams, device)?;
         Ok(Self {

@@ -14,10 +14,12 @@ use crate::config::{self, Config};
 use crate::data::{Batch, ImageShape, Part};
 use crate::event::Event;
 use crate::measure::confusion::Confusion;
+use crate::net::largest::of_derived;
 use crate::net::{Classifier, DerivedShape, Stem, derived};
 use crate::nn::{GradientTarget, read};
 use crate::optim::{clip, moving_average, sgd, training_rate};
 use crate::run::job::Supply;
+use crate::run::limit::{fits, fits_weights};
 use crate::run::noise::{Noise, Purpose};
 use crate::run::{Job as _, Next, Position, Run, RunError, Tally};
 use crate::task::{Model, Point, Task as _, Training};
@@ -149,7 +151,12 @@ impl ImageTraining {
             label_smoothing: train.label_smoothing,
             auxiliary_weight: train.auxiliary_weight,
         };
+        let at_once = if train.micro_batch == 0 { usize::MAX } else { train.micro_batch };
+        let at_once = train.batch_size.min(at_once) as f64;
+        let settings = "train.micro_batch, train.channels or data.image_size";
+        fits(at_once * of_derived(&genotype, &shape, images.size), settings, device)?;
         let network = (task, derived(&genotype, shape)?);
+        fits_weights(network.1.layout(), device)?;
         Run::from_start(Train::new(config, genotype, network, steps_per_epoch, device))
     }
 

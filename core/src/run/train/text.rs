@@ -20,6 +20,7 @@ use crate::net::{DerivedRecurrent, Network as _};
 use crate::nn::GradientTarget;
 use crate::optim::{Asgd, clip, norm, sgd};
 use crate::run::job::Supply;
+use crate::run::limit::{fits_text, fits_weights};
 use crate::run::noise::{Noise, Purpose};
 use crate::run::search::language_shape;
 use crate::run::{Job as _, Next, Position, Run, RunError, Tally};
@@ -135,7 +136,9 @@ impl TextTraining {
         config.validate()?;
         let genotype = genotype_for_text(&config.train.genotype)?;
         let shape = language_shape(config, text.vocabulary.len());
+        fits_text(config, config.train.batch_size, text.vocabulary.len(), device)?;
         let network = DerivedRecurrent::new(&genotype, shape)?;
+        fits_weights(network.layout(), device)?;
         let state = State::initial(config, text, network.layout(), device);
         let network = (Language::new(config), Box::new(network) as _);
         Run::from_start(Train::of(config, genotype, network, state, steps_per_epoch, device))

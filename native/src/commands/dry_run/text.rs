@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use indicatif::{HumanBytes, HumanDuration};
+use indicatif::HumanDuration;
 use serde_json::{Value, json};
 use smoothdarts::config::Config;
 use smoothdarts::data::Batches as _;
@@ -10,8 +10,9 @@ use smoothdarts::data::text::TextLoader;
 use smoothdarts::nn::GradientTarget;
 use smoothdarts::run::TextTraining;
 
-use super::{duration, time_step};
-use crate::bench::memory;
+use super::memory::{Needed, Peak};
+use super::{TIMED, duration, time_step};
+use crate::bench;
 use crate::datasets::text;
 use crate::device::Selected;
 use crate::exit::Exit;
@@ -45,8 +46,7 @@ pub(super) struct Cost<'a> {
     steps_per_epoch: usize,
     /// Seconds of a step.
     step: f64,
-    /// Bytes of the process, where the system tells.
-    memory: Option<u64>,
+    memory: Needed,
 }
 
 impl<'a> Cost<'a> {
@@ -58,7 +58,9 @@ impl<'a> Cost<'a> {
         let training = TextTraining::new(config, loader.text(), steps_per_epoch, &selected.device)?;
         let parameters = training.started().parameters;
         let multiply_adds = training.job().multiply_adds(GradientTarget::Nothing);
-        let step = time_step(training, &mut loader)?;
+        bench::memory::reset(&selected.device);
+        let step = time_step(training, &mut loader, TIMED)?;
+        let peak = Peak::read(config.train.batch_size, &selected.device);
         Ok(Self {
             config,
             device: selected.label.clone(),
@@ -67,7 +69,7 @@ impl<'a> Cost<'a> {
             multiply_adds,
             steps_per_epoch,
             step: (step.perturbation + step.others).as_secs_f64(),
-            memory: memory::peak(),
+            memory: peak.times(1.0, None),
         })
     }
 
@@ -92,7 +94,8 @@ impl<'a> Cost<'a> {
             "seconds_per_step": self.step,
             "seconds_per_epoch": self.epoch(),
             "seconds": self.seconds(),
-            "memory_bytes": self.memory,
+            "memory_bytes": self.memory.host,
+            "device_memory_bytes": self.memory.device,
         })
     }
 
@@ -110,8 +113,8 @@ impl<'a> Cost<'a> {
         let seeds = if seeds == 1 { String::new() } else { format!(", {seeds} seeds") };
         let without = "without the evaluation after each";
         write!(text, "training    about {time} ({epochs} epochs{seeds}, {without})")?;
-        if let Some(bytes) = self.memory {
-            write!(text, "\nmemory      about {} of the process", HumanBytes(bytes))?;
+        if let Some(words) = self.memory.words() {
+            write!(text, "\nmemory      {words}")?;
         }
         Ok(text)
     }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use indicatif::{HumanBytes, HumanDuration};
+use indicatif::HumanDuration;
 use serde_json::{Value, json};
 use smoothdarts::config::Config;
 use smoothdarts::config::layers::Resolved;
@@ -10,8 +10,9 @@ use smoothdarts::data::{ImageShape, Order};
 use smoothdarts::nn::GradientTarget;
 use smoothdarts::run::ImageTraining;
 
-use super::{duration, stand_in, text, time_step};
-use crate::bench::memory;
+use super::memory::{Needed, Peak};
+use super::{First, TIMED, duration, stand_in, text, time_step};
+use crate::bench;
 use crate::commands::derive;
 use crate::datasets::text::is_text;
 use crate::datasets::{Opened, Prefetch};
@@ -112,8 +113,7 @@ struct Cost<'a> {
     step: f64,
     /// Images of the batch that was timed.
     timed: usize,
-    /// Bytes of the process, where the system tells. What a GPU holds is not among them.
-    memory: Option<f64>,
+    memory: Needed,
 }
 
 impl<'a> Cost<'a> {
@@ -129,33 +129,38 @@ impl<'a> Cost<'a> {
         let steps_per_epoch = Order::training(sizes.train, test, config)?.steps();
         let (channels, size, classes) = (sizes.channels, sizes.side, sizes.classes);
         let shape = ImageShape { channels, size, classes };
-        let mut training = ImageTraining::new(config, shape, steps_per_epoch, &selected.device)?;
-        training.set_device_label(selected.label.clone());
-        let (started, whole) = (training.started(), config.train.batch_size.min(sizes.train));
-        let multiply_adds = training.multiply_adds(GradientTarget::Nothing);
+        let make = || ImageTraining::new(config, shape, steps_per_epoch, &selected.device);
+        let (training, whole) = (make()?, config.train.batch_size.min(sizes.train));
+        let (parameters, multiply_adds) =
+            (training.started().parameters, training.multiply_adds(GradientTarget::Nothing));
         let of_step = training.multiply_adds(GradientTarget::Weights) as f64;
+        drop(training);
         let most = if selected.adapter.is_some() { whole } else { (STEP / of_step) as usize };
         let timed = whole.min(most.max(2));
         let supply =
             opened.supply(config, |train, test| Order::pass(train, test, timed, config.seed))?;
-        let before = memory::peak();
-        let step = time_step(training, &mut Prefetch::new(supply))?;
         let at_once = |batch: usize| match config.train.micro_batch {
             0 => batch,
             micro => micro.min(batch),
         };
-        let (share, more) =
-            (whole as f64 / timed as f64, at_once(whole) as f64 / at_once(timed) as f64);
-        let (before, after) = (before.unwrap_or(0) as f64, memory::peak());
+        let measure = |images, steps| {
+            let mut batches = First { batches: Prefetch::new(supply.clone()), images };
+            bench::memory::reset(&selected.device);
+            let step = time_step(make()?, &mut batches, steps)?;
+            anyhow::Ok((step, Peak::read(at_once(images), &selected.device)))
+        };
+        let half = if timed < whole { Some(measure(timed / 2, 1)?.1) } else { None };
+        let (step, peak) = measure(timed, TIMED)?;
+        let share = whole as f64 / timed as f64;
         Ok(Self {
             config,
-            device: started.device,
-            parameters: started.parameters,
+            device: selected.label.clone(),
+            parameters,
             multiply_adds,
             steps_per_epoch,
             step: (step.perturbation + step.others).as_secs_f64() * share,
             timed,
-            memory: after.map(|after| before + (after as f64 - before) * more),
+            memory: peak.with(half, at_once(whole)).times(1.0, None),
         })
     }
 
@@ -187,7 +192,8 @@ impl<'a> Cost<'a> {
             "seconds_per_epoch": self.epoch(),
             "seconds": self.seconds(),
             "extrapolated": !self.is_whole(),
-            "memory_bytes": self.memory.map(|bytes| bytes as u64),
+            "memory_bytes": self.memory.host,
+            "device_memory_bytes": self.memory.device,
         })
     }
 
@@ -207,8 +213,8 @@ impl<'a> Cost<'a> {
         if !self.is_whole() {
             write!(text, "\n            extrapolated from a batch of {} images", self.timed)?;
         }
-        if let Some(bytes) = self.memory {
-            write!(text, "\nmemory      about {} of the process", HumanBytes(bytes as u64))?;
+        if let Some(words) = self.memory.words() {
+            write!(text, "\nmemory      {words}")?;
         }
         Ok(text)
     }
