@@ -71,13 +71,13 @@ fn chain(name: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::space;
+    use crate::space::{self, SpaceError};
 
     /// Four edges leave the first state, each with two separable and two dilated convolutions in the space of
     /// DARTS: eight units lie in one tensor.
     #[test]
-    fn eight_units_of_a_darts_cell_lie_side_by_side() {
-        let choices = space::find("darts").unwrap().choices();
+    fn eight_units_of_a_darts_cell_lie_side_by_side() -> Result<(), SpaceError> {
+        let choices = space::find("darts")?.choices();
         let shape =
             NetShape { image_channels: 3, classes: 10, cells: 8, channels: 16, stem_multiplier: 3 };
         let build = Build::default();
@@ -87,5 +87,6 @@ mod tests {
         assert_eq!(of_supernet(&choices, &quarter, &shape, 32), 5.0 * 16.0 * area);
         let wide = NetShape { stem_multiplier: 20, ..shape };
         assert_eq!(of_supernet(&choices, &build, &wide, 32), 20.0 * 16.0 * area);
+        Ok(())
     }
 }
