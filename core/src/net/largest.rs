@@ -1,7 +1,7 @@
 //! The largest tensor of a network. A GPU binds no buffer beyond its limit (128 MiB in many browsers, 2 GiB on
 //! most cards): what is larger has to be refused before the first step, with the setting to change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Build, DerivedShape, NetShape, Stem};
 use crate::cell::{Choice, Genotype};
@@ -11,9 +11,11 @@ use crate::ops::{self, Site};
 /// Numbers for each image in the largest tensor of a supernet, as far as settings tell. They may have any size,
 /// hence no integer.
 pub fn of_supernet(choices: &[Choice], build: &Build, shape: &NetShape, side: usize) -> f64 {
-    let cells = choices.iter().filter(|choice| choice.is_of_cell());
-    let activations = cells.map(|choice| stack(choice, build.partial_channels)).max().unwrap_or(0);
-    let wide = shape.stem_multiplier as f64;
+    let cells: Vec<&Choice> = choices.iter().filter(|choice| choice.is_of_cell()).collect();
+    let stacks = cells.iter().map(|choice| stack(choice, build.partial_channels));
+    // The networks around a single kind of cell, those of the benchmarks, have no wider stem.
+    let wide = if cells.len() == 1 { 1.0 } else { shape.stem_multiplier as f64 };
+    let activations = stacks.max().unwrap_or(0);
     largest(activations, shape.channels, wide, build.stem, (shape.image_channels, side))
 }
 
@@ -53,10 +55,9 @@ fn stack(choice: &Choice, parts: usize) -> usize {
             *units.entry((row.source, length)).or_default() += usize::from(length > 0);
         }
     }
-    let nodes = choice.rows.iter().map(|row| row.node).max().unwrap_or(0);
+    let nodes: BTreeSet<usize> = choice.rows.iter().map(|row| row.node).collect();
     let stacked = units.into_values().max().unwrap_or(0);
-    // Not fewer than there are nodes, though the inputs are counted in.
-    stacked.div_ceil(parts.max(1)).max(nodes)
+    stacked.div_ceil(parts.max(1)).max(nodes.len())
 }
 
 /// Units of an operation, if it is made of nothing else.
@@ -84,9 +85,11 @@ mod tests {
         let area = 32.0 * 32.0;
         assert_eq!(of_supernet(&choices, &build, &shape, 32), 8.0 * 16.0 * area);
         let quarter = Build { partial_channels: 4, ..build };
-        assert_eq!(of_supernet(&choices, &quarter, &shape, 32), 5.0 * 16.0 * area);
+        assert_eq!(of_supernet(&choices, &quarter, &shape, 32), 4.0 * 16.0 * area);
         let wide = NetShape { stem_multiplier: 20, ..shape };
         assert_eq!(of_supernet(&choices, &build, &wide, 32), 20.0 * 16.0 * area);
+        let alone = space::find("nasbench201")?.choices();
+        assert_eq!(of_supernet(&alone, &build, &wide, 32), 3.0 * 16.0 * area);
         Ok(())
     }
 }

@@ -29,7 +29,7 @@ use crate::exit::Exit;
 use crate::output;
 
 /// Steps that are timed, after one that is not: the first one compiles kernels and fills caches.
-const TIMED: u32 = 3;
+const TIMED: u32 = 2;
 
 /// Seconds of timed steps after which no further one is timed.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -93,7 +93,7 @@ pub fn run<T: Task, B: Batches<Batch = T::Batch>>(
     let before = bench::memory::peak();
     // On an adapter every size has kernels of its own, whose compilation takes longer than all steps.
     let half = part.half().filter(|_| selected.adapter.is_none());
-    let half = half.map(|half| measure(&half, 1)).transpose()?.map(|(.., peak)| peak);
+    let half = half.map(|half| measure(&half, 0)).transpose()?.map(|(.., peak)| peak);
     bench::memory::reset(device);
     let (mut started, step, peak) = measure(part, TIMED)?;
     let [_, batch, _] = part.whole;
@@ -106,11 +106,8 @@ pub fn run<T: Task, B: Batches<Batch = T::Batch>>(
     started.device.clone_from(&selected.label);
     started.steps_per_epoch = part.steps_per_epoch;
     started.parameters = (started.parameters as f64 * part.cells()) as usize;
-    output::line(&if json {
-        whole.machine(&started).to_string()
-    } else {
-        whole.human(&started)?
-    })?;
+    let text = if json { whole.machine(&started).to_string() } else { whole.human(&started)? };
+    output::line(&text)?;
     Ok(Exit::Done)
 }
 
@@ -124,7 +121,7 @@ struct Whole<'a> {
 }
 
 /// The mean over so many steps after the first, which compiles kernels and fills caches; of the first, if
-/// that took too long or there is no other.
+/// that took too long or no other is wanted or there.
 fn time_step<J: Job>(
     mut run: Run<J>,
     batches: &mut dyn Batches<Batch = J::Batch>,

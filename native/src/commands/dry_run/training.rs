@@ -149,7 +149,7 @@ impl<'a> Cost<'a> {
             let step = time_step(make()?, &mut batches, steps)?;
             anyhow::Ok((step, Peak::read(at_once(images), &selected.device)))
         };
-        let half = if timed < whole { Some(measure(timed / 2, 1)?.1) } else { None };
+        let half = if timed < whole { Some(measure(timed / 2, 0)?.1) } else { None };
         let (step, peak) = measure(timed, TIMED)?;
         let share = whole as f64 / timed as f64;
         Ok(Self {
