@@ -14,8 +14,8 @@ const ARGUMENTS: [&str; 2] = [
 ];
 
 const ARGUMENTS_TILED: [&str; 2] = [
-    "unit, place.image, place.row, place.column, channel, &sums, &below",
-    "unit, first, place.row, place.column, channel, &sums, &below",
+    "unit, place.image, place.row, place.column, channel, &sums",
+    "unit, first, place.row, place.column, channel, &sums",
 ];
 
 /// The variant that runs: channels that fours do not divide are not staged.
@@ -85,22 +85,20 @@ fn tiled(
     activations: usize,
     tiles: Tiles,
 ) -> Program {
-    let threads = activations * places(sizes, tiles) * sizes.channels();
-    of_rows(program(name, [include_str!("rows.wgsl"), source], sizes, threads), sizes, tiles)
+    let ([height, _], variant) = (tiles.0, Variant::Plain);
+    let rows = tiles::rows(sizes, height, variant);
+    let threads = activations * places(sizes, tiles, rows) * sizes.channels();
+    of_rows(program(name, [include_str!("rows.wgsl"), source], sizes, threads), tiles, rows)
+        .sizes([("below", tiles::below(sizes, variant))])
 }
 
 /// Threads for a channel of an activation.
-fn places(sizes: &Sizes, ([height, width], tile): Tiles) -> usize {
-    sizes.batch * tiles::rows(sizes, height) * width.div_ceil(tile)
+fn places(sizes: &Sizes, ([_, width], tile): Tiles, rows: usize) -> usize {
+    sizes.batch * rows * width.div_ceil(tile)
 }
 
-fn of_rows(program: Program, sizes: &Sizes, ([height, width], tile): Tiles) -> Program {
-    program.sizes([
-        ("tile", tile),
-        ("tiles", width.div_ceil(tile)),
-        ("rows", tiles::rows(sizes, height)),
-        ("below", tiles::below(sizes)),
-    ])
+fn of_rows(program: Program, ([_, width], tile): Tiles, rows: usize) -> Program {
+    program.sizes([("tile", tile), ("tiles", width.div_ceil(tile)), ("rows", rows)])
 }
 
 /// Fours that fit in the memory of a workgroup: 16 KiB in a browser.
@@ -121,16 +119,12 @@ fn staged(
     let taps = sizes.units.iter().map(|unit| unit.size * unit.size).max().unwrap_or(1);
     let blocks = channels.div_ceil(WIDEST.min(STAGED / taps).max(1));
     let wide = channels.div_ceil(blocks);
-    let groups = activations * blocks * places(sizes, tiles).div_ceil(WORKGROUP / wide);
+    let ([rows, _], _) = tiles;
+    let groups = activations * blocks * places(sizes, tiles, rows).div_ceil(WORKGROUP / wide);
     let shared = [GROUPS, STANDARD, include_str!("sizes.wgsl")];
-    let pieces = [
-        include_str!("activation_fours.wgsl"),
-        include_str!("rows.wgsl"),
-        include_str!("staged.wgsl"),
-        source,
-    ];
+    let pieces = [include_str!("activation_fours.wgsl"), include_str!("staged.wgsl"), source];
     let program = Program::of_pieces(name, shared, groups * WORKGROUP).and_pieces(pieces);
-    let program = of_rows(sizes.fill(program), sizes, tiles)
+    let program = of_rows(sizes.fill(program), tiles, rows)
         .constant("live", if relu { "value > Number()" } else { "vec4(true)" })
         .sizes([("wide", wide), ("taps", taps), ("last", activations - 1)])
         // What is said last counts.

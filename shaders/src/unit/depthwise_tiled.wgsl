@@ -16,12 +16,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     }
     let channel = place.channel;
     var sums = array<Number, TILE>();
-    var below = array<Number, TILE>();
     switch number {
 {{ calls }}    }
     let row = ((number * BATCH + place.image) * OUT_HEIGHT + place.row) * OUT_WIDTH;
     put(row, place.column, channel, &sums);
-    if BELOW > 0u && place.row + BELOW < OUT_HEIGHT {
-        put(row + BELOW * OUT_WIDTH, place.column, channel, &below);
-    }
 }

@@ -2,6 +2,10 @@
 // weights that all its threads need, tap after tap, so that threads side by side read vectors side by side.
 // 16 KiB are what a browser grants. A channel is here four of them, a number a vector.
 const WIDE: u32 = {{ wide }}u;
+// Numbers of a row that a thread computes, threads for a row, and rows.
+const TILE: u32 = {{ tile }}u;
+const TILES: u32 = {{ tiles }}u;
+const ROWS: u32 = {{ rows }}u;
 const BLOCKS: u32 = (CHANNELS + WIDE - 1u) / WIDE;
 const LANES: u32 = WORKGROUP / WIDE;
 // Threads for a channel of an activation.
@@ -36,8 +40,7 @@ fn place_of(workgroup: vec3<u32>, local: u32) -> Place {
     let channel = group % BLOCKS * WIDE + local % WIDE;
     let place = group / BLOCKS % PLACE_BLOCKS * LANES + lane;
     let live = lane < LANES && place < PLACES && channel < CHANNELS && group * WORKGROUP < COUNT;
-    let row = first_row(place / TILES % ROWS);
-    return Place(channel, place % TILES * TILE, row, place / (TILES * ROWS), live);
+    return Place(channel, place % TILES * TILE, place / TILES % ROWS, place / (TILES * ROWS), live);
 }
 
 // Stages the depthwise weights of a unit.

@@ -26,7 +26,6 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     let channel = place.channel;
     let live = place.live && place.row < HEIGHT;
     var sums = array<Number, TILE>();
-    var below = array<Number, TILE>();
     for (var number = units.x; number < units.y; number++) {
         let unit = unit_at(number);
         let first = (number * BATCH + place.image) * OUT_HEIGHT;
@@ -45,7 +44,4 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     let norm = norm_of(source * CHANNELS + channel);
     let row = ((source * BATCH + place.image) * HEIGHT + place.row) * WIDTH;
     put(row, place.column, channel, norm, &sums);
-    if BELOW > 0u && place.row + BELOW < HEIGHT {
-        put(row + BELOW * WIDTH, place.column, channel, norm, &below);
-    }
 }
