@@ -120,8 +120,8 @@ struct Whole<'a> {
     part: &'a Part,
 }
 
-/// The mean over so many steps after the first, which compiles kernels and fills caches; of the first, if
-/// that took too long or no other is wanted or there.
+/// The mean over so many steps after the first, which compiles kernels, records passes and fills caches; of the
+/// first, if no other is wanted or there. No further step is timed once some have taken too long.
 fn time_step<J: Job>(
     mut run: Run<J>,
     batches: &mut dyn Batches<Batch = J::Batch>,
@@ -129,7 +129,7 @@ fn time_step<J: Job>(
 ) -> anyhow::Result<StepTime> {
     let wanted = steps.min(run.started().steps_per_epoch.saturating_sub(1) as u32);
     let (mut sum, mut current, mut done) = (StepTime::default(), StepTime::default(), 0);
-    let begin = Instant::now();
+    let mut begin = Instant::now();
     // The parts of a step of a search: the architecture, the perturbation, the weights.
     let mut parts = 0;
     loop {
@@ -147,14 +147,15 @@ fn time_step<J: Job>(
                 Event::Step(Step { step, .. }) | Event::TrainStep(TrainStep { step, .. }),
             ) => {
                 current.others += elapsed;
-                let first = step == 0;
-                let late = begin.elapsed() > PATIENCE;
-                if !first || wanted == 0 || late {
+                if step > 0 || wanted == 0 {
                     sum.perturbation += current.perturbation;
                     sum.others += current.others;
                     done += 1;
+                } else {
+                    begin = Instant::now();
                 }
                 (parts, current) = (0, StepTime::default());
+                let late = done > 0 && begin.elapsed() > PATIENCE;
                 if done >= wanted.max(1) || late {
                     break;
                 }
