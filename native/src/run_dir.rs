@@ -183,6 +183,8 @@ pub fn lock(run: &Path) -> anyhow::Result<File> {
 
 fn busy(run: &Path, lock: &mut File) -> anyhow::Error {
     let mut process = String::new();
+    // One that was killed leaves its number to the next, which has just taken the lock and writes its own.
+    std::thread::sleep(Duration::from_millis(100));
     // Windows lets nobody read a locked file; then the message has no number.
     let known = lock.read_to_string(&mut process).is_ok() && !process.is_empty();
     let process = if known { format!("process {process}") } else { "another process".to_owned() };
