@@ -241,7 +241,12 @@ fn whole_golden_hessian_of_the_larger_networks_on_wgpu() {
     });
 }
 
+/// Of the searches whose gradient is quick; that of the spaces of DARTS takes two thirds of two minutes.
 #[test]
 fn golden_extreme_eigenvalues_on_wgpu() {
-    for_every_search("wgpu", |fixture, device| hessian::check_extremes(fixture, device, 1));
+    for_every_search("wgpu", |fixture, device| {
+        if fixture.kind() != "cnn-search" {
+            hessian::check_extremes(fixture, device, 1);
+        }
+    });
 }

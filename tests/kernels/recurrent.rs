@@ -7,6 +7,10 @@ use super::*;
 /// Nodes, hidden numbers, numbers of a word, batch and time.
 type Sizes = (usize, usize, usize, usize, usize);
 
+/// Cases on wgpu, where a cell is many ops of burn around one kernel of ours: each takes ten seconds of a software
+/// adapter. The golden searches of text hold there too.
+const OF_OPS: u32 = 3;
+
 /// Hidden sizes that fill vectors, and that do not.
 fn sizes() -> impl Strategy<Value = Sizes> {
     let hidden = prop::sample::select(vec![1, 3, 8, 15, 16, 17, 24, 40]);
@@ -69,6 +73,8 @@ impl SearchCell {
 }
 
 impl Case for SearchCell {
+    const ON_WGPU: u32 = OF_OPS;
+
     fn strategy() -> BoxedStrategy<Self> {
         (sizes(), any::<bool>(), any::<bool>())
             .prop_map(|(mut sizes, masked, of_batch)| {
@@ -108,6 +114,8 @@ struct GenotypeCell {
 }
 
 impl Case for GenotypeCell {
+    const ON_WGPU: u32 = OF_OPS;
+
     fn strategy() -> BoxedStrategy<Self> {
         let picks = prop::collection::vec((0..4_usize, any::<prop::sample::Index>()), 4);
         (sizes(), any::<bool>(), picks, any::<bool>())
@@ -146,6 +154,8 @@ fn a_search_cell_equals_plain_ops() {
 struct Smooth<C>(C);
 
 impl Case for Smooth<SearchCell> {
+    const ON_WGPU: u32 = 1;
+
     fn strategy() -> BoxedStrategy<Self> {
         SearchCell::strategy().prop_map(Self).boxed()
     }
@@ -167,6 +177,8 @@ impl Case for Smooth<SearchCell> {
 }
 
 impl Case for Smooth<GenotypeCell> {
+    const ON_WGPU: u32 = 1;
+
     fn strategy() -> BoxedStrategy<Self> {
         let smooth = |mut case: GenotypeCell| {
             for (activation, _) in &mut case.cell.nodes {

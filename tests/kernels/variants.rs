@@ -6,6 +6,17 @@ use shaders::device::Variant;
 
 use crate::command::{Outcome, sdarts};
 
+/// Subjects whose kernels come in two variants. Those of the others would compile a second time for nothing: four
+/// minutes of a software adapter.
+const SUBJECTS: [&str; 6] = [
+    "kernels::convolution::",
+    "kernels::mix::",
+    "kernels::node::",
+    "kernels::norm::",
+    "kernels::sums::",
+    "kernels::unit::",
+];
+
 /// The tests of this process run with the kernels of its device, those of another one with the others.
 #[test]
 fn the_kernels_for_another_kind_of_device_pass_the_same_tests() {
@@ -19,7 +30,7 @@ fn the_kernels_for_another_kind_of_device_pass_the_same_tests() {
         Variant::Tiled => "plain",
     };
     let mut tests = Command::new(std::env::current_exe().unwrap());
-    let outcome = tests.args(["kernels::"]).env(variable, other).output().unwrap();
+    let outcome = tests.args(SUBJECTS).env(variable, other).output().unwrap();
     let text = String::from_utf8_lossy(&outcome.stdout);
     assert!(outcome.status.success(), "{variable}={other}: {text}");
     assert!(!text.contains(" 0 passed"), "{variable}={other}: {text}");
