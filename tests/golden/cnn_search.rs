@@ -8,7 +8,7 @@ use rand_pcg::Pcg64;
 use shaders::Kernels;
 use smoothdarts::cell::{Choice, Genotype};
 use smoothdarts::config::{AlphaOptimiser, Norm, Projection, WeightsOptimiser};
-use smoothdarts::method::architect::{Unrolling, first_order, second_order};
+use smoothdarts::method::architect::{Computed, Unrolling, first_order, second_order};
 use smoothdarts::net::{NetShape, Supernet};
 use smoothdarts::optim::{Moments, adam, clip, norm, sgd};
 use smoothdarts::perturb::{Ascent, Ball, Objective, attack, row_clip};
@@ -310,8 +310,9 @@ impl<'a> Case<'a> {
             train: &self.train,
         };
         let at = self.at(weights);
-        let found =
-            second_order(&self.model, at, (&self.alpha, &relax), &self.valid, &unrolling, rng);
+        let mut passes = Computed { model: &self.model, noise: rng };
+        let alpha = (self.alpha.as_slice(), &relax as _);
+        let found = second_order(&self.model, &mut passes, at, alpha, &self.valid, &unrolling);
         let mut report = Report::default();
         let expected = self.expected("unrolled/grad_alpha");
         report.relative("unrolled", &concat(&found.gradient), &expected, 1e-3);

@@ -6,7 +6,7 @@ use pollster::block_on;
 use shaders::Kernels;
 use smoothdarts::cell::Genotype;
 use smoothdarts::config::{AlphaOptimiser, Config, Norm, Projection, WeightsOptimiser};
-use smoothdarts::method::architect::{Unrolling, first_order, second_order};
+use smoothdarts::method::architect::{Computed, Unrolling, first_order, second_order};
 use smoothdarts::net::{Dropout, LanguageShape};
 use smoothdarts::optim::{Moments, adam, clip, norm, sgd};
 use smoothdarts::perturb::{Ascent, Ball, Objective, attack, row_clip};
@@ -284,7 +284,8 @@ impl<'a> Case<'a> {
         let optimiser = &optimiser;
         let unrolling = Unrolling { momentum: &momentum, learning_rate, optimiser, train: &train };
         let alpha = (self.alpha.as_slice(), &relax as _);
-        let found = second_order(&model, self.start(), alpha, &valid, &unrolling, rng);
+        let mut passes = Computed { model: &model, noise: rng };
+        let found = second_order(&model, &mut passes, self.start(), alpha, &valid, &unrolling);
         let expected = self.fixture.values(&format!("{name}/grad_alpha/cell"));
         self.report.relative(name, &concat(&found.gradient), expected, 2e-3);
         if name == "unrolled" {

@@ -4,7 +4,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use rand::SeedableRng;
 use rand_pcg::Pcg64;
 use shaders::Kernels;
-use smoothdarts::config::Config;
+use smoothdarts::config::{Config, Order};
 use smoothdarts::event::Event;
 use smoothdarts::net::NetShape;
 use smoothdarts::policy::softmax::relax;
@@ -46,11 +46,10 @@ fn numbers(events: &[Event]) -> Vec<f32> {
     events.iter().flat_map(of).collect::<Vec<f32>>()
 }
 
-fn replays_what_it_computes(space: &str, method: &str, recorded: usize) {
+fn replays_what_it_computes(config: &Config, recorded: usize) {
     let Some(device) = devices::wgpu() else { return };
-    let config = tiny::config(space, method);
-    let (wanted, none) = searched(&config, &device, false);
-    let (found, passes) = searched(&config, &device, true);
+    let (wanted, none) = searched(config, &device, false);
+    let (found, passes) = searched(config, &device, true);
     assert_eq!((none, passes), (0, recorded));
     let (found, wanted) = (numbers(&found), numbers(&wanted));
     assert_eq!(found.len(), wanted.len());
@@ -61,12 +60,20 @@ fn replays_what_it_computes(space: &str, method: &str, recorded: usize) {
 
 #[test]
 fn a_search_with_an_attack_replays_six_passes() {
-    replays_what_it_computes("s5", "sdarts-adv", 6);
+    replays_what_it_computes(&tiny::config("s5", "sdarts-adv"), 6);
+}
+
+/// Both gradients, whose five passes differ in what they read alone, and the evaluation.
+#[test]
+fn a_search_of_second_order_replays_three_passes() {
+    let mut config = tiny::config("s2", "darts");
+    config.search.order = Order::Second;
+    replays_what_it_computes(&config, 3);
 }
 
 #[test]
 fn passes_that_draw_are_computed() {
-    replays_what_it_computes("s4", "sdarts-rs", 0);
+    replays_what_it_computes(&tiny::config("s4", "sdarts-rs"), 0);
 }
 
 /// Everything that the passes of a step read.

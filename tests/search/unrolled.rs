@@ -8,7 +8,7 @@ use rand_pcg::Pcg64;
 use shaders::Kernels;
 use smoothdarts::cell::{Choice, ChoiceKind, Row};
 use smoothdarts::config::WeightsOptimiser;
-use smoothdarts::method::architect::{Unrolling, first_order, second_order};
+use smoothdarts::method::architect::{Computed, Unrolling, first_order, second_order};
 use smoothdarts::net::Supernet;
 use smoothdarts::nn::{Builder, GradientTarget, Init, Layout, Pass, WeightId};
 use smoothdarts::policy::softmax::relax;
@@ -125,14 +125,10 @@ impl Setting {
             optimiser: &optimiser,
             train: &self.train,
         };
-        let found = second_order(
-            &self.model,
-            self.at(),
-            (&self.alpha, &relax),
-            &self.valid,
-            &unrolling,
-            rng,
-        );
+        let mut passes = Computed { model: &self.model, noise: rng };
+        let alpha = (self.alpha.as_slice(), &relax as _);
+        let found =
+            second_order(&self.model, &mut passes, self.at(), alpha, &self.valid, &unrolling);
         host(found.gradient[0].clone())
     }
 

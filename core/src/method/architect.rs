@@ -10,7 +10,7 @@ use crate::config::WeightsOptimiser;
 use crate::net::Network as _;
 use crate::nn::{Layout, Randomness};
 use crate::optim::norm;
-use crate::task::{Model, Outcome, Point, Relax, Task, VirtualStep};
+use crate::task::{Learned, Model, Outcome, Point, Relax, Task, VirtualStep};
 
 /// Length of the finite-difference step along the validation gradient (DARTS, eq. 8).
 const DIFFERENCE: f64 = 0.01;
@@ -41,6 +41,55 @@ pub struct Unrolling<'a, T: Task> {
     pub train: &'a T::Input,
 }
 
+/// The passes that the second-order gradient asks for. A search replays those that its device has recorded.
+pub trait Passes<T: Task> {
+    /// The gradient of the loss, without its penalty, with respect to the weights.
+    fn weight_gradient(
+        &mut self,
+        at: Point,
+        p: &[Tensor<2>],
+        input: &T::Input,
+    ) -> (Tensor<1>, Learned);
+
+    /// The gradient of the loss with respect to α.
+    fn alpha_gradient(
+        &mut self,
+        at: Point,
+        alpha: (&[Tensor<2>], Relax),
+        input: &T::Input,
+    ) -> AlphaGradient<T::Carry>;
+}
+
+/// Passes that are computed.
+pub struct Computed<'a, T: Task, N> {
+    /// The network.
+    pub model: &'a Model<T>,
+    /// What the next pass draws from.
+    pub noise: N,
+}
+
+impl<T: Task, R: Into<Randomness>, N: FnMut() -> R> Passes<T> for Computed<'_, T, N> {
+    fn weight_gradient(
+        &mut self,
+        at: Point,
+        p: &[Tensor<2>],
+        input: &T::Input,
+    ) -> (Tensor<1>, Learned) {
+        let (gradient, outcome) =
+            self.model.unpenalised_weight_gradient(at, p, input, (self.noise)());
+        (gradient, outcome.into())
+    }
+
+    fn alpha_gradient(
+        &mut self,
+        at: Point,
+        alpha: (&[Tensor<2>], Relax),
+        input: &T::Input,
+    ) -> AlphaGradient<T::Carry> {
+        first_order(self.model, at, alpha, input, (self.noise)())
+    }
+}
+
 /// ∇_α L_val(w, α) at the current weights.
 pub fn first_order<T: Task>(
     model: &Model<T>,
@@ -62,19 +111,18 @@ pub fn first_order<T: Task>(
 ///
 /// The running statistics see the passes at w, w₊ and w₋; the pass at w′ belongs to a copy of the
 /// network in the reference and leaves none.
-pub fn second_order<T: Task, R: Into<Randomness>>(
+pub fn second_order<T: Task>(
     model: &Model<T>,
+    passes: &mut impl Passes<T>,
     at: Point,
     (alpha, relax): (&[Tensor<2>], Relax),
     valid: &T::Input,
     unrolling: &Unrolling<T>,
-    mut noise: impl FnMut() -> R,
 ) -> AlphaGradient<T::Carry> {
     let Unrolling { momentum, learning_rate, optimiser, train } = *unrolling;
     let p = relax(alpha);
     let VirtualStep { clip, uncapped, held } = model.task.virtual_step(&model.network);
-    let (descent, Outcome { statistics, used, .. }) =
-        model.unpenalised_weight_gradient(at, &p, train, noise());
+    let (descent, Learned { statistics, used, .. }) = passes.weight_gradient(at, &p, train);
     let (descent, coefficient) = clipped(descent, clip);
     let step = (momentum.clone().mul_scalar(optimiser.momentum)
         + descent
@@ -82,19 +130,19 @@ pub fn second_order<T: Task, R: Into<Randomness>>(
     .mul_scalar(learning_rate);
     let virtual_weights = at.weights.clone() - without(model.network.layout(), &held, step);
     let there = Point { weights: &virtual_weights, ..at };
-    let (direction, _) = model.unpenalised_weight_gradient(there, &p, valid, noise());
+    let (direction, _) = passes.weight_gradient(there, &p, valid);
     let (direction, _) = clipped(direction, clip);
-    let (gradient, Outcome { loss, carry, .. }) =
-        model.architecture_gradient(there, alpha, relax, valid, noise());
+    let AlphaGradient { gradient, loss, carry, .. } =
+        passes.alpha_gradient(there, (alpha, relax), valid);
 
     let radius = norm(std::slice::from_ref(&direction)).recip().mul_scalar(DIFFERENCE);
     let offset = direction * radius.clone();
     let mut statistics = statistics;
     let mut side = |weights: Tensor<1>| {
         let at = Point { weights: &weights, statistics: &statistics, ..at };
-        let (gradient, outcome) = model.architecture_gradient(at, alpha, relax, train, noise());
-        statistics = outcome.statistics;
-        gradient
+        let found = passes.alpha_gradient(at, (alpha, relax), train);
+        statistics = found.statistics;
+        found.gradient
     };
     let above = side(at.weights.clone() + offset.clone());
     let below = side(at.weights.clone() - offset);

@@ -44,6 +44,7 @@ use crate::rng::{Stream, Streams};
 use crate::space::Space;
 use crate::task::{Classify, Language, Model, Recorded, Task};
 use parts::{Awake, For};
+use passes::OfStep;
 use stage::Networks;
 use state::Carries;
 use step::{Step, TrainingLoss};
@@ -108,7 +109,7 @@ impl<T: Task> Search<T> {
         let valid = if single_level { &step.train } else { &step.valid };
         let pass = step.noise.next();
         let mut found = match self.config.search.order {
-            Order::First => self.alpha_gradient((leaves, &relax), valid, pass.clone()),
+            Order::First => self.alpha_gradient(point, (leaves, &relax), valid, pass.clone()),
             Order::Second => {
                 let unrolling = Unrolling {
                     momentum: &self.state.momentum,
@@ -116,8 +117,9 @@ impl<T: Task> Search<T> {
                     optimiser: &self.config.weights,
                     train: &step.train,
                 };
-                let (model, noise) = (&self.model, || step.noise.next());
-                second_order(model, point, (leaves, &relax), valid, &unrolling, noise)
+                let mut passes = OfStep { search: self, noise: &mut step.noise };
+                let alpha = (leaves, &relax as _);
+                second_order(&self.model, &mut passes, point, alpha, valid, &unrolling)
             }
         };
         if self.penalises() {

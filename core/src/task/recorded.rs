@@ -42,6 +42,12 @@ pub struct Learned {
     pub used: BTreeSet<usize>,
 }
 
+impl<C> From<Outcome<C>> for Learned {
+    fn from(Outcome { loss, correct, statistics, used, .. }: Outcome<C>) -> Self {
+        Self { loss, correct, statistics, used }
+    }
+}
+
 /// A pass, perhaps recorded.
 #[derive(Default)]
 enum Record {
@@ -95,7 +101,7 @@ impl<T: Task> Recorded<T> {
         all.filter(|record| matches!(record, Record::Done(_))).count()
     }
 
-    /// As [`Model::weight_gradient`] of a task without a carry, in train mode.
+    /// As [`Model::weight_gradient`] of a task without a carry and a penalty, in train mode.
     pub fn weight_gradient(
         &mut self,
         at: Point,

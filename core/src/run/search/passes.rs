@@ -6,12 +6,13 @@ use burn::tensor::Tensor;
 
 use super::Search;
 use crate::config::Kernels;
-use crate::method::architect::{AlphaGradient, first_order};
+use crate::method::architect::{AlphaGradient, Computed, Passes, first_order};
 use crate::net::Network as _;
 use crate::nn::Randomness;
 use crate::ops;
 use crate::run::Run;
-use crate::task::{Learned, Outcome, Recorded, Relax, Task};
+use crate::run::noise::Noise;
+use crate::task::{Learned, Outcome, Point, Recorded, Relax, Task};
 
 impl<T: Task> Run<Search<T>> {
     /// Whether the passes of steps are recorded on the device and replayed. That pays on a GPU, whose host
@@ -49,19 +50,19 @@ impl<T: Task> Search<T> {
         self.recorded.as_ref().filter(|_| draws.picked.is_none())
     }
 
-    /// The gradient of the validation loss with respect to the leaves of the policy, of first order.
+    /// The gradient of the loss with respect to the leaves of the policy, of first order.
     pub(super) fn alpha_gradient(
         &self,
+        at: Point,
         (leaves, relax): (&[Tensor<2>], Relax),
-        valid: &T::Input,
+        input: &T::Input,
         draws: Randomness,
     ) -> AlphaGradient<T::Carry> {
-        let point = self.state.point(false);
         let replayed = self.recorded_for(&draws).and_then(|recorded| {
-            recorded.borrow_mut().probability_gradient(point, &relax(leaves), valid)
+            recorded.borrow_mut().probability_gradient(at, &relax(leaves), input)
         });
         match replayed {
-            None => first_order(&self.model, point, (leaves, relax), valid, draws),
+            None => first_order(&self.model, at, (leaves, relax), input, draws),
             Some((gradient, Learned { loss, statistics, used, .. })) => AlphaGradient {
                 gradient: through(leaves, relax, gradient),
                 loss,
@@ -86,9 +87,9 @@ impl<T: Task> Search<T> {
         {
             return (gradient, T::Carry::default(), learned);
         }
-        let (gradient, outcome) = self.model.weight_gradient(point, p, train, draws);
-        let Outcome { loss, correct, statistics, carry, used, .. } = outcome;
-        (gradient, carry, Learned { loss, correct, statistics, used })
+        let (gradient, mut outcome) = self.model.weight_gradient(point, p, train, draws);
+        let carry = std::mem::take(&mut outcome.carry);
+        (gradient, carry, outcome.into())
     }
 
     /// Loss and number of right answers in eval mode, and what the next batch starts from.
@@ -111,6 +112,40 @@ impl<T: Task> Search<T> {
 }
 
 type Scores = (Tensor<1>, Tensor<1>);
+
+/// The passes of the second-order gradient of a step.
+pub(super) struct OfStep<'a, T: Task> {
+    pub search: &'a Search<T>,
+    pub noise: &'a mut Noise,
+}
+
+impl<T: Task> Passes<T> for OfStep<'_, T> {
+    fn weight_gradient(
+        &mut self,
+        at: Point,
+        p: &[Tensor<2>],
+        input: &T::Input,
+    ) -> (Tensor<1>, Learned) {
+        let (search, draws) = (self.search, self.noise.next());
+        let recorded = search.recorded_for(&draws);
+        // What is recorded has no penalty: it is a pass over images.
+        let replayed =
+            recorded.and_then(|recorded| recorded.borrow_mut().weight_gradient(at, p, input));
+        replayed.unwrap_or_else(|| {
+            let noise = || draws.clone();
+            Computed { model: &search.model, noise }.weight_gradient(at, p, input)
+        })
+    }
+
+    fn alpha_gradient(
+        &mut self,
+        at: Point,
+        alpha: (&[Tensor<2>], Relax),
+        input: &T::Input,
+    ) -> AlphaGradient<T::Carry> {
+        self.search.alpha_gradient(at, alpha, input, self.noise.next())
+    }
+}
 
 /// The gradient with respect to the leaves, from that with respect to the p that `relax` makes of them.
 fn through(leaves: &[Tensor<2>], relax: Relax, gradient: Vec<Tensor<2>>) -> Vec<Tensor<2>> {
