@@ -5,6 +5,7 @@ mod first;
 mod memory;
 mod part;
 pub mod text;
+mod timed;
 pub mod training;
 
 use std::fmt::Write as _;
@@ -22,17 +23,14 @@ use smoothdarts::task::Task;
 pub use self::first::First;
 use self::memory::{Needed, Peak};
 pub use self::part::Part;
-use self::part::StepTime;
+use self::timed::{StepTime, Timed};
 use crate::bench;
 use crate::device::Selected;
 use crate::exit::Exit;
 use crate::output;
 
-/// Steps that are timed, after one that is not: the first one compiles kernels and fills caches.
+/// Steps that are timed, after the first.
 const TIMED: u32 = 2;
-
-/// Seconds of timed steps after which no further one is timed.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Training images and side of the data sets whose files do not come with the program.
 const KNOWN: [(&str, usize, usize); 4] = [
@@ -120,16 +118,14 @@ struct Whole<'a> {
     part: &'a Part,
 }
 
-/// The mean over so many steps after the first, which compiles kernels, records passes and fills caches; of the
-/// first, if no other is wanted or there. No further step is timed once some have taken too long.
+/// The mean time of so many steps after the first.
 fn time_step<J: Job>(
     mut run: Run<J>,
     batches: &mut dyn Batches<Batch = J::Batch>,
     steps: u32,
 ) -> anyhow::Result<StepTime> {
-    let wanted = steps.min(run.started().steps_per_epoch.saturating_sub(1) as u32);
-    let (mut sum, mut current, mut done) = (StepTime::default(), StepTime::default(), 0);
-    let mut begin = Instant::now();
+    let others = run.started().steps_per_epoch.saturating_sub(1) as u32;
+    let (mut timed, mut current) = (Timed::new(steps.min(others)), StepTime::default());
     // The parts of a step of a search: the architecture, the perturbation, the weights.
     let mut parts = 0;
     loop {
@@ -147,24 +143,15 @@ fn time_step<J: Job>(
                 Event::Step(Step { step, .. }) | Event::TrainStep(TrainStep { step, .. }),
             ) => {
                 current.others += elapsed;
-                if step > 0 || wanted == 0 {
-                    sum.perturbation += current.perturbation;
-                    sum.others += current.others;
-                    done += 1;
-                } else {
-                    begin = Instant::now();
-                }
-                (parts, current) = (0, StepTime::default());
-                let late = done > 0 && begin.elapsed() > PATIENCE;
-                if done >= wanted.max(1) || late {
+                if timed.add(step, current) {
                     break;
                 }
+                (parts, current) = (0, StepTime::default());
             }
             Advanced::Said(_) => current = StepTime::default(),
         }
     }
-    let count = done.max(1);
-    Ok(StepTime { perturbation: sum.perturbation / count, others: sum.others / count })
+    Ok(timed.mean())
 }
 
 impl Whole<'_> {

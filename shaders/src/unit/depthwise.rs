@@ -85,11 +85,11 @@ fn tiled(
     activations: usize,
     tiles: Tiles,
 ) -> Program {
-    let ([height, _], variant) = (tiles.0, Variant::Plain);
-    let rows = tiles::rows(sizes, height, variant);
+    let ([height, _], _) = tiles;
+    let rows = tiles::rows(sizes, height);
     let threads = activations * places(sizes, tiles, rows) * sizes.channels();
     of_rows(program(name, [include_str!("rows.wgsl"), source], sizes, threads), tiles, rows)
-        .sizes([("below", tiles::below(sizes, variant))])
+        .sizes([("below", tiles::below(sizes, Variant::Plain))])
 }
 
 /// Threads for a channel of an activation.

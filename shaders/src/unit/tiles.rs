@@ -39,9 +39,9 @@ pub(super) fn below(sizes: &Sizes, variant: Variant) -> usize {
     if shared { dilation } else { 0 }
 }
 
-/// Threads for a column of `height` rows.
-pub(super) fn rows(sizes: &Sizes, height: usize, variant: Variant) -> usize {
-    match below(sizes, variant) {
+/// Threads of the plain kernels for a column of `height` rows.
+pub(super) fn rows(sizes: &Sizes, height: usize) -> usize {
+    match below(sizes, Variant::Plain) {
         0 => height,
         below => height.div_ceil(2 * below) * below,
     }

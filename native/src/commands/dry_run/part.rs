@@ -1,9 +1,8 @@
 //! The part of a search that a dry run times.
 
-use std::time::Duration;
-
 use smoothdarts::config::Config;
 
+use super::timed::StepTime;
 use crate::datasets::Sizes;
 use crate::device::Adapter;
 use crate::estimate::Estimate;
@@ -35,13 +34,6 @@ pub struct Part {
     pub(super) steps_per_epoch: usize,
     /// How long a step takes in each stage, where one of the first takes 1.
     pub(super) stages: Vec<f64>,
-}
-
-/// The time of a step.
-#[derive(Clone, Copy, Default)]
-pub struct StepTime {
-    pub(super) perturbation: Duration,
-    pub(super) others: Duration,
 }
 
 impl Part {
