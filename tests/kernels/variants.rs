@@ -1,5 +1,6 @@
 //! Kernels for a GPU and for a software device: the tests of kernels hold with both, on whatever device there is.
 
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use shaders::device::Variant;
@@ -34,6 +35,24 @@ fn the_kernels_for_another_kind_of_device_pass_the_same_tests() {
     let text = String::from_utf8_lossy(&outcome.stdout);
     assert!(outcome.status.success(), "{variable}={other}: {text}");
     assert!(!text.contains(" 0 passed"), "{variable}={other}: {text}");
+}
+
+#[test]
+fn every_subject_whose_kernels_have_two_variants_is_among_them() {
+    let shaders = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../shaders/src"));
+    let folders = std::fs::read_dir(shaders).unwrap().map(|entry| entry.unwrap().path());
+    let chooses = |folder: &PathBuf| {
+        let source = std::fs::read_to_string(folder.join("wgpu.rs"));
+        source.is_ok_and(|text| text.contains("device::variant()"))
+    };
+    let mut found: Vec<String> = folders
+        .filter(chooses)
+        .map(|folder| format!("kernels::{}::", folder.file_name().unwrap().display()))
+        .collect();
+    // Sums are what all of these have in common.
+    found.push("kernels::sums::".to_owned());
+    found.sort();
+    assert_eq!(found, SUBJECTS);
 }
 
 #[test]

@@ -66,7 +66,7 @@ fn a_search_with_an_attack_replays_six_passes() {
 /// Both gradients, whose five passes differ in what they read alone, and the evaluation.
 #[test]
 fn a_search_of_second_order_replays_three_passes() {
-    let mut config = tiny::config("s2", "darts");
+    let mut config = tiny::config("s5", "darts");
     config.search.order = Order::Second;
     replays_what_it_computes(&config, 3);
 }
