@@ -155,10 +155,10 @@ export async function equalsNative(device, method, settings, timeout) {
   return page;
 }
 
-/** All three methods; the page of the last one. */
-export async function allEqualNative(device, settings) {
+/** All these methods; the page of the last one. */
+export async function allEqualNative(device, settings, all = ['darts', 'sdarts-adv', 'sdarts-rs']) {
   let page;
-  for (const method of ['darts', 'sdarts-adv', 'sdarts-rs']) {
+  for (const method of all) {
     await page?.context().close();
     page = await equalsNative(device, method, settings, 300_000);
   }

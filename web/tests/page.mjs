@@ -50,7 +50,8 @@ const tests = {
     return page;
   },
 
-  'ten steps on WebGPU give the numbers of the native search': () => allEqualNative('wgpu', TINIER),
+  // An attack has the passes of the others, whose kernels would be compiled for two minutes each.
+  'ten steps on WebGPU give the numbers of the native search': () => allEqualNative('wgpu', TINIER, ['sdarts-adv']),
 
   'the form offers the catalogues, and the comparisons are of them': async () => {
     const page = await open(address('sdarts-adv', 'none', 'cpu', { 'search.space': 's3' }));
