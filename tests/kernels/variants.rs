@@ -7,8 +7,7 @@ use shaders::device::Variant;
 
 use crate::command::{Outcome, sdarts};
 
-/// Subjects whose kernels come in two variants. Those of the others would compile a second time for nothing: four
-/// minutes of a software adapter.
+/// Subjects whose kernels come in two variants. Those of the others would be compiled a second time for nothing.
 const SUBJECTS: [&str; 6] = [
     "kernels::convolution::",
     "kernels::mix::",

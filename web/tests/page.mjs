@@ -50,7 +50,7 @@ const tests = {
     return page;
   },
 
-  // An attack has the passes of the others, whose kernels would be compiled for two minutes each.
+  // The kernels of a method are compiled for two minutes; those of an attack have the others among them.
   'ten steps on WebGPU give the numbers of the native search': () => allEqualNative('wgpu', TINIER, ['sdarts-adv']),
 
   'the form offers the catalogues, and the comparisons are of them': async () => {

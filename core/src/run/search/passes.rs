@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 
 use super::Search;
 use crate::config::Kernels;
-use crate::method::architect::{AlphaGradient, Computed, Passes, first_order};
+use crate::method::architect::{AlphaGradient, Passes, first_order};
 use crate::net::Network as _;
 use crate::nn::Randomness;
 use crate::ops;
@@ -132,8 +132,8 @@ impl<T: Task> Passes<T> for OfStep<'_, T> {
         let replayed =
             recorded.and_then(|recorded| recorded.borrow_mut().weight_gradient(at, p, input));
         replayed.unwrap_or_else(|| {
-            let noise = || draws.clone();
-            Computed { model: &search.model, noise }.weight_gradient(at, p, input)
+            let (gradient, outcome) = search.model.unpenalised_weight_gradient(at, p, input, draws);
+            (gradient, outcome.into())
         })
     }
 
