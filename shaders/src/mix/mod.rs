@@ -14,6 +14,7 @@
 
 mod autodiff;
 mod cpu;
+mod launches;
 mod text;
 mod wgpu;
 

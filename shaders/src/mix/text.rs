@@ -5,7 +5,7 @@ use super::{Mixture, Term};
 use crate::norm::Standard;
 use crate::wgpu::ACCESS;
 
-/// Declarations of inputs.
+/// Declarations of buffers.
 pub(super) struct Bindings {
     pub(super) text: String,
     next: usize,
@@ -18,9 +18,17 @@ impl Bindings {
     }
 
     pub(super) fn add(&mut self, name: &str) {
+        self.declare(name, ACCESS);
+    }
+
+    pub(super) fn add_output(&mut self, name: &str) {
+        self.declare(name, "read_write");
+    }
+
+    fn declare(&mut self, name: &str, access: &str) {
         let Self { text, next } = self;
         *text +=
-            &format!("@group(0) @binding({next}) var<storage, {ACCESS}> {name}: array<Number>;\n");
+            &format!("@group(0) @binding({next}) var<storage, {access}> {name}: array<Number>;\n");
         *next += 1;
     }
 

@@ -1,16 +1,13 @@
-//! The WGSL kernels. A kernel may bind eight buffers, so a sum is taken over as many stacks and their
-//! moments as fit, and then over the next ones.
+//! The WGSL kernels.
 
 use burn::backend::TensorMetadata;
 use burn::backend::wgpu::{CubeBackend, CubeTensor};
 
+use super::launches::{Pass, bound, launches};
 use super::text::{Bindings, Terms, four, norm_of};
 use super::{MixGradients, MixOps, Mixture, SLOTS, Slots, Stacks, Term};
 use crate::device;
 use crate::wgpu::{Lanes, Program, contiguous, empty};
-
-/// Buffers that browsers bind.
-const BUFFERS: usize = 8;
 
 impl MixOps for CubeBackend {
     fn mix(
@@ -23,12 +20,11 @@ impl MixOps for CubeBackend {
         let base = mixture.base.then(|| contiguous(base));
         let (x, moments) = slots.into_lists();
         let (x, moments) = (x.map(contiguous), moments.map(contiguous));
-        for group in launches(&mixture, 2 + usize::from(mixture.base), 2) {
-            let first = group.start == 0;
+        for slots in launches(&mixture, Pass::Sum, bound(&y)) {
             let mut buffers = vec![&weights, &y];
-            buffers.extend(base.as_ref().filter(|_| first));
-            mixture.bind(group.clone(), &x, &moments, &mut buffers);
-            sum(&mixture, group).launch(&buffers);
+            buffers.extend(base.as_ref().filter(|_| slots[0] == 0));
+            mixture.bind(&slots, &x, &moments, &mut buffers);
+            sum(&mixture, &slots).launch(&buffers);
         }
         y
     }
@@ -41,10 +37,10 @@ impl MixGradients for CubeBackend {
         let (x, moments) = (x.map(contiguous), moments.map(contiguous));
         let lanes = Lanes::new(mixture.channels(), mixture.pixels(), device::variant());
         lanes.summed(&gradient, mixture.sums_shape(), |sums| {
-            for group in launches(&mixture, 2, 2) {
+            for slots in launches(&mixture, Pass::Products, bound(sums)) {
                 let mut buffers = vec![&gradient, sums];
-                mixture.bind(group.clone(), &x, &moments, &mut buffers);
-                products(&mixture, group, lanes).launch(&buffers);
+                mixture.bind(&slots, &x, &moments, &mut buffers);
+                products(&mixture, &slots, lanes).launch(&buffers);
             }
         })
     }
@@ -65,20 +61,23 @@ impl MixGradients for CubeBackend {
         mixture: Mixture,
     ) -> Stacks<Self> {
         let [weights, gradient, sums] = [weights, gradient, sums].map(contiguous);
-        let (mut x, moments) = slots.into_lists();
-        let wanted = x.iter_mut().zip(moments).enumerate().filter(|(slot, _)| wanted[*slot]);
-        for (slot, (x, moments)) in wanted {
-            let (values, moments) = (contiguous(x.clone()), contiguous(moments));
-            let out = empty(&values, values.shape());
-            let mut buffers = vec![&gradient, &weights, &out];
-            buffers.extend(mixture.norms[slot].map(|_| &moments));
-            if mixture.norms[slot].is_some_and(|norm| norm.of_batch) {
-                buffers.extend([&values, &sums]);
+        let (x, moments) = slots.into_lists();
+        let (x, moments) = (x.map(contiguous), moments.map(contiguous));
+        let mut out = x.clone();
+        for slots in launches(&mixture, Pass::Gradients { wanted }, bound(&gradient)) {
+            for &slot in &slots {
+                out[slot] = empty(&x[slot], x[slot].shape());
             }
-            x_gradient(&mixture, slot).launch(&buffers);
-            *x = out;
+            let mut buffers = vec![&gradient, &weights];
+            buffers.extend(slots.iter().any(|slot| mixture.of_batch(*slot)).then_some(&sums));
+            for &slot in &slots {
+                buffers.push(&out[slot]);
+                buffers.extend(mixture.norms[slot].map(|_| &moments[slot]));
+                buffers.extend(mixture.of_batch(slot).then_some(&x[slot]));
+            }
+            x_gradients(&mixture, &slots).launch(&buffers);
         }
-        Stacks::from_list(x)
+        Stacks::from_list(out)
     }
 }
 
@@ -92,35 +91,16 @@ impl Mixture {
     /// Adds the stacks in some slots to the buffers of a launch, and their moments where they have them.
     fn bind<'a>(
         &self,
-        slots: std::ops::Range<usize>,
+        slots: &[usize],
         x: &'a [CubeTensor; SLOTS],
         moments: &'a [CubeTensor; SLOTS],
         buffers: &mut Vec<&'a CubeTensor>,
     ) {
-        for slot in slots {
+        for &slot in slots {
             buffers.push(&x[slot]);
             buffers.extend(self.norms[slot].map(|_| &moments[slot]));
         }
     }
-}
-
-/// The slots of every launch that binds them, their moments, and so many buffers besides: `first` in
-/// the first launch, `later` in the others.
-fn launches(mixture: &Mixture, first: usize, later: usize) -> Vec<std::ops::Range<usize>> {
-    let mut launches: Vec<std::ops::Range<usize>> = Vec::new();
-    let mut free = 0;
-    for slot in 0..mixture.count {
-        let needed = if mixture.norms[slot].is_some() { 2 } else { 1 };
-        match launches.last_mut().filter(|_| free >= needed) {
-            Some(launch) => launch.end = slot + 1,
-            None => {
-                free = BUFFERS - if slot == 0 { first } else { later };
-                launches.push(slot..slot + 1);
-            }
-        }
-        free -= needed;
-    }
-    launches
 }
 
 /// The sizes of an activation, and four pixels of a channel for a thread.
@@ -137,9 +117,9 @@ fn sized_in(width: usize, program: Program, mixture: &Mixture) -> Program {
 }
 
 /// The sum over the slots of a launch.
-fn sum(mixture: &Mixture, slots: std::ops::Range<usize>) -> Program {
+fn sum(mixture: &Mixture, slots: &[usize]) -> Program {
     let mut bindings = Bindings::after(2);
-    let start = match (slots.start, mixture.base) {
+    let start = match (slots[0], mixture.base) {
         (0, true) => {
             bindings.add("base");
             "vec4(base[all.x], base[all.y], base[all.z], base[all.w])"
@@ -147,11 +127,11 @@ fn sum(mixture: &Mixture, slots: std::ops::Range<usize>) -> Program {
         (0, false) => "vec4(0.0)",
         _ => "vec4(y[all.x], y[all.y], y[all.z], y[all.w])",
     };
-    for slot in slots.clone() {
+    for &slot in slots {
         bindings.add_slot(mixture, slot);
     }
     let (mut functions, mut sums) = (String::new(), String::new());
-    for slot in slots {
+    for &slot in slots {
         let name = format!("terms{slot}");
         let terms = Terms::new(&name, mixture.targets, mixture, |target, term, _| {
             term.target == target && term.stack == slot
@@ -177,18 +157,18 @@ fn sum(mixture: &Mixture, slots: std::ops::Range<usize>) -> Program {
 }
 
 /// The rows of sums over the slots of a launch; the first launch has those of the gradient, too.
-fn products(mixture: &Mixture, slots: std::ops::Range<usize>, lanes: Lanes) -> Program {
+fn products(mixture: &Mixture, slots: &[usize], lanes: Lanes) -> Program {
     const PIXELS: &str = "for (var place = first; place < last; place += STEP * CHANNELS)";
     let row_of = |slot| mixture.targets + mixture.of_slot(slot).start;
-    let first = if slots.start == 0 { 0 } else { row_of(slots.start) };
-    let rows = first..row_of(slots.end);
+    let (first, last) = (slots[0], slots[slots.len() - 1]);
+    let rows = (if first == 0 { 0 } else { row_of(first) })..row_of(last + 1);
     let mut bindings = Bindings::after(2);
     let place_of = |index: usize| (rows.start + index).checked_sub(mixture.targets);
     let terms = Terms::new("term_of", rows.len(), mixture, |index, _, place| {
         place_of(index) == Some(place)
     });
     let mut cases = String::new();
-    for slot in slots {
+    for &slot in slots {
         bindings.add_slot(mixture, slot);
         let place = format!("x{slot}[term.activation * LENGTH + place]");
         let sum = match mixture.norms[slot] {
@@ -226,45 +206,82 @@ fn weight_gradient(mixture: &Mixture) -> Program {
         .constant("terms", terms.text)
 }
 
-fn x_gradient(mixture: &Mixture, slot: usize) -> Program {
-    let norm = mixture.norms[slot];
-    let of_batch = norm.is_some_and(|norm| norm.of_batch);
-    let mut bindings = Bindings::after(3);
-    if norm.is_some() {
-        bindings.add(&format!("m{slot}"));
-    }
-    if of_batch {
-        bindings.add(&format!("x{slot}"));
+/// The gradients of the stacks in these slots: a thread takes an activation of one of them.
+fn x_gradients(mixture: &Mixture, slots: &[usize]) -> Program {
+    let mut bindings = Bindings::after(2);
+    if slots.iter().any(|slot| mixture.of_batch(*slot)) {
         bindings.add("sums");
     }
-    let terms = Terms::new("terms", mixture.groups[slot], mixture, |group, term, _| {
-        term.stack == slot && term.group == group
-    });
+    let (mut functions, mut cases, mut first) = (String::new(), String::new(), 0);
+    for &slot in slots {
+        bindings.add_output(&format!("out{slot}"));
+        if mixture.norms[slot].is_some() {
+            bindings.add(&format!("m{slot}"));
+        }
+        if mixture.of_batch(slot) {
+            bindings.add(&format!("x{slot}"));
+        }
+        let name = format!("terms{slot}");
+        let terms = Terms::new(&name, mixture.groups[slot], mixture, |group, term, _| {
+            term.stack == slot && term.group == group
+        });
+        let last = first + mixture.groups[slot];
+        cases += &format!("    if {first}u <= row && row < {last}u {{\n");
+        cases += &format!("        let activation = row - {first}u;\n");
+        cases += &x_gradient(mixture, slot, &terms.each(&name, "activation", &pull(mixture, slot)));
+        cases += "    }\n";
+        functions += &terms.text;
+        first = last;
+    }
+    let pieces = [include_str!("terms.wgsl"), include_str!("x_gradient.wgsl")];
+    let program = Program::of_pieces("mix_x_gradient", FOURS, first * mixture.fours());
+    sized(program.and_pieces(pieces), mixture)
+        .constant("bindings", bindings.text)
+        .constant("terms", functions)
+        .constant("cases", cases)
+}
+
+/// Lines that write the gradient of an activation of a slot, from those that sum it over its terms.
+fn x_gradient(mixture: &Mixture, slot: usize, sums: &str) -> String {
+    let norm = mixture.norms[slot];
     let mut start = norm.map_or_else(String::new, |norm| norm_of(norm, slot, "activation"));
-    let mut gradient = four("gradient", "term.node");
-    if of_batch {
+    if mixture.of_batch(slot) {
         let values = four(&format!("x{slot}"), "activation");
-        start += &format!("    let value = ({values} - mean) * scale;\n");
+        start += &format!("        let value = ({values} - mean) * scale;\n");
+    }
+    let factor = if norm.is_some() { "scale" } else { "1.0" };
+    let write = |lane| format!("        out{slot}[all.{lane}] = sum.{lane};\n");
+    let writes = ['x', 'y', 'z', 'w'].map(write).concat();
+    format!(
+        "        {start}        var sum = vec4(0.0);
+    {sums}        sum *= {factor};
+        let all = activation * LENGTH + places;
+{writes}"
+    )
+}
+
+/// A line that adds what a term gives to the gradient of an activation of a slot.
+fn pull(mixture: &Mixture, slot: usize) -> String {
+    let mut gradient = four("gradient", "term.node");
+    if mixture.of_batch(slot) {
         let row = |row| format!("sums[{row} * CHANNELS + channel]");
         let (sum, product) = (row("term.node"), row("term.row"));
         gradient += &format!(" - ({sum} + value * {product}) / f32(PIXELS)");
     }
-    let sum = format!("sum += weights[term.weight] * ({gradient});\n");
-    let threads = mixture.groups[slot] * mixture.fours();
-    let pieces = [include_str!("terms.wgsl"), include_str!("x_gradient.wgsl")];
-    sized(Program::of_pieces("mix_x_gradient", FOURS, threads).and_pieces(pieces), mixture)
-        .constant("bindings", bindings.text)
-        .constant("start", start)
-        .constant("sums", terms.each("terms", "activation", &sum))
-        .constant("terms", terms.text)
-        .constant("factor", if norm.is_some() { "scale" } else { "1.0" })
+    format!("sum += weights[term.weight] * ({gradient});\n")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::device::Variant;
+    use crate::mix::launches::BUFFERS;
     use crate::norm::Standard;
+
+    /// Buffers that a browser binds, and a GPU.
+    const LIMITS: [usize; 2] = [BUFFERS, 32];
+
+    const GRADIENTS: Pass = Pass::Gradients { wanted: [true; SLOTS] };
 
     /// Mixtures with each number of slots, norms of all kinds, one to eight activations in a slot, each
     /// with one or two terms and some without any, and one to four targets.
@@ -312,39 +329,48 @@ mod tests {
     fn every_template_is_valid_wgsl() {
         for mixture in mixtures() {
             let mut programs = vec![weight_gradient(&mixture)];
-            programs.extend(launches(&mixture, 3, 2).into_iter().map(|slots| sum(&mixture, slots)));
-            let slots = launches(&mixture, 2, 2).into_iter();
-            for variant in [Variant::Plain, Variant::Tiled] {
-                let lanes = Lanes::new(mixture.channels(), mixture.pixels(), variant);
-                let slots = slots.clone();
-                programs.extend(slots.map(|slots| products(&mixture, slots, lanes)));
-            }
-            programs.extend((0..mixture.count).map(|slot| x_gradient(&mixture, slot)));
-            for program in programs {
-                assert_eq!(program.validate(), Ok(()), "{program:?}");
+            for limit in LIMITS {
+                let of = |pass| launches(&mixture, pass, limit).into_iter();
+                programs.extend(of(Pass::Sum).map(|slots| sum(&mixture, &slots)));
+                programs.extend(of(GRADIENTS).map(|slots| x_gradients(&mixture, &slots)));
+                for variant in [Variant::Plain, Variant::Tiled] {
+                    let lanes = Lanes::new(mixture.channels(), mixture.pixels(), variant);
+                    let programs_of = |slots: Vec<usize>| products(&mixture, &slots, lanes);
+                    programs.extend(of(Pass::Products).map(programs_of));
+                }
+                for program in programs.drain(..) {
+                    assert_eq!(program.validate_within(limit), Ok(()), "{program:?}");
+                }
             }
         }
     }
 
     #[test]
-    fn the_launches_of_a_sum_take_every_stack_once() {
+    fn the_launches_of_a_pass_take_every_stack_once_and_all_at_once_where_a_device_binds_them() {
         for mixture in mixtures() {
-            let taken: Vec<usize> = launches(&mixture, 3, 2).into_iter().flatten().collect();
-            assert_eq!(taken, (0..mixture.count).collect::<Vec<_>>());
+            let all = (0..mixture.count).collect::<Vec<_>>();
+            for pass in [Pass::Sum, Pass::Products, GRADIENTS] {
+                let [few, many] = LIMITS.map(|limit| launches(&mixture, pass, limit));
+                assert_eq!(few.concat(), all);
+                assert_eq!(many, std::slice::from_ref(&all));
+            }
+            let wanted = std::array::from_fn(|slot| slot % 2 == 1);
+            let odd = launches(&mixture, Pass::Gradients { wanted }, BUFFERS).concat();
+            assert_eq!(odd, (0..mixture.count).filter(|slot| slot % 2 == 1).collect::<Vec<_>>());
         }
     }
 
     #[test]
     fn the_sum_over_a_stack_is_written_once_for_all_its_terms() {
+        let lines = |program: Program| program.text().matches("sum += weights[").count();
         for mixture in mixtures() {
-            for slots in launches(&mixture, 3, 2) {
-                let count = slots.len();
-                let text = sum(&mixture, slots).text();
-                assert_eq!(text.matches("sum += weights[").count(), count, "{text}");
-            }
-            for slot in 0..mixture.count {
-                let text = x_gradient(&mixture, slot).text();
-                assert_eq!(text.matches("sum += weights[").count(), 1, "{text}");
+            for limit in LIMITS {
+                for slots in launches(&mixture, Pass::Sum, limit) {
+                    assert_eq!(lines(sum(&mixture, &slots)), slots.len());
+                }
+                for slots in launches(&mixture, GRADIENTS, limit) {
+                    assert_eq!(lines(x_gradients(&mixture, &slots)), slots.len());
+                }
             }
         }
     }
