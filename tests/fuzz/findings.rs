@@ -67,6 +67,29 @@ fn an_epoch_with_numbers_of_other_options_is_refused() {
     }
 }
 
+/// More options than there are states before: the same picture drew an arc from a state to itself and overflowed.
+#[test]
+fn a_state_that_reads_itself_or_a_later_one_is_refused() {
+    let Some(Event::Started(mut started)) = story::events(1).into_iter().next() else { panic!() };
+    started.choices = smoothdarts::space::find("oneshot-1").unwrap().choices();
+    let sound = serde_json::to_string(&Event::Started(started)).unwrap() + "\n";
+    Monitor::from_text(&sound).unwrap();
+    for kind in ["input", "output"] {
+        let (before, row) = sound.split_once(&format!("\"kind\":\"{kind}\"")).unwrap();
+        let node = row.split_once("\"node\":").unwrap().1.split_once(',').unwrap().0;
+        let other = node.parse::<usize>().unwrap() - 1;
+        let row = row.replacen(
+            &format!("\"node\":{node},\"source\":{node}"),
+            &format!("\"node\":{other},\"source\":{other}"),
+            1,
+        );
+        let changed = format!("{before}\"kind\":\"{kind}\"{row}");
+        assert_ne!(changed, sound);
+        let error = Monitor::from_text(&changed).unwrap_err().to_string();
+        assert!(error.contains("it reads states before it"), "{kind}: {error}");
+    }
+}
+
 /// The epoch of a stage is a product, which overflowed.
 #[test]
 fn a_checkpoint_in_a_stage_of_any_number_tells_it() {

@@ -26,6 +26,7 @@ pub type Rows = Vec<Vec<f32>>;
 /// assert_eq!(choice.shape(), [1, 2]);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "StoredChoice")]
 pub struct Choice {
     /// Its name in events, checkpoints and files, e.g. `normal` or `edges`.
     pub name: String,
@@ -61,7 +62,7 @@ impl ChoiceKind {
 
 /// One row of a choice and its options.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Stored")]
+#[serde(try_from = "StoredRow")]
 pub struct Row {
     /// State that it belongs to; of operations, the state that their edge ends in.
     pub node: usize,
@@ -75,19 +76,45 @@ pub struct Row {
 /// More states than any cell has; pictures have room for every state before the last.
 const MAX_STATES: usize = 1000;
 
+/// A choice as a file has it.
+#[derive(Deserialize)]
+struct StoredChoice {
+    name: String,
+    #[serde(default)]
+    kind: ChoiceKind,
+    edges: Vec<Row>,
+}
+
+impl TryFrom<StoredChoice> for Choice {
+    type Error = String;
+
+    fn try_from(stored: StoredChoice) -> Result<Self, String> {
+        let StoredChoice { name, kind, edges: rows } = stored;
+        let is_beyond = |row: &&Row| row.options.len() > row.node;
+        if let Some(row) = rows.iter().find(is_beyond).filter(|_| kind != ChoiceKind::Operation) {
+            return Err(format!(
+                "{} options of {name} for what state {} reads; it reads states before it",
+                row.options.len(),
+                row.node
+            ));
+        }
+        Ok(Self { name, kind, rows })
+    }
+}
+
 /// A row as a file has it.
 #[derive(Deserialize)]
-struct Stored {
+struct StoredRow {
     node: usize,
     source: usize,
     operations: Vec<String>,
 }
 
-impl TryFrom<Stored> for Row {
+impl TryFrom<StoredRow> for Row {
     type Error = String;
 
-    fn try_from(stored: Stored) -> Result<Self, String> {
-        let Stored { node, source, operations: options } = stored;
+    fn try_from(stored: StoredRow) -> Result<Self, String> {
+        let StoredRow { node, source, operations: options } = stored;
         if source > node || node >= MAX_STATES {
             return Err(format!(
                 "an edge from state {source} to state {node}; edges lead forward, to states below {MAX_STATES}"
