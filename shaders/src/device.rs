@@ -5,6 +5,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+#[cfg(not(target_feature = "atomics"))]
 use burn::backend::DispatchDevice;
 use burn::tensor::Device;
 
@@ -20,6 +21,7 @@ pub enum Variant {
 /// Bytes of the largest tensor that a device computes with: what a GPU binds at once. `None` on the CPU.
 pub fn largest_tensor(device: &Device) -> Option<u64> {
     match device.clone().inner().as_dispatch() {
+        #[cfg(not(target_feature = "atomics"))]
         DispatchDevice::Cube(device) => Some(device.client().properties().memory.max_page_size),
         _ => None,
     }

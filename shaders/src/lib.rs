@@ -32,6 +32,8 @@
 //! an argument that is tracked.
 
 #![forbid(unsafe_code)]
+// WebAssembly with threads has no GPU (Cargo.toml), and so no use for what only WGSL kernels need.
+#![cfg_attr(target_feature = "atomics", allow(dead_code, unused_variables))]
 
 mod channels;
 mod concat;
@@ -48,12 +50,14 @@ mod overwrite;
 mod pgd_step;
 mod pool;
 mod recurrent;
+#[cfg(not(target_feature = "atomics"))]
 pub mod throttle;
 #[doc = include_str!("roofline.md")]
 pub mod roofline {}
 mod split_at;
 mod stock;
 mod unit;
+#[cfg(not(target_feature = "atomics"))]
 mod wgpu;
 mod word_loss;
 
@@ -111,6 +115,7 @@ impl Kernels {
 pub fn has_kernels(device: &Device) -> bool {
     match device.clone().inner().as_dispatch() {
         DispatchDevice::Flex(_) => true,
+        #[cfg(not(target_feature = "atomics"))]
         DispatchDevice::Cube(device) => device.client().name() == "wgpu<wgsl>",
         _ => false,
     }

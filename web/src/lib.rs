@@ -6,7 +6,8 @@
 //! - `data`: the images, from files that the worker fetched or the user dropped;
 //! - `monitor`: what a search has said, and the pictures of it;
 //! - `session`: a search on its device, one step or one part of a step at a time;
-//! - `page`: the same for JavaScript.
+//! - `page`: the same for JavaScript;
+//! - `threads`: the pool of a module that is built with threads.
 //!
 //! `server` serves the page on this machine.
 //!
@@ -25,3 +26,5 @@ pub mod server;
 pub mod session;
 #[cfg(any(target_family = "wasm", feature = "native"))]
 pub mod settings;
+#[cfg(all(target_family = "wasm", target_feature = "atomics"))]
+pub mod threads;

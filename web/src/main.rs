@@ -13,6 +13,10 @@ struct Args {
     /// Write a static site into this folder, for any file host under any path, and end.
     #[arg(long, value_name = "DIR")]
     out: Option<std::path::PathBuf>,
+    /// Build a second module, whose CPU path has threads: on browsers without WebGPU a search may then use several
+    /// cores. The standard library is compiled, too, which takes its sources.
+    #[arg(long, conflicts_with = "serve")]
+    threads: bool,
     /// Port of the server; 0 takes a free one.
     #[arg(long, default_value_t = 8080)]
     port: u16,
@@ -26,7 +30,7 @@ fn main() -> anyhow::Result<()> {
     use std::io::Write as _;
     let args: Args = clap::Parser::parse();
     if let Some(out) = &args.out {
-        let size = site::build(out)?;
+        let size = site::build(out, args.threads)?;
         writeln!(std::io::stdout(), "{} ({size})", out.display())?;
         return Ok(());
     }
@@ -34,7 +38,7 @@ fn main() -> anyhow::Result<()> {
         Some(folder) => folder,
         None => {
             let folder = site::default_folder()?;
-            site::build(&folder)?;
+            site::build(&folder, args.threads)?;
             folder
         }
     };

@@ -19,6 +19,7 @@ extern "C" {
     fn panicked(message: &str);
 
     /// The worker's function that tells the page of a lost GPU.
+    #[cfg(not(target_feature = "atomics"))]
     #[wasm_bindgen(js_name = smoothdartsDeviceLost)]
     fn device_lost(message: &str);
 
@@ -94,15 +95,20 @@ pub struct Compute {
 
 #[wasm_bindgen]
 impl Compute {
-    /// The CPU: one thread with 128-bit vectors.
-    pub fn cpu() -> Self {
-        Self { device: Device::flex(), label: "cpu (WebAssembly)".to_owned() }
+    /// The CPU with 128-bit vectors; the label says how many threads it has.
+    pub fn cpu(threads: usize) -> Self {
+        let label = match threads {
+            1 => "cpu (WebAssembly)".to_owned(),
+            _ => format!("cpu (WebAssembly, {threads} threads)"),
+        };
+        Self { device: Device::flex(), label }
     }
 
-    /// WebGPU; `label` says which adapter. Works once in a worker.
+    /// WebGPU; `label` says which adapter. Works once in a worker. A module with threads has none.
     ///
     /// # Errors
     /// If the browser gives no device.
+    #[cfg(not(target_feature = "atomics"))]
     pub async fn webgpu(label: String) -> Result<Self, JsError> {
         let (device, setup) = Device::wgpu_options().init_with_setup_async().await?;
         setup.device.set_device_lost_callback(|_, message| device_lost(&message));

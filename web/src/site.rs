@@ -14,12 +14,26 @@ use crate::target::Toolchain;
 
 /// 128-bit vectors; every browser with WebGPU has them, and the CPU path needs them.
 const RUSTFLAGS: &str = "-C target-feature=+simd128";
+/// The same with threads, whose standard library has to be compiled, too.
+const THREADS_RUSTFLAGS: &str = "-C target-feature=+simd128,+atomics,+bulk-memory";
+const THREADS_STD: &str = "-Zbuild-std=std,panic_abort";
+/// One memory for all workers, of at most 1 GiB as its addresses are set aside at once; and what a worker needs to begin in it.
+const THREADS_LINK: [&str; 8] = [
+    "--shared-memory",
+    "--import-memory",
+    "--max-memory=1073741824",
+    "--export=__heap_base",
+    "--export=__wasm_init_tls",
+    "--export=__tls_size",
+    "--export=__tls_align",
+    "--export=__tls_base",
+];
 const TARGET: &str = "wasm32-unknown-unknown";
 /// Exports what registers the types of burn's compiler, for the worker to call once. Without an
 /// export the linker calls it on every entry into the module, also from malloc and from every
 /// promise, which took 17.0 of the 17.5 seconds of a step on SwiftShader (DARTS with the settings TINIER
 /// of tests/page.mjs).
-const EXPORT_REGISTRATION: &str = "link-arg=--export=__wasm_call_ctors";
+const EXPORT_REGISTRATION: &str = "--export=__wasm_call_ctors";
 
 /// What the story replays and what the playground compares with, as native/repro keeps it.
 const STORY: [&str; 3] =
@@ -46,10 +60,9 @@ pub fn default_folder() -> anyhow::Result<PathBuf> {
     Ok(profile.join("smoothdarts-web"))
 }
 
-/// Builds the page into a folder.
-pub fn build(out: &Path) -> anyhow::Result<Size> {
+/// Builds the page into a folder, if asked with a second module whose CPU path has threads.
+pub fn build(out: &Path, threads: bool) -> anyhow::Result<Size> {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let wasm = compile(package)?;
     fs::create_dir_all(out).with_context(|| format!("cannot make {}", out.display()))?;
     copy(&package.join("www"), out)?;
     let images = package.join("../core/src/data/fashion-mnist");
@@ -61,20 +74,37 @@ pub fn build(out: &Path) -> anyhow::Result<Size> {
         let name = name.rsplit('/').next().unwrap_or(name);
         write(&out.join("story").join(format!("{name}.gz")), &pack(&text)?)?;
     }
-    bind(package, &wasm, &out.join("pkg"))
+    let pkg = out.join("pkg");
+    if threads {
+        bind(package, &compile(package, true)?, &pkg.join("threads"))?;
+    }
+    let size = bind(package, &compile(package, false)?, &pkg)?;
+    let built = format!("// Written by the build.\nexport const THREADS = {threads};\n");
+    write(&pkg.join("built.js"), built.as_bytes())?;
+    Ok(size)
 }
 
 /// Runs cargo for the library; its progress goes to the terminal.
-fn compile(package: &Path) -> anyhow::Result<PathBuf> {
-    Toolchain::of(package).require(TARGET)?;
-    let output = cargo()
-        .args(["rustc", "--lib", "--profile", "wasm", "--target", TARGET])
+fn compile(package: &Path, threads: bool) -> anyhow::Result<PathBuf> {
+    let toolchain = Toolchain::of(package);
+    toolchain.require(TARGET)?;
+    let mut cargo = cargo();
+    cargo.args(["rustc", "--lib", "--profile", "wasm", "--target", TARGET]);
+    let mut link = vec![EXPORT_REGISTRATION];
+    if threads {
+        toolchain.require_sources()?;
+        link.extend(THREADS_LINK);
+        // A stable compiler builds its standard library where it is told that it may.
+        cargo.arg(THREADS_STD).env("RUSTC_BOOTSTRAP", "1");
+    }
+    let output = cargo
         // Here and not in the manifest: a library that is a cdylib, too, has one file name for all features
         // and build programs, and one build would link what another has left.
         .args(["--crate-type", "cdylib"])
-        .args(["--message-format=json-render-diagnostics", "--", "-C", EXPORT_REGISTRATION])
+        .args(["--message-format=json-render-diagnostics", "--"])
+        .args(link.iter().map(|argument| format!("-Clink-arg={argument}")))
         .current_dir(package)
-        .env("RUSTFLAGS", RUSTFLAGS)
+        .env("RUSTFLAGS", if threads { THREADS_RUSTFLAGS } else { RUSTFLAGS })
         .stderr(Stdio::inherit())
         .output()
         .context("cannot run cargo")?;

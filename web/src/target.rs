@@ -1,4 +1,4 @@
-//! The part of the standard library that a page is compiled with: looked for before anything is
+//! The standard library that a page is compiled with, or its sources: looked for before anything is
 //! compiled, and added where rustup can.
 
 use std::ffi::OsString;
@@ -27,30 +27,59 @@ impl Toolchain {
     /// # Errors
     /// If it is missing and rustup is, or cannot add it.
     pub fn require(&self, target: &str) -> anyhow::Result<()> {
-        if self.has(target)? {
-            return Ok(());
+        let there = self.has_or_adds(&["target", "add", target], || {
+            self.finds(&["--print", "target-libdir", "--target", target], "")
+        })?;
+        if !there {
+            bail!(
+                "the page is compiled for {target}, which this Rust lacks: `rustup target add {target}` \
+                 adds it; a Rust without rustup has it in another package of the system"
+            )
         }
-        let mut rustup = Command::new(&self.rustup);
-        rustup.args(["target", "add", target]).current_dir(&self.folder).stdout(Stdio::null());
-        // Its progress and its errors go to the terminal.
-        let added = rustup.status().is_ok_and(|status| status.success());
-        if added && self.has(target)? {
-            return Ok(());
-        }
-        bail!(
-            "the page is compiled for {target}, which this Rust lacks: `rustup target add {target}` \
-             adds it; a Rust without rustup has it in another package of the system"
-        )
+        Ok(())
     }
 
-    /// Whether the standard library is there for a target.
-    fn has(&self, target: &str) -> anyhow::Result<bool> {
+    /// Adds the sources of the standard library, if they are not there.
+    ///
+    /// # Errors
+    /// If they are missing and rustup is, or cannot add them.
+    pub fn require_sources(&self) -> anyhow::Result<()> {
+        let there = self.has_or_adds(&["component", "add", "rust-src"], || {
+            self.finds(&["--print", "sysroot"], "lib/rustlib/src/rust/library")
+        })?;
+        if !there {
+            bail!(
+                "a module with threads is compiled with its standard library, whose sources this Rust lacks: \
+                 `rustup component add rust-src` adds them; without --threads the page needs none"
+            )
+        }
+        Ok(())
+    }
+
+    /// Whether something is there, after rustup was asked for it if it was not.
+    fn has_or_adds(
+        &self,
+        what: &[&str],
+        has: impl Fn() -> anyhow::Result<bool>,
+    ) -> anyhow::Result<bool> {
+        if has()? {
+            return Ok(true);
+        }
+        let mut rustup = Command::new(&self.rustup);
+        rustup.args(what).current_dir(&self.folder).stdout(Stdio::null());
+        // Its progress and its errors go to the terminal.
+        let added = rustup.status().is_ok_and(|status| status.success());
+        Ok(added && has()?)
+    }
+
+    /// Whether the folder that rustc prints has this folder.
+    fn finds(&self, printed: &[&str], inside: &str) -> anyhow::Result<bool> {
         let mut rustc = Command::new(&self.rustc);
-        rustc.args(["--print", "target-libdir", "--target", target]).current_dir(&self.folder);
+        rustc.args(printed).current_dir(&self.folder);
         let output = rustc.stderr(Stdio::inherit()).output();
         let output = output.with_context(|| format!("cannot run {}", self.rustc.display()))?;
         let folder = String::from_utf8(output.stdout).context("what rustc prints")?;
-        Ok(output.status.success() && Path::new(folder.trim_end()).is_dir())
+        Ok(output.status.success() && Path::new(folder.trim_end()).join(inside).is_dir())
     }
 }
 
@@ -97,6 +126,19 @@ mod tests {
         toolchain.require("wasm32-unknown-unknown")?;
         let asked = fs::read_to_string(folder.path().join("asked"))?;
         assert_eq!(asked.trim_end(), "target add wasm32-unknown-unknown");
+        Ok(())
+    }
+
+    #[test]
+    fn missing_sources_are_added_or_named_with_what_adds_them() -> anyhow::Result<()> {
+        let (folder, ours) =
+            toolchain("echo \"$@\" > asked; mkdir -p there/lib/rustlib/src/rust/library")?;
+        ours.require_sources()?;
+        let asked = fs::read_to_string(folder.path().join("asked"))?;
+        assert_eq!(asked.trim_end(), "component add rust-src");
+        let (_folder, ours) = toolchain("exit 1")?;
+        let error = ours.require_sources().err().map_or(String::new(), |error| error.to_string());
+        assert!(error.contains("rustup component add rust-src"), "{error}");
         Ok(())
     }
 

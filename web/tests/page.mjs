@@ -12,6 +12,7 @@ import { copyFileSync, mkdtempSync, readFileSync, readdirSync, statSync, writeFi
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import story from './story.mjs';
+import threads from './threads.mjs';
 import visits from './visits.mjs';
 import {
   MAX_SHARPNESS, MAX_TASK, MAX_WASM, SNAPSHOT, TINIER, TINY, TOLERANCE, address, advances, allEqualNative,
@@ -22,6 +23,7 @@ import {
 
 const tests = {
   ...story,
+  ...threads,
 
   'the module is small': async () => {
     const { size } = statSync(join(given.site, 'pkg/smoothdarts.wasm.gz'));

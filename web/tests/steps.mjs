@@ -29,7 +29,7 @@ async function load(site) {
 /** Times the steps of a search from its start. */
 async function time({ page: { Images, Compute, Search }, files, times }, method) {
   const images = Images.fromFiles(DATASET, FILES, files);
-  const search = Search.create(JSON.stringify({ preset: 'browser', settings: { search: { method } } }), images, Compute.cpu());
+  const search = Search.create(JSON.stringify({ preset: 'browser', settings: { search: { method } } }), images, Compute.cpu(1));
   for (let done = 0; done < STEPS;) {
     const began = performance.now();
     const { type } = JSON.parse(await search.advance());

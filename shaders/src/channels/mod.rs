@@ -10,6 +10,7 @@
 
 mod autodiff;
 mod cpu;
+#[cfg(not(target_feature = "atomics"))]
 mod wgpu;
 
 use std::any::Any;
@@ -154,7 +155,7 @@ pub(crate) struct There {
 }
 
 /// The op.
-#[backend_extension(Cube, Flex, Fusion: cfg(not(target_family = "wasm")), Autodiff)]
+#[backend_extension(Cube: cfg(not(target_feature = "atomics")), Flex, Fusion: cfg(not(target_family = "wasm")), Autodiff)]
 pub(crate) trait ChannelOps: Backend {
     /// The activation, where the gradients of its parts meet.
     #[fusion(dtype = x, shape = Shape::from(division.shape))]
@@ -169,7 +170,7 @@ pub(crate) trait ChannelOps: Backend {
 }
 
 /// Its gradient.
-#[backend_extension(Cube, Flex, Fusion: cfg(not(target_family = "wasm")))]
+#[backend_extension(Cube: cfg(not(target_feature = "atomics")), Flex, Fusion: cfg(not(target_family = "wasm")))]
 pub(crate) trait ChannelGradients: Backend {
     /// For the activation `x`. What is not there counts as zeros.
     #[fusion(dtype = x, shape = Shape::from(division.shape))]

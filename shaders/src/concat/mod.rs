@@ -5,6 +5,7 @@
 mod autodiff;
 mod cpu;
 mod shuffle;
+#[cfg(not(target_feature = "atomics"))]
 mod wgpu;
 
 use std::ops::Range;
@@ -181,7 +182,7 @@ impl<B: Backend> Parts<B> {
 }
 
 /// Side by side.
-#[backend_extension(Cube, Flex, Fusion: cfg(not(target_family = "wasm")), Autodiff)]
+#[backend_extension(Cube: cfg(not(target_feature = "atomics")), Flex, Fusion: cfg(not(target_family = "wasm")), Autodiff)]
 pub(crate) trait ConcatOps: Backend {
     /// The whole.
     #[fusion(meta = |parts, columns| TensorSpec::new(columns.whole(), parts.a.dtype))]
@@ -189,7 +190,7 @@ pub(crate) trait ConcatOps: Backend {
 }
 
 /// The way back.
-#[backend_extension(Cube, Flex, Fusion: cfg(not(target_family = "wasm")))]
+#[backend_extension(Cube: cfg(not(target_feature = "atomics")), Flex, Fusion: cfg(not(target_family = "wasm")))]
 pub(crate) trait ConcatGradients: Backend {
     /// The parts.
     #[fusion(meta = |x, columns| {

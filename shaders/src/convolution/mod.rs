@@ -12,7 +12,9 @@
 
 mod autodiff;
 mod cpu;
+#[cfg(not(target_feature = "atomics"))]
 mod tiled;
+#[cfg(not(target_feature = "atomics"))]
 mod wgpu;
 
 #[cfg(not(target_family = "wasm"))]
@@ -106,7 +108,7 @@ fn pointwise(x: Tensor<4>, weight: Tensor<4>) -> Tensor<4> {
 }
 
 /// The op, with and without moments. Weights are [outputs, inputs, k, k].
-#[backend_extension(Cube, Flex, Fusion: cfg(not(target_family = "wasm")), Autodiff)]
+#[backend_extension(Cube: cfg(not(target_feature = "atomics")), Flex, Fusion: cfg(not(target_family = "wasm")), Autodiff)]
 pub(crate) trait ConvolutionOps: Backend {
     /// The output.
     #[fusion(dtype = x, shape = sizes.output_shape())]
@@ -129,7 +131,7 @@ pub(crate) trait ConvolutionOps: Backend {
 }
 
 /// Its gradients, from the gradient of the output.
-#[backend_extension(Cube, Flex, Fusion: cfg(not(target_family = "wasm")))]
+#[backend_extension(Cube: cfg(not(target_feature = "atomics")), Flex, Fusion: cfg(not(target_family = "wasm")))]
 pub(crate) trait ConvolutionGradients: Backend {
     /// For x.
     #[fusion(dtype = x, shape = x)]

@@ -106,7 +106,7 @@ pub(crate) fn gate(value: f32, pass: bool) -> f32 {
 /// So many zeros. Memory that comes back from the allocator is cleared by the caller's thread alone,
 /// and that took a tenth of a step; so all threads clear a large block.
 pub(crate) fn zeros(count: usize) -> Vec<f32> {
-    #[cfg(not(target_family = "wasm"))]
+    #[cfg(any(not(target_family = "wasm"), target_feature = "atomics"))]
     if count >= LARGE {
         use rayon::prelude::*;
         let lines: Vec<[f32; 16]> = rayon::iter::repeat_n([0.0; 16], count / 16).collect();
@@ -118,7 +118,7 @@ pub(crate) fn zeros(count: usize) -> Vec<f32> {
 }
 
 /// Floats of a block that is worth waking the other threads for.
-#[cfg(not(target_family = "wasm"))]
+#[cfg(any(not(target_family = "wasm"), target_feature = "atomics"))]
 const LARGE: usize = 1 << 15;
 
 /// Calls `work` with the index and the content of every chunk of `out`, on all threads.
@@ -145,14 +145,14 @@ pub(crate) fn for_parts<T: Send, const N: usize>(
 }
 
 /// Calls `work` with the index of every part and the part, on all threads.
-#[cfg(not(target_family = "wasm"))]
+#[cfg(any(not(target_family = "wasm"), target_feature = "atomics"))]
 pub(crate) fn for_each<P: Send>(parts: Vec<P>, work: impl Fn(usize, P) + Sync + Send) {
     use rayon::prelude::*;
     parts.into_par_iter().enumerate().for_each(|(index, part)| work(index, part));
 }
 
 /// Calls `work` with the index of every part and the part.
-#[cfg(target_family = "wasm")]
+#[cfg(all(target_family = "wasm", not(target_feature = "atomics")))]
 pub(crate) fn for_each<P: Send>(parts: Vec<P>, work: impl Fn(usize, P) + Sync + Send) {
     parts.into_iter().enumerate().for_each(|(index, part)| work(index, part));
 }

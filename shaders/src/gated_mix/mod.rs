@@ -7,6 +7,7 @@
 //! ([`crate::mixed_cell`]) and has no twin of it.
 
 mod autodiff;
+#[cfg(not(target_feature = "atomics"))]
 mod wgpu;
 
 #[cfg(not(target_family = "wasm"))]
@@ -70,7 +71,7 @@ pub(crate) struct GatedMix {
 }
 
 /// The op.
-#[backend_extension(Cube, Fusion: cfg(not(target_family = "wasm")), Autodiff)]
+#[backend_extension(Cube: cfg(not(target_feature = "atomics")), Fusion: cfg(not(target_family = "wasm")), Autodiff)]
 pub(crate) trait GatedMixOps: Backend {
     /// The sum.
     #[fusion(meta = |states, _, _, mix| {
@@ -85,7 +86,7 @@ pub(crate) trait GatedMixOps: Backend {
 }
 
 /// Its gradients.
-#[backend_extension(Cube, Fusion: cfg(not(target_family = "wasm")))]
+#[backend_extension(Cube: cfg(not(target_feature = "atomics")), Fusion: cfg(not(target_family = "wasm")))]
 pub(crate) trait GatedMixGradients: Backend {
     /// For the states and for the products.
     #[fusion(meta = |states, products, _, _, _| (states.clone(), products.clone()))]

@@ -14,8 +14,11 @@
 
 mod autodiff;
 mod cpu;
+#[cfg(not(target_feature = "atomics"))]
 mod launches;
+#[cfg(not(target_feature = "atomics"))]
 mod text;
+#[cfg(not(target_feature = "atomics"))]
 mod wgpu;
 
 use std::ops::Range;
@@ -309,7 +312,7 @@ impl<B: Backend> Stacks<B> {
 }
 
 /// The op.
-#[backend_extension(Cube, Flex, Fusion: cfg(not(target_family = "wasm")), Autodiff)]
+#[backend_extension(Cube: cfg(not(target_feature = "atomics")), Flex, Fusion: cfg(not(target_family = "wasm")), Autodiff)]
 pub(crate) trait MixOps: Backend {
     /// base + Σ weights · x̂.
     #[fusion(meta = |_, slots, _, mixture| {
@@ -324,7 +327,7 @@ pub(crate) trait MixOps: Backend {
 }
 
 /// Its gradients, from the gradient of the output.
-#[backend_extension(Cube, Flex, Fusion: cfg(not(target_family = "wasm")))]
+#[backend_extension(Cube: cfg(not(target_feature = "atomics")), Flex, Fusion: cfg(not(target_family = "wasm")))]
 pub(crate) trait MixGradients: Backend {
     /// Σ gradient over the pixels for every target, then Σ gradient · x̂ for every term: [targets +
     /// terms, channels].

@@ -12,6 +12,7 @@
 mod autodiff;
 mod cpu;
 mod rectified;
+#[cfg(not(target_feature = "atomics"))]
 mod wgpu;
 
 #[cfg(not(target_family = "wasm"))]
@@ -195,7 +196,7 @@ impl<B: Backend> Edges<B> {
 }
 
 /// The op.
-#[backend_extension(Cube, Flex, Fusion: cfg(not(target_family = "wasm")), Autodiff)]
+#[backend_extension(Cube: cfg(not(target_feature = "atomics")), Flex, Fusion: cfg(not(target_family = "wasm")), Autodiff)]
 pub(crate) trait NodeOps: Backend {
     /// The sum.
     #[fusion(meta = |edges, sum| TensorSpec::new(Shape::from(sum.shape), edges.x0.dtype))]
@@ -203,7 +204,7 @@ pub(crate) trait NodeOps: Backend {
 }
 
 /// Its gradients, edge by edge, from the gradient of the output.
-#[backend_extension(Cube, Flex, Fusion: cfg(not(target_family = "wasm")))]
+#[backend_extension(Cube: cfg(not(target_feature = "atomics")), Flex, Fusion: cfg(not(target_family = "wasm")))]
 pub(crate) trait NodeGradients: Backend {
     /// Σ s·x̂ and Σ s over all pixels, [2, channels]: the gradients for γ and β.
     #[fusion(meta = |it, _, edge| {

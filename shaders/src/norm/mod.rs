@@ -9,6 +9,7 @@
 
 mod autodiff;
 pub(crate) mod cpu;
+#[cfg(not(target_feature = "atomics"))]
 pub(crate) mod wgpu;
 
 use burn::backend::tensor::FloatTensor;
@@ -160,7 +161,7 @@ fn centred(x: Tensor<4>, groups: usize) -> (Tensor<3>, Tensor<3>, Tensor<3>) {
 }
 
 /// The op.
-#[backend_extension(Cube, Flex, Fusion: cfg(not(target_family = "wasm")), Autodiff)]
+#[backend_extension(Cube: cfg(not(target_feature = "atomics")), Flex, Fusion: cfg(not(target_family = "wasm")), Autodiff)]
 pub(crate) trait NormOps: Backend {
     /// (x − mean) / √(variance + eps).
     #[fusion(dtype = x, shape = x)]
@@ -172,7 +173,7 @@ pub(crate) trait NormOps: Backend {
 }
 
 /// What has no gradient: the moments, and the gradient itself.
-#[backend_extension(Cube, Flex, Fusion: cfg(not(target_family = "wasm")))]
+#[backend_extension(Cube: cfg(not(target_feature = "atomics")), Flex, Fusion: cfg(not(target_family = "wasm")))]
 pub(crate) trait NormGradients: Backend {
     /// Means and variances of every group.
     #[fusion(dtype = x, shape = Shape::from([2, groups * x[3]]))]

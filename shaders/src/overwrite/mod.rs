@@ -3,6 +3,7 @@
 //! holds. 8 bytes for each number.
 
 mod cpu;
+#[cfg(not(target_feature = "atomics"))]
 mod wgpu;
 
 use burn::backend::tensor::FloatTensor;
@@ -31,7 +32,7 @@ pub fn copied(source: Tensor<1>) -> Tensor<1> {
 }
 
 /// The op.
-#[backend_extension(Cube, Flex, Fusion: cfg(not(target_family = "wasm")))]
+#[backend_extension(Cube: cfg(not(target_feature = "atomics")), Flex, Fusion: cfg(not(target_family = "wasm")))]
 pub(crate) trait OverwriteOps: Backend {
     /// `source`, in the memory of `target`.
     #[fusion(dtype = target, shape = target)]

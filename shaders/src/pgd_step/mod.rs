@@ -6,6 +6,7 @@
 //! number: 12 read and 8 written, of a table of 14 rows: what counts is the launch. No gradient.
 
 mod cpu;
+#[cfg(not(target_feature = "atomics"))]
 mod wgpu;
 
 use burn::backend::tensor::FloatTensor;
@@ -65,7 +66,7 @@ pub fn row_clip(p: Tensor<2>) -> Tensor<2> {
 }
 
 /// The op: before and after [`row_clip`].
-#[backend_extension(Cube, Flex, Fusion: cfg(not(target_family = "wasm")))]
+#[backend_extension(Cube: cfg(not(target_feature = "atomics")), Flex, Fusion: cfg(not(target_family = "wasm")))]
 pub(crate) trait PgdStepOps: Backend {
     #[fusion(meta = |p, _, _, _| (p.clone(), p.clone()))]
     fn pgd_step(

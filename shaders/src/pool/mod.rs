@@ -2,6 +2,7 @@
 
 mod autodiff;
 mod cpu;
+#[cfg(not(target_feature = "atomics"))]
 mod wgpu;
 
 use std::sync::Arc;
@@ -55,7 +56,7 @@ fn composed(x: Tensor<4>, kind: Pool, stride: usize) -> Tensor<4> {
 }
 
 /// The op.
-#[backend_extension(Cube, Flex, Fusion: cfg(not(target_family = "wasm")), Autodiff)]
+#[backend_extension(Cube: cfg(not(target_feature = "atomics")), Flex, Fusion: cfg(not(target_family = "wasm")), Autodiff)]
 pub(crate) trait PoolOps: Backend {
     /// The stack of results, and what the way back needs: where each maximum is on wgpu, `x` on the CPU,
     /// which finds it again in less time than it takes to store it; anything where no maximum is wanted.
@@ -67,7 +68,7 @@ pub(crate) trait PoolOps: Backend {
 }
 
 /// Its gradient, from what it kept and the gradient of the output.
-#[backend_extension(Cube, Flex, Fusion: cfg(not(target_family = "wasm")))]
+#[backend_extension(Cube: cfg(not(target_feature = "atomics")), Flex, Fusion: cfg(not(target_family = "wasm")))]
 pub(crate) trait PoolGradients: Backend {
     /// For the input.
     #[fusion(dtype = gradient, shape = Shape::from(windows.shape))]

@@ -8,6 +8,7 @@
 
 mod autodiff;
 mod cpu;
+#[cfg(not(target_feature = "atomics"))]
 mod wgpu;
 
 use std::ops::Range;
@@ -105,7 +106,7 @@ impl Part {
 }
 
 /// The op.
-#[backend_extension(Cube, Flex, Fusion: cfg(not(target_family = "wasm")), Autodiff)]
+#[backend_extension(Cube: cfg(not(target_feature = "atomics")), Flex, Fusion: cfg(not(target_family = "wasm")), Autodiff)]
 pub(crate) trait PartOps: Backend {
     /// The images of the part.
     #[fusion(dtype = x, shape = part.shape())]
@@ -119,7 +120,7 @@ pub(crate) trait PartOps: Backend {
 }
 
 /// Its gradient.
-#[backend_extension(Cube, Flex, Fusion: cfg(not(target_family = "wasm")))]
+#[backend_extension(Cube: cfg(not(target_feature = "atomics")), Flex, Fusion: cfg(not(target_family = "wasm")))]
 pub(crate) trait PartGradients: Backend {
     /// For the stack: what is known of it, or zeros, and in its place the gradient of the part.
     #[fusion(dtype = gradient, shape = Shape::from(part.shape))]

@@ -13,9 +13,13 @@
 
 mod autodiff;
 mod cpu;
+#[cfg(not(target_feature = "atomics"))]
 mod depthwise;
+#[cfg(not(target_feature = "atomics"))]
 mod product;
+#[cfg(not(target_feature = "atomics"))]
 mod tiles;
+#[cfg(not(target_feature = "atomics"))]
 mod wgpu;
 
 use std::ops::Range;
@@ -149,7 +153,7 @@ pub(crate) struct Operands<B: Backend> {
 }
 
 /// The op, with and without moments.
-#[backend_extension(Cube, Flex, Fusion: cfg(not(target_family = "wasm")), Autodiff)]
+#[backend_extension(Cube: cfg(not(target_feature = "atomics")), Flex, Fusion: cfg(not(target_family = "wasm")), Autodiff)]
 pub(crate) trait BankOps: Backend {
     /// The outputs.
     #[fusion(meta = |it, sizes| TensorSpec::new(sizes.output_shape(), it.x.dtype))]
@@ -167,7 +171,7 @@ pub(crate) trait BankOps: Backend {
 }
 
 /// Its gradients, from the gradient of the output.
-#[backend_extension(Cube, Flex, Fusion: cfg(not(target_family = "wasm")))]
+#[backend_extension(Cube: cfg(not(target_feature = "atomics")), Flex, Fusion: cfg(not(target_family = "wasm")))]
 pub(crate) trait BankGradients: Backend {
     /// For x: all that the architecture step needs.
     #[fusion(meta = |it, _, _| it.x.clone())]

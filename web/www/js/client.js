@@ -3,6 +3,7 @@
 
 import { assets } from './assets.js';
 import { Connection, ignoreStopped } from './connection.js';
+import { MOST_THREADS } from './threads.js';
 
 export class Client extends EventTarget {
   #connection = null;
@@ -64,13 +65,13 @@ export class Client extends EventTarget {
   #ask(type, more) { return this.#connection ? this.#connection.ask(type, more) : Promise.reject(new Error('No search is open')); }
 
   /**
-   * Opens a search beside the one that is here: {request, device, images?}; {snapshot, lines} continues
+   * Opens a search beside the one that is here: {request, device, threads, images?}; {snapshot, lines} continues
    * one. Gives {answer, commit}: it takes the place of this one when `commit` is called.
    */
   async prepare(what, saved = null) {
     const lines = saved?.lines.slice(0, saved.snapshot?.events ?? 0) ?? [];
     const events = lines.map(line => `${line}\n`).join('');
-    const { answer, commit } = await this.#begin('open', { ...what, snapshot: saved?.snapshot?.bytes, events });
+    const { answer, commit } = await this.#begin('open', what, { snapshot: saved?.snapshot?.bytes, events });
     return {
       answer,
       commit: () => {
@@ -85,7 +86,7 @@ export class Client extends EventTarget {
 
   /** The events of a search that ran elsewhere, as `prepare`; answers the figures that there are. */
   async view(text) {
-    const { answer, commit } = await this.#begin('view', { text });
+    const { answer, commit } = await this.#begin('view', null, { text });
     return {
       answer,
       commit: () => {
@@ -97,7 +98,7 @@ export class Client extends EventTarget {
     };
   }
 
-  async #begin(type, message) {
+  async #begin(type, what, message) {
     this.abandon();
     const held = [];
     let take = data => {
@@ -107,8 +108,10 @@ export class Client extends EventTarget {
     const coming = new Connection(data => take(data));
     this.#coming = coming;
     try {
-      const { module, files } = await assets(this.#progress);
-      const answer = await coming.ask(type, { module, files, ...message });
+      const onGpu = what && await coming.ask('find', what);
+      const threads = what && !onGpu ? Math.min(what.threads, MOST_THREADS) : 1;
+      const { module, files } = await assets(threads, this.#progress);
+      const answer = await coming.ask(type, { ...what, ...message, module, threads, files });
       return { answer, commit: () => this.#commit(coming, () => { take = data => this.#take(data); held.forEach(take); }) };
     } catch (error) {
       coming.end();

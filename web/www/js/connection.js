@@ -17,7 +17,11 @@ export class Connection {
   /** `take` gets what the worker says unasked. */
   constructor(take) {
     this.#worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
-    this.#worker.onmessage = ({ data }) => data.id ? this.#answer(data) : take(data);
+    this.#worker.onmessage = ({ data }) => {
+      if (data.id) this.#answer(data);
+      else if (data.note === 'thread') data.port.onmessage = ({ data: message }) => take({ note: 'failed', message });
+      else take(data);
+    };
     this.#worker.onerror = event => {
       event.preventDefault();
       take({ note: 'failed', message: event.message || 'The worker could not be started' });

@@ -2,6 +2,7 @@
 
 import * as link from './link.js';
 import { NONE } from './pairs.js';
+import { MOST_THREADS } from './threads.js';
 
 export class Form {
   #form;
@@ -11,7 +12,7 @@ export class Form {
   /** Shows what an address names, also before it is known what else there is. */
   hold(state) {
     const { elements } = this.#form;
-    for (const name of ['left', 'right', 'device']) set(elements[name], state[name]);
+    for (const name of ['left', 'right', 'device', 'threads']) set(elements[name], state[name]);
     const space = state.settings['search.space'];
     if (space !== undefined) set(elements['search.space'], space);
   }
@@ -24,6 +25,8 @@ export class Form {
     offer(elements.right, [...methods, ...own([NONE])]);
     offer(elements['search.space'], spaces);
     offer(elements.device, own(link.DEVICES));
+    offer(elements.threads, own(counts(MOST_THREADS)));
+    elements.threads.closest('label').hidden = MOST_THREADS === 1;
     this.hold(state);
   }
 
@@ -47,6 +50,13 @@ export class Form {
     }
     return next;
   }
+}
+
+/** Numbers of threads to choose from: each twice the one before, and the most. */
+function counts(most) {
+  const all = [];
+  for (let count = 1; count < most; count *= 2) all.push(String(count));
+  return [...all, String(most)];
 }
 
 /** Sets an input; a select that does not offer the value gets it. */

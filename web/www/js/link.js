@@ -4,12 +4,12 @@
 import { PAIRS } from './pairs.js';
 
 /** What an address may name besides `section.key` settings. */
-const NAMES = ['preset', 'left', 'right', 'device'];
+const NAMES = ['preset', 'left', 'right', 'device', 'threads'];
 export const DEVICES = ['auto', 'wgpu', 'cpu'];
 
 const [left, right] = PAIRS.random;
 /** What the playground begins with; native/repro/toy measured how these end. */
-export const DEFAULTS = { preset: 'browser', left, right, device: 'auto', settings: { 'search.epochs': 20 } };
+export const DEFAULTS = { preset: 'browser', left, right, device: 'auto', threads: '1', settings: { 'search.epochs': 20 } };
 
 /** Whether an address names a run, rather than a place of the page or nothing. */
 export const namesRun = hash => hash.includes('=');
@@ -24,13 +24,17 @@ export function read(hash) {
     else throw new Error(`The link has a setting that cannot be read: ${name}`);
   }
   if (!DEVICES.includes(state.device)) throw new Error(`The link names an unknown device: ${state.device}. There are: ${DEVICES.join(', ')}`);
+  if (!/^[1-9]\d{0,2}$/.test(state.threads)) throw new Error(`The link names ${state.threads} threads: a number from 1`);
   return state;
 }
 
 /** The address of these settings. */
 export function write(state) {
   const parameters = new URLSearchParams();
-  for (const name of NAMES) parameters.set(name, state[name]);
+  for (const name of NAMES) {
+    // One thread goes without saying, as it did before there was a choice: what is kept under an address stays there.
+    if (name !== 'threads' || state.threads !== DEFAULTS.threads) parameters.set(name, state[name]);
+  }
   for (const [name, value] of Object.entries(state.settings)) parameters.set(name, value);
   return `#${parameters}`;
 }

@@ -12,6 +12,7 @@ import { show as showOutcome } from './outcome.js';
 import { Panel } from './panel.js';
 import { Series } from './series.js';
 import { Speaker } from './speaker.js';
+import { MOST_THREADS } from './threads.js';
 
 const find = id => document.getElementById(id);
 const controls = ['play', 'step', 'part', 'stop', 'restart'].map(find);
@@ -236,7 +237,7 @@ export class Playground {
     const images = state.settings['data.name'] === 'folder' ? this.images : null;
     const methods = [state.left, state.right];
     const coming = await Promise.all(methods.map((method, lane) => method === NONE ? null
-      : this.panels[lane].client.prepare({ request: link.request(state, method), device: state.device, images }, saved?.searches[lane])))
+      : this.panels[lane].client.prepare({ request: link.request(state, method), device: state.device, threads: Number(state.threads), images }, saved?.searches[lane])))
       .catch(error => {
         this.panels.forEach(({ client }) => client.abandon());
         if (this.live && !(error instanceof Stopped)) error.message += '. What was here goes on';
@@ -271,7 +272,8 @@ export class Playground {
     panel.figures = catalogues.figures;
     panel.clear();
     panel.title = catalogues.methods.find(({ name }) => name === method)?.title ?? method;
-    const where = kind === 'webgpu' ? 'live on WebGPU' : `live on the CPU (${why})`;
+    const lacks = Number(this.state.threads) > MOST_THREADS ? `, at most ${MOST_THREADS} thread${MOST_THREADS === 1 ? '' : 's'} here` : '';
+    const where = kind === 'webgpu' ? 'live on WebGPU' : `live on the CPU (${why}${lacks})`;
     panel.badge = images ? `${where}, ${listed(images)} of yours` : where;
     panel.saves = ['genotype', 'events', 'checkpoint'];
     panel.measures = true;

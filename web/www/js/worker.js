@@ -1,7 +1,8 @@
 // A worker owns one search, so that the page never waits for it.
 //
 // In: {id, type, …} with one answer each, {id, value} or {id, error}. Types:
-//   open      {module, files, request, device, images?, snapshot?, events?}  a search from its start or
+//   find      {device}        what will compute; answers whether that is a GPU. Comes before open
+//   open      {module, threads, files, request, images?, snapshot?, events?}  a search from its start or
 //                             a snapshot; answers {config, catalogues, kind, why}: its settings, what
 //                             the program offers, the kind of device and why that
 //   view      {module, text}  the events of a search that ran elsewhere; answers the figures that there are
@@ -19,8 +20,8 @@
 //   genotype  {}  snapshot {}  files to save
 // Out, unasked: {note: 'event', line} {note: 'part', part} {note: 'frame', frame}
 //   {note: 'snapshot', bytes, events} {note: 'finished'} {note: 'failed', message}
+//   {note: 'thread', port}  a worker that computes for this one; says on the port why it ended, if it does
 
-import init, { Compute, Images, Search, Viewer, catalogues, resolve } from '../pkg/smoothdarts.js';
 import { DATASET, FILES } from './assets.js';
 import { decode } from './images.js';
 
@@ -33,6 +34,8 @@ const DRAWING = 0.1;
 /** How the event of a new epoch begins. */
 const EPOCH = '{"type":"epoch_started"';
 
+let program = null; // what the module exports
+let found = null; // what will compute: {kind, why, adapter?}
 let search = null;
 let viewer = null;
 let wanted = [];
@@ -62,55 +65,80 @@ function exclusive(job) {
   return result;
 }
 
-async function compute(asked) {
-  if (asked === 'cpu') return { compute: Compute.cpu(), kind: 'cpu', why: 'as set' };
+/** Decides what computes: {kind, why, adapter?}, the adapter's name where it may be a GPU. */
+async function find(asked) {
+  if (asked === 'cpu') return { kind: 'cpu', why: 'as set' };
   const adapter = await navigator.gpu?.requestAdapter();
   const name = adapter ? [adapter.info.vendor, adapter.info.architecture, adapter.info.description]
     .filter(Boolean).join(' ') : '';
   // A GPU in software is slower than the CPU path.
   const software = adapter?.info.isFallbackAdapter || /swiftshader|llvmpipe|software/i.test(name);
   if (asked === 'wgpu' && !adapter) throw new Error('This browser offers no WebGPU. Set the device to cpu or auto.');
-  if (adapter && (asked === 'wgpu' || !software)) {
-    try {
-      return { compute: await Compute.webgpu(`webgpu (${name || 'unnamed adapter'})`), kind: 'webgpu', why: name };
-    } catch (error) {
-      if (asked === 'wgpu') throw error;
-      return { compute: Compute.cpu(), kind: 'cpu', why: `WebGPU refuses: ${error.message}` };
-    }
+  if (adapter && (asked === 'wgpu' || !software)) return { kind: 'webgpu', why: name, must: asked === 'wgpu' };
+  return { kind: 'cpu', why: adapter ? 'WebGPU is emulated here' : 'no WebGPU' };
+}
+
+/** The device that was found, ready to compute: {compute, kind, why}. */
+async function ready({ kind, why, must }, threads) {
+  const { Compute } = program;
+  const cpu = because => ({ compute: Compute.cpu(threads), kind: 'cpu', why: threads > 1 ? `${because}, ${threads} threads` : because });
+  if (kind === 'cpu') return cpu(why);
+  try {
+    return { compute: await Compute.webgpu(`webgpu (${why || 'unnamed adapter'})`), kind, why };
+  } catch (error) {
+    if (must) throw error;
+    return cpu(`WebGPU refuses: ${error.message}`);
   }
-  return { compute: Compute.cpu(), kind: 'cpu', why: adapter ? 'WebGPU is emulated here' : 'no WebGPU' };
 }
 
 /** Starts the program; the compiler's types are registered once (EXPORT_REGISTRATION of site.rs). */
-async function start(module) {
-  (await init({ module_or_path: module })).__wasm_call_ctors();
+async function start(module, threads = 1) {
+  program = await import(threads > 1 ? '../pkg/threads/smoothdarts.js' : '../pkg/smoothdarts.js');
+  const { memory, __wasm_call_ctors } = await program.default({ module_or_path: module });
+  __wasm_call_ctors();
+  if (threads === 1) return;
+  await Promise.all(Array.from({ length: threads - 1 }, () => thread(module, memory)));
+  program.startThreads(threads);
 }
 
-async function open({ module, files, request, device, images, snapshot, events }) {
-  await start(module);
-  const config = JSON.parse(resolve(request));
+/** Starts a worker that waits to compute for this one. A failure is told to the page, as this worker may be waiting for it. */
+function thread(module, memory) {
+  const { port1, port2 } = new MessageChannel();
+  note('thread', { port: port1 }, [port1]);
+  return new Promise((done, failed) => {
+    const worker = new Worker(new URL('./thread.js', import.meta.url), { type: 'module' });
+    worker.onmessage = done;
+    worker.onerror = () => failed(new Error('A thread could not be started'));
+    worker.postMessage({ module, memory, port: port2 }, [port2]);
+  });
+}
+
+async function open({ module, threads, files, request, images, snapshot, events }) {
+  await start(module, threads);
+  const { Images, Search } = program;
+  const config = JSON.parse(program.resolve(request));
   if (!images && config.data.name !== DATASET) {
     throw new Error(`The page has the images of ${DATASET} only, not of ${config.data.name}`);
   }
   const data = images ? await own(images, config.data.image_size || 32) : Images.fromFiles(DATASET, FILES, files);
-  const found = await compute(device);
-  search = Search.create(request, data, found.compute);
+  const { compute, kind, why } = await ready(found, threads);
+  search = Search.create(request, data, compute);
   if (snapshot) search.restore(new Uint8Array(snapshot), events);
   epoch = events.split('\n').filter(line => line.startsWith(EPOCH)).length - 1;
   await frame();
-  return { config, catalogues: JSON.parse(catalogues()), kind: found.kind, why: found.why };
+  return { config, catalogues: JSON.parse(program.catalogues()), kind, why };
 }
 
 async function own(chosen, size) {
   const { pixels, labels, classes } = await decode(chosen, size);
-  return Images.fromPixels(pixels, labels, size, classes);
+  return program.Images.fromPixels(pixels, labels, size, classes);
 }
 
 async function view({ module, text }) {
   await start(module);
-  viewer = Viewer.open(text);
+  viewer = program.Viewer.open(text);
   await frame();
-  return JSON.parse(catalogues()).figures;
+  return JSON.parse(program.catalogues()).figures;
 }
 
 async function frame() {
@@ -211,6 +239,10 @@ async function landscape({ grid, images }) {
 }
 
 const answers = {
+  async find({ device }) {
+    found = await find(device);
+    return found.kind === 'webgpu';
+  },
   open: message => exclusive(() => open(message)),
   view: message => exclusive(() => view(message)),
   play({ delay, parts }) {
