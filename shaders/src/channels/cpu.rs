@@ -18,7 +18,7 @@ impl ChannelOps for Flex {
         let mut out = Block::new(part.shape().num_elements());
         let (rows, [row, first, others]) = (part.division.rows_at_once(), part.division.rows());
         let out_row = if part.is_first { first } else { others };
-        for_chunks(&mut out, rows * out_row, |index, out| {
+        for_chunks(&mut out, rows * out_row, rows * (row + out_row), |index, out| {
             let start = index * rows;
             let x = values(&x)[start * row..].chunks_exact(row);
             out.chunks_exact_mut(out_row).zip(x).for_each(|(out, x)| part.largest(x, out));
@@ -44,7 +44,7 @@ impl ChannelGradients for Flex {
         let [x, known, first, others] = [x, known, first, others].map(contiguous);
         let (rows, [row, of_first, of_others]) = (division.rows_at_once(), division.rows());
         let mut out = Block::new(division.shape.iter().product());
-        for_chunks(&mut out, rows * row, |index, out| {
+        for_chunks(&mut out, rows * row, 4 * rows * row, |index, out| {
             for (at, out) in (index * rows..).zip(out.chunks_exact_mut(row)) {
                 match there.known {
                     true => out.copy_from_slice(&values(&known)[at * row..][..row]),

@@ -20,7 +20,7 @@ impl ConcatOps for Flex {
         let mut whole = Block::new(columns.rows() * width);
         let rows = rows_at_once(width);
         let pair = Pair::of(&columns);
-        for_chunks(&mut whole, rows * width, |index, whole| {
+        for_chunks(&mut whole, rows * width, 2 * rows * width, |index, whole| {
             if let Some(pair) = pair {
                 let [a, b] = pair.widths().map(|width| index * rows * width);
                 return pair.join([&values(&parts[0])[a..], &values(&parts[1])[b..]], whole);
@@ -58,9 +58,13 @@ impl ConcatGradients for Flex {
         if let Some(pair) = Pair::of(&columns).filter(|_| columns.width() == all) {
             let [mut first, mut others] = pair.widths().map(|width| empty(&width));
             let [one, other] = pair.widths().map(|width| rows * width);
-            for_parts([(&mut first, one), (&mut others, other)], |index, parts| {
-                pair.split(&values(&x)[index * rows * all..], parts);
-            });
+            for_parts(
+                [(&mut first, one), (&mut others, other)],
+                2 * (one + other),
+                |index, parts| {
+                    pair.split(&values(&x)[index * rows * all..], parts);
+                },
+            );
             let both = [first.into_tensor(columns.part(0)), others.into_tensor(columns.part(1))];
             return Parts::new(|index| both[index.min(1)].clone());
         }
@@ -71,7 +75,8 @@ impl ConcatGradients for Flex {
             tasks.extend(chunks.map(|(index, part)| (index * rows, start, *count, part)));
             start += count;
         }
-        for_each(tasks, |_, (first, start, count, part)| {
+        let cost = 2 * rows * columns.width() / columns.widths.len().max(1);
+        for_each(tasks, cost, |_, (first, start, count, part)| {
             let both =
                 part.chunks_exact_mut(count).zip(values(&x)[first * all..].chunks_exact(all));
             match columns.groups {

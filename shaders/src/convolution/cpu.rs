@@ -12,8 +12,8 @@ use crate::cpu::matrix::{Packed, Pixels};
 use crate::cpu::outer::{Layout, outer, whole_vectors};
 use crate::cpu::planes::{Planes, Rows};
 use crate::cpu::{
-    self, Kernel, Scratch, contiguous, dispatch, fold, for_parts, gate, lanes, rectified, values,
-    with_scratch,
+    self, Kernel, MULTIPLY_ADDS, Scratch, contiguous, dispatch, fold, for_parts, gate, lanes,
+    rectified, values, with_scratch,
 };
 use crate::meter;
 use crate::norm::cpu::{image_moments, merge};
@@ -47,7 +47,7 @@ impl ConvolutionGradients for Flex {
         let way = Way::new(values(&weight), sizes);
         let [input, output] = [sizes.image(), sizes.output()];
         let mut out = Block::new(sizes.batch * input);
-        for_parts([(&mut *out, input)], |index, [out]| {
+        for_parts([(&mut *out, input)], sizes.cost(), |index, [out]| {
             let x = &values(&x)[index * input..][..input];
             let gradient = &values(&gradient)[index * output..][..output];
             with_scratch(|scratch| {
@@ -69,17 +69,21 @@ impl ConvolutionGradients for Flex {
         // [images, i, j, c, o].
         let images = sizes.images_of_a_sum(shape.num_elements());
         let mut partial = Block::new(sizes.batch.div_ceil(images) * shape.num_elements());
-        for_parts([(&mut *partial, shape.num_elements())], |index, [out]| {
-            out.fill(0.0);
-            let all = index * images..((index + 1) * images).min(sizes.batch);
-            for image in all {
-                let x = &values(&x)[image * input..][..input];
-                let gradient = &values(&gradient)[image * output..][..output];
-                with_scratch(|scratch| {
-                    dispatch(Weights { sizes: &sizes, x, gradient, scratch, out: &mut *out });
-                });
-            }
-        });
+        for_parts(
+            [(&mut *partial, shape.num_elements())],
+            images * sizes.cost(),
+            |index, [out]| {
+                out.fill(0.0);
+                let all = index * images..((index + 1) * images).min(sizes.batch);
+                for image in all {
+                    let x = &values(&x)[image * input..][..input];
+                    let gradient = &values(&gradient)[image * output..][..output];
+                    with_scratch(|scratch| {
+                        dispatch(Weights { sizes: &sizes, x, gradient, scratch, out: &mut *out });
+                    });
+                }
+            },
+        );
         let sum = fold(&partial, shape.num_elements());
         let mut out = vec![0.0; sum.len()];
         for (index, value) in sum.into_iter().enumerate() {
@@ -100,6 +104,12 @@ impl Sizes {
     fn output(&self) -> usize {
         let [height, width, _] = self.windows.output();
         height * width * self.outputs
+    }
+
+    /// What an image costs.
+    fn cost(&self) -> usize {
+        let products = self.windows.size * self.windows.size * self.inputs();
+        self.image() + self.output() * (1 + products / MULTIPLY_ADDS)
     }
 
     /// Images whose gradients for so many weights are added up by one thread: of small images with many channels
@@ -151,7 +161,7 @@ fn forward(x: FlexTensor, weight: FlexTensor, sizes: Sizes, moments: bool) -> (B
     let mut z = Block::new(sizes.batch * output);
     let size = if moments { 2 * outputs } else { 0 };
     let mut partial = vec![0.0; sizes.batch * size];
-    for_parts([(&mut *z, output), (&mut *partial, size)], |index, [z, partial]| {
+    for_parts([(&mut *z, output), (&mut *partial, size)], sizes.cost(), |index, [z, partial]| {
         let x = &values(&x)[index * input..][..input];
         with_scratch(|scratch| dispatch(Forward { sizes: &sizes, banks: &banks, x, scratch, z }));
         if moments {

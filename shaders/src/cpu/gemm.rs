@@ -13,7 +13,7 @@ use macerator::{Scalar, Simd, Vector};
 
 use super::block::Block;
 pub(crate) use super::factor::{Left, Matrix};
-use super::{Kernel, dispatch, for_each, lanes, load, store, with_scratch, zero};
+use super::{Kernel, MULTIPLY_ADDS, dispatch, for_each, lanes, load, store, with_scratch, zero};
 
 /// Vectors of a register tile: with eight rows of 16 lanes they are 24 of the 32 registers.
 const VECTORS: usize = 3;
@@ -77,7 +77,7 @@ impl Right {
                 panels.push((start, first, Panel { values, width }));
             }
         }
-        for_each(panels, |_, (start, first, panel)| {
+        for_each(panels, 2 * VECTORS * lanes() * depth.min(DEPTH), |_, (start, first, panel)| {
             pack(start, (first, width.min(first + panel.width)), panel);
         });
         Self { values, depth, width }
@@ -125,7 +125,7 @@ pub(crate) fn product(left: Left, right: &Right, out: Out) {
     let size = ROWS[usize::from(count >= MANY)];
     let parts = out.values.chunks_mut((size * out.stride).max(1)).take(count.div_ceil(size));
     let (stride, add) = (out.stride, out.add);
-    for_each(parts.collect(), |index, values| {
+    for_each(parts.collect(), size * right.depth * right.width / MULTIPLY_ADDS, |index, values| {
         let first = index * size;
         let rows = size.min(count - first);
         let out = Out { values, stride, add };

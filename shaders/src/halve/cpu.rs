@@ -19,7 +19,7 @@ impl HalveOps for Flex {
         let x = contiguous(x);
         let ([batch, ..], image, output) = (halves.shape, halves.image(), halves.image_output());
         let mut out = Block::new(batch * output);
-        for_chunks(&mut out, output, |index, out| {
+        for_chunks(&mut out, output, image + output, |index, out| {
             largest(&halves, &values(&x)[index * image..][..image], out);
         });
         out.into_tensor(halves.output())
@@ -32,7 +32,7 @@ impl HalveGradients for Flex {
         let (x, gradient) = (contiguous(x), contiguous(gradient));
         let ([batch, ..], image, output) = (halves.shape, halves.image(), halves.image_output());
         let mut out = Block::new(batch * image);
-        for_chunks(&mut out, image, |index, out| {
+        for_chunks(&mut out, image, 2 * image + output, |index, out| {
             let gradient = &values(&gradient)[index * output..][..output];
             back(&halves, &values(&x)[index * image..][..image], gradient, out);
         });

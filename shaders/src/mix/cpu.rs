@@ -37,7 +37,8 @@ impl MixOps for Flex {
                 task.push(part);
             }
         }
-        for_each(tasks, |index, mut outs| {
+        let cost = chunk.min(length) * (mixture.targets + mixture.terms.len());
+        for_each(tasks, cost, |index, mut outs| {
             let start = index * chunk;
             for (target, out) in outs.iter_mut().enumerate() {
                 match &base {
@@ -67,7 +68,8 @@ impl MixGradients for Flex {
         let (chunk, columns) = (chunk(channels), Columns::new(channels));
         let size = (mixture.targets + mixture.terms.len()) * channels;
         let mut partial = vec![0.0; length.div_ceil(chunk) * size];
-        for_parts([(&mut partial, size)], |index, [out]| {
+        let cost = chunk.min(length) * (mixture.targets + 2 * mixture.terms.len());
+        for_parts([(&mut partial, size)], cost, |index, [out]| {
             let start = index * chunk;
             let count = chunk.min(length - start);
             let gradient = |target: usize| &values(&gradient)[target * length + start..][..count];
@@ -129,7 +131,7 @@ impl MixGradients for Flex {
         }
         // Chunk after chunk: activations that go to the same target read its gradient from the cache.
         tasks.sort_by_key(|(_, _, start, _)| *start);
-        for_each(tasks, |_, (way, x, start, out)| {
+        for_each(tasks, chunk.min(length) * (2 + mixture.targets), |_, (way, x, start, out)| {
             let count = out.len();
             let gradient = |target: usize| &values(&gradient)[target * length + start..][..count];
             way.run(&x[start..][..count], gradient, out);

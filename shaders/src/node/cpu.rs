@@ -29,7 +29,8 @@ impl NodeOps for Flex {
         let tasks = images.flat_map(|(index, out)| {
             out.chunks_mut(chunk).enumerate().map(move |(part, out)| (index, part * chunk, out))
         });
-        for_each(tasks.collect(), |_, (index, start, out)| {
+        let cost = (1 + edges.len()) * chunk.min(image);
+        for_each(tasks.collect(), cost, |_, (index, start, out)| {
             let place = index * image + start;
             let mut begun = false;
             if let Some(base) = &base {
@@ -54,7 +55,7 @@ impl NodeGradients for Flex {
         let (image, channels) = (edge.edge.image(), edge.edge.channels());
         let columns = Columns::new(channels);
         let mut partial = vec![0.0; edge.edge.shape[0] * 2 * channels];
-        for_chunks(&mut partial, 2 * channels, |index, out| {
+        for_chunks(&mut partial, 2 * channels, 2 * image, |index, out| {
             let mask = edge.mask(index);
             if mask != 0.0 {
                 let (x, g) = (edge.image(index), &values(&gradient)[index * image..][..image]);
@@ -77,7 +78,7 @@ impl NodeGradients for Flex {
         let way = edge.way_back(values(&sums));
         let rows = way.each_ref().map(|row| row.as_slice());
         let mut out = Block::new(edge.edge.shape[0] * image);
-        for_chunks(&mut out, image, |index, out| {
+        for_chunks(&mut out, image, 3 * image, |index, out| {
             let g = &values(&gradient)[index * image..][..image];
             columns::map(Pull { mask: edge.mask(index) }, rows, [edge.image(index), g], out);
         });

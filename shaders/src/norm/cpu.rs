@@ -24,7 +24,7 @@ impl NormOps for Flex {
         let scales = Scale::list(values(&moments), standard);
         let mut out = Block::new(shape.num_elements());
         let (image, batch) = (image_size(&shape), shape[0] / standard.groups);
-        for_chunks(&mut out, image, |index, out| {
+        for_chunks(&mut out, image, 2 * image, |index, out| {
             scale_image(&values(&x)[index * image..][..image], &scales[index / batch], out);
         });
         out.into_tensor(shape)
@@ -40,7 +40,7 @@ impl NormGradients for Flex {
         let (image, columns) = (image_size(&shape), Columns::new(channels));
         // Mean and sum of squares of every image, [image, 2, channels].
         let mut partial = vec![0.0; shape[0] * 2 * channels];
-        for_chunks(&mut partial, 2 * channels, |index, out| {
+        for_chunks(&mut partial, 2 * channels, 2 * image, |index, out| {
             image_moments(&values(&x)[index * image..][..image], columns, out);
         });
         let moments = merge(&partial, groups, channels, shape[1] * shape[2]);
@@ -61,7 +61,7 @@ impl NormGradients for Flex {
         let mut partial = vec![0.0; shape[0] * 2 * channels];
         let part = |tensor, index| &values(tensor)[index * image..][..image];
         if standard.of_batch {
-            for_chunks(&mut partial, 2 * channels, |index, out| {
+            for_chunks(&mut partial, 2 * channels, 2 * image, |index, out| {
                 image_sums(part(&y, index), part(&gradient, index), columns, out);
             });
         }
@@ -73,7 +73,7 @@ impl NormGradients for Flex {
             |(scale, partial): (&Scale, &[f32])| Pull::new(&scale.factor, columns, partial, pixels);
         let pulls: Vec<Pull> = scales.iter().zip(partial).map(pull).collect();
         let mut out = zeros(shape.num_elements());
-        for_chunks(&mut out, image, |index, out| {
+        for_chunks(&mut out, image, 3 * image, |index, out| {
             pull_image(part(&y, index), part(&gradient, index), &pulls[index / batch], out);
         });
         cpu::tensor(out, shape)

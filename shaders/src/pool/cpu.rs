@@ -29,7 +29,7 @@ impl PoolOps for Flex {
         let shared = Shared::new(&windows);
         let image: usize = windows.image().iter().product();
         let output: usize = windows.output().iter().product();
-        for_chunks(&mut out, output, |index, out| {
+        for_chunks(&mut out, output, TAPS * output, |index, out| {
             let (kind, index) = (index / windows.shape[0], index % windows.shape[0]);
             let x = &values(&x)[index * image..][..image];
             with_scratch(|scratch| shared.pool(windows.kinds[kind], x, scratch, out));
@@ -46,7 +46,7 @@ impl PoolGradients for Flex {
         let image: usize = windows.image().iter().product();
         let output: usize = windows.output().iter().product();
         let mut sum = zeros(windows.shape[0] * image);
-        for_chunks(&mut sum, image, |index, sum| {
+        for_chunks(&mut sum, image, TAPS * windows.kinds.len() * image, |index, sum| {
             let x = &values(&kept)[index * image..][..image];
             for (kind, pool) in windows.kinds.iter().enumerate() {
                 let start = (kind * windows.shape[0] + index) * output;

@@ -21,7 +21,7 @@ impl PartGradients for Flex {
         let (known, gradient) = (contiguous(known), contiguous(gradient));
         let image = part.image();
         let mut out = Block::new(part.shape[0] * image);
-        for_chunks(&mut out, image, |index, out| {
+        for_chunks(&mut out, image, 3 * image, |index, out| {
             let of_part = index.checked_sub(part.images.start).filter(|_| index < part.images.end);
             let known = is_known.then(|| &values(&known)[index * image..][..image]);
             let gradient = of_part.map(|index| &values(&gradient)[index * image..][..image]);

@@ -18,7 +18,7 @@ impl RectifiedOps for Flex {
         let edge = Ready::new(edge, it);
         let (image, chunk) = (edge.edge.image(), chunk(edge.edge.channels()));
         let mut out = Block::new(edge.edge.shape[0] * image);
-        for_chunks(&mut out, image, |index, out| {
+        for_chunks(&mut out, image, 2 * image, |index, out| {
             for (x, out) in edge.image(index).chunks(chunk).zip(out.chunks_mut(chunk)) {
                 columns::map(Rectified, edge.rows(), [x; 2], out);
             }
@@ -39,7 +39,7 @@ impl RectifiedGradients for Flex {
         let (columns, chunk) = (Columns::new(channels), chunk(channels));
         let part = |index: usize| &values(&gradient)[index * image..][..image];
         let mut partial = vec![0.0; edge.edge.shape[0] * 2 * channels];
-        for_chunks(&mut partial, 2 * channels, |index, out| {
+        for_chunks(&mut partial, 2 * channels, 4 * image, |index, out| {
             let mut open = vec![0.0; chunk.min(image)];
             let parts = edge.image(index).chunks(chunk).zip(part(index).chunks(chunk));
             let mut sums = edge.begin(columns);
@@ -54,7 +54,7 @@ impl RectifiedGradients for Flex {
         let way = edge.way_back(&sums);
         let rows = way.each_ref().map(|row| row.as_slice());
         let mut out = Block::new(edge.edge.shape[0] * image);
-        for_chunks(&mut out, image, |index, out| {
+        for_chunks(&mut out, image, 5 * image, |index, out| {
             let mut open = vec![0.0; chunk.min(image)];
             let parts = edge.image(index).chunks(chunk).zip(part(index).chunks(chunk));
             for ((x, g), out) in parts.zip(out.chunks_mut(chunk)) {

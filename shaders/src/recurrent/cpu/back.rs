@@ -8,7 +8,7 @@ use burn::backend::flex::FlexTensor;
 
 use super::super::ops::{Cell, Gradients, Inputs, Ran, RecurrentGradients, Wanted};
 use super::rows::{Add, MixBack, NormaliseBack, OPTIONS, StartBack};
-use super::{Known, Room, cut, filled, filled_rows, running};
+use super::{ACTIVATIONS, Known, Room, cut, filled, filled_rows, running};
 use crate::cpu::block::Block;
 use crate::cpu::gemm::{Left, Matrix, Out, Right, product};
 use crate::cpu::{contiguous, dispatch, for_each, tensor, values};
@@ -216,19 +216,23 @@ impl<'a> Backward<'a> {
         let mut sums = vec![(0, [0.0; OPTIONS]); parts.len()];
         let parts = parts.into_iter().zip(&mut sums).collect();
         let gradient = &gradient[..one];
-        for_each(parts, |_, ((place, chunk, products, state, outs), sums)| {
-            let (of_products, of_state) = outs;
-            let found = dispatch(MixBack {
-                width,
-                products: &products[chunk * ROWS * 2 * width..],
-                state: &state[chunk * ROWS * width..],
-                gradient: &gradient[chunk * ROWS * width..],
-                p: room.p[pair + place],
-                of_products,
-                of_state,
-            });
-            *sums = (place, found);
-        });
+        for_each(
+            parts,
+            ACTIVATIONS * ROWS * width,
+            |_, ((place, chunk, products, state, outs), sums)| {
+                let (of_products, of_state) = outs;
+                let found = dispatch(MixBack {
+                    width,
+                    products: &products[chunk * ROWS * 2 * width..],
+                    state: &state[chunk * ROWS * width..],
+                    gradient: &gradient[chunk * ROWS * width..],
+                    p: room.p[pair + place],
+                    of_products,
+                    of_state,
+                });
+                *sums = (place, found);
+            },
+        );
         for (place, sums) in sums {
             let total = self.of_p[pair + place].iter_mut();
             total.zip(sums).for_each(|(total, sum)| *total += f64::from(sum));

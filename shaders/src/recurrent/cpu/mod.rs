@@ -20,6 +20,9 @@ const LONGEST: usize = 16;
 /// Rows of a node that a thread takes at once.
 const ROWS: usize = 16;
 
+/// What the gate and the activation of a number cost: some sixty multiply-adds.
+const ACTIVATIONS: usize = 8;
+
 impl RecurrentOps for Flex {
     fn recurrent_cell(inputs: Inputs<Self>, cell: Cell) -> Ran<Self> {
         let _span = meter::span("recurrent_cell");
@@ -86,7 +89,7 @@ fn filled(tensor: &FlexTensor, from: usize, to: usize) -> Block {
 fn filled_rows(values: &[f32], from: usize, to: usize) -> Block {
     let mut out = Block::new(values.len() / from.max(1) * to);
     let (chunk, part) = ((1 << 14) / to.max(1) + 1, from.max(1));
-    for_chunks(&mut out, chunk * to.max(1), |index, rows| {
+    for_chunks(&mut out, chunk * to.max(1), chunk * (from + to), |index, rows| {
         let values = values[index * chunk * part..].chunks_exact(part);
         for (row, values) in rows.chunks_exact_mut(to).zip(values) {
             row[..from].copy_from_slice(values);
@@ -100,7 +103,7 @@ fn filled_rows(values: &[f32], from: usize, to: usize) -> Block {
 fn cut(values: &[f32], from: usize, to: usize) -> Block {
     let mut out = Block::new(values.len() / from.max(1) * to);
     let chunk = (1 << 14) / to.max(1) + 1;
-    for_chunks(&mut out, chunk * to.max(1), |index, rows| {
+    for_chunks(&mut out, chunk * to.max(1), chunk * 2 * to, |index, rows| {
         let values = values[index * chunk * from..].chunks_exact(from);
         for (row, values) in rows.chunks_exact_mut(to).zip(values) {
             row.copy_from_slice(&values[..to]);
@@ -189,7 +192,7 @@ impl<'a> Forward<'a> {
         let left = Left::rows(room.hidden(hidden, shape.batch)).masked(room.mask());
         product(left, &self.state, Out { values: &mut *starts, stride: 2 * width, add: true });
         let (_, first) = states.split(0);
-        for_chunks(first, ROWS * width, |index, out| {
+        for_chunks(first, ROWS * width, ACTIVATIONS * ROWS * width, |index, out| {
             let (products, hidden) = rows_of(starts, hidden, index, width);
             dispatch(Start { width, products, hidden, out });
         });
@@ -205,7 +208,8 @@ impl<'a> Forward<'a> {
             let out_of = Out { values: &mut *products, stride: 2 * width, add: false };
             product(Left::rows(rows).masked(room.mask()), &self.nodes[node], out_of);
             let products = &*products;
-            for_chunks(out, ROWS * width, |index, out| {
+            let cost = reads.len() * ACTIVATIONS * ROWS * width;
+            for_chunks(out, ROWS * width, cost, |index, out| {
                 let reads = reads.clone().enumerate().map(|(place, state)| {
                     let state = &known.values[known.start(state)..][..one];
                     let products = &products[place * 2 * one..][..2 * one];

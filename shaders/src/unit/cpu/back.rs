@@ -56,7 +56,8 @@ impl Inputs {
         let mut weights =
             Block::new(if wanted.weights { sizes.batch * sizes.weight_count() } else { 0 });
         let tasks = self.deal_back(&mut x, &mut weights, &mut sums);
-        for_each(tasks, |index, outs| {
+        // The middle anew, then the gradients for x and for the weights.
+        for_each(tasks, 3 * self.cost(), |index, outs| {
             // The weights are added up.
             outs[1].fill(0.0);
             let (source, image) = (index / sizes.batch, index % sizes.batch);
@@ -158,7 +159,7 @@ impl Inputs {
             Pull::new(factor, Columns::new(channels), sums, pixels)
         };
         let pulls: Vec<Pull> = sums.enumerate().map(pull).collect();
-        for_parts([(x, self.input())], |index, [out]| {
+        for_parts([(x, self.input())], 3 * self.input(), |index, [out]| {
             let source = index / batch;
             let (scale, pull) = (&self.scales[source], &pulls[source]);
             pull_back(self.image(index), scale, pull, out);

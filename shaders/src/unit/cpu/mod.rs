@@ -20,7 +20,9 @@ use crate::cpu::columns::Columns;
 use crate::cpu::convolve::Plan;
 use crate::cpu::matrix::{Product, rows_at_once};
 use crate::cpu::planes::{Planes, Rows};
-use crate::cpu::{self, Scratch, contiguous, for_each, lanes, rectified, values, with_scratch};
+use crate::cpu::{
+    self, MULTIPLY_ADDS, Scratch, contiguous, for_each, lanes, rectified, values, with_scratch,
+};
 use crate::meter;
 use crate::norm::cpu::{Affine, Scale, image_moments, merge};
 
@@ -130,6 +132,15 @@ impl Inputs {
         height * width * self.sizes.outputs
     }
 
+    /// What an image of a source costs, the units that read it together.
+    fn cost(&self) -> usize {
+        let Sizes { units, outputs, .. } = &self.sizes;
+        let taps: usize = units.iter().map(|unit| unit.size * unit.size).sum();
+        let middle = self.output() / outputs * self.sizes.channels();
+        let products = middle * (taps + units.len() * outputs) / MULTIPLY_ADDS;
+        self.input() + (products + units.len() * (middle + self.output())) / self.sizes.sources()
+    }
+
     /// An image of the stack.
     fn image(&self, index: usize) -> &[f32] {
         &values(&self.x)[index * self.input()..][..self.input()]
@@ -161,7 +172,7 @@ impl Inputs {
         let size = if moments { 2 * outputs } else { 0 };
         let mut partial = vec![0.0; units * batch * size];
         let tasks = self.deal(&mut z, &mut partial, size);
-        for_each(tasks, |index, outs| {
+        for_each(tasks, self.cost(), |index, outs| {
             let source = index / batch;
             let units = &ready[self.sizes.of_source(source)];
             with_scratch(|scratch| {
