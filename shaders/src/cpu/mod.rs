@@ -273,7 +273,10 @@ mod tests {
     fn what_is_large_goes_to_all_threads_and_what_is_small_wakes_none() {
         // Each part waits for the other.
         let both = Barrier::new(2);
-        assert_eq!(threads(WORTH_WAKING, || drop(both.wait())).len(), 2);
+        let meet = || {
+            both.wait();
+        };
+        assert_eq!(threads(WORTH_WAKING, meet).len(), 2);
         for _ in 0..100 {
             assert_eq!(threads(WORTH_WAKING / 4, || ()).len(), 1);
         }
