@@ -18,11 +18,12 @@ const [STEPS, WARM] = [34, 6];
 globalThis.smoothdartsPanicked = message => { throw new Error(message); };
 globalThis.smoothdartsDeviceLost = globalThis.smoothdartsPanicked;
 
-const glue = code => import(`data:text/javascript;base64,${code}`);
+/** The JavaScript that calls a module, once more for every name. */
+const glue = (code, name) => import(`data:text/javascript;base64,${code}#${encodeURIComponent(name)}`);
 
 /** Computes for the search, as www/js/thread.js does. */
 async function lend({ code, module, memory }) {
-  const { default: init, lendThread } = await glue(code);
+  const { default: init, lendThread } = await glue(code, 'thread');
   await init({ module_or_path: module, memory });
   parentPort.postMessage('ready');
   lendThread();
@@ -33,7 +34,7 @@ async function load(build) {
   const [site, count] = build.split(':');
   const folder = join(site, count ? 'pkg/threads' : 'pkg');
   const code = readFileSync(join(folder, 'smoothdarts.js'), 'base64');
-  const page = await glue(code);
+  const page = await glue(code, build);
   const module = new WebAssembly.Module(gunzipSync(readFileSync(join(folder, 'smoothdarts.wasm.gz'))));
   const { memory, __wasm_call_ctors } = await page.default({ module_or_path: module });
   __wasm_call_ctors();
