@@ -108,7 +108,7 @@ export class Client extends EventTarget {
     const coming = new Connection(data => take(data));
     this.#coming = coming;
     try {
-      const onGpu = what && await coming.ask('find', what);
+      const onGpu = what && await coming.ask('find', { device: what.device });
       const threads = what && !onGpu ? Math.min(what.threads, MOST_THREADS) : 1;
       const { module, files } = await assets(threads, this.#progress);
       const answer = await coming.ask(type, { ...what, ...message, module, threads, files });

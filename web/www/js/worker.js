@@ -35,7 +35,7 @@ const DRAWING = 0.1;
 const EPOCH = '{"type":"epoch_started"';
 
 let program = null; // what the module exports
-let found = null; // what will compute: {kind, why, adapter?}
+let found = null; // what will compute: {kind, why, must?}
 let search = null;
 let viewer = null;
 let wanted = [];
@@ -65,7 +65,7 @@ function exclusive(job) {
   return result;
 }
 
-/** Decides what computes: {kind, why, adapter?}, the adapter's name where it may be a GPU. */
+/** Decides what will compute: {kind, why, must?}; `must` if nothing else will do. */
 async function find(asked) {
   if (asked === 'cpu') return { kind: 'cpu', why: 'as set' };
   const adapter = await navigator.gpu?.requestAdapter();
