@@ -14,8 +14,8 @@ use crate::target::Toolchain;
 
 /// 128-bit vectors; every browser with WebGPU has them, and the CPU path needs them.
 const RUSTFLAGS: &str = "-C target-feature=+simd128";
-/// The same with threads, whose standard library has to be compiled, too.
-const THREADS_RUSTFLAGS: &str = "-C target-feature=+simd128,+atomics,+bulk-memory";
+/// Threads besides, for which the standard library has to be compiled, too.
+const THREADS_FEATURES: &str = ",+atomics,+bulk-memory";
 const THREADS_STD: &str = "-Zbuild-std=std,panic_abort";
 /// One memory for all workers, of at most 1 GiB as its addresses are set aside at once; and what a worker needs to begin in it.
 const THREADS_LINK: [&str; 8] = [
@@ -104,7 +104,7 @@ fn compile(package: &Path, threads: bool) -> anyhow::Result<PathBuf> {
         .args(["--message-format=json-render-diagnostics", "--"])
         .args(link.iter().map(|argument| format!("-Clink-arg={argument}")))
         .current_dir(package)
-        .env("RUSTFLAGS", if threads { THREADS_RUSTFLAGS } else { RUSTFLAGS })
+        .env("RUSTFLAGS", format!("{RUSTFLAGS}{}", if threads { THREADS_FEATURES } else { "" }))
         .stderr(Stdio::inherit())
         .output()
         .context("cannot run cargo")?;

@@ -121,14 +121,14 @@ pub(crate) fn zeros(count: usize) -> Vec<f32> {
 #[cfg(any(not(target_family = "wasm"), target_feature = "atomics"))]
 const LARGE: usize = 1 << 15;
 
-/// Numbers read and written that are worth waking the other threads for, which takes some 50 µs. The searches of the preset
-/// `browser` took 26 % less processor time with two threads than when every call woke them, and as long (`sdarts search
-/// --preset browser --method darts --device cpu --threads 2 --epochs 4`, medians of five in turns); half as many
-/// numbers save 11 %, twice as many 34 %, and with 16 channels nothing more.
+/// Numbers read and written that are worth waking the other threads for. The searches of the preset `browser` took
+/// 26 % less processor time with two threads than when every call woke them, and as long (`sdarts search --preset
+/// browser --method darts --device cpu --threads 2 --epochs 4`, medians of five in turns); half as many numbers save
+/// 11 %, twice as many 34 %, and with 16 channels nothing more.
 #[cfg(any(not(target_family = "wasm"), target_feature = "atomics"))]
 const WORTH_WAKING: usize = 1 << 16;
 
-/// Multiply-adds that take as long as reading a number.
+/// Multiply-adds that are counted as a number read.
 pub(crate) const MULTIPLY_ADDS: usize = 8;
 
 /// Calls `work` with the index and the content of every chunk of `out`, as [`for_each`].
