@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use native::{events, run_dir, settings};
+use smoothdarts::draw::history::History;
 use smoothdarts::event::{Event, WarningCode};
 use smoothdarts::rng::{Stream, Streams, uniform};
 use smoothdarts::run::checkpoint::Checkpoint;
@@ -118,7 +119,7 @@ fn a_search_goes_on_over_damage_and_ends_like_one_without() {
             let (found, expected) = (fs::read(run.join(result)), fs::read(expected.join(result)));
             assert!(found.unwrap() == expected.unwrap(), "{name} damaged: {result} differs");
         }
-        events::of_run(&run).unwrap();
+        events::of_run::<History>(&run).unwrap();
     }
 }
 
@@ -165,7 +166,7 @@ fn events_that_were_cut_or_deleted_cost_no_progress() {
             let (found, expected) = (fs::read(run.join(result)), fs::read(expected.join(result)));
             assert!(found.unwrap() == expected.unwrap(), "{kept:?}: {result} differs");
         }
-        let events = events::of_run(&run).unwrap();
+        let events: Vec<Event> = events::of_run(&run).unwrap();
         assert!(matches!(events.first(), Some(Event::Started(_))));
         let lost = |event: &Event| matches!(event, Event::Warning(it) if it.code == WarningCode::EventsLost);
         // Up to the last event, the checkpoint before is reached, and says it again.

@@ -72,7 +72,7 @@ pub fn sound(picture: &str) -> Vec<xml::Element> {
 
 #[test]
 fn a_chart_looks_as_it_did() {
-    let history = History::from_events(story::events(6));
+    let history = History::from_iter(story::events(6));
     insta::assert_snapshot!(
         "chart_parameter_free",
         chart::draw(&figures::parameter_free(&history).unwrap())
@@ -106,7 +106,7 @@ fn a_chart_looks_as_it_did() {
 
 #[test]
 fn cells_without_width_and_depth_have_no_chart_of_them() {
-    let mut history = History::from_events(story::events(2));
+    let mut history = History::from_iter(story::events(2));
     assert_eq!(figures::shape(&history).unwrap().series[1].points.len(), 2);
     let derived = nb201::decode(BENCH201_CELL).unwrap();
     history.epochs.iter_mut().for_each(|epoch| epoch.genotype = derived.clone());
@@ -119,20 +119,20 @@ const BENCH201_CELL: &str =
 
 #[test]
 fn a_heatmap_looks_as_it_did() {
-    let history = History::from_events(story::events_with(4, &["skip_connect", "sep_conv_3x3"]));
+    let history = History::from_iter(story::events_with(4, &["skip_connect", "sep_conv_3x3"]));
     let picture = heatmap::draw(&history, "normal", Scale::One).unwrap();
     insta::assert_snapshot!("heatmap", picture);
 }
 
 #[test]
 fn the_curves_of_a_run_look_as_they_did() {
-    insta::assert_snapshot!("curves", csv::curves(&History::from_events(story::events(3))));
+    insta::assert_snapshot!("curves", csv::curves(&History::from_iter(story::events(3))));
 }
 
 #[test]
 fn every_picture_of_a_run_of_any_length_is_well_formed() {
     for epochs in [0, 1, 2, 6, 50, 130] {
-        let history = History::from_events(story::events(epochs));
+        let history = History::from_iter(story::events(epochs));
         let pictures = pictures(&history);
         assert_eq!(pictures.len(), if epochs == 0 { 10 } else { 15 });
         pictures.iter().for_each(|picture| drop(sound(picture)));
@@ -143,20 +143,20 @@ fn every_picture_of_a_run_of_any_length_is_well_formed() {
 fn every_picture_of_a_stream_cut_off_anywhere_is_well_formed() {
     let events = story::events(2);
     for end in 0..=events.len() {
-        let history = History::from_events(events[..end].iter().cloned());
+        let history = History::from_iter(events[..end].iter().cloned());
         pictures(&history).iter().for_each(|picture| drop(sound(picture)));
     }
 }
 
 #[test]
 fn the_same_history_gives_the_same_pictures() {
-    let draw = || pictures(&History::from_events(story::events(6)));
+    let draw = || pictures(&History::from_iter(story::events(6)));
     assert_eq!(draw(), draw());
 }
 
 #[test]
 fn one_epoch_is_a_visible_point_on_every_chart() {
-    let history = History::from_events(story::events(1));
+    let history = History::from_iter(story::events(1));
     for chart in charts(&history) {
         let elements = sound(&chart::draw(&chart));
         let dots: Vec<_> = elements.iter().filter(|element| element.name == "circle").collect();
@@ -167,7 +167,7 @@ fn one_epoch_is_a_visible_point_on_every_chart() {
 
 #[test]
 fn no_epoch_is_a_chart_that_says_so() {
-    let history = History::from_events(story::events(0));
+    let history = History::from_iter(story::events(0));
     let elements = sound(&chart::draw(&figures::accuracy(&history)));
     assert!(elements.iter().any(|element| element.text == "nothing to show yet"));
 }
@@ -205,7 +205,7 @@ fn every_tick_lies_inside_the_axes_and_has_a_label_of_its_own() {
 
 #[test]
 fn every_warning_of_a_collapse_is_marked_where_it_happened() {
-    let history = History::from_events(story::events(12));
+    let history = History::from_iter(story::events(12));
     let chart = figures::parameter_free(&history).unwrap();
     let marks: Vec<f64> = chart.marks.iter().map(|mark| mark.x).collect();
     assert_eq!(marks, [9.0, 10.0, 11.0, 12.0], "epochs 8 to 11 warn; each is over at the next");
@@ -216,7 +216,7 @@ fn every_warning_of_a_collapse_is_marked_where_it_happened() {
 
 #[test]
 fn a_heatmap_has_every_probability_of_every_epoch() {
-    let history = History::from_events(story::events(5));
+    let history = History::from_iter(story::events(5));
     let elements = sound(&heatmap::draw(&history, "reduce", Scale::One).unwrap());
     let mut fields = 0;
     for (at, column) in elements.iter().enumerate().filter(|(_, field)| field.has_class("sd-ghost"))
@@ -236,7 +236,7 @@ fn a_heatmap_has_every_probability_of_every_epoch() {
 
 #[test]
 fn a_fitted_heatmap_shows_differences_that_the_full_scale_hides() {
-    let mut history = History::from_events(story::events(1));
+    let mut history = History::from_iter(story::events(1));
     let rows = history.epochs[0].probabilities.iter_mut().flatten().flatten();
     rows.enumerate().for_each(|(index, p)| *p = 0.14 + 0.001 * (index % 7) as f32);
     let colours = |scale| {
@@ -249,7 +249,7 @@ fn a_fitted_heatmap_shows_differences_that_the_full_scale_hides() {
 
 #[test]
 fn names_from_outside_stay_text_in_every_picture() {
-    let mut history = History::from_events(story::events_with(2, &[HOSTILE, "sep_conv_3x3"]));
+    let mut history = History::from_iter(story::events_with(2, &[HOSTILE, "sep_conv_3x3"]));
     let mut charts = charts(&history);
     charts[0].title = HOSTILE.to_owned();
     charts[0].description = HOSTILE.to_owned();
@@ -308,7 +308,7 @@ fn parse_csv(text: &str) -> Vec<Vec<String>> {
 
 #[test]
 fn curves_read_back_to_the_numbers_of_the_events() {
-    let history = History::from_events(story::events_with(5, &["a,\"b\"\nc", "sep_conv_3x3"]));
+    let history = History::from_iter(story::events_with(5, &["a,\"b\"\nc", "sep_conv_3x3"]));
     let rows = parse_csv(&csv::curves(&history));
     assert_eq!(rows.len(), 6);
     assert_eq!(rows[0].len(), 11);
@@ -337,7 +337,7 @@ fn curves_read_back_to_the_numbers_of_the_events() {
 
 #[test]
 fn probabilities_read_back_to_those_of_the_events() {
-    let history = History::from_events(story::events(3));
+    let history = History::from_iter(story::events(3));
     let rows = parse_csv(&csv::probabilities(&history, "reduce").unwrap());
     assert_eq!(rows[0].len(), 1 + 14 * 7);
     assert_eq!(rows[0][1], "2←0 max_pool_3x3");
@@ -356,13 +356,13 @@ fn a_stream_that_goes_back_replaces_what_it_said() {
     let checkpoint = events.iter().position(fifth).unwrap();
     let killed = events[..events.len() - 4].iter().cloned();
     let resumed = [events[0].clone()].into_iter().chain(events[checkpoint..].iter().cloned());
-    let whole = History::from_events(events.clone());
-    assert_eq!(History::from_events(killed.chain(resumed)), whole);
+    let whole = History::from_iter(events.clone());
+    assert_eq!(History::from_iter(killed.chain(resumed)), whole);
 }
 
 #[test]
 fn means_of_steps_keep_their_weight() {
-    let history = History::from_events(story::events(7));
+    let history = History::from_iter(story::events(7));
     let exact = history.steps.iter().map(|step| f64::from(step.train_loss)).sum::<f64>();
     for points in [1, 7, 28, 56, 1000] {
         let means = history.step_means(points);

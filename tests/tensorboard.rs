@@ -93,7 +93,7 @@ fn scalars(file: &[u8]) -> (BTreeMap<(String, u64), f32>, Vec<f64>) {
 
 #[test]
 fn an_event_file_reads_back_with_every_number_of_the_events() {
-    let history = History::from_events(story::measured(3));
+    let history = History::from_iter(story::measured(3));
     let (scalars, times) = scalars(&tensorboard::encode(&history, 1_000_000.0));
     let at = |tag: &str, step| scalars[&(tag.to_owned(), step)];
     for (index, epoch) in history.epochs.iter().enumerate() {
@@ -113,7 +113,7 @@ fn an_event_file_reads_back_with_every_number_of_the_events() {
 
 #[test]
 fn what_a_table_does_not_know_is_no_scalar() {
-    let mut history = History::from_events(story::measured(3));
+    let mut history = History::from_iter(story::measured(3));
     let missing = Anytime { epoch: 1, cells: 95, ..Anytime::default() };
     let (valid_accuracy, rank) = (Some(91.5), None);
     history.anytime[0] = Anytime { valid_accuracy, rank, ..history.anytime[0].clone() };
@@ -131,7 +131,7 @@ fn what_a_table_does_not_know_is_no_scalar() {
 
 #[test]
 fn the_event_file_of_a_training_has_its_losses_accuracies_and_schedules() {
-    let history = History::from_events(story::training(3));
+    let history = History::from_iter(story::training(3));
     let (scalars, times) = scalars(&tensorboard::encode(&history, 1_000_000.0));
     let at = |tag: &str, step| scalars[&(tag.to_owned(), step)];
     for (index, epoch) in history.train_epochs.iter().enumerate() {

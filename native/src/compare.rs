@@ -60,7 +60,7 @@ impl Comparison {
             }
             places.push(place);
             let name = path.display().to_string();
-            let mut history = History::from_events(events::of_run(path)?);
+            let mut history: History = events::of_run(path)?;
             if history.started.is_none() {
                 bail!("{name} has said nothing yet: wait for its first epoch, or leave it out");
             }

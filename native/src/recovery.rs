@@ -54,19 +54,19 @@ pub fn resume(directory: &RunDir, started: impl Fn() -> Started) -> anyhow::Resu
     }
     let path = directory.file(events::FILE);
     let found = Found::of(&path)?;
-    let reached = states.iter().position(|(_, state)| state.events() <= found.reach());
+    let reach = found.reach();
+    let reached = states.iter().position(|(_, state)| state.events() <= reach);
     let Some(index) = reached else {
         return match states.into_iter().next() {
             None => {
                 let log = EventLog::open(&path, 0)?;
                 Ok(Resumed { checkpoint: None, log, warnings, events_lost: false })
             }
-            Some((_, state)) => rebuild(directory, state, found, started, warnings),
+            Some((_, state)) => rebuild(directory, state, &found, started, warnings),
         };
     };
     for (ahead, _) in &states[..index] {
-        let (reach, aside) = (found.reach(), put_aside(ahead, "ahead")?);
-        let file = path.display();
+        let (file, aside) = (path.display(), put_aside(ahead, "ahead")?);
         warnings.push(format!(
             "{file} is right only up to line {reach}: it was cut or damaged; the search continues \
              from the checkpoint before, and the newer one is kept as {aside}"
@@ -82,7 +82,7 @@ pub fn resume(directory: &RunDir, started: impl Fn() -> Started) -> anyhow::Resu
 fn rebuild(
     directory: &RunDir,
     mut state: Checkpoint,
-    found: Found,
+    found: &Found,
     started: impl Fn() -> Started,
     mut warnings: Vec<String>,
 ) -> anyhow::Result<Resumed> {
@@ -92,7 +92,7 @@ fn rebuild(
     } else {
         "the file is gone".to_owned()
     };
-    let before = found.lines.into_iter().take(usize::try_from(counted).unwrap_or(usize::MAX));
+    let before = found.lines().take(usize::try_from(counted).unwrap_or(usize::MAX));
     let mut kept: Vec<Event> = before.flatten().collect();
     let lost = counted - kept.len() as u64;
     if !matches!(kept.first(), Some(Event::Started(_))) {

@@ -249,7 +249,7 @@ impl<J: Work> Session<J> {
         self.progress.finish();
         J::write(&self.run, &self.directory)?;
         // What is made of the events comes last: whatever is wrong with them, the result is there.
-        let history = History::from_events(events::of_run(self.directory.path())?);
+        let history: History = events::of_run(self.directory.path())?;
         self.write_manifest()?;
         if self.worked || !self.events_lost {
             self.directory.write("curves.csv", J::curves(&history).as_bytes())?;

@@ -26,7 +26,7 @@ pub const FILE: &str = "tensorboard/events.out.tfevents.0.sdarts";
 /// If events.jsonl cannot be read or the file cannot be written.
 pub fn write(run: &Path) -> anyhow::Result<PathBuf> {
     let events = run.join(events::FILE);
-    let history = History::from_events(events::of_run(run)?);
+    let history: History = events::of_run(run)?;
     let path = run.join(FILE);
     let folder = path.parent().unwrap_or(run);
     std::fs::create_dir_all(folder)

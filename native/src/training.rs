@@ -126,7 +126,7 @@ impl<'a> Trainings<'a> {
         if exit != Exit::Done {
             return Ok(ControlFlow::Break(exit));
         }
-        let history = History::from_events(events::of_run(out)?);
+        let history: History = events::of_run(out)?;
         let trained = history.trained.with_context(|| {
             format!("the events of {} do not tell how its training ended", out.display())
         })?;

@@ -16,7 +16,7 @@ const METHODS: [&str; 9] =
 
 /// A made-up run in a one-shot space, whose table knows no rank and lacks the cells after these epochs.
 fn run(method: &str, space: &str, seed: u64, lacks: &[usize]) -> Run {
-    let mut history = History::from_events(story::measured(6));
+    let mut history = History::from_iter(story::measured(6));
     let config = &mut history.started.as_mut().unwrap().config;
     config.search.method = method.to_owned();
     config.search.space = space.to_owned();

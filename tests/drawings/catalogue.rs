@@ -39,7 +39,7 @@ fn of_text(mut events: Vec<Event>) -> Vec<Event> {
 
 #[test]
 fn every_figure_of_a_whole_scene_has_pictures_words_and_numbers() {
-    let history = History::from_events(story::measured(6));
+    let history = History::from_iter(story::measured(6));
     let hill = landscapes::hill(5);
     let (frame, quantity) = (Frame::over([&hill], Quantity::Accuracy), Quantity::Accuracy);
     let p = &history.epochs[5].probabilities[0];
@@ -57,9 +57,9 @@ fn every_figure_of_a_whole_scene_has_pictures_words_and_numbers() {
         landscape: Some(View { landscape: &hill, name: "hill", quantity, frame }),
         ..Scene::of(&history)
     };
-    let training = History::from_events(story::training(6));
+    let training = History::from_iter(story::training(6));
     let staged = stages::staged();
-    let text = History::from_events(of_text(story::measured(6)));
+    let text = History::from_iter(of_text(story::measured(6)));
     let mut own = history.clone();
     own.anytime.iter_mut().for_each(|look| look.own_accuracy = Some(60.0 + look.epoch as f64));
     for figure in ALL {
@@ -94,7 +94,7 @@ fn pictures_of_a_text_speak_of_no_images_and_of_no_half_of_them() {
         }
     }
     let (searched, trained) =
-        (History::from_events(of_text(story::measured(6))), History::from_events(trained));
+        (History::from_iter(of_text(story::measured(6))), History::from_iter(trained));
     let of_search = ["perplexity", "accuracy", "loss", "steps"].map(|name| (name, &searched));
     let of_training = ["training-accuracy", "training-perplexity", "training-loss"];
     for (name, history) in of_search.into_iter().chain(of_training.map(|name| (name, &trained))) {
@@ -111,7 +111,7 @@ fn pictures_of_a_text_speak_of_no_images_and_of_no_half_of_them() {
 fn a_figure_without_anything_to_see_has_no_picture_or_one_that_says_so() {
     for events in [story::measured(2), story::training(2)] {
         for end in 0..=events.len() {
-            let history = History::from_events(events[..end].iter().cloned());
+            let history = History::from_iter(events[..end].iter().cloned());
             for figure in ALL {
                 let pictures = (figure.pictures)(Scene::of(&history));
                 pictures.iter().for_each(|picture| drop(sound(&picture.svg())));

@@ -102,7 +102,7 @@ fn a_cell_looks_as_it_did() {
     };
     snapshot("cell_darts_v2_normal", draw(&find("DARTS_V2").cells[0], None));
     snapshot("cell_c10_s5_pgd_reduce", draw(&find("c10_s5_pgd").cells[1], None));
-    let history = History::from_events(story::events(6));
+    let history = History::from_iter(story::events(6));
     let picture = draw(&history.genotype().unwrap().cells[0], history.probabilities("normal"));
     snapshot("cell_with_probabilities", picture);
 }
@@ -192,7 +192,7 @@ fn two_edges_between_the_same_states_are_both_to_be_seen() {
 
 #[test]
 fn a_line_is_as_wide_as_its_probability() {
-    let history = History::from_events(story::events(6));
+    let history = History::from_iter(story::events(6));
     let (shape, rows) = history.probabilities("normal").unwrap();
     let picture = draw(&history.genotype().unwrap().cells[0], Some((shape, rows)));
     let elements = sound(&picture);

@@ -12,7 +12,7 @@ use super::{HOSTILE, landscapes, sound, story, xml};
 
 /// A made-up run: `better` is added to every validation accuracy.
 fn run(method: &str, seed: u64, better: f64) -> Run {
-    let mut history = History::from_events(story::measured(4));
+    let mut history = History::from_iter(story::measured(4));
     let config = &mut history.started.as_mut().unwrap().config;
     config.search.method = method.to_owned();
     config.search.space = "s2".to_owned();

@@ -21,7 +21,7 @@ const ALL_OPERATIONS: [&str; 8] = [
 
 fn input(events: Vec<Event>) -> ReportInput {
     ReportInput {
-        history: History::from_events(events),
+        history: History::from_iter(events),
         settings: vec![("search.epochs".to_owned(), "6".to_owned(), "flag".to_owned())],
         facts: vec![("burn".to_owned(), "0.22.1".to_owned())],
         candidates: None,

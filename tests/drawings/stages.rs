@@ -10,7 +10,7 @@ use crate::search::{stages, tiny};
 
 /// Three stages of two epochs.
 pub fn staged() -> History {
-    History::from_events(tiny::whole(&stages::config("p-darts-rs")).0)
+    History::from_iter(tiny::whole(&stages::config("p-darts-rs")).0)
 }
 
 #[test]
@@ -76,12 +76,12 @@ fn curves_have_the_stages_as_bands_and_heatmaps_are_blank_where_an_operation_fel
 #[test]
 fn a_stream_that_goes_back_before_a_stage_forgets_it() {
     let events = tiny::whole(&stages::config("p-darts-rs")).0;
-    let whole = History::from_events(events.iter().cloned());
+    let whole = History::from_iter(events.iter().cloned());
     let place = events.iter().position(|it| matches!(it, Event::StageStarted(_))).unwrap();
     // Read to beyond the stage, then again from an epoch before it.
     let before = (0..place).rev().find(|&at| matches!(events[at], Event::EpochStarted(_))).unwrap();
     let again = events[..place + 9].iter().chain(&events[before..]).cloned();
-    assert_eq!(History::from_events(again).stages, whole.stages);
+    assert_eq!(History::from_iter(again).stages, whole.stages);
     let short = events[..place + 9].iter().chain(&events[before..place - 1]).cloned();
-    assert!(History::from_events(short).stages.is_empty());
+    assert!(History::from_iter(short).stages.is_empty());
 }

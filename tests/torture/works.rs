@@ -8,6 +8,7 @@ use std::process::{Child, Command};
 
 use native::{events, run_dir};
 use serde_json::Value;
+use smoothdarts::draw::history::History;
 
 use crate::command::{Outcome, TINY, TRAIN, sdarts};
 
@@ -133,7 +134,8 @@ pub fn reached(run: &Path, place: &str) -> u64 {
     let events = directories.map(|directory| {
         let checkpoint = run_dir::newest_checkpoint(&directory);
         let checkpoint = checkpoint.unwrap_or_else(|fault| panic!("{fault:#} after {place}"));
-        events::of_run(&directory).unwrap_or_else(|fault| panic!("{fault:#} after {place}"));
+        events::of_run::<History>(&directory)
+            .unwrap_or_else(|fault| panic!("{fault:#} after {place}"));
         checkpoint.map_or(0, |checkpoint| checkpoint.events())
     });
     events.sum()

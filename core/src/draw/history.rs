@@ -55,16 +55,18 @@ pub struct StepMean {
     pub valid_loss: f64,
 }
 
-impl History {
-    /// Collects the events of a stream. A stream may go back to an earlier point, as that of a
-    /// resumed search does; what it says then replaces what it said before.
-    pub fn from_events(events: impl IntoIterator<Item = Event>) -> Self {
+/// Collects the events of a stream.
+impl FromIterator<Event> for History {
+    fn from_iter<I: IntoIterator<Item = Event>>(events: I) -> Self {
         let mut history = Self::default();
         events.into_iter().for_each(|event| history.push(event));
         history
     }
+}
 
-    /// Adds the next event.
+impl History {
+    /// Adds the next event. A stream may go back to an earlier point, as that of a resumed search does; what it
+    /// says then replaces what it said before.
     pub fn push(&mut self, event: Event) {
         match event {
             Event::Started(started) => {

@@ -90,7 +90,7 @@ fn depth(graph: &Graph) -> usize {
 /// A row for each epoch of a run.
 fn epochs(run: &Path) -> anyhow::Result<Table> {
     run_dir::must_be_run(run)?;
-    let history = History::from_events(events::of_run(run)?);
+    let history: History = events::of_run(run)?;
     if let Some(genotype) = &history.training {
         return Ok(single(genotype));
     }

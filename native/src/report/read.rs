@@ -38,7 +38,7 @@ pub struct ReportInput {
 /// # Errors
 /// If a file is there and cannot be read.
 pub(super) fn input(run: &Path) -> anyhow::Result<ReportInput> {
-    let history = History::from_events(events::of_run(run)?);
+    let history: History = events::of_run(run)?;
     let origins = origins(&text(&run.join("config.toml"))?.unwrap_or_default());
     let settings = settings_of(&history, &origins);
     Ok(ReportInput {

@@ -10,7 +10,7 @@ use serde_json::json;
 use smoothdarts::cell::codec::nb101;
 use smoothdarts::cell::nasbench101::{Graph, Hash, oneshot};
 use smoothdarts::config::layers::Resolved;
-use smoothdarts::event::Event;
+use smoothdarts::draw::history::History;
 use smoothdarts::measure::anytime;
 
 use crate::cli::{FillArgs, Resume};
@@ -128,26 +128,13 @@ fn derived(runs: &[PathBuf]) -> anyhow::Result<Vec<(Hash, Graph)>> {
     let mut cells: Vec<(Hash, Graph)> = Vec::new();
     for run in runs {
         run_dir::must_be_run(run)?;
-        for event in events::of_run(run)? {
-            let genotype = match event {
-                Event::Started(started)
-                    if oneshot::find(&started.config.search.space).is_none() =>
-                {
-                    let problem = format!(
-                        "{} searches {}, whose cells are none of NAS-Bench-101; name runs of oneshot-1, \
-                         oneshot-2 or oneshot-3",
-                        run.display(),
-                        started.config.search.space
-                    );
-                    return Err(anyhow!(problem).context(Exit::Usage));
-                }
-                Event::EpochFinished(epoch) if !anytime::is_even(&epoch.probabilities) => {
-                    epoch.genotype
-                }
-                _ => continue,
-            };
+        let history: History = events::of_run(run)?;
+        if let Some(started) = &history.started {
+            must_be_of_nasbench101(run, &started.config.search.space)?;
+        }
+        for epoch in history.epochs.iter().filter(|it| !anytime::is_even(&it.probabilities)) {
             // A cell without a way from its input to its output has no network.
-            let pruned = nb101::graph(&genotype).and_then(|graph| graph.pruned());
+            let pruned = nb101::graph(&epoch.genotype).and_then(|graph| graph.pruned());
             let Some((hash, cell)) = pruned.and_then(|cell| Some((cell.hash()?, cell))) else {
                 continue;
             };
@@ -173,6 +160,18 @@ fn missing(
         }
     }
     Ok(missing)
+}
+
+fn must_be_of_nasbench101(run: &Path, space: &str) -> anyhow::Result<()> {
+    if oneshot::find(space).is_some() {
+        return Ok(());
+    }
+    let problem = format!(
+        "{} searches {space}, whose cells are none of NAS-Bench-101; name runs of oneshot-1, oneshot-2 or \
+         oneshot-3",
+        run.display(),
+    );
+    Err(anyhow!(problem).context(Exit::Usage))
 }
 
 /// Refuses trainings that would not compare with those that the table has of ours, or that read no test image.
