@@ -28,6 +28,7 @@ pub fn largest_tensor(device: &Device) -> Option<u64> {
 }
 
 static TILED: AtomicBool = AtomicBool::new(true);
+static JOINED: AtomicBool = AtomicBool::new(true);
 
 /// From now on these kernels run, in the whole process. Until then those for a GPU.
 pub fn choose(variant: Variant) {
@@ -37,4 +38,14 @@ pub fn choose(variant: Variant) {
 /// Which ones run.
 pub fn variant() -> Variant {
     if TILED.load(Ordering::Relaxed) { Variant::Tiled } else { Variant::Plain }
+}
+
+/// From now on a unit is one launch where its kernel is tiled, or two. Until then it is one.
+pub fn join_units(joined: bool) {
+    JOINED.store(joined, Ordering::Relaxed);
+}
+
+/// Whether the depthwise convolution and the pointwise product of a unit are one launch.
+pub(crate) fn joins_units() -> bool {
+    variant() == Variant::Tiled && JOINED.load(Ordering::Relaxed)
 }

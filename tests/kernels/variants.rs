@@ -20,20 +20,31 @@ const SUBJECTS: [&str; 6] = [
 /// The tests of this process run with the kernels of its device, those of another one with the others.
 #[test]
 fn the_kernels_for_another_kind_of_device_pass_the_same_tests() {
+    let other = match shaders::device::variant() {
+        Variant::Plain => "tiled",
+        Variant::Tiled => "plain",
+    };
+    pass_with(other, &SUBJECTS);
+}
+
+/// Of a GPU, where they are one.
+#[test]
+fn units_of_two_launches_pass_the_same_tests() {
+    pass_with("apart", &["kernels::unit::"]);
+}
+
+/// Runs tests of this program in a process with other kernels.
+fn pass_with(kernels: &str, subjects: &[&str]) {
     let (variable, device) = ("SDARTS_WGSL", crate::devices::wgpu());
     // Without a device there are no such kernels; with the variable this is the other process.
     if device.is_none() || std::env::var_os("SDARTS_WGSL").is_some() {
         return;
     }
-    let other = match shaders::device::variant() {
-        Variant::Plain => "tiled",
-        Variant::Tiled => "plain",
-    };
     let mut tests = Command::new(std::env::current_exe().unwrap());
-    let outcome = tests.args(SUBJECTS).env(variable, other).output().unwrap();
+    let outcome = tests.args(subjects).env(variable, kernels).output().unwrap();
     let text = String::from_utf8_lossy(&outcome.stdout);
-    assert!(outcome.status.success(), "{variable}={other}: {text}");
-    assert!(!text.contains(" 0 passed"), "{variable}={other}: {text}");
+    assert!(outcome.status.success(), "{variable}={kernels}: {text}");
+    assert!(!text.contains(" 0 passed"), "{variable}={kernels}: {text}");
 }
 
 #[test]
@@ -61,5 +72,5 @@ fn kernels_that_there_are_not_are_refused() {
     search.env("SDARTS_WGSL", "fast");
     let Outcome { code, stderr, .. } = Outcome::of(search);
     assert_eq!(code, Some(2), "{stderr}");
-    assert!(stderr.contains("SDARTS_WGSL=fast: there are plain and tiled"), "{stderr}");
+    assert!(stderr.contains("SDARTS_WGSL=fast: there are plain, tiled and apart"), "{stderr}");
 }

@@ -5,7 +5,8 @@
 //! z\[pixel, o\] = Σ_c P\[o, c\] · Σ_tap D\[c, tap\] · a\[pixel·stride + tap, c\], a = ReLU((x − μ)·r).
 //! With u the result of D, the way back is: ∂u = ∂z·P, ∂P = ∂zᵀ·u, ∂D\[c, tap\] = Σ ∂u·a (shifted), and
 //! ∂a = D transposed·∂u summed over the units that read x, which is 0 where a is, then through the batch
-//! norm. Nothing but x is kept: a and u are computed again, from the second-level cache on the CPU.
+//! norm. Nothing but x is kept: a and u are computed again, from the second-level cache on the CPU. On a GPU
+//! u is not written either, where a workgroup can hold its channels (`joined.rs`).
 //!
 //! FLOPs for each output number of a unit, C channels and k×k taps: 2·(k² + C) forward, the same for x,
 //! and twice that for the weights. Bytes: 4 read and 4 written forward where four separate ops move 40;
@@ -15,6 +16,8 @@ mod autodiff;
 mod cpu;
 #[cfg(not(target_feature = "atomics"))]
 mod depthwise;
+#[cfg(not(target_feature = "atomics"))]
+mod joined;
 #[cfg(not(target_feature = "atomics"))]
 mod product;
 #[cfg(not(target_feature = "atomics"))]

@@ -88,12 +88,12 @@ fn tiled(sizes: &Sizes, way: Way) -> Program {
         .constant("step", step)
         .constant("turned", turned)
         .constant("starts", lines(each, start))
-        .constant("products", lines(each, products))
+        .constant("products", lines(each, |n| products(n, "x")))
         .constant("puts", lines(each, put))
 }
 
-/// The lines of all pixels of a thread.
-fn lines(pixels: usize, line: impl Fn(usize) -> String) -> String {
+/// The lines of all pixels of a thread, or of all its numbers.
+pub(super) fn lines(pixels: usize, line: impl Fn(usize) -> String) -> String {
     (0..pixels).map(line).collect()
 }
 
@@ -106,10 +106,10 @@ fn start(n: usize) -> String {
 }
 
 /// One input after another, as the plain kernel adds them.
-fn products(n: usize) -> String {
+pub(super) fn products(n: usize, inputs: &str) -> String {
     let product = |(i, lane)| format!("            sum{n} += v{n}.{lane} * w{i};\n");
     let products: String = "xyzw".chars().enumerate().map(product).collect();
-    format!("            let v{n} = x[start{n} + first + input];\n{products}")
+    format!("            let v{n} = {inputs}[start{n} + first + input];\n{products}")
 }
 
 fn put(n: usize) -> String {

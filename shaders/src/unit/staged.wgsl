@@ -14,7 +14,7 @@ const PLACE_BLOCKS: u32 = (PLACES + LANES - 1u) / LANES;
 
 @group(0) @binding({{ next }}) var<storage, {{ access }}> weights: array<f32>;
 
-var<workgroup> staged: array<Number, {{ taps }}u * WIDE>;
+var<workgroup> staged: array<Number, {{ staged }}u>;
 
 fn group_of(workgroup: vec3<u32>) -> u32 {
     return workgroup.y * COLUMNS + workgroup.x;

@@ -15,7 +15,7 @@ use crate::device::Variant;
 
 /// Most numbers of a row that a thread computes: with 5 taps it holds 12 inputs, 5 weights and 8 sums. In
 /// tiles a number is a vector of four.
-fn widest(variant: Variant) -> usize {
+pub(super) fn widest(variant: Variant) -> usize {
     match variant {
         Variant::Plain => 8,
         Variant::Tiled => 4,
@@ -23,8 +23,8 @@ fn widest(variant: Variant) -> usize {
 }
 
 /// Numbers of a row of `width` that a thread computes, a multiple of the stride.
-pub(super) fn tile(width: usize, stride: usize, variant: Variant) -> usize {
-    width.div_ceil(width.div_ceil(widest(variant))).next_multiple_of(stride)
+pub(super) fn tile(width: usize, stride: usize, widest: usize) -> usize {
+    width.div_ceil(width.div_ceil(widest)).next_multiple_of(stride)
 }
 
 /// How far below a row the other one lies that a thread computes; 0 where it computes one row alone. Rows
@@ -153,11 +153,11 @@ fn moved(name: &str, by: isize) -> String {
     format!("{name} {sign} {}u", by.unsigned_abs())
 }
 
-/// Adds the products of a unit of the forward pass to a row of u, and to that below.
-pub(super) fn depthwise(sizes: &Sizes, kind: Kind, variant: Variant) -> String {
+/// Adds the products of a unit of the forward pass to so many numbers of a row of u, and to those below.
+pub(super) fn depthwise(sizes: &Sizes, kind: Kind, tile: usize, variant: Variant) -> String {
     let (size, dilation) = kind;
     let (padding, two_rows) = (dilation * (size / 2), below(sizes, variant) > 0);
-    let products = Products::forward(tile(sizes.out()[1], 1, variant), kind, sizes.stride, padding);
+    let products = Products::forward(tile, kind, sizes.stride, padding);
     let input = |n| format!("activation(row, left + {n}u, channel, norm)");
     let lines = format!(
         "        let y = out_y * STRIDE + i * {dilation}u - {padding}u;
@@ -182,12 +182,11 @@ pub(super) fn depthwise(sizes: &Sizes, kind: Kind, variant: Variant) -> String {
     )
 }
 
-/// Adds the products of a unit to a row of the gradient for x, and to that below.
-pub(super) fn back(sizes: &Sizes, kind: Kind, variant: Variant) -> String {
+/// Adds the products of a unit to so many numbers of a row of the gradient for x, and to those below.
+pub(super) fn back(sizes: &Sizes, kind: Kind, tile: usize, variant: Variant) -> String {
     let (size, dilation) = kind;
     let (padding, two_rows) = (dilation * (size / 2), below(sizes, variant) > 0);
-    let products =
-        Products::back(tile(sizes.image[1], sizes.stride, variant), kind, sizes.stride, padding);
+    let products = Products::back(tile, kind, sizes.stride, padding);
     let input = |n| format!("gradient_at(row, left + {n}u, channel)");
     let lines = format!(
         "        let y = in_y + i * {dilation}u - {padding}u;

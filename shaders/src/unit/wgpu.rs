@@ -6,13 +6,14 @@ use burn::backend::wgpu::{CubeBackend, CubeTensor};
 use burn::backend::{Backend, TensorMetadata};
 
 use super::depthwise::{depthwise, x_gradient};
+use super::joined::joined;
 use super::product::{Way, product};
 use super::tiles;
 use super::{BankGradients, BankOps, Operands, Prologue, Sizes, Unit};
 use crate::device::{self, Variant};
 use crate::norm::wgpu::{GROUPS, STANDARD, declare, gradient_products, pull_through, sums};
 use crate::norm::{NormGradients, Standard};
-use crate::wgpu::{Program, chunks, contiguous, empty, fold};
+use crate::wgpu::{Program, chunks, contiguous, empty, fold, workgroup_memory};
 
 impl BankOps for CubeBackend {
     fn bank(operands: Operands<Self>, sizes: Sizes) -> CubeTensor {
@@ -104,6 +105,12 @@ impl Inputs {
 
     fn forward(&self) -> CubeTensor {
         let z = empty(&self.x, self.sizes.output_shape());
+        if device::joins_units()
+            && let Some(program) = joined(&self.sizes, workgroup_memory(&z))
+        {
+            self.launch(program, &[&self.weights, &z]);
+            return z;
+        }
         product(&self.sizes, Way::Forward, device::variant()).launch(&[
             &self.middle(),
             &self.weights,
@@ -164,6 +171,11 @@ impl Sizes {
         let [height, width] = self.out();
         let threads = self.threads_before(self.units.len());
         chunks(self.batch * height * width, threads).min(self.batch * height)
+    }
+
+    /// Taps of the largest depthwise kernel.
+    pub(super) fn most_taps(&self) -> usize {
+        self.units.iter().map(|unit| unit.size * unit.size).max().unwrap_or(1)
     }
 
     /// A template with all sizes.
@@ -293,6 +305,7 @@ mod tests {
                             weight_gradient(&sizes, variant),
                         ]);
                     }
+                    programs.extend([16, 48].iter().filter_map(|kib| joined(&sizes, kib << 10)));
                     for program in programs {
                         assert_eq!(program.validate(), Ok(()), "{program:?}");
                     }

@@ -1,0 +1,132 @@
+//! The WGSL kernel of whole units: the depthwise convolution and the pointwise product in one launch.
+//!
+//! Apart they write u and read it again, as many numbers as x and z have together; joined they move half of the
+//! memory, with half of the launches. The price is that a workgroup computes all channels of its pixels, so that they
+//! must fit in its memory: beyond 128 channels they do not, and two launches do the work.
+
+use super::Sizes;
+use super::depthwise::{FORWARD_TILED, Layout, Staged, staged_in};
+use super::product::{lines, products};
+use super::tiles;
+use crate::device::Variant;
+use crate::wgpu::{Program, WORKGROUP};
+
+/// Pixels of a workgroup, at least: the weights are staged once for all of them.
+const FEWEST: usize = 32;
+
+/// Bytes of a vector of four numbers.
+const VECTOR: usize = 16;
+
+/// A launch for all units, where a workgroup has so many bytes of memory; `None` where that is too little, or where
+/// fours do not divide the channels.
+pub(super) fn joined(sizes: &Sizes, memory: usize) -> Option<Program> {
+    let possible = |count: usize| count.is_multiple_of(4) && (4..=4 * WORKGROUP).contains(&count);
+    if !possible(sizes.channels()) || !possible(sizes.outputs) {
+        return None;
+    }
+    Some(program(sizes, &Block::new(sizes, memory / VECTOR)?))
+}
+
+/// What a workgroup keeps in its memory.
+struct Block {
+    /// Numbers of a row that a thread computes.
+    tile: usize,
+    /// Pixels.
+    pixels: usize,
+    /// Fours of inputs whose pointwise weights are staged at once.
+    slice: usize,
+    /// Vectors for the depthwise weights of a unit, and for a slice of its pointwise weights after them.
+    staged: usize,
+}
+
+impl Block {
+    /// The largest one that fits in so many vectors.
+    fn new(sizes: &Sizes, vectors: usize) -> Option<Self> {
+        let [from, to] = [sizes.channels() / 4, sizes.outputs / 4];
+        let of_tile = |widest| {
+            let tile = tiles::tile(sizes.out()[1], 1, widest);
+            let pixels = WORKGROUP / from * tile;
+            let room = vectors.checked_sub(pixels * from)?;
+            let slice = from.min(room / (4 * to));
+            let staged = (from * sizes.most_taps()).max(4 * to * slice);
+            let fits = pixels >= FEWEST && slice > 0 && staged <= room;
+            fits.then_some(Self { tile, pixels, slice, staged })
+        };
+        [4, 2, 1].into_iter().find_map(of_tile)
+    }
+}
+
+fn program(sizes: &Sizes, block: &Block) -> Program {
+    let &Block { tile, pixels, slice, staged: vectors } = block;
+    let [from, to] = [sizes.channels() / 4, sizes.outputs / 4];
+    let each = pixels.div_ceil(WORKGROUP / to);
+    let layout = Layout { activations: sizes.units.len(), image: sizes.out(), tile };
+    let function = |kind| tiles::depthwise(sizes, kind, tile, Variant::Tiled);
+    staged_in("unit", include_str!("joined.wgsl"), sizes, &layout, Staged { wide: from, vectors })
+        .constant("kinds", tiles::functions(sizes, function))
+        .constant("calls", tiles::calls(sizes, "depthwise", FORWARD_TILED))
+        .constant("keeps", lines(tile, keep))
+        .constant("starts", lines(each, start))
+        .constant("products", lines(each, |n| products(n, "middle")))
+        .constant("puts", lines(each, put))
+        .sizes([("slice", slice)])
+}
+
+fn keep(t: usize) -> String {
+    format!("    middle[({t}u * LANES + lane) * CHANNELS + channel] = (*sums)[{t}];\n")
+}
+
+fn start(n: usize) -> String {
+    format!("    let start{n} = start_of(pixel + {n}u * OUT_LANES);\n    var sum{n} = vec4(0.0);\n")
+}
+
+fn put(n: usize) -> String {
+    format!("        put(workgroup, number, pixel + {n}u * OUT_LANES, output, sum{n});\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use naga::AddressSpace;
+
+    use super::*;
+    use crate::unit::{Prologue, Unit};
+
+    fn bank(channels: usize, size: usize, width: usize) -> Sizes {
+        let unit = |size| Unit { source: 0, size, dilation: 1 };
+        let (units, prologue) = ([unit(3), unit(size)].into(), Prologue { relu: true, norm: None });
+        let image = [width, width, channels];
+        Sizes { batch: 4, image, stride: 1, outputs: channels, units, prologue }
+    }
+
+    /// Bytes that the variables of a workgroup take.
+    fn memory_of(program: &Program) -> usize {
+        let module = naga::front::wgsl::parse_str(&program.text()).unwrap();
+        let variables = module.global_variables.iter().map(|(_, variable)| variable);
+        let of_groups = variables.filter(|variable| variable.space == AddressSpace::WorkGroup);
+        of_groups.map(|it| module.types[it.ty].inner.size(module.to_ctx()) as usize).sum()
+    }
+
+    #[test]
+    fn a_workgroup_takes_no_more_memory_than_there_is() {
+        for memory in [16, 24, 32, 48].map(|kib| kib << 10) {
+            for (channels, size, width) in
+                [(4, 3, 5), (16, 5, 32), (20, 7, 9), (64, 5, 8), (144, 3, 8)]
+            {
+                let taken = joined(&bank(channels, size, width), memory).map(|it| memory_of(&it));
+                assert!(
+                    taken.is_none_or(|taken| taken <= memory),
+                    "{channels} channels: {taken:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_units_of_the_paper_are_one_launch_in_a_browser_too() {
+        for (channels, width) in [(16, 32), (32, 16), (64, 8)] {
+            assert!(joined(&bank(channels, 5, width), 16 << 10).is_some(), "{channels} channels");
+        }
+        assert!(joined(&bank(256, 5, 8), 48 << 10).is_none(), "they would not fit");
+        assert!(joined(&bank(6, 5, 8), 48 << 10).is_none(), "fours do not divide them");
+    }
+}
