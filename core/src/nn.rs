@@ -9,6 +9,7 @@
 
 mod arithmetic;
 mod bank;
+mod blocks;
 mod constants;
 mod dropout;
 mod layer;
@@ -25,11 +26,12 @@ mod uploads;
 
 pub use arithmetic::ActivationInfo;
 pub use bank::UnitBank;
+pub use blocks::{RunningStatistics, WeightBlocks};
 pub use constants::Constants;
 pub use layer::{Layer, Sequence, UnitLayer};
 pub use layout::{BlockId, Builder, Init, Layout, NormId, NormSlot, WeightId, WeightSlot};
 pub use norm::{BatchNorm, NormOptions};
-pub use pass::{GradientTarget, Pass, RunningStatistics, Statistics};
+pub use pass::{GradientTarget, Pass, Statistics};
 pub use pattern::{ActivationPattern, PatternMode};
 pub use randomness::{Picked, Randomness, SkipDropout, drop_path};
 pub use replay::Replay;

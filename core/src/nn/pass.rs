@@ -3,11 +3,11 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
-use std::rc::Rc;
 
 use burn::tensor::{Gradients, Tensor, TensorData};
 use shaders::{Kernels, Norm, PendingNorm};
 
+use super::blocks::{RunningStatistics, WeightBlocks};
 use super::constants::Constants;
 use super::layout::{BlockId, Layout, NormId, WeightId};
 use super::norm::{NormOptions, Observation, Observations};
@@ -36,37 +36,6 @@ pub enum Statistics {
     Batch,
     /// Running ones (eval mode).
     Running(RunningStatistics),
-}
-
-/// Running statistics, cut once into what the layers read.
-#[derive(Clone, Debug)]
-pub struct RunningStatistics {
-    all: Tensor<2>,
-    /// [2, channels] of each block of layers, by its first channel.
-    blocks: Rc<BTreeMap<usize, Tensor<2>>>,
-}
-
-impl RunningStatistics {
-    /// Those of the network with this layout.
-    ///
-    /// # Shapes
-    /// - `all`: [2, channels of all layers]
-    pub fn new(layout: &Layout, kernels: Kernels, all: Tensor<2>) -> Self {
-        let places: Vec<Range<usize>> = layout.norm_blocks().collect();
-        let widths: Vec<usize> = places.iter().map(Range::len).collect();
-        let pieces = shaders::split_with_sizes(kernels, all.clone(), &widths);
-        let blocks = places.into_iter().map(|place| place.start).zip(pieces).collect();
-        Self { all, blocks: Rc::new(blocks) }
-    }
-
-    /// Those of some channels, [2, channels].
-    pub(super) fn of(&self, channels: Range<usize>) -> Tensor<2> {
-        let block = self.blocks.get(&channels.start);
-        match block.filter(|block| block.dims()[1] == channels.len()) {
-            Some(block) => block.clone(),
-            None => self.all.clone().slice([0..2, channels]),
-        }
-    }
 }
 
 /// What one forward pass reads and what it leaves behind.
@@ -110,7 +79,21 @@ impl Pass {
         kernels: Kernels,
         randomness: Randomness,
     ) -> Self {
-        let leaf = |((block, _), piece): ((BlockId, Range<usize>), Tensor<1>)| {
+        let blocks = WeightBlocks::new(layout, kernels, weights.clone());
+        Self::over(layout, &blocks, statistics, target, kernels, randomness)
+    }
+
+    /// The same over weights that are cut already.
+    pub fn over(
+        layout: &Layout,
+        weights: &WeightBlocks,
+        statistics: Statistics,
+        target: GradientTarget,
+        kernels: Kernels,
+        randomness: Randomness,
+    ) -> Self {
+        let leaf = |((block, _), piece): ((BlockId, Range<usize>), &Tensor<1>)| {
+            let piece = piece.clone();
             let leaf = match target {
                 GradientTarget::Nothing => piece,
                 GradientTarget::Architecture => piece.autodiff(),
@@ -118,8 +101,6 @@ impl Pass {
             };
             (block.0, leaf)
         };
-        let sizes: Vec<usize> = layout.blocks().map(|(_, range)| range.len()).collect();
-        let pieces = shaders::split_with_sizes(kernels, weights.clone(), &sizes);
         let running = match statistics {
             Statistics::Batch => None,
             Statistics::Running(all) => Some(all),
@@ -130,7 +111,7 @@ impl Pass {
             pattern: PatternMode::Free,
             constants: None,
             tracks: target != GradientTarget::Nothing,
-            leaves: layout.blocks().zip(pieces).map(leaf).collect(),
+            leaves: layout.blocks().zip(&*weights.blocks).map(leaf).collect(),
             places: layout.places(),
             norms: layout.norms().iter().map(|slot| (slot.range.clone(), slot.options)).collect(),
             running,

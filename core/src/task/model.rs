@@ -12,7 +12,7 @@ use super::{Scored, Task};
 use crate::net::Network as _;
 use crate::nn::{
     ActivationPattern, Constants, GradientTarget, Pass, PatternMode, Randomness, RunningStatistics,
-    Statistics, Uploads,
+    Statistics, Uploads, WeightBlocks,
 };
 
 /// A network, what it learns and how it is computed. Clones share the network.
@@ -231,12 +231,12 @@ impl<T: Task> Model<T> {
     }
 
     fn pass(&self, at: Point, target: GradientTarget, noise: impl Into<Randomness>) -> Pass {
-        self.pass_with(at.weights, self.statistics(at), target, noise.into())
+        self.pass_with(&self.blocks(at), self.statistics(at), target, noise.into())
     }
 
     fn pass_with(
         &self,
-        weights: &Tensor<1>,
+        weights: &WeightBlocks,
         statistics: Statistics,
         target: GradientTarget,
         mut randomness: Randomness,
@@ -245,8 +245,13 @@ impl<T: Task> Model<T> {
             (randomness.drop_path, randomness.skips) = (0.0, None);
         }
         let layout = self.network.layout();
-        Pass::new(layout, weights, statistics, target, self.kernels, randomness)
+        Pass::over(layout, weights, statistics, target, self.kernels, randomness)
             .with_uploads(self.uploads.clone())
+    }
+
+    /// What the layers compute with.
+    fn blocks(&self, at: Point) -> WeightBlocks {
+        WeightBlocks::new(self.network.layout(), self.kernels, at.weights.clone())
     }
 
     /// What batch norms normalise by.
@@ -263,7 +268,7 @@ impl<T: Task> Model<T> {
 /// on p is computed once: the stem, and in the cells next to it the candidates of its edges.
 pub struct LossOfP<T: Task> {
     model: Model<T>,
-    weights: Tensor<1>,
+    weights: WeightBlocks,
     statistics: Statistics,
     input: T::Input,
     constants: Constants,
@@ -282,11 +287,11 @@ impl<T: Task> Clone for LossOfP<T> {
 }
 
 impl<T: Task> LossOfP<T> {
-    /// Computes nothing yet.
+    /// Computes no loss yet.
     pub fn new(model: &Model<T>, at: Point, input: &T::Input) -> Self {
         Self {
             model: model.clone(),
-            weights: at.weights.clone(),
+            weights: model.blocks(at),
             statistics: model.statistics(at),
             input: input.clone(),
             constants: Constants::default(),
