@@ -136,7 +136,7 @@ pub fn select(wanted: config::Device) -> anyhow::Result<Selected> {
     if wanted == config::Device::Auto && choose(&adapters).0 == config::Device::Cpu {
         return Ok(cpu());
     }
-    let kernels = named_kernels()?;
+    let kernels = named_wgsl()?;
     match wgpu_device(&adapters, kernels) {
         Err(error) if wanted == config::Device::Auto => {
             output::note(&format!("warning: the GPU refuses, so the CPU computes: {error:#}"));
@@ -194,7 +194,7 @@ pub fn cpu() -> Selected {
 }
 
 /// The device of the best API. Works once in a process: burn-wgpu registers what it makes.
-fn wgpu_device(adapters: &[Adapter], kernels: Option<Kernels>) -> anyhow::Result<Selected> {
+fn wgpu_device(adapters: &[Adapter], kernels: Option<Wgsl>) -> anyhow::Result<Selected> {
     let best = adapters.iter().find(|adapter| adapter.is_gpu()).or(adapters.first());
     let best = best.context("wgpu finds no driver of Vulkan, Metal or DX12")?;
     let api = match best.backend.as_str() {
@@ -203,8 +203,8 @@ fn wgpu_device(adapters: &[Adapter], kernels: Option<Kernels>) -> anyhow::Result
         _ => WgpuBackend::Vulkan,
     };
     let suited = if best.is_gpu() { Variant::Tiled } else { Variant::Plain };
-    let suited = Kernels { variant: suited, joined: true };
-    let Kernels { variant, joined } = kernels.unwrap_or(suited);
+    let suited = Wgsl { variant: suited, joined: true };
+    let Wgsl { variant, joined } = kernels.unwrap_or(suited);
     shaders::device::choose(variant);
     shaders::device::join_units(joined);
     if !best.is_gpu() {
@@ -222,29 +222,29 @@ fn wgpu_device(adapters: &[Adapter], kernels: Option<Kernels>) -> anyhow::Result
 
 /// Variable that names the WGSL kernels, for measuring: `plain`, `tiled`, or `apart`, which are tiled ones with two
 /// launches for a unit.
-const KERNELS: &str = "SDARTS_WGSL";
+const WGSL: &str = "SDARTS_WGSL";
 
 /// Which WGSL kernels run.
 #[derive(Clone, Copy)]
-struct Kernels {
+struct Wgsl {
     variant: Variant,
     /// Whether a unit is one launch.
     joined: bool,
 }
 
 /// Those that the variable names.
-fn named_kernels() -> anyhow::Result<Option<Kernels>> {
-    let (variant, joined) = match std::env::var(KERNELS).as_deref() {
+fn named_wgsl() -> anyhow::Result<Option<Wgsl>> {
+    let (variant, joined) = match std::env::var(WGSL).as_deref() {
         Ok("plain") => (Variant::Plain, false),
         Ok("tiled") => (Variant::Tiled, true),
         Ok("apart") => (Variant::Tiled, false),
         Ok(other) => {
-            let problem = anyhow!("{KERNELS}={other}: there are plain, tiled and apart");
+            let problem = anyhow!("{WGSL}={other}: there are plain, tiled and apart");
             return Err(problem.context(Exit::Usage));
         }
         Err(_) => return Ok(None),
     };
-    Ok(Some(Kernels { variant, joined }))
+    Ok(Some(Wgsl { variant, joined }))
 }
 
 /// Lets burn try fewer variants of each kernel: on a software adapter compiling and timing them

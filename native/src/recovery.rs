@@ -59,7 +59,7 @@ pub fn resume(directory: &RunDir, started: impl Fn() -> Started) -> anyhow::Resu
     let Some(index) = reached else {
         return match states.into_iter().next() {
             None => {
-                let log = EventLog::open(&path, 0)?;
+                let log = EventLog::after(&path, &found, 0)?;
                 Ok(Resumed { checkpoint: None, log, warnings, events_lost: false })
             }
             Some((_, state)) => rebuild(directory, state, &found, started, warnings),
@@ -74,7 +74,7 @@ pub fn resume(directory: &RunDir, started: impl Fn() -> Started) -> anyhow::Resu
     }
     let checkpoint = states.into_iter().nth(index).map(|(_, state)| state);
     let keep = checkpoint.as_ref().map_or(0, Checkpoint::events);
-    let log = EventLog::open(&path, keep)?;
+    let log = EventLog::after(&path, &found, keep)?;
     Ok(Resumed { checkpoint, log, warnings, events_lost: false })
 }
 

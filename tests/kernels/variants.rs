@@ -20,6 +20,8 @@ const SUBJECTS: [&str; 6] = [
 /// The tests of this process run with the kernels of its device, those of another one with the others.
 #[test]
 fn the_kernels_for_another_kind_of_device_pass_the_same_tests() {
+    // Which kernels run is known once there is a device.
+    let _chosen = crate::devices::wgpu();
     let other = match shaders::device::variant() {
         Variant::Plain => "tiled",
         Variant::Tiled => "plain",

@@ -1,7 +1,7 @@
 //! The WGSL kernel of whole units: the depthwise convolution and the pointwise product in one launch.
 //!
-//! Apart they write u and read it again, as many numbers as x and z have together; joined they move half of the
-//! memory, with half of the launches. The price is that a workgroup computes all channels of its pixels, so that they
+//! Apart they write u and read it again, at stride 1 as many numbers as x and z have together; joined they move half
+//! of the memory, with half of the launches. The price is that a workgroup computes all channels of its pixels, so that they
 //! must fit in its memory: beyond 128 channels they do not, and two launches do the work.
 
 use super::Sizes;

@@ -147,7 +147,7 @@ pub(crate) fn empty(like: &CubeTensor, shape: impl Into<Shape>) -> CubeTensor {
     CubeTensor::new_contiguous(like.client.clone(), like.device.clone(), shape, buffer, like.dtype)
 }
 
-/// Bytes that the threads of a workgroup share on the device of a tensor: 16 KiB in many browsers, 32 or 48 on most GPUs.
+/// Bytes that the threads of a workgroup share on the device of a tensor; WebGPU grants 16 KiB at least.
 pub(crate) fn workgroup_memory(tensor: &CubeTensor) -> usize {
     tensor.client.properties().hardware.max_shared_memory_size
 }
