@@ -10,7 +10,7 @@ use burn::backend::DispatchDevice;
 use burn::tensor::Device;
 
 /// Kernels for a kind of device. All are right on every device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Variant {
     /// Threads that compute alone, each as much as its registers hold: for a software device.
     Plain,

@@ -147,7 +147,7 @@ impl Part {
 }
 
 /// Which gradients there are: what is known of that of the activation, and those of the two parts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct There {
     known: bool,
     first: bool,

@@ -3,7 +3,7 @@
 use burn::backend::wgpu::{CubeBackend, CubeTensor};
 
 use super::{ChannelGradients, ChannelOps, Division, Part, There};
-use crate::wgpu::{ACCESS, Program, contiguous, empty};
+use crate::wgpu::{ACCESS, Program, built, contiguous, empty};
 
 impl ChannelOps for CubeBackend {
     fn channels(x: CubeTensor, base: CubeTensor, part: Part) -> CubeTensor {
@@ -11,7 +11,12 @@ impl ChannelOps for CubeBackend {
         let out = empty(&x, part.shape());
         let mut buffers = vec![&x, &out];
         buffers.extend(&base);
-        forward(&part).launch(&buffers);
+        let Part { division, is_first, has_base } = part;
+        built((division.sizes(), is_first, has_base), |(sizes, is_first, has_base)| {
+            let (is_first, has_base) = (*is_first, *has_base);
+            forward(&Part { division: Division::of(*sizes), is_first, has_base })
+        })
+        .launch(&buffers);
         out
     }
 }
@@ -31,8 +36,23 @@ impl ChannelGradients for CubeBackend {
         // A kernel must read all that it binds.
         let bound = tensors.iter().zip(bound(&division, there));
         buffers.extend(bound.filter_map(|(tensor, (_, is_bound))| is_bound.then_some(tensor)));
-        backward(&division, there).launch(&buffers);
+        built((division.sizes(), there), |(sizes, there)| backward(&Division::of(*sizes), *there))
+            .launch(&buffers);
         out
+    }
+}
+
+/// Shape, first channels and windows of a division.
+type Sizes = ([usize; 4], usize, usize);
+
+impl Division {
+    fn sizes(&self) -> Sizes {
+        (self.shape, self.first, self.size)
+    }
+
+    /// Of nothing that waits.
+    fn of((shape, first, size): Sizes) -> Self {
+        Self { shape, first, size, ..Self::default() }
     }
 }
 

@@ -101,7 +101,7 @@ pub fn split_with_sizes<const D: usize>(
 }
 
 /// Which columns are moved.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct ColumnParts {
     /// Shape of the whole, of which the last dimension counts `all`.
     shape: Shape,

@@ -3,7 +3,7 @@
 use burn::backend::wgpu::{CubeBackend, CubeTensor};
 
 use super::{ColumnParts, ConcatGradients, ConcatOps, Parts};
-use crate::wgpu::{ACCESS, Program, contiguous, empty};
+use crate::wgpu::{ACCESS, Program, built, contiguous, empty};
 
 impl ConcatOps for CubeBackend {
     fn concat(parts: Parts<Self>, columns: ColumnParts) -> CubeTensor {
@@ -11,7 +11,7 @@ impl ConcatOps for CubeBackend {
         let whole = empty(&parts[0], columns.whole());
         let mut buffers = vec![&whole];
         buffers.extend(parts.iter().take(columns.widths.len()));
-        program(Way::Concat, &columns, columns.width()).launch(&buffers);
+        built(columns, |it| program(Way::Concat, it, it.width())).launch(&buffers);
         whole
     }
 }
@@ -25,7 +25,7 @@ impl ConcatGradients for CubeBackend {
             (0..count).map(|index| empty(&x, columns.part(index))).collect();
         let mut buffers = vec![&x];
         buffers.extend(&parts);
-        program(Way::Split, &columns, all).launch(&buffers);
+        built((columns, all), |(columns, all)| program(Way::Split, columns, *all)).launch(&buffers);
         Parts::new(|index| parts[index.min(count - 1)].clone())
     }
 }

@@ -152,7 +152,7 @@ pub(crate) trait ConvolutionGradients: Backend {
 }
 
 /// All sizes of a convolution.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Sizes {
     batch: usize,
     windows: Windows,

@@ -7,13 +7,14 @@ use burn::backend::wgpu::{CubeBackend, CubeTensor};
 use super::{ConvolutionGradients, ConvolutionOps, Sizes, tiled};
 use crate::device::{self, Variant};
 use crate::norm::NormGradients;
-use crate::wgpu::{Program, chunks, contiguous, empty, fold};
+use crate::wgpu::{Program, built, chunks, contiguous, empty, fold};
 
 impl ConvolutionOps for CubeBackend {
     fn convolution(x: CubeTensor, weight: CubeTensor, sizes: Sizes) -> CubeTensor {
         let (x, weight) = (contiguous(x), contiguous(weight));
         let z = empty(&x, sizes.output_shape());
-        forward(&sizes, device::variant()).launch(&[&x, &weight, &z]);
+        built((sizes, device::variant()), |(sizes, variant)| forward(sizes, *variant))
+            .launch(&[&x, &weight, &z]);
         z
     }
 
@@ -36,7 +37,8 @@ impl ConvolutionGradients for CubeBackend {
     ) -> CubeTensor {
         let [x, weight, gradient] = [x, weight, gradient].map(contiguous);
         let out = empty(&x, x.shape());
-        x_gradient(&sizes, device::variant()).launch(&[&x, &weight, &gradient, &out]);
+        built((sizes, device::variant()), |(sizes, variant)| x_gradient(sizes, *variant))
+            .launch(&[&x, &weight, &gradient, &out]);
         out
     }
 
@@ -48,7 +50,7 @@ impl ConvolutionGradients for CubeBackend {
         let (x, gradient) = (contiguous(x), contiguous(gradient));
         let shape = sizes.weight_shape();
         let partial = empty(&x, [sizes.chunks(), shape.num_elements()]);
-        weight_gradient(&sizes).launch(&[&x, &gradient, &partial]);
+        built(sizes, weight_gradient).launch(&[&x, &gradient, &partial]);
         fold(&partial, sizes.chunks(), shape)
     }
 }

@@ -13,7 +13,7 @@ use super::{Kernel, dispatch, load, store, zero};
 const GROUP: usize = 8;
 
 /// All sizes of a convolution of every channel by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Windows {
     /// Height, width and channels of the input.
     pub(crate) image: [usize; 3],

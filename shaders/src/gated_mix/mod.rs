@@ -63,7 +63,7 @@ fn composed(states: Tensor<3>, products: Tensor<2>, p: Tensor<2>) -> Tensor<2> {
 }
 
 /// Sizes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct GatedMix {
     states: usize,
     batch: usize,

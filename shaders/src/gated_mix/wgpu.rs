@@ -3,7 +3,7 @@
 use burn::backend::wgpu::{CubeBackend, CubeTensor};
 
 use super::{GatedMix, GatedMixGradients, GatedMixOps};
-use crate::wgpu::{Program, contiguous, empty, fold};
+use crate::wgpu::{Program, built, contiguous, empty, fold};
 
 impl GatedMixOps for CubeBackend {
     fn gated_mix(
@@ -14,7 +14,7 @@ impl GatedMixOps for CubeBackend {
     ) -> CubeTensor {
         let [states, products, p] = [states, products, p].map(contiguous);
         let out = empty(&states, [mix.batch, mix.hidden]);
-        forward(mix).launch(&[&states, &products, &p, &out]);
+        built(mix, |mix| forward(*mix)).launch(&[&states, &products, &p, &out]);
         out
     }
 }
@@ -32,7 +32,7 @@ impl GatedMixGradients for CubeBackend {
         let of_states = empty(&states, [mix.states, mix.batch, mix.hidden]);
         let of_products = empty(&states, [mix.states * mix.batch, 2 * mix.hidden]);
         let buffers = [&states, &products, &p, &gradient, &of_states, &of_products];
-        gradients(mix).launch(&buffers);
+        built(mix, |mix| gradients(*mix)).launch(&buffers);
         (of_states, of_products)
     }
 
@@ -44,7 +44,7 @@ impl GatedMixGradients for CubeBackend {
     ) -> CubeTensor {
         let [states, products, gradient] = [states, products, gradient].map(contiguous);
         let sums = empty(&states, [mix.hidden, mix.states, 5]);
-        p_gradient(mix).launch(&[&states, &products, &gradient, &sums]);
+        built(mix, |mix| p_gradient(*mix)).launch(&[&states, &products, &gradient, &sums]);
         fold(&sums, mix.hidden, [mix.states, 5])
     }
 }

@@ -187,7 +187,7 @@ impl Mix {
 }
 
 /// What the kernels must know besides the tensors.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Mixture {
     targets: usize,
     /// Batch, height, width and channels of an activation.

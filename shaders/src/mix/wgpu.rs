@@ -7,7 +7,7 @@ use super::launches::{Pass, bound, launches};
 use super::text::{Bindings, Terms, four, norm_of};
 use super::{MixGradients, MixOps, Mixture, SLOTS, Slots, Stacks, Term};
 use crate::device;
-use crate::wgpu::{Lanes, Program, contiguous, empty};
+use crate::wgpu::{Lanes, Program, built, contiguous, empty};
 
 impl MixOps for CubeBackend {
     fn mix(
@@ -24,7 +24,8 @@ impl MixOps for CubeBackend {
             let mut buffers = vec![&weights, &y];
             buffers.extend(base.as_ref().filter(|_| slots[0] == 0));
             mixture.bind(&slots, &x, &moments, &mut buffers);
-            sum(&mixture, &slots).launch(&buffers);
+            built((mixture.clone(), slots), |(mixture, slots)| sum(mixture, slots))
+                .launch(&buffers);
         }
         y
     }
@@ -40,7 +41,10 @@ impl MixGradients for CubeBackend {
             for slots in launches(&mixture, Pass::Products, bound(sums)) {
                 let mut buffers = vec![&gradient, sums];
                 mixture.bind(&slots, &x, &moments, &mut buffers);
-                products(&mixture, &slots, lanes).launch(&buffers);
+                built((mixture.clone(), slots, lanes), |(mixture, slots, lanes)| {
+                    products(mixture, slots, *lanes)
+                })
+                .launch(&buffers);
             }
         })
     }
@@ -48,7 +52,7 @@ impl MixGradients for CubeBackend {
     fn mix_weight_gradient(sums: CubeTensor, mixture: Mixture) -> CubeTensor {
         let sums = contiguous(sums);
         let out = empty(&sums, [mixture.weights]);
-        weight_gradient(&mixture).launch(&[&sums, &out]);
+        built(mixture, weight_gradient).launch(&[&sums, &out]);
         out
     }
 
@@ -75,7 +79,8 @@ impl MixGradients for CubeBackend {
                 buffers.extend(mixture.norms[slot].map(|_| &moments[slot]));
                 buffers.extend(mixture.of_batch(slot).then_some(&x[slot]));
             }
-            x_gradients(&mixture, &slots).launch(&buffers);
+            built((mixture.clone(), slots), |(mixture, slots)| x_gradients(mixture, slots))
+                .launch(&buffers);
         }
         Stacks::from_list(out)
     }

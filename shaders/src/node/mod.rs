@@ -124,7 +124,7 @@ pub(crate) struct Sum {
 }
 
 /// What a kernel must know of an edge.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Edge {
     shape: [usize; 4],
     norm: Option<Standard>,

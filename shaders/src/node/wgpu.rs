@@ -7,7 +7,7 @@ use super::{Edge, Edges, NodeGradients, NodeOps, OfEdge, Sum};
 use crate::device;
 use crate::norm::Standard;
 use crate::norm::wgpu::{GROUPS, STANDARD, declare, sized_in};
-use crate::wgpu::{ACCESS, Lanes, Program, contiguous, empty};
+use crate::wgpu::{ACCESS, Lanes, Program, built, contiguous, empty};
 
 impl NodeOps for CubeBackend {
     fn node(edges: Edges<Self>, sum: Sum) -> CubeTensor {
@@ -21,7 +21,7 @@ impl NodeOps for CubeBackend {
             buffers.push(&y);
             buffers.extend(it.masks());
             buffers.extend(&known);
-            added(edge, known.is_some()).launch(&buffers);
+            built((*edge, known.is_some()), |(edge, base)| added(edge, *base)).launch(&buffers);
             known = Some(y);
         }
         known.unwrap_or(base)
@@ -37,7 +37,7 @@ impl NodeGradients for CubeBackend {
             let mut buffers = it.normed(without_affine(&edge));
             buffers.extend([&gradient, partial]);
             buffers.extend(it.masks());
-            sums(&edge, lanes).launch(&buffers);
+            built((edge, lanes), |(edge, lanes)| sums(edge, *lanes)).launch(&buffers);
         })
     }
 
@@ -50,14 +50,14 @@ impl NodeGradients for CubeBackend {
         let (it, gradient, sums) = (Inputs::new(edge, it), contiguous(gradient), contiguous(sums));
         let out = empty(&gradient, Shape::from(edge.shape));
         if edge.norm.is_none() {
-            masked(&edge).launch(&[&gradient, &it.masks, &out]);
+            built(edge, masked).launch(&[&gradient, &it.masks, &out]);
             return out;
         }
         let mut buffers = it.normed(edge.norm);
         buffers.extend([&gradient, &out]);
         buffers.extend(it.masks());
         buffers.extend(edge.of_batch().then_some(&sums));
-        x_gradient(&edge).launch(&buffers);
+        built(edge, x_gradient).launch(&buffers);
         out
     }
 }

@@ -12,6 +12,8 @@ pub(crate) mod cpu;
 #[cfg(not(target_feature = "atomics"))]
 pub(crate) mod wgpu;
 
+use std::hash::{Hash, Hasher};
+
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, backend_extension};
 #[cfg(not(target_family = "wasm"))]
@@ -79,6 +81,15 @@ pub(crate) struct Standard {
     pub(crate) eps: f32,
     /// Whether there are γ and β.
     pub(crate) affine: bool,
+}
+
+// ε is a setting and no result: never NaN, and equal where its bits are.
+impl Eq for Standard {}
+
+impl Hash for Standard {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.groups, self.of_batch, self.eps.to_bits(), self.affine).hash(state);
+    }
 }
 
 impl PendingNorm {

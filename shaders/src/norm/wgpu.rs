@@ -7,13 +7,14 @@ use burn::tensor::Shape;
 
 use super::{NormGradients, NormOps, Standard};
 use crate::device;
-use crate::wgpu::{ACCESS, Lanes, Program, contiguous, empty};
+use crate::wgpu::{ACCESS, Built, Lanes, Program, built, contiguous, empty};
 
 impl NormOps for CubeBackend {
     fn normalise(x: CubeTensor, moments: CubeTensor, standard: Standard) -> CubeTensor {
         let (x, moments) = (contiguous(x), contiguous(moments));
         let y = empty(&x, x.shape());
-        normalise(&x.shape(), standard).launch(&[&x, &moments, &y]);
+        built((x.shape(), standard), |(shape, standard)| normalise(shape, *standard))
+            .launch(&[&x, &moments, &y]);
         y
     }
 }
@@ -25,12 +26,16 @@ impl NormGradients for CubeBackend {
         let columns = groups * shape[3];
         let out = empty(&x, [2, columns]);
         let lanes = lanes(&shape, groups);
+        let settings = (shape, groups, lanes);
+        let moments =
+            built(settings.clone(), |(shape, groups, lanes)| moments(shape, *groups, *lanes));
         match lanes.chunks() {
-            1 => moments(&shape, groups, lanes).launch(&[&x, &out]),
+            1 => moments.launch(&[&x, &out]),
             chunks => {
                 let partial = empty(&x, [chunks, 2, columns]);
-                moments(&shape, groups, lanes).launch(&[&x, &partial]);
-                merge(&shape, groups, lanes).launch(&[&partial, &out]);
+                moments.launch(&[&x, &partial]);
+                built(settings, |(shape, groups, lanes)| merge(shape, *groups, *lanes))
+                    .launch(&[&partial, &out]);
             }
         }
         out
@@ -46,14 +51,16 @@ impl NormGradients for CubeBackend {
         let shape = y.shape();
         let out = empty(&y, shape.clone());
         if !standard.of_batch {
-            scale(&shape, standard).launch(&[&gradient, &moments, &out]);
+            built((shape, standard), |(shape, standard)| scale(shape, *standard))
+                .launch(&[&gradient, &moments, &out]);
             return out;
         }
         let sums = sums(&gradient, standard.groups, |lanes, partial| {
-            let plain = gradient_products(&shape, standard.groups, None, lanes);
-            plain.launch(&[&y, &gradient, partial]);
+            gradient_products(&shape, standard.groups, None, lanes)
+                .launch(&[&y, &gradient, partial]);
         });
-        pull(&shape, standard).launch(&[&y, &gradient, &moments, &sums, &out]);
+        built((shape, standard), |(shape, standard)| pull(shape, *standard))
+            .launch(&[&y, &gradient, &moments, &sums, &out]);
         out
     }
 }
@@ -137,7 +144,13 @@ pub(crate) fn gradient_products(
     groups: usize,
     norm: Option<Standard>,
     lanes: Lanes,
-) -> Program {
+) -> Built {
+    built((shape.clone(), groups, norm, lanes), |(shape, groups, norm, lanes)| {
+        products(shape, *groups, *norm, *lanes)
+    })
+}
+
+fn products(shape: &Shape, groups: usize, norm: Option<Standard>, lanes: Lanes) -> Program {
     let source = include_str!("gradient_products.wgsl");
     let declarations = [GROUPS, STANDARD];
     let program = lanes.program("gradient_products", declarations, source, groups * shape[3]);
@@ -225,8 +238,8 @@ mod tests {
                 programs.extend([
                     moments(&shape, groups, lanes),
                     merge(&shape, groups, lanes),
-                    gradient_products(&shape, groups, None, lanes),
-                    gradient_products(&shape, groups, Some(norm), lanes),
+                    products(&shape, groups, None, lanes),
+                    products(&shape, groups, Some(norm), lanes),
                 ]);
             }
             programs.extend([

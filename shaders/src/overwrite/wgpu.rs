@@ -3,12 +3,13 @@
 use burn::backend::wgpu::{CubeBackend, CubeTensor};
 
 use super::OverwriteOps;
-use crate::wgpu::{Program, contiguous};
+use crate::wgpu::{Program, built, contiguous};
 
 impl OverwriteOps for CubeBackend {
     fn overwrite(target: CubeTensor, source: CubeTensor) -> CubeTensor {
         let source = contiguous(source);
-        program(target.meta.shape().num_elements()).launch(&[&source, &target]);
+        let count = target.meta.shape().num_elements();
+        built(count, |count| program(*count)).launch(&[&source, &target]);
         target
     }
 }

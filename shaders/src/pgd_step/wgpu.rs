@@ -5,7 +5,7 @@ use burn::backend::wgpu::{CubeBackend, CubeTensor};
 use burn::tensor::Shape;
 
 use super::{PgdStep, PgdStepOps};
-use crate::wgpu::{Program, contiguous, empty};
+use crate::wgpu::{Program, built, contiguous, empty};
 
 impl PgdStepOps for CubeBackend {
     fn pgd_step(
@@ -17,7 +17,12 @@ impl PgdStepOps for CubeBackend {
         let (p, current, gradient) = (contiguous(p), contiguous(current), contiguous(gradient));
         let (displaced, clipped) = (empty(&p, p.shape()), empty(&p, p.shape()));
         let buffers = [&p, &current, &gradient, &displaced, &clipped];
-        program(&p.shape(), pgd_step).launch(&buffers);
+        let PgdStep { length, epsilon } = pgd_step;
+        built((p.shape(), [length, epsilon].map(f32::to_bits)), |(shape, bits)| {
+            let [length, epsilon] = bits.map(f32::from_bits);
+            program(shape, PgdStep { length, epsilon })
+        })
+        .launch(&buffers);
         (displaced, clipped)
     }
 }

@@ -5,18 +5,18 @@
 use burn::backend::wgpu::{CubeBackend, CubeTensor};
 
 use super::{Pool, PoolGradients, PoolOps, Windows};
-use crate::wgpu::{ACCESS, Program, contiguous, empty};
+use crate::wgpu::{ACCESS, Program, built, contiguous, empty};
 
 impl PoolOps for CubeBackend {
     fn pool(x: CubeTensor, windows: Windows) -> (CubeTensor, CubeTensor) {
         let x = contiguous(x);
         let y = empty(&x, windows.output_shape());
         if !windows.has_maximum() {
-            forward(&windows).launch(&[&x, &y]);
+            built(windows, forward).launch(&[&x, &y]);
             return (y.clone(), y);
         }
         let places = empty(&x, windows.places_shape());
-        forward(&windows).launch(&[&x, &y, &places]);
+        built(windows, forward).launch(&[&x, &y, &places]);
         (y, places)
     }
 }
@@ -25,9 +25,11 @@ impl PoolGradients for CubeBackend {
     fn pool_gradient(kept: CubeTensor, gradient: CubeTensor, windows: Windows) -> CubeTensor {
         let gradient = contiguous(gradient);
         let out = empty(&gradient, windows.shape);
-        match windows.has_maximum() {
-            true => backward(&windows).launch(&[&gradient, &out, &contiguous(kept)]),
-            false => backward(&windows).launch(&[&gradient, &out]),
+        let has_maximum = windows.has_maximum();
+        let program = built(windows, backward);
+        match has_maximum {
+            true => program.launch(&[&gradient, &out, &contiguous(kept)]),
+            false => program.launch(&[&gradient, &out]),
         }
         out
     }

@@ -1,9 +1,11 @@
 //! The WGSL kernel: one thread for each number of the stack.
 
+use std::ops::Range;
+
 use burn::backend::wgpu::{CubeBackend, CubeTensor};
 
 use super::{Part, PartGradients, PartOps};
-use crate::wgpu::{ACCESS, Program, contiguous, empty};
+use crate::wgpu::{ACCESS, Program, built, contiguous, empty};
 
 impl PartOps for CubeBackend {}
 
@@ -16,15 +18,18 @@ impl PartGradients for CubeBackend {
     ) -> CubeTensor {
         let gradient = contiguous(gradient);
         let out = empty(&gradient, part.shape);
+        let settings = (part.shape, part.place(), is_known);
+        let program = built(settings, |(shape, place, is_known)| program(*shape, place, *is_known));
         match is_known {
-            true => program(&part, true).launch(&[&gradient, &out, &contiguous(known)]),
-            false => program(&part, false).launch(&[&gradient, &out]),
+            true => program.launch(&[&gradient, &out, &contiguous(known)]),
+            false => program.launch(&[&gradient, &out]),
         }
         out
     }
 }
 
-fn program(part: &Part, is_known: bool) -> Program {
+/// For a part at this place of a stack of this shape.
+fn program(shape: [usize; 4], place: &Range<usize>, is_known: bool) -> Program {
     let (binding, known) = match is_known {
         true => {
             let known = "var<storage, ".to_owned() + ACCESS + "> known: array<f32>;";
@@ -32,8 +37,7 @@ fn program(part: &Part, is_known: bool) -> Program {
         }
         false => (String::new(), "0.0"),
     };
-    let place = part.place();
-    Program::new("part_gradient", include_str!("split_at.wgsl"), part.shape.iter().product())
+    Program::new("part_gradient", include_str!("split_at.wgsl"), shape.iter().product())
         .constant("binding", binding)
         .constant("known", known)
         .sizes([("first", place.start), ("last", place.end)])
@@ -48,7 +52,7 @@ mod tests {
         for images in [0..1, 1..3, 0..3] {
             for is_known in [true, false] {
                 let part = Part { shape: [3, 5, 2, 6], images: images.clone(), ..Part::default() };
-                let program = program(&part, is_known);
+                let program = program(part.shape, &part.place(), is_known);
                 assert_eq!(program.validate(), Ok(()), "{program:?}");
             }
         }

@@ -17,18 +17,9 @@ const FEWEST: usize = 32;
 /// Bytes of a vector of four numbers.
 const VECTOR: usize = 16;
 
-/// A launch for all units, where a workgroup has so many bytes of memory; `None` where that is too little, or where
-/// fours do not divide the channels.
-pub(super) fn joined(sizes: &Sizes, memory: usize) -> Option<Program> {
-    let possible = |count: usize| count.is_multiple_of(4) && (4..=4 * WORKGROUP).contains(&count);
-    if !possible(sizes.channels()) || !possible(sizes.outputs) {
-        return None;
-    }
-    Some(program(sizes, &Block::new(sizes, memory / VECTOR)?))
-}
-
 /// What a workgroup keeps in its memory.
-struct Block {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Block {
     /// Numbers of a row that a thread computes.
     tile: usize,
     /// Pixels.
@@ -40,8 +31,15 @@ struct Block {
 }
 
 impl Block {
-    /// The largest one that fits in so many vectors.
-    fn new(sizes: &Sizes, vectors: usize) -> Option<Self> {
+    /// The largest one that fits in so many bytes; `None` where that is too little, or where fours do not divide the
+    /// channels.
+    pub(super) fn new(sizes: &Sizes, memory: usize) -> Option<Self> {
+        let possible =
+            |count: usize| count.is_multiple_of(4) && (4..=4 * WORKGROUP).contains(&count);
+        if !possible(sizes.channels()) || !possible(sizes.outputs) {
+            return None;
+        }
+        let vectors = memory / VECTOR;
         let [from, to] = [sizes.channels() / 4, sizes.outputs / 4];
         let of_tile = |widest| {
             let tile = tiles::tile(sizes.out()[1], 1, widest);
@@ -56,7 +54,8 @@ impl Block {
     }
 }
 
-fn program(sizes: &Sizes, block: &Block) -> Program {
+/// A launch for all units.
+pub(super) fn joined(sizes: &Sizes, block: &Block) -> Program {
     let &Block { tile, pixels, slice, staged: vectors } = block;
     let [from, to] = [sizes.channels() / 4, sizes.outputs / 4];
     let each = pixels.div_ceil(WORKGROUP / to);
@@ -112,7 +111,9 @@ mod tests {
             for (channels, size, width) in
                 [(4, 3, 5), (16, 5, 32), (20, 7, 9), (64, 5, 8), (144, 3, 8)]
             {
-                let taken = joined(&bank(channels, size, width), memory).map(|it| memory_of(&it));
+                let bank = bank(channels, size, width);
+                let taken =
+                    Block::new(&bank, memory).map(|block| memory_of(&joined(&bank, &block)));
                 assert!(
                     taken.is_none_or(|taken| taken <= memory),
                     "{channels} channels: {taken:?}"
@@ -124,9 +125,11 @@ mod tests {
     #[test]
     fn the_units_of_the_paper_are_one_launch_in_a_browser_too() {
         for (channels, width) in [(16, 32), (32, 16), (64, 8)] {
-            assert!(joined(&bank(channels, 5, width), 16 << 10).is_some(), "{channels} channels");
+            let block = Block::new(&bank(channels, 5, width), 16 << 10);
+            assert!(block.is_some(), "{channels} channels");
         }
-        assert!(joined(&bank(256, 5, 8), 48 << 10).is_none(), "they would not fit");
-        assert!(joined(&bank(6, 5, 8), 48 << 10).is_none(), "fours do not divide them");
+        let fits = |channels| Block::new(&bank(channels, 5, 8), 48 << 10).is_some();
+        assert!(!fits(256), "they would not fit");
+        assert!(!fits(6), "fours do not divide them");
     }
 }

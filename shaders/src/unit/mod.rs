@@ -41,7 +41,7 @@ use crate::cpu::convolve::Windows;
 use crate::norm::{PendingNorm, moments, normalise};
 
 /// A unit of a [`Bank`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Unit {
     /// The activation of the stack that it reads.
     pub source: usize,
@@ -210,7 +210,7 @@ pub(crate) trait BankGradients: Backend {
 }
 
 /// What stands before the convolutions.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Prologue {
     relu: bool,
     /// Whether a batch norm is applied, and whether its moments are those of the batch.
@@ -218,7 +218,7 @@ pub(crate) struct Prologue {
 }
 
 /// All sizes of a bank.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Sizes {
     /// Images of an activation.
     batch: usize,

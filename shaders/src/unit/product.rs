@@ -6,7 +6,7 @@ use crate::device::Variant;
 use crate::wgpu::{Program, WORKGROUP};
 
 /// Through the pointwise weights.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Way {
     Forward,
     Back,

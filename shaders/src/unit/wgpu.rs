@@ -6,14 +6,14 @@ use burn::backend::wgpu::{CubeBackend, CubeTensor};
 use burn::backend::{Backend, TensorMetadata};
 
 use super::depthwise::{depthwise, x_gradient};
-use super::joined::joined;
+use super::joined::{Block, joined};
 use super::product::{Way, product};
 use super::tiles;
 use super::{BankGradients, BankOps, Operands, Prologue, Sizes, Unit};
 use crate::device::{self, Variant};
 use crate::norm::wgpu::{GROUPS, STANDARD, declare, gradient_products, pull_through, sums};
 use crate::norm::{NormGradients, Standard};
-use crate::wgpu::{Program, chunks, contiguous, empty, fold, workgroup_memory};
+use crate::wgpu::{Built, Program, built, chunks, contiguous, empty, fold, workgroup_memory};
 
 impl BankOps for CubeBackend {
     fn bank(operands: Operands<Self>, sizes: Sizes) -> CubeTensor {
@@ -94,7 +94,7 @@ impl Inputs {
 
     /// x and, where the prologue normalises, its moments, its γ and its β, before the other buffers of a
     /// kernel.
-    fn launch(&self, program: Program, others: &[&CubeTensor]) {
+    fn launch(&self, program: Built, others: &[&CubeTensor]) {
         let mut buffers = vec![&self.x];
         let norm = self.sizes.prologue.norm;
         buffers.extend(norm.map(|_| &self.norm));
@@ -106,37 +106,44 @@ impl Inputs {
     fn forward(&self) -> CubeTensor {
         let z = empty(&self.x, self.sizes.output_shape());
         if device::joins_units()
-            && let Some(program) = joined(&self.sizes, workgroup_memory(&z))
+            && let Some(block) = Block::new(&self.sizes, workgroup_memory(&z))
         {
+            let program = built((self.sizes.clone(), block), |(sizes, block)| joined(sizes, block));
             self.launch(program, &[&self.weights, &z]);
             return z;
         }
-        product(&self.sizes, Way::Forward, device::variant()).launch(&[
-            &self.middle(),
-            &self.weights,
-            &z,
-        ]);
+        self.product(Way::Forward, &[&self.middle(), &self.weights, &z]);
         z
+    }
+
+    fn product(&self, way: Way, buffers: &[&CubeTensor]) {
+        let settings = (self.sizes.clone(), way, device::variant());
+        built(settings, |(sizes, way, variant)| product(sizes, *way, *variant)).launch(buffers);
+    }
+
+    fn settings(&self) -> (Sizes, Variant) {
+        (self.sizes.clone(), device::variant())
     }
 
     /// Output of the depthwise convolutions.
     fn middle(&self) -> CubeTensor {
         let u = empty(&self.x, self.sizes.middle_shape());
-        self.launch(depthwise(&self.sizes, device::variant()), &[&self.weights, &u]);
+        let program = built(self.settings(), |(sizes, variant)| depthwise(sizes, *variant));
+        self.launch(program, &[&self.weights, &u]);
         u
     }
 
     /// Its gradient.
     fn middle_gradient(&self, gradient: &CubeTensor) -> CubeTensor {
         let out = empty(&self.x, self.sizes.middle_shape());
-        product(&self.sizes, Way::Back, device::variant()).launch(&[gradient, &self.weights, &out]);
+        self.product(Way::Back, &[gradient, &self.weights, &out]);
         out
     }
 
     fn weight_gradient(&self, middle: &CubeTensor, gradient: &CubeTensor) -> CubeTensor {
         let (chunks, count) = (self.sizes.chunks(), self.sizes.weight_count());
         let partial = empty(&self.x, [chunks, count]);
-        let program = weight_gradient(&self.sizes, device::variant());
+        let program = built(self.settings(), |(sizes, variant)| weight_gradient(sizes, *variant));
         self.launch(program, &[middle, gradient, &self.middle(), &partial]);
         fold(&partial, chunks, [count])
     }
@@ -148,7 +155,8 @@ impl Inputs {
     /// With the sums over all pixels that γ, β and the moments of the batch ask for.
     fn x_gradient_and_sums(&self, middle: &CubeTensor) -> (CubeTensor, Option<CubeTensor>) {
         let out = empty(&self.x, self.sizes.input_shape());
-        self.launch(x_gradient(&self.sizes, device::variant()), &[&self.weights, middle, &out]);
+        let program = built(self.settings(), |(sizes, variant)| x_gradient(sizes, *variant));
+        self.launch(program, &[&self.weights, middle, &out]);
         let Some(norm) = self.sizes.prologue.norm.filter(|norm| norm.of_batch || norm.affine)
         else {
             return (out, None);
@@ -156,11 +164,12 @@ impl Inputs {
         let shape = self.x.shape();
         let sums = sums(&out, norm.groups, |lanes, partial| {
             let plain = Standard { affine: false, ..norm };
-            let program = gradient_products(&shape, norm.groups, Some(plain), lanes);
-            program.launch(&[&self.x, &self.norm, &out, partial]);
+            gradient_products(&shape, norm.groups, Some(plain), lanes)
+                .launch(&[&self.x, &self.norm, &out, partial]);
         });
         let pulled = empty(&self.x, shape.clone());
-        self.launch(pull_through("unit_pull", &shape, norm), &[&out, &sums, &pulled]);
+        let pull = built((shape, norm), |(shape, norm)| pull_through("unit_pull", shape, *norm));
+        self.launch(pull, &[&out, &sums, &pulled]);
         (pulled, Some(sums))
     }
 }
@@ -305,7 +314,8 @@ mod tests {
                             weight_gradient(&sizes, variant),
                         ]);
                     }
-                    programs.extend([16, 48].iter().filter_map(|kib| joined(&sizes, kib << 10)));
+                    let blocks = [16, 48].map(|kib| Block::new(&sizes, kib << 10));
+                    programs.extend(blocks.iter().flatten().map(|block| joined(&sizes, block)));
                     for program in programs {
                         assert_eq!(program.validate(), Ok(()), "{program:?}");
                     }

@@ -19,7 +19,7 @@ const FOURS: usize = 16;
 const EACH: usize = 16;
 
 /// How sums over the pixels of columns are shared out.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Lanes {
     /// Whether a column is four of them, side by side.
     fours: bool,

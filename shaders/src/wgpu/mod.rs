@@ -4,19 +4,15 @@
 //! occurs (about twenty in a search) and needs no uniform buffer. Threads are numbered over a two
 //! dimensional grid, because one dimension ends at 65,535 workgroups.
 
+mod built;
 mod lanes;
 
-use burn::backend::wgpu::{
-    CubeTensor, KernelSource, SourceKernel, SourceTemplate, into_contiguous,
-};
+use burn::backend::wgpu::{CubeTensor, SourceTemplate, into_contiguous};
 use burn::tensor::Shape;
-use cubecl::prelude::{ExecutionMode, KernelId};
-use cubecl::server::KernelArguments;
-use cubecl::{CubeCount, CubeDim};
 
 use crate::device::{self, Variant};
-use crate::{meter, throttle};
 
+pub(crate) use built::{Built, built};
 pub(crate) use lanes::Lanes;
 
 /// Threads of a workgroup: what every WebGPU device allows.
@@ -31,7 +27,7 @@ const COLUMNS: usize = 65_535;
 pub(crate) const ACCESS: &str = if cfg!(target_family = "wasm") { "read" } else { "read_write" };
 
 /// A WGSL template with its constants.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Program {
     name: &'static str,
     sources: Vec<&'static str>,
@@ -82,36 +78,7 @@ impl Program {
         self.constant("number", if width == 4 { "vec4<f32>" } else { "f32" })
     }
 
-    /// Runs over the buffers, in the order of their bindings.
-    pub(crate) fn launch(self, buffers: &[&CubeTensor]) {
-        let Some(first) = buffers.first() else { return };
-        if self.workgroups == 0 {
-            return;
-        }
-        let columns = self.workgroups.min(COLUMNS);
-        let count = CubeCount::Static(columns as u32, self.workgroups.div_ceil(columns) as u32, 1);
-        let bindings = buffers.iter().map(|tensor| tensor.handle.clone().binding()).collect();
-        throttle::before_launch(first);
-        let bytes = || buffers.iter().map(|tensor| bytes(tensor)).sum();
-        meter::launch(self.name, bytes, || {
-            first.client.launch(
-                Box::new(SourceKernel::new(self, dimension())),
-                count,
-                KernelArguments::new().with_buffers(bindings),
-            );
-        });
-    }
-}
-
-fn bytes(tensor: &CubeTensor) -> u64 {
-    (tensor.meta.shape().num_elements() * size_of::<f32>()) as u64
-}
-
-fn dimension() -> CubeDim {
-    CubeDim::new_1d(WORKGROUP as u32)
-}
-
-impl KernelSource for Program {
+    /// The template, filled.
     fn source(&self) -> SourceTemplate {
         let prelude = SourceTemplate::new(include_str!("prelude.wgsl"));
         let template =
@@ -119,19 +86,6 @@ impl KernelSource for Program {
         self.constants
             .iter()
             .fold(template, |template, (name, value)| template.register(*name, value.clone()))
-    }
-
-    /// Unchecked means here that loops are not counted to end them by force: all of ours have bounds that
-    /// are constants of the template. The counting took 5 to 10 % of a step on a software Vulkan. Indices
-    /// are checked by the device in both modes.
-    fn id(&self) -> KernelId {
-        KernelId::new::<Self>()
-            .mode(ExecutionMode::Unchecked)
-            .info((self.name, self.constants.clone()))
-    }
-
-    fn lang(&self) -> &'static str {
-        "wgsl"
     }
 }
 
@@ -166,7 +120,9 @@ pub(crate) fn chunks(rows: usize, threads: usize) -> usize {
 pub(crate) fn fold(partial: &CubeTensor, chunks: usize, shape: impl Into<Shape>) -> CubeTensor {
     let out = empty(partial, shape);
     let count = out.meta.shape().num_elements();
-    fold_program(count, chunks, device::variant()).launch(&[partial, &out]);
+    let settings = (count, chunks, device::variant());
+    built(settings, |settings| fold_program(settings.0, settings.1, settings.2))
+        .launch(&[partial, &out]);
     out
 }
 
