@@ -101,6 +101,35 @@ fn weights_of_operations_that_no_draw_took_rest() {
     }
 }
 
+/// `sdarts test --supernet` leaves out what a genotype does not weigh.
+#[test]
+fn what_a_genotype_weighs_gives_the_loss_of_all_options_when_it_is_computed_alone() {
+    for (space, cells) in [("s2", 2), ("s5", 2), ("nasbench201", 5), ("oneshot-1", 3)] {
+        let mut config = tiny::config(space, "darts");
+        config.search.cells = cells;
+        let genotype = tiny::whole(&config).1.genotype().unwrap();
+        let rows = space::find(space).unwrap().one_hot(&genotype).unwrap();
+        let p: Vec<_> = rows.iter().map(|rows| matrix(&rows.concat(), rows.len())).collect();
+        let loader = tiny::loader(&config);
+        let search = tiny::search(&config, &loader);
+        let (job, batches) = (search.job(), loader.step(0, 0));
+        let train = ImageBatch::new(&batches.train, &Device::flex());
+        for eval in [true, false] {
+            let loss = |picked: Option<Picked>| {
+                let rng = Pcg64::seed_from_u64(0);
+                let draws = Randomness { picked: picked.map(Into::into), ..rng.into() };
+                let outcome = job.model().loss(job.point(eval), &p, &train, draws);
+                (host(outcome.loss)[0], outcome.used.len())
+            };
+            let weighed = Picked::weighed(&rows);
+            assert!(weighed.0.iter().any(Option::is_some), "{space}");
+            let ((all, _), (alone, used)) = (loss(None), loss(Some(weighed)));
+            assert!((all - alone).abs() < 1e-5 * all.abs(), "{space}: {all} {alone}");
+            assert!(used < job.model().network.layout().weights().len(), "{space}");
+        }
+    }
+}
+
 /// Every edge of a cell of NAS-Bench-201 can be drawn as `none`.
 #[test]
 fn where_nothing_of_alpha_leads_to_the_loss_its_gradient_is_zero() {

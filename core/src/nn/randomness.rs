@@ -39,6 +39,19 @@ impl From<Pcg64> for Randomness {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Picked(pub Vec<Option<Vec<usize>>>);
 
+impl Picked {
+    /// What has a part in a pass at a p whose rows weigh one option or none. A row without any is that of an edge
+    /// that is not there: of its first option comes p · value = 0. All options of a choice with other rows.
+    pub fn weighed(p: &[Vec<Vec<f32>>]) -> Self {
+        let of_row = |row: &Vec<f32>| {
+            let mut weighed = (0..row.len()).filter(|&option| row[option] != 0.0);
+            let first = weighed.next().unwrap_or(0);
+            weighed.next().is_none().then_some(first)
+        };
+        Self(p.iter().map(|rows| rows.iter().map(of_row).collect()).collect())
+    }
+}
+
 /// Probability of drop-path in an epoch: linear from 0 in the first to `largest` in the last
 /// (spec §5.3).
 pub fn drop_path(largest: f64, epoch: usize, epochs: usize) -> f64 {

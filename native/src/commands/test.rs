@@ -3,6 +3,7 @@
 mod text;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::Context as _;
@@ -17,7 +18,7 @@ use smoothdarts::data::{Batches as _, Order, Part};
 use smoothdarts::draw::confusion as picture;
 use smoothdarts::measure::confusion::Confusion;
 use smoothdarts::net::{NetShape, Network as _, derived};
-use smoothdarts::nn::read;
+use smoothdarts::nn::{Picked, Randomness, read};
 use smoothdarts::rng::{Stream, Streams};
 use smoothdarts::task::{Classify, ImageBatch, Model, Point, Task, Training};
 use smoothdarts::{arrays, space};
@@ -233,7 +234,7 @@ impl Tested<'_> {
         let network = derived(genotype, found.shape(false)).context(Exit::Usage)?;
         let image_size = self.supply.shape().size;
         let task = Training { image_size, label_smoothing: 0.0, auxiliary_weight: 0.0 };
-        self.confusion(&Model::new(task, network, Kernels::Fused), &[])
+        self.confusion(&Model::new(task, network, Kernels::Fused), (&[], None))
     }
 
     fn supernet(
@@ -243,7 +244,7 @@ impl Tested<'_> {
         found: &Found,
     ) -> anyhow::Result<Confusion> {
         let space = space::find(name)?;
-        let p = space.one_hot(genotype).context(Exit::Usage)?;
+        let rows = space.one_hot(genotype).context(Exit::Usage)?;
         let shape = NetShape {
             image_channels: found.image_channels,
             classes: found.classes,
@@ -252,15 +253,20 @@ impl Tested<'_> {
             stem_multiplier: found.stem_channels / found.channels.max(1),
         };
         let network = space.supernet(shape)?;
-        let p: Vec<Tensor<2>> = p.iter().map(|rows| arrays::from_rows(rows, self.device)).collect();
+        let p = rows.iter().map(|rows| arrays::from_rows(rows, self.device)).collect::<Vec<_>>();
         let task = Classify { image_size: self.supply.shape().size };
-        // The fused plan knows one set of statistics for the pooling of all edges that leave a state. Those
-        // of other programs may differ from edge to edge.
-        self.confusion(&Model::new(task, network, Kernels::Composed), &p)
+        // What the genotype leaves out is not computed: with it a test takes ten times as long. Nor does then any edge
+        // take the statistics of another, which in weights of other programs may differ.
+        let picked = Some(Arc::new(Picked::weighed(&rows)));
+        self.confusion(&Model::new(task, network, Kernels::Fused), (&p, picked))
     }
 
     /// Runs all images of the part through the network, in eval mode.
-    fn confusion<T>(&self, model: &Model<T>, p: &[Tensor<2>]) -> anyhow::Result<Confusion>
+    fn confusion<T>(
+        &self,
+        model: &Model<T>,
+        (p, picked): (&[Tensor<2>], Option<Arc<Picked>>),
+    ) -> anyhow::Result<Confusion>
     where
         T: Task<Input = ImageBatch>,
     {
@@ -275,7 +281,8 @@ impl Tested<'_> {
         for index in 0..batches.evaluation_batches(part) {
             let batch = batches.evaluation(part, 0, index)?;
             let input = ImageBatch::new(&batch, self.device);
-            let noise = Streams::new(0).at(Stream::Noise, index as u64);
+            let rng = Streams::new(0).at(Stream::Noise, index as u64);
+            let noise = Randomness { picked: picked.clone(), ..rng.into() };
             let logits = model.loss(at, p, &input, noise).logits;
             confusion.add(&pollster::block_on(read(logits))?, &batch.labels);
         }

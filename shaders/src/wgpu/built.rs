@@ -2,8 +2,8 @@
 //!
 //! The text of a kernel with its constants has 4 kB on average. It was written anew for every launch, and copied twice
 //! more to find what had been compiled from it. Now a launch looks for the settings that the text is made of, and
-//! tells the device a number. On two cores, beside a software Vulkan, the thread that launches took 50 µs of
-//! processor time for each of a step of DARTS (45.7 and 54.8) instead of 92 (88.8 and 94.5).
+//! tells the device a number. On two cores, beside a software Vulkan, the thread that launches took 56 µs of
+//! processor time for each of a step of DARTS instead of 99 (the command is in `roofline.md`).
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
