@@ -3,7 +3,7 @@
 //! one load of an atomic.
 //!
 //! A CPU kernel is metered by one line at its start, `let _span = meter::span("name");`, a WGSL
-//! kernel by `Program::launch` of the folder wgpu.
+//! kernel by `Built::launch` of the folder wgpu.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
