@@ -2,14 +2,14 @@
 
 use macerator::{Simd, Vector};
 
-use super::convolve::{Windows, pixels};
+use super::convolve::{READ, RUN_LANES, Run, Windows, pixels};
 use super::planes::Planes;
 use super::{Kernel, load, store, zero};
 
-/// Weights whose gradient is accumulated at once: as many as leave registers for operands.
+/// Taps whose sums are accumulated at once: as many as leave registers for operands.
 const TAPS: usize = 9;
 
-/// The gradient for the weights, [channels, taps], is Σ over all pixels of output gradient · input.
+/// The gradient for the weights, [taps, channels], is Σ over all pixels of output gradient · input.
 pub(crate) struct Correlation<'a> {
     pub(crate) windows: &'a Windows,
     /// The input in the planes of the forward pass.
@@ -24,34 +24,21 @@ impl Kernel for Correlation<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<S: Simd, const L: usize>(mut self) {
-        let out = std::mem::take(&mut self.out);
-        let (planes, _) = self.x;
-        let taps = self.windows.taps();
-        for first in (0..taps).step_by(TAPS) {
-            // Past the last weight the last one is computed again.
-            let offsets = std::array::from_fn(|tap| self.offset((first + tap).min(taps - 1)));
-            for vector in 0..planes.period() {
-                let sums = match planes.period() {
-                    1 => self.sums::<S, L, 1>(&offsets, vector),
-                    2 => self.sums::<S, L, 2>(&offsets, vector),
-                    4 => self.sums::<S, L, 4>(&offsets, vector),
-                    8 => self.sums::<S, L, 8>(&offsets, vector),
-                    period => self.single::<S, L>(&offsets, vector, period),
-                };
-                // A vector is a part of a pixel, or several pixels.
-                let channel = vector * L % planes.pixel;
-                for (tap, sum) in (first..taps).zip(&sums) {
-                    for pixel in sum.chunks(planes.pixel) {
-                        for (channel, value) in (channel..planes.channels).zip(pixel) {
-                            out[channel * taps + tap] += value;
-                        }
-                    }
-                }
-            }
+    fn run<S: Simd, const L: usize>(self) {
+        match self.x.0.period() {
+            1 => self.whole::<S, L, 1>(),
+            2 => self.whole::<S, L, 2>(),
+            3 => self.whole::<S, L, 3>(),
+            4 => self.whole::<S, L, 4>(),
+            5 => self.whole::<S, L, 5>(),
+            8 => self.whole::<S, L, 8>(),
+            period => self.many::<S, L>(period),
         }
     }
 }
+
+/// The sums of `K` taps of each of `R` runs, of one vector of the pixels.
+type Sums<V, const K: usize, const R: usize> = [[V; K]; R];
 
 impl Correlation<'_> {
     fn offset(&self, tap: usize) -> usize {
@@ -70,73 +57,130 @@ impl Correlation<'_> {
         )
     }
 
+    /// Pixels of `P` vectors each.
     #[inline(always)]
-    fn sums<S: Simd, const L: usize, const P: usize>(
-        &self,
-        offsets: &[usize; TAPS],
-        vector: usize,
-    ) -> [[f32; L]; TAPS] {
-        let mut sums: [Vector<S, f32>; TAPS] = [zero(); TAPS];
-        for y in 0..self.windows.output()[0] {
-            let (x, gradient) = self.rows(y);
-            let (groups, last) = gradient.as_chunks::<L>().0.as_chunks::<P>().0.as_chunks::<4>();
-            for (index, group) in groups.iter().enumerate() {
-                correlate::<S, L, P, 4>(&x[index * 4 * P * L..], offsets, group, vector, &mut sums);
-            }
-            for (index, last) in last.iter().enumerate() {
-                let x = &x[(groups.len() * 4 + index) * P * L..];
-                correlate::<S, L, P, 1>(x, offsets, &[*last], vector, &mut sums);
-            }
+    fn whole<S: Simd, const L: usize, const P: usize>(self) {
+        match self.windows.run(self.x.0) {
+            Run { taps: 3, dilation: 1 } if L == RUN_LANES => self.runs::<S, L, P, 3, 3, 1, 8>(),
+            Run { taps: 3, dilation: 2 } if L == RUN_LANES => self.runs::<S, L, P, 3, 3, 2, 8>(),
+            Run { taps: 5, dilation: 1 } if L == RUN_LANES => self.runs::<S, L, P, 3, 5, 1, 4>(),
+            Run { taps: 5, dilation: 2 } if L == RUN_LANES => self.runs::<S, L, P, 3, 5, 2, 4>(),
+            _ => self.runs::<S, L, P, TAPS, 1, 1, 4>(),
         }
-        stored(sums)
     }
 
+    /// `R` runs of `K` taps, `D` pixels from each to the next, for `N` pixels at once.
     #[inline(always)]
-    fn single<S: Simd, const L: usize>(
-        &self,
-        offsets: &[usize; TAPS],
-        vector: usize,
-        period: usize,
-    ) -> [[f32; L]; TAPS] {
-        let mut sums: [Vector<S, f32>; TAPS] = [zero(); TAPS];
-        for y in 0..self.windows.output()[0] {
-            let (x, gradient) = self.rows(y);
-            let vectors = gradient.as_chunks::<L>().0.iter().enumerate();
-            for (index, gradient) in vectors.skip(vector).step_by(period) {
-                correlate::<S, L, 1, 1>(&x[index * L..], offsets, &[[*gradient]], 0, &mut sums);
+    fn runs<
+        S: Simd,
+        const L: usize,
+        const P: usize,
+        const R: usize,
+        const K: usize,
+        const D: usize,
+        const N: usize,
+    >(
+        mut self,
+    ) {
+        let out = std::mem::take(&mut self.out);
+        let taps = self.windows.taps();
+        for first in (0..taps).step_by(R * K) {
+            // Past the last run the last one is computed again.
+            let offsets = std::array::from_fn(|run| self.offset((first + run * K).min(taps - K)));
+            for vector in 0..P {
+                let mut sums: Sums<Vector<S, f32>, K, R> = [[zero(); K]; R];
+                for y in 0..self.windows.output()[0] {
+                    let (mut x, gradient) = self.rows(y);
+                    let pixels = gradient.as_chunks::<L>().0.as_chunks::<P>().0;
+                    let (groups, last) = pixels.as_chunks::<N>();
+                    for group in groups {
+                        correlate::<S, L, P, R, K, D, N>(x, &offsets, group, vector, &mut sums);
+                        x = &x[N * P * L..];
+                    }
+                    for last in last {
+                        correlate::<S, L, P, R, K, D, 1>(x, &offsets, &[*last], vector, &mut sums);
+                        x = &x[P * L..];
+                    }
+                }
+                self.add::<S, L, K, R>(&sums, first, vector, out);
             }
         }
-        stored(sums)
+    }
+
+    /// Pixels of any number of vectors.
+    #[inline(always)]
+    fn many<S: Simd, const L: usize>(mut self, period: usize) {
+        let out = std::mem::take(&mut self.out);
+        let taps = self.windows.taps();
+        for first in (0..taps).step_by(TAPS) {
+            let offsets = std::array::from_fn(|tap| self.offset((first + tap).min(taps - 1)));
+            for vector in 0..period {
+                let mut sums: Sums<Vector<S, f32>, 1, TAPS> = [[zero(); 1]; TAPS];
+                for y in 0..self.windows.output()[0] {
+                    let (x, gradient) = self.rows(y);
+                    let vectors = gradient.as_chunks::<L>().0.iter().enumerate();
+                    for (index, gradient) in vectors.skip(vector).step_by(period) {
+                        let (x, pixel) = (&x[index * L..], [[*gradient]]);
+                        correlate::<S, L, 1, TAPS, 1, 1, 1>(x, &offsets, &pixel, 0, &mut sums);
+                    }
+                }
+                self.add::<S, L, 1, TAPS>(&sums, first, vector, out);
+            }
+        }
+    }
+
+    /// Adds the sums of a vector, from tap `first` on.
+    #[inline(always)]
+    fn add<S: Simd, const L: usize, const K: usize, const R: usize>(
+        &self,
+        sums: &Sums<Vector<S, f32>, K, R>,
+        first: usize,
+        vector: usize,
+        out: &mut [f32],
+    ) {
+        let (planes, _) = self.x;
+        // A vector is a part of a pixel, or several pixels.
+        let channel = vector * L % planes.pixel;
+        let rows = out.chunks_exact_mut(planes.channels).skip(first);
+        for (row, sum) in rows.zip(sums.as_flattened()) {
+            let sum: [f32; L] = store(*sum);
+            for pixel in sum.chunks(planes.pixel) {
+                row[channel..].iter_mut().zip(pixel).for_each(|(out, value)| *out += value);
+            }
+        }
     }
 }
 
-/// Not `sums.map(store)`: that is not inlined, and then compiled without vectors.
+/// Adds gradient · x for `N` pixels and every tap of the runs that begin at these places.
 #[inline(always)]
-fn stored<S: Simd, const L: usize>(sums: [Vector<S, f32>; TAPS]) -> [[f32; L]; TAPS] {
-    let mut out = [[0.0; L]; TAPS];
-    for (out, sum) in out.iter_mut().zip(&sums) {
-        *out = store(*sum);
-    }
-    out
-}
-
-/// Adds gradient · x for `N` pixels and every tap.
-#[inline(always)]
-fn correlate<S: Simd, const L: usize, const P: usize, const N: usize>(
+fn correlate<
+    S: Simd,
+    const L: usize,
+    const P: usize,
+    const R: usize,
+    const K: usize,
+    const D: usize,
+    const N: usize,
+>(
     x: &[f32],
-    offsets: &[usize; TAPS],
+    offsets: &[usize; R],
     gradient: &[[[f32; L]; P]; N],
     vector: usize,
-    sums: &mut [Vector<S, f32>; TAPS],
+    sums: &mut Sums<Vector<S, f32>, K, R>,
 ) {
-    let mut loaded: [Vector<S, f32>; N] = [zero(); N];
-    for (loaded, pixel) in loaded.iter_mut().zip(gradient) {
+    let mut gradients: [Vector<S, f32>; N] = [zero(); N];
+    for (loaded, pixel) in gradients.iter_mut().zip(gradient) {
         *loaded = load(&pixel[vector]);
     }
-    for (sum, offset) in sums.iter_mut().zip(offsets) {
-        let x = pixels::<L, P, N>(&x[*offset..]);
-        for (x, gradient) in x.iter().zip(&loaded) {
-            *sum = load::<S, L>(&x[vector]).mul_add(*gradient, *sum);
+    for (sums, offset) in sums.iter_mut().zip(offsets) {
+        let mut read: [Vector<S, f32>; READ] = [zero(); READ];
+        for (read, x) in read.iter_mut().zip(pixels::<L, P>(&x[*offset..], N + (K - 1) * D)) {
+            *read = load(&x[vector]);
+        }
+        for (n, gradient) in gradients.iter().enumerate() {
+            for (k, sum) in sums.iter_mut().enumerate() {
+                *sum = read[n + k * D].mul_add(*gradient, *sum);
+            }
         }
     }
 }

@@ -37,6 +37,12 @@ impl Kernel for Gradient<'_> {
         }
         let count = gradient.len() / outputs;
         let x = Pixels { row: count * pixel, ..Pixels::side_by_side(x, pixel) };
+        if pixel.is_multiple_of(L) {
+            // Vectors of inputs, which lie side by side in `out`.
+            let gradient = Pixels::side_by_side(gradient, outputs);
+            let layout = Layout { inputs: outputs, outputs: inputs, input: inputs, output: 1 };
+            return outer::<S, L>([1, count], gradient, x, out, layout);
+        }
         let gradient = whole_vectors::<L>(gradient, [outputs; 2], count, filled);
         let layout = Layout { inputs, outputs, input: 1, output: inputs };
         outer::<S, L>([1, count], x, gradient, out, layout);
@@ -143,6 +149,13 @@ fn add<const L: usize, const V: usize>(
     layout: Layout,
 ) {
     for (input, sum) in (input..).zip(sums) {
+        if layout.output == 1 {
+            // Number by number it takes as long as the sums of 64 pixels of 64 channels.
+            let width = (V * L).min(layout.outputs - output);
+            let out = &mut out[input * layout.input + output..][..width];
+            out.iter_mut().zip(sum.as_flattened()).for_each(|(out, value)| *out += value);
+            continue;
+        }
         for (output, value) in (output..layout.outputs).zip(sum.as_flattened()) {
             out[output * layout.output + input * layout.input] += value;
         }

@@ -57,6 +57,11 @@ impl Planes {
         (self.pixel / self.lanes).max(1)
     }
 
+    /// Whether pixels are whole vectors, of so many floats.
+    pub(crate) fn is_of_vectors(&self, lanes: usize) -> bool {
+        self.lanes == lanes && self.pixel.is_multiple_of(lanes)
+    }
+
     /// Floats of a row of `width` pixels, up to whole vectors.
     #[inline(always)]
     pub(crate) fn flat(&self, width: usize) -> usize {

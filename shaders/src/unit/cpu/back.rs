@@ -129,7 +129,8 @@ impl Inputs {
         tasks
     }
 
-    /// The sums over the images of [source, image, weights of the units of the source].
+    /// The weights' gradients: the sums over the images of [source, image, weights of the units of the source], where
+    /// depthwise ones are [taps, channels].
     fn folded(&self, partial: &[f32]) -> Vec<f32> {
         let (sizes, mut rest) = (&self.sizes, partial);
         let mut sums = Vec::with_capacity(partial.len() / sizes.batch.max(1));
@@ -140,6 +141,12 @@ impl Inputs {
             };
             rest = others;
             sums.append(&mut fold(of_source, size));
+        }
+        for unit in 0..sizes.units.len() {
+            let (depthwise, _) = sizes.places(unit);
+            if let Some(depthwise) = sums.get_mut(depthwise) {
+                transpose(depthwise, sizes.channels());
+            }
         }
         sums
     }
@@ -164,6 +171,15 @@ impl Inputs {
             let (scale, pull) = (&self.scales[source], &pulls[source]);
             pull_back(self.image(index), scale, pull, out);
         });
+    }
+}
+
+/// [taps, channels] as [channels, taps].
+fn transpose(weights: &mut [f32], channels: usize) {
+    let rows = weights.to_vec();
+    let rows: Vec<&[f32]> = rows.chunks_exact(channels).collect();
+    for (channel, taps) in weights.chunks_exact_mut(rows.len()).enumerate() {
+        taps.iter_mut().zip(&rows).for_each(|(value, row)| *value = row[channel]);
     }
 }
 
@@ -327,7 +343,7 @@ impl Ready {
         }
     }
 
-    /// ∂D and ∂P of an image, added to `out`.
+    /// ∂D, [taps, channels], and ∂P of an image, added to `out`.
     fn weight_gradient(
         &self,
         forward: &Plan,
