@@ -212,25 +212,42 @@ impl Prologue {
         self.norm.is_some_and(|norm| norm.affine)
     }
 
-    /// Applies batch norm and ReLU to pixels.
+    /// Batch norm and ReLU of pixels.
     #[inline(always)]
-    fn apply(&self, (scale, affine): (&Scale, Option<&Affine>), pixels: &mut [f32]) {
-        if let Some(Affine { factor, shift }) = affine {
-            for pixels in pixels.chunks_mut(scale.mean.len()) {
-                let rows = scale.mean.iter().zip(factor).zip(shift);
-                for (x, ((mean, factor), shift)) in pixels.iter_mut().zip(rows) {
-                    *x = (*x - mean) * factor + shift;
-                }
-            }
-        } else if self.norm.is_some() {
-            for pixels in pixels.chunks_mut(scale.mean.len()) {
-                for ((x, mean), factor) in pixels.iter_mut().zip(&scale.mean).zip(&scale.factor) {
-                    *x = (*x - mean) * factor;
-                }
-            }
+    fn apply(&self, scales: (&Scale, Option<&Affine>), x: &[f32], out: &mut [f32]) {
+        match self.relu {
+            true => self.normalise(scales, x, out, rectified),
+            false => self.normalise(scales, x, out, |x| x),
         }
-        if self.relu {
-            pixels.iter_mut().for_each(|x| *x = rectified(*x));
+    }
+
+    #[inline(always)]
+    fn normalise(
+        &self,
+        (scale, affine): (&Scale, Option<&Affine>),
+        x: &[f32],
+        out: &mut [f32],
+        activation: impl Fn(f32) -> f32,
+    ) {
+        let strip = scale.mean.len();
+        for (x, out) in x.chunks(strip).zip(out.chunks_mut(strip)) {
+            let pixels = x.iter().zip(out);
+            let means = pixels.zip(scale.mean.iter().zip(&scale.factor));
+            match affine {
+                Some(Affine { factor, shift }) => {
+                    for (((x, out), (mean, _)), (factor, shift)) in
+                        means.zip(factor.iter().zip(shift))
+                    {
+                        *out = activation((x - mean) * factor + shift);
+                    }
+                }
+                None if self.norm.is_some() => {
+                    for ((x, out), (mean, factor)) in means {
+                        *out = activation((x - mean) * factor);
+                    }
+                }
+                None => means.for_each(|((x, out), _)| *out = activation(*x)),
+            }
         }
     }
 }
@@ -266,8 +283,8 @@ fn fill<'a, S: Simd>(planes: Planes, activation: Activation<'a>, scratch: &mut A
 impl Rows for Activation<'_> {
     #[inline(always)]
     fn write(&self, y: usize, row: &mut [f32]) {
-        row.copy_from_slice(&self.image[y * row.len()..][..row.len()]);
-        self.inputs.sizes.prologue.apply(self.scale(), row);
+        let x = &self.image[y * row.len()..][..row.len()];
+        self.inputs.sizes.prologue.apply(self.scale(), x, row);
     }
 }
 
