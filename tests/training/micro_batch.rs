@@ -1,10 +1,14 @@
 //! A batch in parts: the step is that of the whole batch, up to rounding and batch norm.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use burn::tensor::{Device, Tensor};
 use pollster::block_on;
 use smoothdarts::cell::codec;
 use smoothdarts::config::Config;
 use smoothdarts::data::{Batch, Loader, embedded};
+use smoothdarts::event::Event;
 use smoothdarts::net::{Classifier, Logits};
 use smoothdarts::nn::{Builder, GradientTarget, Init, Layout, Pass, Trace, WeightId};
 use smoothdarts::run::{Run, Train};
@@ -15,6 +19,8 @@ struct Linear {
     layout: Layout,
     weight: WeightId,
     inputs: usize,
+    /// Most images of a pass so far.
+    most: Arc<AtomicUsize>,
 }
 
 impl Linear {
@@ -22,7 +28,7 @@ impl Linear {
         let mut layout = Layout::default();
         let mut builder = Builder::new(&mut layout);
         let weight = builder.weight("weight", &[10, inputs], Init::FanIn(inputs));
-        Self { layout, weight, inputs }
+        Self { layout, weight, inputs, most: Arc::default() }
     }
 }
 
@@ -36,7 +42,9 @@ impl Classifier for Linear {
     }
 
     fn forward(&self, images: Tensor<4>, pass: &mut Pass) -> Logits {
-        let images = images.clone().reshape([images.dims()[0], self.inputs]);
+        let count = images.dims()[0];
+        self.most.fetch_max(count, Ordering::Relaxed);
+        let images = images.reshape([count, self.inputs]);
         let weight = pass.weight(self.weight, [10, self.inputs]);
         Logits { logits: images.matmul(weight.transpose()), auxiliary: None }
     }
@@ -46,8 +54,17 @@ impl Classifier for Linear {
     }
 }
 
-/// The weights after three epochs with parts of so many images.
-fn weights(micro_batch: usize) -> Vec<f32> {
+/// What a training in parts of so many images leaves.
+struct Trained {
+    weights: Vec<f32>,
+    /// Loss and accuracy on the test images after every epoch.
+    evaluated: Vec<[f64; 2]>,
+    /// Most images of a pass, in a step or an evaluation.
+    most: usize,
+}
+
+/// After three epochs.
+fn trained(micro_batch: usize) -> Trained {
     let mut config = Config::default();
     config.train.genotype = "c10_s5_pgd".to_owned();
     (config.train.epochs, config.train.batch_size) = (3, 32);
@@ -55,25 +72,46 @@ fn weights(micro_batch: usize) -> Vec<f32> {
     (config.data.image_size, config.data.train_images) = (8, 90);
     let mut loader = Loader::for_training(embedded().unwrap(), &config).unwrap();
     let task = Training { image_size: 8, label_smoothing: 0.1, auxiliary_weight: 0.0 };
-    let network: Box<dyn Classifier> = Box::new(Linear::new(64));
+    let linear = Linear::new(64);
+    let most = linear.most.clone();
+    let network: Box<dyn Classifier> = Box::new(linear);
     let genotype = codec::read(&config.train.genotype).unwrap();
     let job = Train::new(&config, genotype, (task, network), 3, &Device::flex());
     let mut run = Run::from_start(job).unwrap();
-    while block_on(run.advance(&mut loader)).unwrap().is_some() {}
+    let mut evaluated = Vec::new();
+    while let Some(event) = block_on(run.advance(&mut loader)).unwrap() {
+        if let Event::TrainEpoch(epoch) = event {
+            evaluated.push([epoch.loss, epoch.accuracy]);
+        }
+    }
     let checkpoint = block_on(run.checkpoint()).unwrap();
-    checkpoint.array("weights", &[640]).unwrap().values.clone()
+    let weights = checkpoint.array("weights", &[640]).unwrap().values.clone();
+    Trained { weights, evaluated, most: most.load(Ordering::Relaxed) }
 }
 
 #[test]
 fn parts_of_a_batch_change_the_weights_only_by_rounding() {
-    let whole = weights(0);
-    assert!(whole == weights(32), "a batch in one part is not even rounded");
+    let whole = trained(0).weights;
+    assert!(whole == trained(32).weights, "a batch in one part is not even rounded");
     for size in [1, 5, 16, 31] {
-        let parts = weights(size);
+        let parts = trained(size).weights;
         let error = whole.iter().zip(&parts).map(|(one, other)| (one - other).abs());
         let error = error.fold(0.0, f32::max);
         // Weights lie within 1; float32 has 6e-8, and nine steps add up.
         assert!(error < 2e-6, "parts of {size}: {error}");
+    }
+}
+
+#[test]
+fn evaluations_see_no_larger_parts_than_steps_and_say_the_same() {
+    let whole = trained(0);
+    assert_eq!(whole.most, 32);
+    for size in [5, 16] {
+        let parts = trained(size);
+        assert!(parts.most <= size, "{} images at once", parts.most);
+        for ([loss, accuracy], [same, right]) in whole.evaluated.iter().zip(&parts.evaluated) {
+            assert!((loss - same).abs() < 1e-5 && accuracy == right, "{loss} {same}");
+        }
     }
 }
 

@@ -71,6 +71,11 @@ pub trait Trainable: Task {
     /// The name of the file of weights of a kind.
     fn file(kind: Kind) -> &'static str;
 
+    /// A batch as it goes through the network: in parts, one after the other, where it is too large.
+    fn parts(_config: &Config, batch: Self::Batch) -> Vec<Self::Batch> {
+        vec![batch]
+    }
+
     /// Does the next part of a step, as [`Job::part`](super::Job::part).
     ///
     /// # Errors
@@ -195,7 +200,7 @@ impl<T: Trainable> Train<T> {
     }
 
     /// Mean loss and accuracy on a part of the data, which is read from its start to its end; `look` sees what
-    /// the network says of every batch.
+    /// the network says of every part of a batch.
     async fn means(
         &self,
         point: Point<'_>,
@@ -208,12 +213,14 @@ impl<T: Trainable> Train<T> {
         let (mut tally, mut carry) = (task::Tally::new(&self.device), T::Carry::default());
         for index in 0..batches.evaluation_batches(part) {
             let batch = batches.evaluation(part, at.epoch, index)?;
-            let input = self.model.task.upload(&batch, &carry, &self.device);
-            let outcome = self.model.loss(point, &[], &input, noise.next());
-            let (logits, after) = (outcome.logits.clone(), outcome.carry.clone());
-            tally.add(outcome.scores(), self.model.task.count(&input));
-            look(logits, &batch).await?;
-            carry = after;
+            for batch in T::parts(&self.config, batch) {
+                let input = self.model.task.upload(&batch, &carry, &self.device);
+                let outcome = self.model.loss(point, &[], &input, noise.next());
+                let (logits, after) = (outcome.logits.clone(), outcome.carry.clone());
+                tally.add(outcome.scores(), self.model.task.count(&input));
+                look(logits, &batch).await?;
+                carry = after;
+            }
         }
         Ok(tally.means().await?)
     }

@@ -68,6 +68,10 @@ impl Trainable for Training {
         }
     }
 
+    fn parts(config: &Config, batch: Batch) -> Vec<Batch> {
+        batch.parts(config.train.micro_batch)
+    }
+
     async fn part(
         train: &mut Train<Self>,
         batches: Supply<'_, Train<Self>>,
@@ -189,7 +193,7 @@ impl Train<Training> {
     fn begin_step(&self, batches: Supply<'_, Self>, at: Position) -> Result<Step, RunError> {
         let batch = batches.step(at.epoch, at.step)?.train;
         let images = batch.labels.len();
-        let mut parts = batch.parts(self.config.train.micro_batch);
+        let mut parts = Training::parts(&self.config, batch);
         parts.reverse();
         let drop_path = Training::drop_path(&self.config, at.epoch).unwrap_or(0.0);
         let noise = Noise::new(self.streams, at, Purpose::Step, drop_path);
