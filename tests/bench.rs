@@ -3,9 +3,10 @@
 
 use burn::tensor::Tensor;
 use native::bench::kernels::Count;
+use native::bench::loops::{Loops, Row};
 use native::bench::scaling;
 use serde_json::Value;
-use shaders::{Kernels, Pool};
+use shaders::{Kernels, Pool, UnitLoop, lanes};
 use smoothdarts::config::Config;
 
 use crate::command::{Outcome, run};
@@ -118,12 +119,40 @@ fn a_wrong_flag_of_bench_is_exit_code_2() {
         ("--kernels=fast", "expected `composed` or `fused`"),
         ("--set=search.cell=3", "did you mean search.cells"),
         ("--epochs=3", "--epochs"),
+        ("--loops", "cannot be used with"),
     ] {
         let outcome = bench(&[flag]);
         assert_eq!(outcome.code, Some(2), "{flag}: {}", outcome.stderr);
         assert!(outcome.stderr.contains(expected), "{flag}: {}", outcome.stderr);
         assert_eq!(outcome.stdout, "", "{flag} is refused before anything is timed");
     }
+}
+
+#[test]
+fn the_loops_of_a_unit_are_timed_in_the_images_of_the_paper_and_told_in_words() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = run(folder.path(), &["bench", "--loops", "--json"]).done().stdout;
+    let found: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(
+        (found["kind"].as_str(), found["lanes"].as_u64()),
+        (Some("loops"), Some(lanes() as u64))
+    );
+    let rows = found["rows"].as_array().unwrap();
+    assert_eq!(rows.len(), 12);
+    let rates = |row: &Value| row["gflops"].as_array().unwrap().clone();
+    assert!(rows.iter().flat_map(rates).all(|rate| rate.as_f64().unwrap() > 0.0), "{text}");
+
+    let row =
+        Row { side: 8, channels: 64, window: 5, dilation: 2, gflops: [1.0, 2.0, 3.0, 4.0, 5.4] };
+    let names = UnitLoop::ALL.map(UnitLoop::name);
+    let loops =
+        Loops { kind: "loops", lanes: 16, multiply_adds: 160.2, loops: names, rows: vec![row] };
+    assert_eq!(
+        loops.text(),
+        "GFLOP/s of a core, 16 floats a vector: 160 between registers\n\n\
+         image, window           convolution       product      way back gradient of P gradient of D\n\
+         8x8x64, 5x5/2                     1             2             3             4             5"
+    );
 }
 
 #[test]

@@ -6,6 +6,7 @@
 pub mod images;
 pub mod kernels;
 pub mod loader;
+pub mod loops;
 pub mod machine;
 pub mod memory;
 pub mod row;

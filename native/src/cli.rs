@@ -115,6 +115,10 @@ pub struct BenchArgs {
     #[arg(long, value_name = "DIR", requires = "data")]
     pub data_dir: Option<PathBuf>,
 
+    /// Show what a core reaches in the loops of a unit, where nothing has to come from memory.
+    #[arg(long, conflicts_with_all = ["SettingsArgs", "method", "train", "scaling", "data", "profile", "steps"])]
+    pub loops: bool,
+
     /// Steps that are timed; with --data passes over at most 100 batches of the training images.
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub steps: u32,

@@ -65,6 +65,7 @@ pub use channels::split_channels;
 pub use concat::{concat, shuffle, split_with_sizes};
 pub use convolution::Convolution;
 pub use cpu::lanes;
+pub use cpu::loops::{UnitLoop, UnitLoops};
 pub use cpu::peak::multiply_adds;
 pub use halve::halve;
 pub use mix::{Mix, Term};

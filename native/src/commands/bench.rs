@@ -5,6 +5,7 @@ use smoothdarts::config::Config;
 
 use super::derive;
 use crate::bench::loader;
+use crate::bench::loops::Loops;
 use crate::bench::machine::Machine;
 use crate::bench::row::{Row, Timer};
 use crate::bench::scaling::{self, Point};
@@ -22,6 +23,12 @@ use crate::{datasets, genotype, output, settings};
 /// # Errors
 /// Wrong flags or settings (exit code 2), no device (4), or what a search says.
 pub fn run(args: &BenchArgs) -> anyhow::Result<Exit> {
+    if args.loops {
+        let loops = Loops::measure();
+        let text = if args.json { serde_json::to_string(&loops)? } else { loops.text() };
+        output::line(&text)?;
+        return Ok(Exit::Done);
+    }
     if let Some(genotype) = &args.train {
         return train(args, genotype.as_deref());
     }

@@ -54,7 +54,7 @@ impl Windows {
 
 /// Taps that lie whole vectors apart: a vector of the input is loaded once for all of them. With a load for each tap
 /// a depthwise convolution of 16 channels reached 75 GFLOP/s of a core at 3×3 weights and 95 at 5×5, with runs 110 and
-/// 140 (an Intel Xeon; the test `what_a_core_reaches_in_the_loops_of_a_unit` prints it).
+/// 140 (an Intel Xeon; `sdarts bench --loops` prints it).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Run {
     pub(super) taps: usize,

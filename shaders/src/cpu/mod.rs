@@ -13,6 +13,7 @@ pub(crate) mod correlate;
 pub(crate) mod curves;
 mod factor;
 pub(crate) mod gemm;
+pub(crate) mod loops;
 pub(crate) mod matrix;
 pub(crate) mod narrow;
 pub(crate) mod outer;
