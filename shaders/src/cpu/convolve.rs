@@ -6,7 +6,7 @@ use std::ops::Range;
 use macerator::{Simd, Vector};
 
 use super::aligned::Aligned;
-use super::planes::Planes;
+use super::planes::{OfPixels, Planes};
 use super::{Kernel, dispatch, load, store, zero};
 
 /// Vectors of the output that a kernel works on at once: as many as leave registers for operands.
@@ -193,15 +193,8 @@ impl Kernel for Convolution<'_> {
 
     #[inline(always)]
     fn run<S: Simd, const L: usize>(self) {
-        match self.plan.planes.period() {
-            1 => self.whole::<S, L, 1>(),
-            2 => self.whole::<S, L, 2>(),
-            3 => self.whole::<S, L, 3>(),
-            4 => self.whole::<S, L, 4>(),
-            5 => self.whole::<S, L, 5>(),
-            8 => self.whole::<S, L, 8>(),
-            period => self.many::<S, L>(period),
-        }
+        let period = self.plan.planes.period();
+        self.of_pixels::<S, L>(period);
     }
 }
 
@@ -212,18 +205,6 @@ impl Convolution<'_> {
         let Plan { planes, steps, distance, phases, .. } = self.plan;
         let start = y / steps * distance * planes.row();
         (&phases[y % steps * steps + self.phase], &self.planes[start..])
-    }
-
-    /// Pixels of `P` vectors each.
-    #[inline(always)]
-    fn whole<S: Simd, const L: usize, const P: usize>(self) {
-        match self.plan.run {
-            Run { taps: 3, dilation: 1 } if L == RUN_LANES => self.runs::<S, L, P, 3, 1>(),
-            Run { taps: 3, dilation: 2 } if L == RUN_LANES => self.runs::<S, L, P, 3, 2>(),
-            Run { taps: 5, dilation: 1 } if L == RUN_LANES => self.runs::<S, L, P, 5, 1>(),
-            Run { taps: 5, dilation: 2 } if L == RUN_LANES => self.runs::<S, L, P, 5, 2>(),
-            _ => self.runs::<S, L, P, 1, 1>(),
-        }
     }
 
     /// In runs of `K` taps, `D` pixels from each to the next.
@@ -238,8 +219,21 @@ impl Convolution<'_> {
             convolve_row::<S, L, P, K, D>(x, taps, weights, self.add, pixels);
         }
     }
+}
 
-    /// Pixels of any number of vectors, one of them after the other: 36 channels are three vectors of
+impl OfPixels for Convolution<'_> {
+    #[inline(always)]
+    fn whole<S: Simd, const L: usize, const P: usize>(self) {
+        match self.plan.run {
+            Run { taps: 3, dilation: 1 } if L == RUN_LANES => self.runs::<S, L, P, 3, 1>(),
+            Run { taps: 3, dilation: 2 } if L == RUN_LANES => self.runs::<S, L, P, 3, 2>(),
+            Run { taps: 5, dilation: 1 } if L == RUN_LANES => self.runs::<S, L, P, 5, 1>(),
+            Run { taps: 5, dilation: 2 } if L == RUN_LANES => self.runs::<S, L, P, 5, 2>(),
+            _ => self.runs::<S, L, P, 1, 1>(),
+        }
+    }
+
+    /// One vector of the pixels after the other: 36 channels are three vectors of
     /// AVX-512 or five of AVX2.
     #[inline(always)]
     fn many<S: Simd, const L: usize>(mut self, period: usize) {

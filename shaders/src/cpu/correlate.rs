@@ -3,7 +3,7 @@
 use macerator::{Simd, Vector};
 
 use super::convolve::{READ, RUN_LANES, Run, Windows, pixels};
-use super::planes::Planes;
+use super::planes::{OfPixels, Planes};
 use super::{Kernel, load, store, zero};
 
 /// Taps whose sums are accumulated at once: as many as leave registers for operands.
@@ -25,15 +25,8 @@ impl Kernel for Correlation<'_> {
 
     #[inline(always)]
     fn run<S: Simd, const L: usize>(self) {
-        match self.x.0.period() {
-            1 => self.whole::<S, L, 1>(),
-            2 => self.whole::<S, L, 2>(),
-            3 => self.whole::<S, L, 3>(),
-            4 => self.whole::<S, L, 4>(),
-            5 => self.whole::<S, L, 5>(),
-            8 => self.whole::<S, L, 8>(),
-            period => self.many::<S, L>(period),
-        }
+        let period = self.x.0.period();
+        self.of_pixels::<S, L>(period);
     }
 }
 
@@ -55,18 +48,6 @@ impl Correlation<'_> {
             &x[y * self.windows.stride * planes.row()..],
             &gradient[start..][..border.flat(border.width)],
         )
-    }
-
-    /// Pixels of `P` vectors each.
-    #[inline(always)]
-    fn whole<S: Simd, const L: usize, const P: usize>(self) {
-        match self.windows.run(self.x.0) {
-            Run { taps: 3, dilation: 1 } if L == RUN_LANES => self.runs::<S, L, P, 3, 3, 1, 8>(),
-            Run { taps: 3, dilation: 2 } if L == RUN_LANES => self.runs::<S, L, P, 3, 3, 2, 8>(),
-            Run { taps: 5, dilation: 1 } if L == RUN_LANES => self.runs::<S, L, P, 3, 5, 1, 4>(),
-            Run { taps: 5, dilation: 2 } if L == RUN_LANES => self.runs::<S, L, P, 3, 5, 2, 4>(),
-            _ => self.runs::<S, L, P, TAPS, 1, 1, 4>(),
-        }
     }
 
     /// `R` runs of `K` taps, `D` pixels from each to the next, for `N` pixels at once.
@@ -107,28 +88,6 @@ impl Correlation<'_> {
         }
     }
 
-    /// Pixels of any number of vectors.
-    #[inline(always)]
-    fn many<S: Simd, const L: usize>(mut self, period: usize) {
-        let out = std::mem::take(&mut self.out);
-        let taps = self.windows.taps();
-        for first in (0..taps).step_by(TAPS) {
-            let offsets = std::array::from_fn(|tap| self.offset((first + tap).min(taps - 1)));
-            for vector in 0..period {
-                let mut sums: Sums<Vector<S, f32>, 1, TAPS> = [[zero(); 1]; TAPS];
-                for y in 0..self.windows.output()[0] {
-                    let (x, gradient) = self.rows(y);
-                    let vectors = gradient.as_chunks::<L>().0.iter().enumerate();
-                    for (index, gradient) in vectors.skip(vector).step_by(period) {
-                        let (x, pixel) = (&x[index * L..], [[*gradient]]);
-                        correlate::<S, L, 1, TAPS, 1, 1, 1>(x, &offsets, &pixel, 0, &mut sums);
-                    }
-                }
-                self.add::<S, L, 1, TAPS>(&sums, first, vector, out);
-            }
-        }
-    }
-
     /// Adds the sums of a vector, from tap `first` on.
     #[inline(always)]
     fn add<S: Simd, const L: usize, const K: usize, const R: usize>(
@@ -146,6 +105,40 @@ impl Correlation<'_> {
             let sum: [f32; L] = store(*sum);
             for pixel in sum.chunks(planes.pixel) {
                 row[channel..].iter_mut().zip(pixel).for_each(|(out, value)| *out += value);
+            }
+        }
+    }
+}
+
+impl OfPixels for Correlation<'_> {
+    #[inline(always)]
+    fn whole<S: Simd, const L: usize, const P: usize>(self) {
+        match self.windows.run(self.x.0) {
+            Run { taps: 3, dilation: 1 } if L == RUN_LANES => self.runs::<S, L, P, 3, 3, 1, 8>(),
+            Run { taps: 3, dilation: 2 } if L == RUN_LANES => self.runs::<S, L, P, 3, 3, 2, 8>(),
+            Run { taps: 5, dilation: 1 } if L == RUN_LANES => self.runs::<S, L, P, 3, 5, 1, 4>(),
+            Run { taps: 5, dilation: 2 } if L == RUN_LANES => self.runs::<S, L, P, 3, 5, 2, 4>(),
+            _ => self.runs::<S, L, P, TAPS, 1, 1, 4>(),
+        }
+    }
+
+    #[inline(always)]
+    fn many<S: Simd, const L: usize>(mut self, period: usize) {
+        let out = std::mem::take(&mut self.out);
+        let taps = self.windows.taps();
+        for first in (0..taps).step_by(TAPS) {
+            let offsets = std::array::from_fn(|tap| self.offset((first + tap).min(taps - 1)));
+            for vector in 0..period {
+                let mut sums: Sums<Vector<S, f32>, 1, TAPS> = [[zero(); 1]; TAPS];
+                for y in 0..self.windows.output()[0] {
+                    let (x, gradient) = self.rows(y);
+                    let vectors = gradient.as_chunks::<L>().0.iter().enumerate();
+                    for (index, gradient) in vectors.skip(vector).step_by(period) {
+                        let (x, pixel) = (&x[index * L..], [[*gradient]]);
+                        correlate::<S, L, 1, TAPS, 1, 1, 1>(x, &offsets, &pixel, 0, &mut sums);
+                    }
+                }
+                self.add::<S, L, 1, TAPS>(&sums, first, vector, out);
             }
         }
     }

@@ -5,6 +5,8 @@
 //! output row = Σ weight[tap] · plane[offset(tap) ..]. With stride s the columns are dealt out to s
 //! planes, column x to plane x mod s, which keeps that true.
 
+use macerator::Simd;
+
 use super::aligned::Aligned;
 
 /// Where the rows of an image come from. Not a closure: those cannot be told to be inlined, and what
@@ -21,6 +23,30 @@ impl Rows for Plain<'_> {
     #[inline(always)]
     fn write(&self, y: usize, row: &mut [f32]) {
         row.copy_from_slice(&self.0[y * row.len()..][..row.len()]);
+    }
+}
+
+/// A loop that keeps the few vectors of a pixel in registers: it is compiled for each number of them that the
+/// networks of the papers have, and once for all others. `#[inline(always)]`, as a [`Kernel`](super::Kernel).
+pub(crate) trait OfPixels: Sized {
+    /// Pixels of `P` vectors.
+    fn whole<S: Simd, const L: usize, const P: usize>(self);
+
+    /// Pixels of so many vectors.
+    fn many<S: Simd, const L: usize>(self, period: usize);
+
+    /// The one that fits.
+    #[inline(always)]
+    fn of_pixels<S: Simd, const L: usize>(self, period: usize) {
+        match period {
+            1 => self.whole::<S, L, 1>(),
+            2 => self.whole::<S, L, 2>(),
+            3 => self.whole::<S, L, 3>(),
+            4 => self.whole::<S, L, 4>(),
+            5 => self.whole::<S, L, 5>(),
+            8 => self.whole::<S, L, 8>(),
+            period => self.many::<S, L>(period),
+        }
     }
 }
 
