@@ -116,7 +116,9 @@ pub struct BenchArgs {
     pub data_dir: Option<PathBuf>,
 
     /// Show what a core reaches in the loops of a unit, where nothing has to come from memory.
-    #[arg(long, conflicts_with_all = ["SettingsArgs", "method", "train", "scaling", "data", "profile", "steps"])]
+    #[arg(long, conflicts_with_all = [
+        "SettingsArgs", "method", "train", "scaling", "data", "profile", "steps", "warmup", "skip_peaks",
+    ])]
     pub loops: bool,
 
     /// Steps that are timed; with --data passes over at most 100 batches of the training images.

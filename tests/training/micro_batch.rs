@@ -105,10 +105,11 @@ fn parts_of_a_batch_change_the_weights_only_by_rounding() {
 #[test]
 fn evaluations_see_no_larger_parts_than_steps_and_say_the_same() {
     let whole = trained(0);
-    assert_eq!(whole.most, 32);
+    assert_eq!((whole.most, whole.evaluated.len()), (32, 3));
     for size in [5, 16] {
         let parts = trained(size);
         assert!(parts.most <= size, "{} images at once", parts.most);
+        assert_eq!(parts.evaluated.len(), 3);
         for ([loss, accuracy], [same, right]) in whole.evaluated.iter().zip(&parts.evaluated) {
             assert!((loss - same).abs() < 1e-5 && accuracy == right, "{loss} {same}");
         }
