@@ -4,6 +4,7 @@ mod baselines;
 mod draws;
 mod hessian;
 mod house;
+mod late;
 mod limits;
 mod perturbation;
 mod replay;

@@ -13,6 +13,7 @@ mod noise;
 mod position;
 pub mod search;
 mod state;
+mod told;
 pub mod train;
 
 use crate::arrays::Arrays;
@@ -28,6 +29,7 @@ use error::differences;
 pub use job::Job;
 pub use position::{Next, Phase, Position, Progress, Tally};
 pub use search::{ImageSearch, Search, TextSearch};
+pub use told::Told;
 pub use train::{ImageTraining, TextTraining, Train};
 
 /// What a job notes stands beside what the observers remember, under this name.
@@ -39,6 +41,9 @@ pub struct Run<J> {
     /// In the places of [`measure::ALL`].
     observers: Vec<Option<Box<dyn Observer>>>,
     progress: Progress,
+    /// What the last step says, where that is read late and not read yet.
+    told: Option<Told>,
+    reads_late: bool,
     device_label: String,
     class_names: Vec<String>,
     clock: fn() -> f64,
@@ -55,6 +60,8 @@ impl<J: Job> Run<J> {
             job,
             observers,
             progress: Progress::default(),
+            told: None,
+            reads_late: false,
             device_label: String::new(),
             class_names: Vec::new(),
             clock: || 0.0,
@@ -74,6 +81,14 @@ impl<J: Job> Run<J> {
     /// Gives the run a clock, in seconds; without one every epoch takes 0.
     pub fn set_clock(&mut self, clock: fn() -> f64) {
         self.clock = clock;
+    }
+
+    /// Whether the numbers of a step are read after the next one has begun, so that a GPU computes while the
+    /// host brings them in and launches. Its event comes one step later then, in the same order, and so does
+    /// [`RunError::Diverged`]; the last step of an epoch is read before the epoch ends. Until then they are read
+    /// at once.
+    pub fn set_reads_late(&mut self, late: bool) {
+        self.reads_late = late;
     }
 
     /// Does the next piece of work and returns what it says: the parts of a step, one after the
@@ -109,6 +124,12 @@ impl<J: Job> Run<J> {
     /// The work of the phase; when it is done, what follows is next.
     async fn work(&mut self, batches: Supply<'_, J>) -> Result<Option<Event>, RunError> {
         let (began, at) = ((self.clock)(), self.progress.position);
+        let in_time = !self.reads_late || self.progress.phase != Phase::Step;
+        if let Some(told) = self.told.take_if(|_| in_time) {
+            let event = self.hear(told).await?;
+            self.progress.tally.seconds += (self.clock)() - began;
+            return Ok(Some(event));
+        }
         let said = match self.progress.phase {
             Phase::Start => Some(Event::Started(self.started())),
             Phase::EpochStart => {
@@ -117,11 +138,9 @@ impl<J: Job> Run<J> {
                 Some(self.job.begin_epoch(at))
             }
             Phase::Step => {
-                let done = self.job.part(batches, at).await?;
+                let said = self.step(batches, at).await?;
                 self.progress.tally.seconds += (self.clock)() - began;
-                let Some((event, sums)) = done else { return Ok(None) };
-                self.progress.count(&sums);
-                Some(event)
+                said
             }
             Phase::EpochEnd => {
                 let evaluated = self.job.evaluate(batches, at).await?;
@@ -137,6 +156,28 @@ impl<J: Job> Run<J> {
         };
         self.progress.follow(self.observers.len(), self.job.after(at.epoch));
         Ok(said)
+    }
+
+    /// The next part of a step; after its last one what it says, or the one before where that is read late.
+    async fn step(
+        &mut self,
+        batches: Supply<'_, J>,
+        at: Position,
+    ) -> Result<Option<Event>, RunError> {
+        let Some(told) = self.job.part(batches, at).await? else { return Ok(None) };
+        self.progress.position.advance();
+        let told = if self.reads_late { self.told.replace(told) } else { Some(told) };
+        match told {
+            Some(told) => Ok(Some(self.hear(told).await?)),
+            None => Ok(None),
+        }
+    }
+
+    /// Waits for what a step says, and counts it.
+    async fn hear(&mut self, told: Told) -> Result<Event, RunError> {
+        let (event, sums) = told.said().await?;
+        self.progress.tally.count(&sums);
+        Ok(event)
     }
 
     /// Lets an observer look, and returns the first thing that it says.
@@ -191,14 +232,18 @@ impl<J: Job> Run<J> {
         self.job.in_step()
     }
 
-    /// The whole state.
+    /// The whole state. A step that is read late is read now; what it says comes next.
     ///
     /// # Errors
     /// [`RunError::Diverged`] if a number is not finite, [`RunError::InStep`] between the parts of
     /// a step, or if the device failed.
-    pub async fn checkpoint(&self) -> Result<Checkpoint, RunError> {
+    pub async fn checkpoint(&mut self) -> Result<Checkpoint, RunError> {
         if self.in_step() {
             return Err(RunError::InStep);
+        }
+        if let Some(told) = self.told.take() {
+            let event = self.hear(told).await?;
+            self.progress.unsaid.push_back(event);
         }
         let arrays = self.job.saved().await?;
         self.check_finite(&arrays)?;
@@ -253,6 +298,7 @@ impl<J: Job> Run<J> {
             }
         }
         self.progress = checkpoint.progress.clone();
+        self.told = None;
         let steps = &mut self.progress.position.steps;
         if *steps == 0 {
             // Of a checkpoint whose format did not say.

@@ -39,6 +39,12 @@ impl Selected {
             Replay::Off => false,
         }
     }
+
+    /// Whether a device computes beside the host, so that it pays to read what a step found while the next one
+    /// computes.
+    pub fn reads_late(&self) -> bool {
+        self.adapter.is_some()
+    }
 }
 
 /// What wgpu says of an adapter.
@@ -211,6 +217,8 @@ fn wgpu_device(adapters: &[Adapter], kernels: Option<Wgsl>) -> anyhow::Result<Se
         shorten_autotune();
         shaders::throttle::enable();
     }
+    // Otherwise a device copies what is read when the host looks at it, behind all that it was given to do since.
+    burn_std::set_runtime_kind(burn_std::RuntimeKind::Async);
     let mut options = Device::wgpu_options().graphics_api(api);
     if best.kind == DISCRETE && std::env::var_os("CUBECL_WGPU_MAX_TASKS").is_none() {
         options = options.tasks_max(DISCRETE_TASKS);

@@ -116,6 +116,7 @@ impl<J: Work> Session<J> {
             }
             run.restore(checkpoint)?;
         }
+        run.set_reads_late(selected.reads_late());
         if let Err(fault) = run_dir::read(&directory.file("config.toml")) {
             warnings.push(format!("{fault:#}; {}", directory.set_aside("config.toml")?));
         }

@@ -65,6 +65,7 @@ fn a_training_restored_after_any_event_equals_an_uninterrupted_one_bit_for_bit()
             |run: &ImageTraining, kind| block_on(run.job().weights(kind)).unwrap().unwrap();
         for stop in 1..events.len() {
             let mut first = training(&config, &images);
+            first.set_reads_late(stop % 2 == 1);
             let mut said = Vec::new();
             while said.len() < stop {
                 said.extend(block_on(first.advance(&mut images)).unwrap());

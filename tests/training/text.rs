@@ -215,7 +215,7 @@ fn a_number_that_is_none_leads_back_to_the_best_epoch_and_not_to_the_end() {
 #[test]
 fn a_checkpoint_of_another_vocabulary_is_refused_and_nothing_is_changed() {
     let config = config();
-    let (run, _) = training(&config, text(240));
+    let (mut run, _) = training(&config, text(240));
     let saved = block_on(run.checkpoint()).unwrap();
     let mut other = text(240);
     other.vocabulary.swap(2, 3);

@@ -233,7 +233,7 @@ impl Search {
     ///
     /// # Errors
     /// If the search diverged or the device failed.
-    pub async fn snapshot(&self) -> Result<Vec<u8>, JsError> {
+    pub async fn snapshot(&mut self) -> Result<Vec<u8>, JsError> {
         Ok(self.session.snapshot().await?)
     }
 

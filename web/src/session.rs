@@ -168,7 +168,7 @@ impl Session {
     ///
     /// # Errors
     /// If the search diverged or the device failed.
-    pub async fn snapshot(&self) -> Result<Vec<u8>, SessionError> {
+    pub async fn snapshot(&mut self) -> Result<Vec<u8>, SessionError> {
         Ok(self.search.checkpoint().await?.to_bytes()?)
     }
 

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::checkpoint::{Checkpoint, CheckpointError};
-use super::{Next, Position, Progress, RunError, Tally};
+use super::{Next, Position, Progress, RunError, Told};
 use crate::arrays::Arrays;
 use crate::cell::Genotype;
 use crate::config::Config;
@@ -40,16 +40,16 @@ pub trait Job {
     /// What an epoch starts with.
     fn begin_epoch(&self, at: Position) -> Event;
 
-    /// Does the next part of a step. After the last one it gives what the step says, and what it
-    /// adds to the sums of the epoch.
+    /// Does the next part of a step. After the last one it gives what the step says.
     ///
     /// # Errors
-    /// [`RunError::Diverged`] if a loss is not finite, or what the data or the device say.
+    /// [`RunError::Diverged`] if a loss is not finite and that is known, or what the data or the device
+    /// say.
     async fn part(
         &mut self,
         batches: Supply<'_, Self>,
         at: Position,
-    ) -> Result<Option<(Event, Tally)>, RunError>;
+    ) -> Result<Option<Told>, RunError>;
 
     /// Evaluates after the last step of an epoch.
     ///

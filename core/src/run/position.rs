@@ -56,6 +56,12 @@ pub struct Position {
 }
 
 impl Position {
+    /// Goes on to the next step.
+    pub(super) fn advance(&mut self) {
+        self.step += 1;
+        self.total_steps += 1;
+    }
+
     /// The epoch and the step that were taken last; before the first, the first.
     ///
     /// `steps` gives the steps of an epoch.
@@ -87,6 +93,15 @@ pub struct Tally {
     pub seconds: f64,
 }
 
+impl Tally {
+    /// Adds the sums of a step.
+    pub(super) fn count(&mut self, sums: &Self) {
+        self.loss_sum += sums.loss_sum;
+        self.correct += sums.correct;
+        self.examples += sums.examples;
+    }
+}
+
 /// Where a run stands, and what it still has to say.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
@@ -103,7 +118,7 @@ pub struct Progress {
     pub valid_perplexity: Option<f64>,
     /// Events said so far.
     pub events: u64,
-    /// Events of an observer that are not said yet.
+    /// Events of an observer, or of a step that was read late, that are not said yet.
     #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
     pub unsaid: VecDeque<Event>,
     /// That an observer ended the run, and with which result.
@@ -112,16 +127,6 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Counts a step.
-    pub(super) fn count(&mut self, sums: &Tally) {
-        let tally = &mut self.tally;
-        tally.loss_sum += sums.loss_sum;
-        tally.correct += sums.correct;
-        tally.examples += sums.examples;
-        self.position.step += 1;
-        self.position.total_steps += 1;
-    }
-
     /// Goes on to what follows: the one table of it.
     pub(super) fn follow(&mut self, observers: usize, next: Next) {
         let Position { epoch, step, steps, .. } = self.position;

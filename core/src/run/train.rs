@@ -23,7 +23,7 @@ use super::checkpoint::CheckpointError;
 use super::job::Supply;
 use super::noise::{Noise, Purpose};
 use super::state::to_file;
-use super::{Position, Run, RunError, Tally};
+use super::{Position, Run, RunError, Tally, Told};
 use crate::arrays::Arrays;
 use crate::cell::Genotype;
 use crate::config::Config;
@@ -79,12 +79,13 @@ pub trait Trainable: Task {
     /// Does the next part of a step, as [`Job::part`](super::Job::part).
     ///
     /// # Errors
-    /// [`RunError::Diverged`] if a loss is not finite, or what the data or the device say.
+    /// [`RunError::Diverged`] if a loss is not finite and that is known, or what the data or the device
+    /// say.
     async fn part(
         train: &mut Train<Self>,
         batches: Supply<'_, Train<Self>>,
         at: Position,
-    ) -> Result<Option<(Event, Tally)>, RunError>;
+    ) -> Result<Option<Told>, RunError>;
 
     /// Evaluates after the last step of an epoch, and keeps the weights if they are the best.
     ///

@@ -154,6 +154,7 @@ impl Timer<'_> {
         let (peak, on_device) = (memory::peak(), memory::on_device(&selected.device));
         let recorded_passes = work.search.recorded_passes();
         work.search.set_replay(false);
+        work.catch_up()?;
         let (kernels, counted) = self.count(&mut work)?;
         let StepArithmetic { needed, all_gradients } = work.search.step_arithmetic();
 
@@ -194,7 +195,10 @@ impl Timer<'_> {
     /// The kernels of one more step, and its time.
     fn count(&self, work: &mut Work) -> anyhow::Result<(Vec<Kernel>, Duration)> {
         let count = Count::start(self.selected.adapter.is_some(), self.profile);
-        let time = work.step()?;
+        let mut time = work.step()?;
+        let began = Instant::now();
+        sync(&self.selected.device).context("a step failed")?;
+        time += began.elapsed();
         Ok((count.finish(), time))
     }
 }
@@ -240,6 +244,8 @@ trait Steps {
     /// As for a search.
     fn set_replay(&mut self, wanted: bool);
     /// As for a search.
+    fn set_reads_late(&mut self, late: bool);
+    /// As for a search.
     fn step_arithmetic(&self) -> StepArithmetic;
 }
 
@@ -260,6 +266,10 @@ impl<T: Task, B: Batches<Batch = T::Batch>> Steps for Supplied<T, B> {
 
     fn set_replay(&mut self, wanted: bool) {
         self.search.set_replay(wanted);
+    }
+
+    fn set_reads_late(&mut self, late: bool) {
+        self.search.set_reads_late(late);
     }
 
     fn step_arithmetic(&self) -> StepArithmetic {
@@ -287,10 +297,12 @@ impl<'a> Work<'a> {
             }),
         };
         search.set_replay(selected.replays(config.run.replay));
+        search.set_reads_late(selected.reads_late());
         Ok(Self { search, selected })
     }
 
-    /// Takes a step and waits until the device has done it.
+    /// The time from what one step says to what the next one says, as in a search: where that is read late, a
+    /// device computes the step after it already.
     fn step(&mut self) -> anyhow::Result<Duration> {
         let mut began = Instant::now();
         loop {
@@ -300,7 +312,15 @@ impl<'a> Work<'a> {
                 None => anyhow::bail!("the search ended before its steps were timed"),
             }
         }
-        sync(&self.selected.device).context("a step failed")?;
         Ok(began.elapsed())
+    }
+
+    /// Reads what was left to be read late, and from now on at once.
+    fn catch_up(&mut self) -> anyhow::Result<()> {
+        self.search.set_reads_late(false);
+        if self.selected.reads_late() {
+            self.step()?;
+        }
+        sync(&self.selected.device)
     }
 }

@@ -16,7 +16,7 @@ use crate::net::Network as _;
 use crate::policy::Draw;
 use crate::run::checkpoint::{Checkpoint, CheckpointError};
 use crate::run::noise::Purpose;
-use crate::run::{Job, Next, Position, Progress, RunError, Tally};
+use crate::run::{Job, Next, Position, Progress, RunError, Told};
 use crate::task::{self, Task};
 
 type Supply<'a, T> = &'a mut dyn Batches<Batch = <T as Task>::Batch>;
@@ -71,7 +71,7 @@ impl<T: Task> Job for Search<T> {
         &mut self,
         batches: Supply<'_, T>,
         at: Position,
-    ) -> Result<Option<(Event, Tally)>, RunError> {
+    ) -> Result<Option<Told>, RunError> {
         let mut step = match self.step.take() {
             Some(step) => step,
             None => self.begin_step(batches, at)?,
@@ -84,10 +84,11 @@ impl<T: Task> Job for Search<T> {
             (true, None) => self.perturb(&mut step, at).await?,
             (true, Some(perturbed)) => {
                 let trained = self.update_weights(&perturbed.p, &mut step, at);
-                let report = Report::read(trained, step.valid_loss, perturbed.losses).await?;
                 let count = self.model.task.count(&step.train) as f64;
                 let revert = self.config.quirks.revert_failed_attack;
-                return Ok(Some(report.into_event(at, count, revert)?));
+                let reading = Report::read(trained, step.valid_loss, perturbed.losses);
+                let said = async move { reading.await?.into_event(at, count, revert) };
+                return Ok(Some(Told::asked(said)));
             }
         }
         self.step = Some(step);

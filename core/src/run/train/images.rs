@@ -12,7 +12,6 @@ use super::{Evaluated, ImageTraining, Kind, Train, Trainable, diverged, numbers,
 use crate::cell::{Genotype, codec};
 use crate::config::{self, Config};
 use crate::data::{Batch, ImageShape, Part};
-use crate::event::Event;
 use crate::measure::confusion::Confusion;
 use crate::net::largest::of_derived;
 use crate::net::{Classifier, DerivedShape, Stem, derived};
@@ -21,7 +20,7 @@ use crate::optim::{clip, moving_average, sgd, training_rate};
 use crate::run::job::Supply;
 use crate::run::limit::{fits, fits_weights};
 use crate::run::noise::{Noise, Purpose};
-use crate::run::{Job as _, Next, Position, Run, RunError, Tally};
+use crate::run::{Job as _, Next, Position, Run, RunError, Told};
 use crate::task::{Model, Point, Task as _, Training};
 use state::{Average, Best, State, Tested};
 
@@ -76,7 +75,7 @@ impl Trainable for Training {
         train: &mut Train<Self>,
         batches: Supply<'_, Train<Self>>,
         at: Position,
-    ) -> Result<Option<(Event, Tally)>, RunError> {
+    ) -> Result<Option<Told>, RunError> {
         let mut step = match train.state.step.take() {
             Some(step) => step,
             None => train.begin_step(batches, at)?,
@@ -85,7 +84,7 @@ impl Trainable for Training {
             train.accumulate(&mut step, &part);
         }
         match (step.parts.is_empty(), step.sums.take()) {
-            (true, Some(sums)) => Ok(Some(train.end_step(sums, step.images, at).await?)),
+            (true, Some(sums)) => Ok(Some(train.end_step(sums, step.images, at))),
             (_, sums) => {
                 step.sums = sums;
                 train.state.step = Some(step);
@@ -243,16 +242,18 @@ impl Train<Training> {
         }
     }
 
-    async fn end_step(
+    fn end_step(
         &mut self,
         Sums { gradient, loss, correct }: Sums,
         images: usize,
         at: Position,
-    ) -> Result<(Event, Tally), RunError> {
+    ) -> Told {
         self.update_weights(gradient, at);
-        let [loss, correct] = numbers([loss, correct]).await?;
-        finite(at, "the training loss", loss)?;
-        Ok(stepped(at, loss, correct, images))
+        Told::asked(async move {
+            let [loss, correct] = numbers([loss, correct]).await?;
+            finite(at, "the training loss", loss)?;
+            Ok(stepped(at, loss, correct, images))
+        })
     }
 
     /// How the network does at these weights: mean loss, share of right answers, and which class is taken for

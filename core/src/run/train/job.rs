@@ -12,7 +12,7 @@ use crate::measure::{Observed, Observer};
 use crate::net::Network as _;
 use crate::run::checkpoint::{Checkpoint, CheckpointError};
 use crate::run::job::Supply;
-use crate::run::{Job, Next, Position, Progress, RunError, Tally};
+use crate::run::{Job, Next, Position, Progress, RunError, Told};
 
 impl<T: Trainable> Job for Train<T> {
     type Batch = T::Batch;
@@ -59,7 +59,7 @@ impl<T: Trainable> Job for Train<T> {
         &mut self,
         batches: Supply<'_, Self>,
         at: Position,
-    ) -> Result<Option<(Event, Tally)>, RunError> {
+    ) -> Result<Option<Told>, RunError> {
         T::part(self, batches, at).await
     }
 

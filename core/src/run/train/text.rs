@@ -23,7 +23,7 @@ use crate::run::job::Supply;
 use crate::run::limit::{fits_text, fits_weights};
 use crate::run::noise::{Noise, Purpose};
 use crate::run::search::language_shape;
-use crate::run::{Job as _, Next, Position, Run, RunError, Tally};
+use crate::run::{Job as _, Next, Position, Run, RunError, Tally, Told};
 use crate::task::{Hidden, Language, Task as _};
 use state::{State, Tested};
 
@@ -58,7 +58,7 @@ impl Trainable for Language {
         train: &mut Train<Self>,
         batches: Supply<'_, Train<Self>>,
         at: Position,
-    ) -> Result<Option<(Event, Tally)>, RunError> {
+    ) -> Result<Option<Told>, RunError> {
         let batch = batches.step(at.epoch, at.step)?.train;
         // Every epoch begins anew.
         let start = Hidden::default();
@@ -73,12 +73,12 @@ impl Trainable for Language {
         let (words, rate) = (model.task.count(&input), model.task.rate(&input));
         for (what, value) in [("the training loss", loss), ("the gradient", length)] {
             if !value.is_finite() {
-                return Ok(Some((train.go_back(at, what, value)?, Tally::default())));
+                return Ok(Some(Told::now((train.go_back(at, what, value)?, Tally::default()))));
             }
         }
         train.update_weights(gradient, train.config.train.learning_rate * rate);
         train.state.hidden = outcome.carry;
-        Ok(Some(stepped(at, loss, correct, words)))
+        Ok(Some(Told::now(stepped(at, loss, correct, words))))
     }
 
     async fn evaluate(
