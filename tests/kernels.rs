@@ -83,6 +83,25 @@ fn assert_same(kernels: &Outcome, reference: &Outcome, what: &str) {
     }
 }
 
+/// How far moments are from those of the numbers of z, group after group, in units of the largest mean and of the
+/// largest variance.
+fn error_of_moments(found: Tensor<2>, z: Tensor<4>, groups: usize) -> f32 {
+    let [_, _, _, channels] = z.dims();
+    let z = numbers(z);
+    let columns = (0..groups * channels).map(|column| {
+        let group = &z[column / channels * (z.len() / groups)..][..z.len() / groups];
+        let values =
+            || group.iter().skip(column % channels).step_by(channels).map(|z| f64::from(*z));
+        let count = values().count() as f64;
+        let mean = values().sum::<f64>() / count;
+        (mean as f32, (values().map(|z| (z - mean).powi(2)).sum::<f64>() / count) as f32)
+    });
+    let (means, variances): (Vec<f32>, Vec<f32>) = columns.unzip();
+    let found = numbers(found);
+    let (found_means, found_variances) = found.split_at(means.len());
+    difference(found_means, &means).max(difference(found_variances, &variances))
+}
+
 /// One kernel call: shapes and options.
 trait Case: Clone + std::fmt::Debug + 'static {
     /// Random cases on wgpu, each with kernels of its own, which a software adapter compiles for seconds.

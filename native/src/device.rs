@@ -209,10 +209,10 @@ fn wgpu_device(adapters: &[Adapter], kernels: Option<Wgsl>) -> anyhow::Result<Se
         _ => WgpuBackend::Vulkan,
     };
     let suited = if best.is_gpu() { Variant::Tiled } else { Variant::Plain };
-    let suited = Wgsl { variant: suited, joined: true };
-    let Wgsl { variant, joined } = kernels.unwrap_or(suited);
+    let Wgsl { variant, units, moments } =
+        kernels.unwrap_or(Wgsl { variant: suited, units: true, moments: true });
     shaders::device::choose(variant);
-    shaders::device::join_units(joined);
+    shaders::device::join(units, moments);
     if !best.is_gpu() {
         shorten_autotune();
         shaders::throttle::enable();
@@ -228,8 +228,8 @@ fn wgpu_device(adapters: &[Adapter], kernels: Option<Wgsl>) -> anyhow::Result<Se
     Ok(Selected { device, label: adapter.label(), adapter: Some(adapter) })
 }
 
-/// Variable that names the WGSL kernels, for measuring: `plain`, `tiled`, or `apart`, which are tiled ones with two
-/// launches for a unit.
+/// Variable that names the WGSL kernels, for measuring: `plain`, `tiled`, `joined`, which are tiled ones whose moments
+/// are launches of their own, or `apart`, which are those with two launches for a unit.
 const WGSL: &str = "SDARTS_WGSL";
 
 /// Which WGSL kernels run.
@@ -237,22 +237,25 @@ const WGSL: &str = "SDARTS_WGSL";
 struct Wgsl {
     variant: Variant,
     /// Whether a unit is one launch.
-    joined: bool,
+    units: bool,
+    /// Whether its moments are found in it.
+    moments: bool,
 }
 
 /// Those that the variable names.
 fn named_wgsl() -> anyhow::Result<Option<Wgsl>> {
-    let (variant, joined) = match std::env::var(WGSL).as_deref() {
-        Ok("plain") => (Variant::Plain, false),
-        Ok("tiled") => (Variant::Tiled, true),
-        Ok("apart") => (Variant::Tiled, false),
+    let (variant, units, moments) = match std::env::var(WGSL).as_deref() {
+        Ok("plain") => (Variant::Plain, false, false),
+        Ok("tiled") => (Variant::Tiled, true, true),
+        Ok("joined") => (Variant::Tiled, true, false),
+        Ok("apart") => (Variant::Tiled, false, false),
         Ok(other) => {
-            let problem = anyhow!("{WGSL}={other}: there are plain, tiled and apart");
+            let problem = anyhow!("{WGSL}={other}: there are plain, tiled, joined and apart");
             return Err(problem.context(Exit::Usage));
         }
         Err(_) => return Ok(None),
     };
-    Ok(Some(Wgsl { variant, joined }))
+    Ok(Some(Wgsl { variant, units, moments }))
 }
 
 /// Lets burn try fewer variants of each kernel: on a software adapter compiling and timing them

@@ -28,7 +28,8 @@ pub fn largest_tensor(device: &Device) -> Option<u64> {
 }
 
 static TILED: AtomicBool = AtomicBool::new(true);
-static JOINED: AtomicBool = AtomicBool::new(true);
+static UNITS: AtomicBool = AtomicBool::new(true);
+static MOMENTS: AtomicBool = AtomicBool::new(true);
 
 /// From now on these kernels run, in the whole process. Until then those for a GPU.
 pub fn choose(variant: Variant) {
@@ -40,12 +41,19 @@ pub fn variant() -> Variant {
     if TILED.load(Ordering::Relaxed) { Variant::Tiled } else { Variant::Plain }
 }
 
-/// From now on a unit is one launch where its kernel is tiled, or two. Until then it is one.
-pub fn join_units(joined: bool) {
-    JOINED.store(joined, Ordering::Relaxed);
+/// From now on a unit is one launch where its kernel is tiled, or two; and tiled kernels find the moments of what they
+/// compute, or leave them to a launch of their own. Until then it is one, and they do.
+pub fn join(units: bool, moments: bool) {
+    UNITS.store(units, Ordering::Relaxed);
+    MOMENTS.store(moments, Ordering::Relaxed);
 }
 
 /// Whether the depthwise convolution and the pointwise product of a unit are one launch.
 pub(crate) fn joins_units() -> bool {
-    variant() == Variant::Tiled && JOINED.load(Ordering::Relaxed)
+    variant() == Variant::Tiled && UNITS.load(Ordering::Relaxed)
+}
+
+/// Whether a kernel finds the moments of what it computes.
+pub(crate) fn finds_moments() -> bool {
+    variant() == Variant::Tiled && MOMENTS.load(Ordering::Relaxed)
 }

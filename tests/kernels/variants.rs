@@ -74,5 +74,8 @@ fn kernels_that_there_are_not_are_refused() {
     search.env("SDARTS_WGSL", "fast");
     let Outcome { code, stderr, .. } = Outcome::of(search);
     assert_eq!(code, Some(2), "{stderr}");
-    assert!(stderr.contains("SDARTS_WGSL=fast: there are plain, tiled and apart"), "{stderr}");
+    assert!(
+        stderr.contains("SDARTS_WGSL=fast: there are plain, tiled, joined and apart"),
+        "{stderr}"
+    );
 }

@@ -18,6 +18,11 @@ for batch in 64 96; do
             --method sdarts-adv --method darts-2nd --warmup 3 --steps 10
     done
 done > "$out/steps.jsonl"
+# What a unit in one launch brings, and its moments in it: each on its own, as a process has its kernels.
+for kernels in apart joined tiled apart joined tiled; do
+    SDARTS_WGSL=$kernels bench --set search.batch_size=64 --method darts --method sdarts-adv --warmup 3 --steps 10 |
+        sed "s/^{/{\"wgsl\":\"$kernels\",/"
+done > "$out/kernels.jsonl"
 # What the host alone takes: the same launches over next to no numbers.
 for replay in on off; do
     bench --set search.batch_size=2 --set data.image_size=8 --set run.replay=$replay --method darts --warmup 3 --steps 15

@@ -24,8 +24,6 @@ fn value_at(start: u32, number: u32) -> Number {
 }
 
 fn put(pixel: u32, part: u32, four: u32, sum: vec4<f32>) {
-    if pixel < PIXELS {
-        z[(pixel * PARTS + part) * PART + four] = sum;
-    }
+    z[(pixel * PARTS + part) * PART + four] = sum;
 }
 

@@ -3,6 +3,7 @@
 
 use super::Sizes;
 use super::wgpu::sized;
+use crate::norm::blocks::Blocks;
 use crate::wgpu::{Program, WORKGROUP};
 
 /// Vectors that fit in the memory of a workgroup: 16 KiB in a browser.
@@ -28,11 +29,9 @@ struct Way {
     steps: usize,
 }
 
-/// Where outputs of a bank are multiples of 4.
-pub(super) fn forward(sizes: &Sizes) -> Option<Program> {
-    tiled(
-        sizes,
-        &Way {
+impl Way {
+    fn forward(sizes: &Sizes) -> Self {
+        Self {
             name: "convolution",
             source: include_str!("convolution_tiled.wgsl"),
             from: sizes.inputs(),
@@ -40,38 +39,75 @@ pub(super) fn forward(sizes: &Sizes) -> Option<Program> {
             parts: sizes.banks,
             pixels: sizes.output_shape().num_elements() / sizes.outputs,
             steps: sizes.windows.taps(),
-        },
-    )
+        }
+    }
+
+    /// Where fours divide what comes out.
+    fn layout(&self) -> Option<Layout> {
+        if !self.part.is_multiple_of(4) {
+            return None;
+        }
+        let deep = if self.from.is_multiple_of(4) { 4 } else { 1 };
+        let part = self.part / 4;
+        let blocks = part.div_ceil(WIDEST);
+        let wide = part.div_ceil(blocks);
+        let slice = (self.from / deep).min(STAGED / (deep * wide));
+        let lanes = WORKGROUP / wide;
+        let groups = |each| blocks * self.parts * self.pixels.div_ceil(lanes * each);
+        let each = [8, 4].into_iter().find(|each| groups(*each) >= BUSY).unwrap_or(2);
+        Some(Layout { deep, wide, slice, each, groups: groups(each) })
+    }
+}
+
+/// How the workgroups share the work.
+struct Layout {
+    /// Channels of a number that is read.
+    deep: usize,
+    /// Fours of a block of what comes out.
+    wide: usize,
+    /// Numbers that are read of a pixel whose weights are staged at once.
+    slice: usize,
+    /// Pixels of a thread.
+    each: usize,
+    groups: usize,
+}
+
+/// Where outputs of a bank are multiples of 4; with the moments of what comes out where its blocks are told.
+pub(super) fn forward(sizes: &Sizes, blocks: Option<Blocks>) -> Option<Program> {
+    let way = Way::forward(sizes);
+    let layout = way.layout()?;
+    Some(Blocks::program(blocks, tiled(sizes, &way, &layout), layout.each, 3))
+}
+
+/// The blocks of the way forward, where that is by workgroups.
+pub(super) fn blocks(sizes: &Sizes) -> Option<Blocks> {
+    let way = Way::forward(sizes);
+    let Layout { wide, each, .. } = way.layout()?;
+    Some(Blocks {
+        side: wide,
+        pixels: WORKGROUP / wide * each,
+        all_pixels: way.pixels,
+        vectors: sizes.outputs / 4,
+    })
 }
 
 /// Where inputs are multiples of 4.
 pub(super) fn x_gradient(sizes: &Sizes) -> Option<Program> {
-    tiled(
-        sizes,
-        &Way {
-            name: "convolution_x_gradient",
-            source: include_str!("x_gradient_tiled.wgsl"),
-            from: sizes.bank(),
-            part: sizes.inputs(),
-            parts: 1,
-            pixels: sizes.input_shape().num_elements() / sizes.inputs(),
-            steps: sizes.banks * sizes.windows.taps(),
-        },
-    )
+    let way = Way {
+        name: "convolution_x_gradient",
+        source: include_str!("x_gradient_tiled.wgsl"),
+        from: sizes.bank(),
+        part: sizes.inputs(),
+        parts: 1,
+        pixels: sizes.input_shape().num_elements() / sizes.inputs(),
+        steps: sizes.banks * sizes.windows.taps(),
+    };
+    let layout = way.layout()?;
+    Some(tiled(sizes, &way, &layout).constant("moments", ""))
 }
 
-fn tiled(sizes: &Sizes, way: &Way) -> Option<Program> {
-    if !way.part.is_multiple_of(4) {
-        return None;
-    }
-    let deep = if way.from.is_multiple_of(4) { 4 } else { 1 };
-    let (from, part) = (way.from / deep, way.part / 4);
-    let blocks = part.div_ceil(WIDEST);
-    let wide = part.div_ceil(blocks);
-    let slice = from.min(STAGED / (deep * wide));
-    let lanes = WORKGROUP / wide;
-    let groups = |each| blocks * way.parts * way.pixels.div_ceil(lanes * each);
-    let each = [8, 4].into_iter().find(|each| groups(*each) >= BUSY).unwrap_or(2);
+fn tiled(sizes: &Sizes, way: &Way, layout: &Layout) -> Program {
+    let &Layout { deep, wide, slice, each, groups } = layout;
     let (activated, passed) = match sizes.relu {
         true => (
             "select(Number(), value, value > Number())",
@@ -81,19 +117,18 @@ fn tiled(sizes: &Sizes, way: &Way) -> Option<Program> {
         false => ("value", "select(sum, value, vec4(false))"),
     };
     let pieces = [include_str!("sizes.wgsl"), way.source, include_str!("tiled.wgsl")];
-    let program = Program::of_pieces(way.name, pieces, groups(each) * WORKGROUP);
-    let program = sized(program, sizes)
+    let program = Program::of_pieces(way.name, pieces, groups * WORKGROUP);
+    sized(program, sizes)
         .number(deep)
-        .sizes([("from", from), ("slice", slice), ("deep", deep)])
-        .sizes([("part", part), ("parts", way.parts), ("wide", wide)])
+        .sizes([("from", way.from / deep), ("slice", slice), ("deep", deep)])
+        .sizes([("part", way.part / 4), ("parts", way.parts), ("wide", wide)])
         .sizes([("pixels", way.pixels), ("each", each), ("steps", way.steps)])
         .constant("activated", activated)
         .constant("passed", passed)
         .constant("sums", lines(each, sum))
         .constant("starts", lines(each, start))
         .constant("products", lines(deep, weights) + &lines(each, |n| products(n, deep)))
-        .constant("puts", lines(each, put));
-    Some(program)
+        .constant("puts", lines(each, put))
 }
 
 /// The lines of all pixels of a thread, or of all weights.
@@ -127,5 +162,11 @@ fn products(n: usize, deep: usize) -> String {
 }
 
 fn put(n: usize) -> String {
-    format!("        put(pixel + {n}u * LANES, part, four, sum{n});\n")
+    format!(
+        "    let there{n} = works && pixel + {n}u * LANES < PIXELS;
+    if there{n} {{
+        put(pixel{n}, part, four, sum{n});
+    }}
+"
+    )
 }

@@ -21,7 +21,7 @@ const STEPS: u32 = {{ steps }}u;
 const NOWHERE: u32 = 0xffffffffu;
 
 // Of a channel that is read, the weights of four that come out.
-var<workgroup> staged: array<vec4<f32>, SLICE * DEEP * WIDE>;
+var<workgroup> staged: array<vec4<f32>, max(SLICE * DEEP * WIDE, WORKGROUP)>;
 
 fn stage(first: u32, bank: u32, tap: u32, block: u32, local: u32) {
     for (var at = local; at < SLICE * DEEP * WIDE; at += WORKGROUP) {
@@ -40,7 +40,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
     let block = group % BLOCKS;
     let part = group / BLOCKS % PARTS;
     let four = block * WIDE + local % WIDE;
-    let pixel = group / (BLOCKS * PARTS) * PIXELS_OF_BLOCK + local / WIDE;
+    let pixel_block = group / (BLOCKS * PARTS);
+    let pixel = pixel_block * PIXELS_OF_BLOCK + local / WIDE;
 {{ sums }}    for (var step = 0u; step < STEPS; step++) {
         let bank = part + step / TAPS;
         let tap = step % TAPS;
@@ -53,6 +54,8 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
 {{ products }}            }
         }
     }
-    if local < LANES * WIDE && four < PART && group * WORKGROUP < COUNT {
-{{ puts }}    }
-}
+    let vector = part * PART + four;
+    // A thread that is left over, or of a workgroup too many, has none of the pixels.
+    let works = local < LANES * WIDE && four < PART && group * WORKGROUP < COUNT;
+    let writes = works && local < WIDE;
+{{ puts }}{{ moments }}}

@@ -7,13 +7,14 @@ use burn::backend::wgpu::{CubeBackend, CubeTensor};
 use super::{ConvolutionGradients, ConvolutionOps, Sizes, tiled};
 use crate::device::{self, Variant};
 use crate::norm::NormGradients;
+use crate::norm::blocks::Blocks;
 use crate::wgpu::{Program, built, chunks, contiguous, empty, fold};
 
 impl ConvolutionOps for CubeBackend {
     fn convolution(x: CubeTensor, weight: CubeTensor, sizes: Sizes) -> CubeTensor {
         let (x, weight) = (contiguous(x), contiguous(weight));
         let z = empty(&x, sizes.output_shape());
-        built((sizes, device::variant()), |(sizes, variant)| forward(sizes, *variant))
+        built((sizes, device::variant()), |(sizes, variant)| forward(sizes, *variant, None))
             .launch(&[&x, &weight, &z]);
         z
     }
@@ -23,8 +24,18 @@ impl ConvolutionOps for CubeBackend {
         weight: CubeTensor,
         sizes: Sizes,
     ) -> (CubeTensor, CubeTensor) {
-        let z = Self::convolution(x, weight, sizes);
-        (z.clone(), Self::moments(z, 1))
+        let Some(blocks) = tiled::blocks(&sizes).filter(|_| device::finds_moments()) else {
+            let z = Self::convolution(x, weight, sizes);
+            return (z.clone(), Self::moments(z, 1));
+        };
+        let (x, weight) = (contiguous(x), contiguous(weight));
+        let shape = sizes.output_shape();
+        let z = empty(&x, shape.clone());
+        let moments = blocks.moments(&z, &shape, 1, |found| {
+            built((sizes, blocks), |(sizes, blocks)| forward(sizes, Variant::Tiled, Some(*blocks)))
+                .launch(&[&x, &weight, &z, found]);
+        });
+        (z, moments)
     }
 }
 
@@ -87,8 +98,8 @@ pub(super) fn sized(program: Program, sizes: &Sizes) -> Program {
     ])
 }
 
-fn forward(sizes: &Sizes, variant: Variant) -> Program {
-    let tiled = if variant == Variant::Tiled { tiled::forward(sizes) } else { None };
+fn forward(sizes: &Sizes, variant: Variant, blocks: Option<Blocks>) -> Program {
+    let tiled = if variant == Variant::Tiled { tiled::forward(sizes, blocks) } else { None };
     tiled.unwrap_or_else(|| plain_forward(sizes))
 }
 
@@ -133,9 +144,11 @@ mod tests {
             for relu in [true, false] {
                 let windows = Windows { image, size, stride, dilation: 1 };
                 let sizes = Sizes { batch: 2, windows, outputs: 8, banks, relu };
-                let mut programs = vec![weight_gradient(&sizes)];
+                let blocks = tiled::blocks(&sizes);
+                let mut programs =
+                    vec![weight_gradient(&sizes), forward(&sizes, Variant::Tiled, blocks)];
                 for variant in [Variant::Plain, Variant::Tiled] {
-                    programs.extend([forward(&sizes, variant), x_gradient(&sizes, variant)]);
+                    programs.extend([forward(&sizes, variant, None), x_gradient(&sizes, variant)]);
                 }
                 for program in programs {
                     assert_eq!(program.validate(), Ok(()), "{program:?}");

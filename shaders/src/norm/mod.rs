@@ -8,6 +8,8 @@
 //! FLOPs, its way back 20 for 8. With γ and β it is a node with one edge: [`crate::node`](mod@crate::node).
 
 mod autodiff;
+#[cfg(not(target_feature = "atomics"))]
+pub(crate) mod blocks;
 pub(crate) mod cpu;
 #[cfg(not(target_feature = "atomics"))]
 pub(crate) mod wgpu;

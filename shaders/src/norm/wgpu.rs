@@ -23,22 +23,12 @@ impl NormGradients for CubeBackend {
     fn moments(x: CubeTensor, groups: usize) -> CubeTensor {
         let x = contiguous(x);
         let shape = x.shape();
-        let columns = groups * shape[3];
-        let out = empty(&x, [2, columns]);
         let lanes = lanes(&shape, groups);
-        let settings = (shape, groups, lanes);
-        let moments =
-            built(settings.clone(), |(shape, groups, lanes)| moments(shape, *groups, *lanes));
-        match lanes.chunks() {
-            1 => moments.launch(&[&x, &out]),
-            chunks => {
-                let partial = empty(&x, [chunks, 2, columns]);
-                moments.launch(&[&x, &partial]);
-                built(settings, |(shape, groups, lanes)| merge(shape, *groups, *lanes))
-                    .launch(&[&partial, &out]);
-            }
-        }
-        out
+        over_chunks(&x, &shape, groups, lanes, |found| {
+            let settings = (shape.clone(), groups, lanes);
+            built(settings, |(shape, groups, lanes)| moments(shape, *groups, *lanes))
+                .launch(&[&x, found]);
+        })
     }
 
     fn normalise_gradient(
@@ -63,6 +53,29 @@ impl NormGradients for CubeBackend {
             .launch(&[&y, &gradient, &moments, &sums, &out]);
         out
     }
+}
+
+/// The moments of a stack from those of its chunks of pixels, [chunks, 2, groups · channels], which `launch` writes.
+pub(crate) fn over_chunks(
+    like: &CubeTensor,
+    shape: &Shape,
+    groups: usize,
+    lanes: Lanes,
+    launch: impl FnOnce(&CubeTensor),
+) -> CubeTensor {
+    let out = empty(like, [2, groups * shape[3]]);
+    match lanes.chunks() {
+        1 => launch(&out),
+        chunks => {
+            let partial = empty(like, [chunks, 2, groups * shape[3]]);
+            launch(&partial);
+            built((shape.clone(), groups, lanes), |(shape, groups, lanes)| {
+                merge(shape, *groups, *lanes)
+            })
+            .launch(&[&partial, &out]);
+        }
+    }
+    out
 }
 
 /// [2, groups · channels], of what `launch` writes for every chunk of pixels: [chunks, 2, groups ·

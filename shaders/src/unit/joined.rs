@@ -9,6 +9,7 @@ use super::depthwise::{FORWARD_TILED, Layout, Staged, staged_in};
 use super::product::{lines, products};
 use super::tiles;
 use crate::device::Variant;
+use crate::norm::blocks::Blocks;
 use crate::wgpu::{Program, WORKGROUP};
 
 /// Pixels of a workgroup, at least: the weights are staged once for all of them.
@@ -46,22 +47,37 @@ impl Block {
             let pixels = WORKGROUP / from * tile;
             let room = vectors.checked_sub(pixels * from)?;
             let slice = from.min(room / (4 * to));
-            let staged = (from * sizes.most_taps()).max(4 * to * slice);
+            let staged = (from * sizes.most_taps()).max(4 * to * slice).max(WORKGROUP);
             let fits = pixels >= FEWEST && slice > 0 && staged <= room;
             fits.then_some(Self { tile, pixels, slice, staged })
         };
         [4, 2, 1].into_iter().find_map(of_tile)
     }
+
+    /// Its pixels as they lie in memory, for their moments; `None` where a row ends within a thread's numbers.
+    pub(super) fn blocks(&self, sizes: &Sizes) -> Option<Blocks> {
+        let [height, width] = sizes.out();
+        width.is_multiple_of(self.tile).then_some(Blocks {
+            side: sizes.outputs / 4,
+            pixels: self.pixels,
+            all_pixels: sizes.batch * height * width,
+            vectors: sizes.units.len() * sizes.outputs / 4,
+        })
+    }
 }
 
-/// A launch for all units.
-pub(super) fn joined(sizes: &Sizes, block: &Block) -> Program {
+/// A launch for all units, and for the moments of what they give where blocks of them are told.
+pub(super) fn joined(sizes: &Sizes, block: &Block, blocks: Option<Blocks>) -> Program {
     let &Block { tile, pixels, slice, staged: vectors } = block;
     let [from, to] = [sizes.channels() / 4, sizes.outputs / 4];
     let each = pixels.div_ceil(WORKGROUP / to);
     let layout = Layout { activations: sizes.units.len(), image: sizes.out(), tile };
     let function = |kind| tiles::depthwise(sizes, kind, tile, Variant::Tiled);
-    staged_in("unit", include_str!("joined.wgsl"), sizes, &layout, Staged { wide: from, vectors })
+    let staged = Staged { wide: from, vectors };
+    let program = staged_in("unit", include_str!("joined.wgsl"), sizes, &layout, staged);
+    // Behind x, its norm, the weights and z.
+    let found = 3 + sizes.prologue.norm.map_or(0, |norm| 1 + usize::from(norm.affine));
+    Blocks::program(blocks, program, each, found)
         .constant("kinds", tiles::functions(sizes, function))
         .constant("calls", tiles::calls(sizes, "depthwise", FORWARD_TILED))
         .constant("keeps", lines(tile, keep))
@@ -80,7 +96,14 @@ fn start(n: usize) -> String {
 }
 
 fn put(n: usize) -> String {
-    format!("        put(workgroup, number, pixel + {n}u * OUT_LANES, output, sum{n});\n")
+    let pixel = format!("pixel + {n}u * OUT_LANES");
+    format!(
+        "    let there{n} = works && is_there(pixel_block, {pixel});
+    if there{n} {{
+        put(pixel_block, number, {pixel}, output, sum{n});
+    }}
+"
+    )
 }
 
 #[cfg(test)]
@@ -113,7 +136,7 @@ mod tests {
             {
                 let bank = bank(channels, size, width);
                 let taken =
-                    Block::new(&bank, memory).map(|block| memory_of(&joined(&bank, &block)));
+                    Block::new(&bank, memory).map(|block| memory_of(&joined(&bank, &block, None)));
                 assert!(
                     taken.is_none_or(|taken| taken <= memory),
                     "{channels} channels: {taken:?}"

@@ -48,13 +48,21 @@ fn start_of(pixel: u32) -> u32 {
     return min(pixel, BLOCK_PIXELS - 1u) * CHANNELS;
 }
 
-fn put(workgroup: vec3<u32>, number: u32, pixel: u32, output: u32, sum: Number) {
-    let place = group_of(workgroup) % PLACE_BLOCKS * LANES + pixel % LANES;
-    let column = place % TILES * TILE + pixel / LANES;
-    if pixel < BLOCK_PIXELS && place < PLACES && column < OUT_WIDTH {
-        let row = number * BATCH * OUT_HEIGHT + place / TILES;
-        z[(row * OUT_WIDTH + column) * TO + output] = sum;
-    }
+// The place and the column of a pixel of a block.
+fn place_and_column(block: u32, pixel: u32) -> vec2<u32> {
+    let place = block * LANES + pixel % LANES;
+    return vec2(place, place % TILES * TILE + pixel / LANES);
+}
+
+fn is_there(block: u32, pixel: u32) -> bool {
+    let at = place_and_column(block, pixel);
+    return pixel < BLOCK_PIXELS && at.x < PLACES && at.y < OUT_WIDTH;
+}
+
+fn put(block: u32, number: u32, pixel: u32, output: u32, sum: Number) {
+    let at = place_and_column(block, pixel);
+    let row = number * BATCH * OUT_HEIGHT + at.x / TILES;
+    z[(row * OUT_WIDTH + at.y) * TO + output] = sum;
 }
 
 @compute @workgroup_size(WORKGROUP)
@@ -89,6 +97,9 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_i
             let w3 = staged[at + 3u * TO];
 {{ products }}        }
     }
-    if pixel < OUT_LANES && group_of(workgroup) * WORKGROUP < COUNT {
-{{ puts }}    }
-}
+    let pixel_block = group_of(workgroup) % PLACE_BLOCKS;
+    let vector = number * TO + output;
+    // A thread that is left over, or of a workgroup too many, has none of the pixels.
+    let works = pixel < OUT_LANES && group_of(workgroup) * WORKGROUP < COUNT;
+    let writes = works && pixel == 0u;
+{{ puts }}{{ moments }}}

@@ -11,18 +11,29 @@ use super::product::{Way, product};
 use super::tiles;
 use super::{BankGradients, BankOps, Operands, Prologue, Sizes, Unit};
 use crate::device::{self, Variant};
+use crate::norm::blocks::Blocks;
 use crate::norm::wgpu::{GROUPS, STANDARD, declare, gradient_products, pull_through, sums};
 use crate::norm::{NormGradients, Standard};
 use crate::wgpu::{Built, Program, built, chunks, contiguous, empty, fold, workgroup_memory};
 
 impl BankOps for CubeBackend {
     fn bank(operands: Operands<Self>, sizes: Sizes) -> CubeTensor {
-        Inputs::new(operands, sizes).forward()
+        let inputs = Inputs::new(operands, sizes);
+        match inputs.block() {
+            Some(block) => inputs.joined(block),
+            None => inputs.apart(),
+        }
     }
 
     fn bank_and_moments(operands: Operands<Self>, sizes: Sizes) -> (CubeTensor, CubeTensor) {
-        let units = sizes.units.len();
-        let z = Inputs::new(operands, sizes).forward();
+        let (units, inputs) = (sizes.units.len(), Inputs::new(operands, sizes));
+        let z = match inputs.block().map(|block| (block, block.blocks(&inputs.sizes))) {
+            Some((block, Some(blocks))) if device::finds_moments() => {
+                return inputs.joined_with_moments(block, blocks);
+            }
+            Some((block, _)) => inputs.joined(block),
+            None => inputs.apart(),
+        };
         (z.clone(), Self::moments(z, units))
     }
 }
@@ -103,15 +114,33 @@ impl Inputs {
         program.launch(&buffers);
     }
 
-    fn forward(&self) -> CubeTensor {
+    /// What a workgroup keeps where a unit is one launch.
+    fn block(&self) -> Option<Block> {
+        Block::new(&self.sizes, workgroup_memory(&self.x)).filter(|_| device::joins_units())
+    }
+
+    fn joined(&self, block: Block) -> CubeTensor {
         let z = empty(&self.x, self.sizes.output_shape());
-        if device::joins_units()
-            && let Some(block) = Block::new(&self.sizes, workgroup_memory(&z))
-        {
-            let program = built((self.sizes.clone(), block), |(sizes, block)| joined(sizes, block));
-            self.launch(program, &[&self.weights, &z]);
-            return z;
-        }
+        let program =
+            built((self.sizes.clone(), block), |(sizes, block)| joined(sizes, block, None));
+        self.launch(program, &[&self.weights, &z]);
+        z
+    }
+
+    fn joined_with_moments(&self, block: Block, blocks: Blocks) -> (CubeTensor, CubeTensor) {
+        let (units, shape) = (self.sizes.units.len(), self.sizes.output_shape());
+        let z = empty(&self.x, shape.clone());
+        let moments = blocks.moments(&z, &shape, units, |found| {
+            let settings = (self.sizes.clone(), block, blocks);
+            let program =
+                built(settings, |(sizes, block, blocks)| joined(sizes, block, Some(*blocks)));
+            self.launch(program, &[&self.weights, &z, found]);
+        });
+        (z, moments)
+    }
+
+    fn apart(&self) -> CubeTensor {
+        let z = empty(&self.x, self.sizes.output_shape());
         self.product(Way::Forward, &[&self.middle(), &self.weights, &z]);
         z
     }
@@ -315,7 +344,10 @@ mod tests {
                         ]);
                     }
                     let blocks = [16, 48].map(|kib| Block::new(&sizes, kib << 10));
-                    programs.extend(blocks.iter().flatten().map(|block| joined(&sizes, block)));
+                    for block in blocks.iter().flatten() {
+                        let blocks = [None, block.blocks(&sizes)];
+                        programs.extend(blocks.map(|blocks| joined(&sizes, block, blocks)));
+                    }
                     for program in programs {
                         assert_eq!(program.validate(), Ok(()), "{program:?}");
                     }

@@ -42,6 +42,11 @@ impl Lanes {
         Self { fours: true, wide, chunk: EACH * (WORKGROUP / wide), pixels }
     }
 
+    /// For blocks of so many pixels of fours of channels, whose sums another kernel has taken.
+    pub(crate) fn of_blocks(block: usize, pixels: usize) -> Self {
+        Self { fours: true, wide: WIDE, chunk: block, pixels }
+    }
+
     pub(crate) fn chunks(self) -> usize {
         self.pixels.div_ceil(self.chunk).max(1)
     }
