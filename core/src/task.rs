@@ -31,14 +31,15 @@ pub trait Task: Clone + 'static {
     /// The networks that it trains.
     type Net: Network + ?Sized;
     /// A batch on the host.
-    type Batch;
+    type Batch: Clone;
     /// A batch on the device, with the state in which the network comes to it.
     type Input: Clone + 'static;
     /// What the network takes from one batch to the next.
     type Carry: Carry;
 
-    /// Brings a batch to the device.
-    fn upload(&self, batch: &Self::Batch, carry: &Self::Carry, device: &Device) -> Self::Input;
+    /// Brings a batch to the device. Its numbers are handed over and not copied here: on a GPU a thread of the
+    /// device's own does that.
+    fn upload(&self, batch: Self::Batch, carry: &Self::Carry, device: &Device) -> Self::Input;
 
     /// Examples of a batch: what losses are means over.
     fn count(&self, input: &Self::Input) -> usize;

@@ -159,7 +159,7 @@ fn drop_path_draws_for_every_operation_but_the_identity() {
 fn a_training_loss_has_its_auxiliary_part_and_its_smoothing_only_in_train_mode() {
     let device = Device::flex();
     let batch = Batch { images: host(images(4, 8)), labels: vec![0, 1, 2, 4], shape: [4, 8, 8, 3] };
-    let batch = ImageBatch::new(&batch, &device);
+    let batch = ImageBatch::new(batch, &device);
     let loss = |label_smoothing, auxiliary_weight, eval| {
         let network = derived(&published("DARTS_V1"), SMALL).unwrap();
         let layout = network.as_ref().layout();

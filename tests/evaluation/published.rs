@@ -64,7 +64,7 @@ fn images(tiles: impl ExactSizeIterator<Item = Vec<u8>>, normalised: bool) -> Im
     let value = |(at, pixel): (usize, u8)| (f32::from(pixel) / 255.0 - mean[at % 3]) / std[at % 3];
     let images = pixels.enumerate().map(value).collect();
     let batch = Batch { images, labels: vec![0; count], shape: [count, 32, 32, 3] };
-    ImageBatch::new(&batch, &Device::flex())
+    ImageBatch::new(batch, &Device::flex())
 }
 
 fn logits<T: Task<Input = ImageBatch>>(

@@ -152,7 +152,7 @@ impl Net {
         let task = Training { image_size, label_smoothing: 0.0, auxiliary_weight: 0.0 };
         let model = Model::new(task, network, Kernels::Fused);
         let at = Point { weights: &weights, statistics: &statistics, eval: true };
-        let batch = ImageBatch::new(&batch, &device);
+        let batch = ImageBatch::new(batch, &device);
         host(model.loss(at, &[], &batch, Pcg64::seed_from_u64(0)).logits)
     }
 }

@@ -137,7 +137,7 @@ impl<'a> Case<'a> {
         hidden: &Hidden,
         masks: Vec<f32>,
     ) -> Taken {
-        let input = self.model.task.upload(batch, hidden, &self.device);
+        let input = self.model.task.upload(batch.clone(), hidden, &self.device);
         let (layout, kernels) = (self.model.network.layout(), self.model.kernels);
         let target = GradientTarget::Weights;
         let pass = Pass::new(layout, weights, Statistics::Batch, target, kernels, rng().into());
@@ -163,7 +163,7 @@ impl<'a> Case<'a> {
         let outcome = self.model.weight_gradient(
             Point { weights: &self.weights, statistics: &self.none, eval: false },
             &[],
-            &self.model.task.upload(&batch, &self.hidden("hidden"), &self.device),
+            &self.model.task.upload(batch.clone(), &self.hidden("hidden"), &self.device),
             rng(),
         );
         self.by_weight(report, "grad", &outcome.0, 1e-3);
@@ -229,7 +229,7 @@ impl<'a> Case<'a> {
 
     /// The loss in eval mode, from a hidden state of zeros.
     fn evaluated(&self, weights: &Tensor<1>, batch: &TextBatch) -> Vec<f32> {
-        let input = self.model.task.upload(batch, &Hidden::default(), &self.device);
+        let input = self.model.task.upload(batch.clone(), &Hidden::default(), &self.device);
         let at = Point { weights, statistics: &self.none, eval: true };
         host(self.model.loss(at, &[], &input, rng()).loss)
     }

@@ -113,7 +113,7 @@ fn what_a_genotype_weighs_gives_the_loss_of_all_options_when_it_is_computed_alon
         let loader = tiny::loader(&config);
         let search = tiny::search(&config, &loader);
         let (job, batches) = (search.job(), loader.step(0, 0));
-        let train = ImageBatch::new(&batches.train, &Device::flex());
+        let train = ImageBatch::new(batches.train, &Device::flex());
         for eval in [true, false] {
             let loss = |picked: Option<Picked>| {
                 let rng = Pcg64::seed_from_u64(0);
@@ -138,7 +138,7 @@ fn where_nothing_of_alpha_leads_to_the_loss_its_gradient_is_zero() {
     let loader = tiny::loader(&config);
     let search = tiny::search(&config, &loader);
     let (job, batches) = (search.job(), loader.step(0, 0));
-    let train = ImageBatch::new(&batches.train, &Device::flex());
+    let train = ImageBatch::new(batches.train, &Device::flex());
     let gradient = |operation: usize| {
         let picked = Picked(vec![Some(vec![operation; 6])]);
         let rng = Pcg64::seed_from_u64(0);
@@ -312,7 +312,7 @@ fn snas_moves_alpha_and_weights_together_at_one_draw_on_the_training_batch() {
     let mut loader = tiny::loader(&config);
     let mut search = tiny::search(&config, &loader);
     let batches = loader.step(0, 0);
-    let train = ImageBatch::new(&batches.train, &Device::flex());
+    let train = ImageBatch::new(batches.train, &Device::flex());
     let (weights, alpha) = {
         let (job, rng) = (search.job(), Streams::new(config.seed).at(Stream::Policy, 1));
         let sample = Sample { rng, progress: 0.0, picked: None, architecture: None };

@@ -112,9 +112,9 @@ impl Task for Words {
     type Input = WordBatch;
     type Carry = Hidden;
 
-    fn upload(&self, position: &u64, carry: &Hidden, device: &Device) -> WordBatch {
-        let values = normal(&mut Streams::new(1).at(Stream::TrainOrder, *position), BATCH * WIDTH);
-        let next: Vec<i32> = (0..BATCH).map(|row| (*position as i32 + row as i32) % 4).collect();
+    fn upload(&self, position: u64, carry: &Hidden, device: &Device) -> WordBatch {
+        let values = normal(&mut Streams::new(1).at(Stream::TrainOrder, position), BATCH * WIDTH);
+        let next: Vec<i32> = (0..BATCH).map(|row| (position as i32 + row as i32) % 4).collect();
         let zeros = || Tensor::zeros([BATCH, WIDTH], device);
         WordBatch {
             words: Tensor::from_data(TensorData::new(values, [BATCH, WIDTH]), device),

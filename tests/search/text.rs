@@ -256,7 +256,7 @@ fn eval_mode_draws_nothing_and_train_mode_drops() {
     let batch = smoothdarts::data::Batches::step(&mut batches, 0, 0).unwrap().train;
     let input = smoothdarts::task::Task::upload(
         &model.task,
-        &batch,
+        batch,
         &smoothdarts::task::Hidden::default(),
         &Device::flex(),
     );
@@ -323,7 +323,7 @@ fn the_learning_rate_of_a_step_is_that_of_its_length() {
     let mut batches = loader(&config);
     let batch = smoothdarts::data::Batches::step(&mut batches, 0, 0).unwrap().train;
     let wanted = batch.wanted;
-    let input = task.upload(&batch, &smoothdarts::task::Hidden::default(), &Device::flex());
+    let input = task.upload(batch, &smoothdarts::task::Hidden::default(), &Device::flex());
     assert_eq!(task.rate(&input), wanted as f64 / 6.0);
     assert!([6, 3].contains(&wanted));
 }

@@ -215,7 +215,7 @@ impl<T: Trainable> Train<T> {
         for index in 0..batches.evaluation_batches(part) {
             let batch = batches.evaluation(part, at.epoch, index)?;
             for batch in T::parts(&self.config, batch) {
-                let input = self.model.task.upload(&batch, &carry, &self.device);
+                let input = self.model.task.upload(batch.clone(), &carry, &self.device);
                 let outcome = self.model.loss(point, &[], &input, noise.next());
                 let (logits, after) = (outcome.logits.clone(), outcome.carry.clone());
                 tally.add(outcome.scores(), self.model.task.count(&input));

@@ -25,10 +25,10 @@ pub struct ImageBatch {
 
 impl ImageBatch {
     /// Brings images and labels to the device.
-    pub fn new(batch: &Batch, device: &Device) -> Self {
+    pub fn new(batch: Batch, device: &Device) -> Self {
         let labels: Vec<i32> = batch.labels.iter().map(|&label| i32::from(label)).collect();
         let count = labels.len();
-        let images = TensorData::new(batch.images.clone(), batch.shape);
+        let images = TensorData::new(batch.images, batch.shape);
         Self {
             images: Tensor::from_data(images, device),
             labels: Tensor::from_data(TensorData::new(labels, [count]), device),
@@ -62,7 +62,7 @@ impl Task for Classify {
     type Input = ImageBatch;
     type Carry = ();
 
-    fn upload(&self, batch: &Batch, _: &(), device: &Device) -> ImageBatch {
+    fn upload(&self, batch: Batch, _: &(), device: &Device) -> ImageBatch {
         ImageBatch::new(batch, device)
     }
 

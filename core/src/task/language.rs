@@ -110,9 +110,9 @@ impl Task for Language {
     type Input = TextInput;
     type Carry = Hidden;
 
-    fn upload(&self, batch: &TextBatch, carry: &Hidden, device: &Device) -> TextInput {
+    fn upload(&self, batch: TextBatch, carry: &Hidden, device: &Device) -> TextInput {
         let zeros = || Tensor::zeros([batch.columns, self.hidden], device);
-        TextInput::new(batch, carry.0.clone().unwrap_or_else(zeros))
+        TextInput::new(&batch, carry.0.clone().unwrap_or_else(zeros))
     }
 
     fn count(&self, input: &TextInput) -> usize {

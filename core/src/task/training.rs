@@ -28,7 +28,7 @@ impl Task for Training {
     type Input = ImageBatch;
     type Carry = ();
 
-    fn upload(&self, batch: &Batch, _: &(), device: &Device) -> ImageBatch {
+    fn upload(&self, batch: Batch, _: &(), device: &Device) -> ImageBatch {
         ImageBatch::new(batch, device)
     }
 

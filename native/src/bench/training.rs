@@ -177,7 +177,7 @@ impl<'a> Work<'a> {
         let (model, Point { weights, statistics, .. }) =
             (training.job().model(), training.job().point(false));
         let images = batch(config, config.train.batch_size, shape(config), 0);
-        let input = model.task.upload(&images, &(), &timer.selected.device);
+        let input = model.task.upload(images, &(), &timer.selected.device);
         let (weights, statistics) = (weights.clone(), statistics.clone());
         sync(&timer.selected.device).context("the images cannot be brought to the device")?;
         Ok(Self {

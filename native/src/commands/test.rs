@@ -280,11 +280,12 @@ impl Tested<'_> {
         let mut batches = self.supply.clone();
         for index in 0..batches.evaluation_batches(part) {
             let batch = batches.evaluation(part, 0, index)?;
-            let input = ImageBatch::new(&batch, self.device);
+            let labels = batch.labels.clone();
+            let input = ImageBatch::new(batch, self.device);
             let rng = Streams::new(0).at(Stream::Noise, index as u64);
             let noise = Randomness { picked: picked.clone(), ..rng.into() };
             let logits = model.loss(at, p, &input, noise).logits;
-            confusion.add(&pollster::block_on(read(logits))?, &batch.labels);
+            confusion.add(&pollster::block_on(read(logits))?, &labels);
         }
         Ok(confusion)
     }

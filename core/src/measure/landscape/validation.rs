@@ -26,7 +26,7 @@ pub fn validation(
             break;
         }
         left -= count;
-        found.push(ImageBatch::new(&batch, device));
+        found.push(ImageBatch::new(batch, device));
     }
     if found.is_empty() { Err(LandscapeError::NoImages) } else { Ok(found) }
 }

@@ -105,7 +105,7 @@ impl<T: Task> Job for Search<T> {
         let (mut tally, mut carry) = (task::Tally::new(&self.device), T::Carry::default());
         for index in 0..batches.evaluation_batches(Part::Valid) {
             let batch = batches.evaluation(Part::Valid, at.epoch, index)?;
-            let input = self.upload(&batch, &carry);
+            let input = self.upload(batch, &carry);
             let draw = self.draw(at, For::Evaluation(index)).await?;
             noise.picked = draw.picked();
             let p = match draw {
@@ -225,8 +225,8 @@ impl<T: Task> Search<T> {
         let (start, going_on) = (Carries::default(), at.step > 0);
         let carries = if going_on { &self.carries } else { &start };
         Ok(Step {
-            train: self.upload(&train, &carries.train),
-            valid: self.upload(&valid, &carries.valid),
+            train: self.upload(train, &carries.train),
+            valid: self.upload(valid, &carries.valid),
             noise: self.noise(at, Purpose::Step),
             alpha_done: false,
             valid_loss: None,

@@ -109,7 +109,7 @@ impl<T: Task> Search<T> {
     }
 
     /// A batch on the device of the search.
-    pub(super) fn upload(&self, batch: &T::Batch, carry: &T::Carry) -> T::Input {
+    pub(super) fn upload(&self, batch: T::Batch, carry: &T::Carry) -> T::Input {
         self.model.task.upload(batch, carry, &self.device)
     }
 

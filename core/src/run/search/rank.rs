@@ -104,7 +104,7 @@ impl<T: Task> Search<T> {
         let (mut tally, mut carry) = (task::Tally::new(&self.device), T::Carry::default());
         for index in part {
             let batch = batches.evaluation(Part::Valid, at.epoch, index % count)?;
-            let input = self.upload(&batch, &carry);
+            let input = self.upload(batch, &carry);
             let mut outcome = self.model.loss(self.state.point(true), &p, &input, noise.next());
             carry = std::mem::take(&mut outcome.carry);
             tally.add(outcome.scores(), self.model.task.count(&input));

@@ -70,7 +70,7 @@ impl<T: Task> Search<T> {
         dense: bool,
     ) -> Result<Spectrum, MeasureError> {
         let (epoch, step) = at.last(|epoch| batches.steps(epoch));
-        let valid = self.upload(&batches.step(epoch, step)?.valid, &self.carries.valid);
+        let valid = self.upload(batches.step(epoch, step)?.valid, &self.carries.valid);
         // The passes of the search itself count from 1.
         let noise = self.streams.at(Stream::Noise, (2 * at.total_steps + 1) * NOISE_PASSES);
         if self.policy.leaves().is_empty() {

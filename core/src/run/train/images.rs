@@ -81,7 +81,7 @@ impl Trainable for Training {
             None => train.begin_step(batches, at)?,
         };
         if let Some(part) = step.parts.pop() {
-            train.accumulate(&mut step, &part);
+            train.accumulate(&mut step, part);
         }
         match (step.parts.is_empty(), step.sums.take()) {
             (true, Some(sums)) => Ok(Some(train.end_step(sums, step.images, at))),
@@ -203,7 +203,7 @@ impl Train<Training> {
     /// the mean over the batch is the mean of the parts, weighted by their images. What parts change
     /// besides rounding is batch norm, which normalises every part by itself (and counts it as a
     /// batch in its running statistics), and the draws of drop-path.
-    fn accumulate(&mut self, step: &mut Step, part: &Batch) {
+    fn accumulate(&mut self, step: &mut Step, part: Batch) {
         let input = self.model.task.upload(part, &(), &self.device);
         let point = self.state.learnt.point(false);
         let (gradient, outcome) = self.model.weight_gradient(point, &[], &input, step.noise.next());

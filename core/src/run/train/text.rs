@@ -64,7 +64,7 @@ impl Trainable for Language {
         let start = Hidden::default();
         let Train { model, state, .. } = &*train;
         let carry = if at.step == 0 { &start } else { &state.hidden };
-        let input = model.task.upload(&batch, carry, &train.device);
+        let input = model.task.upload(batch, carry, &train.device);
         let mut noise = Noise::new(train.streams, at, Purpose::Step, 0.0);
         let point = state.point(&state.weights, false);
         let (gradient, outcome) = model.weight_gradient(point, &[], &input, noise.next());

@@ -108,7 +108,7 @@ fn perplexity(
     let (mut hidden, mut tally) = (Hidden::default(), Tally::new(&device));
     for index in 0..loader.evaluation_batches(part) {
         let batch = loader.evaluation(part, 0, index)?;
-        let input = model.task.upload(&batch, &hidden, &device);
+        let input = model.task.upload(batch, &hidden, &device);
         let noise = Streams::new(0).at(Stream::Noise, index as u64);
         let outcome = model.loss(at, &[], &input, noise);
         hidden = outcome.carry.clone();
