@@ -48,7 +48,7 @@ pub struct Row {
     pub recorded_passes: usize,
     /// Steps that were timed.
     pub steps: u32,
-    /// The first step: kernels are compiled, and passes recorded.
+    /// The first step: kernels are compiled, and passes recorded; on a GPU with the launches of the second one.
     pub first_step_seconds: f64,
     /// Median of their times.
     pub step_seconds: f64,
