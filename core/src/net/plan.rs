@@ -60,6 +60,7 @@ impl Plan {
         p: &Tensor<1>,
         pass: &mut Pass,
     ) {
+        *states = std::mem::take(states).into_iter().map(State::for_several).collect();
         // The sums of all nodes to come, one after another along the batch.
         let mut ahead = None;
         for (source, plan) in self.by_source.iter().enumerate() {
@@ -69,7 +70,7 @@ impl Plan {
             if source + 1 >= self.inputs {
                 let (node, rest) = split(pass.kernels, ahead, batch);
                 ahead = rest;
-                states.push(State::new(node.unwrap_or_else(&zeros)));
+                states.push(State::new(node.unwrap_or_else(&zeros)).for_several());
             }
         }
     }

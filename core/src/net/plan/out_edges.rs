@@ -262,13 +262,14 @@ impl Computation {
     fn forward(&self, edges: &[MixedEdge], state: &State, pass: &mut Pass) -> PendingNorm {
         match self {
             Self::Units(banks) => state.constant(pass, |pass| {
-                let x = state.value.clone().into();
+                let x = state.read(pass.kernels).into();
                 banks.iter().fold(x, |x, bank| bank.forward(x, pass))
             }),
             Self::Pools { stride, norms, like } => {
                 let pooled = state.constant(pass, |pass| {
                     let kinds = &[Pool::Max, Pool::Average];
-                    let x = pass.pattern.pool(pass.kernels, state.value.clone(), kinds, *stride);
+                    let x = state.read(pass.kernels);
+                    let x = pass.pattern.pool(pass.kernels, x, kinds, *stride);
                     let norm = (!norms.is_empty()).then(|| pass.norm(norms, &x, None));
                     PendingNorm { x, norm }
                 });
@@ -278,7 +279,7 @@ impl Computation {
                 pooled
             }
             Self::Skips { count, .. } if pass.drops_skips() => {
-                pass.skips(&state.value, *count).into()
+                pass.skips(&state.read(pass.kernels), *count).into()
             }
             Self::Skips { place: (edge, candidate), .. } => {
                 edges[*edge].candidates[*candidate].forward(state, pass)
