@@ -85,8 +85,7 @@ impl<J: Job> Run<J> {
 
     /// Whether the numbers of a step are read after the next one has begun, so that a GPU computes while the
     /// host brings them in and launches. Its event comes one step later then, in the same order, and so does
-    /// [`RunError::Diverged`]; the last step of an epoch is read before the epoch ends. Until then they are read
-    /// at once.
+    /// [`RunError::Diverged`]; the last step of an epoch is read before the epoch ends. A new run reads at once.
     pub fn set_reads_late(&mut self, late: bool) {
         self.reads_late = late;
     }
