@@ -79,9 +79,7 @@ fn a_search_that_is_read_at_once_from_now_on_leaves_no_step_out() {
 
 #[test]
 fn a_divergence_that_is_read_late_ends_the_search_and_is_not_saved() {
-    let mut config = tiny::config("s2", "darts");
-    config.weights.learning_rate = 1e30;
-    config.weights.clip = 0.0;
+    let config = tiny::diverging();
     let mut loader = tiny::loader(&config);
     let until = |late: bool, loader: &mut _| {
         let mut search = tiny::search(&config, loader);

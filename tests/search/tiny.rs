@@ -23,6 +23,13 @@ pub fn config(space: &str, method: &str) -> Config {
     config
 }
 
+/// One whose weights are no numbers after a few steps.
+pub fn diverging() -> Config {
+    let mut config = config("s2", "darts");
+    (config.weights.learning_rate, config.weights.clip) = (1e30, 0.0);
+    config
+}
+
 pub fn loader(config: &Config) -> Loader {
     Loader::new(embedded().unwrap(), config).unwrap()
 }

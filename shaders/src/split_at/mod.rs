@@ -42,9 +42,9 @@ pub fn split_at(kernels: Kernels, x: Tensor<4>, first: usize) -> (Tensor<4>, Ten
 }
 
 /// An activation that several read. On the CPU the gradients of its readers meet here, in one pass over memory for
-/// each but the first, on all threads: burn copies what it adds to, on one. That made a step of DARTS 6 % longer and
-/// one of SDARTS-ADV 8 % (`sdarts bench --preset cifar10-s5-sdarts-adv --set search.batch_size=16`). On a GPU burn's
-/// fusion adds them in fewer launches, 2,605 of a step instead of 2,822.
+/// each but the first, on all threads: burn copies what it adds to, on one (native/repro/peer says how much longer
+/// a step took). On a GPU burn's fusion adds them in fewer launches: 2,605 of a step of DARTS instead of 2,822,
+/// counted as in [`crate::roofline`].
 #[derive(Clone, Debug)]
 pub struct Shared {
     x: Tensor<4>,

@@ -47,6 +47,7 @@ impl Block {
             let pixels = WORKGROUP / from * tile;
             let room = vectors.checked_sub(pixels * from)?;
             let slice = from.min(room / (4 * to));
+            // For moments every thread has a vector there.
             let staged = (from * sizes.most_taps()).max(4 * to * slice).max(WORKGROUP);
             let fits = pixels >= FEWEST && slice > 0 && staged <= room;
             fits.then_some(Self { tile, pixels, slice, staged })
@@ -135,8 +136,8 @@ mod tests {
                 [(4, 3, 5), (16, 5, 32), (20, 7, 9), (64, 5, 8), (144, 3, 8)]
             {
                 let bank = bank(channels, size, width);
-                let taken =
-                    Block::new(&bank, memory).map(|block| memory_of(&joined(&bank, &block, None)));
+                let taken = Block::new(&bank, memory)
+                    .map(|block| memory_of(&joined(&bank, &block, block.blocks(&bank))));
                 assert!(
                     taken.is_none_or(|taken| taken <= memory),
                     "{channels} channels: {taken:?}"

@@ -11,30 +11,21 @@ use super::product::{Way, product};
 use super::tiles;
 use super::{BankGradients, BankOps, Operands, Prologue, Sizes, Unit};
 use crate::device::{self, Variant};
-use crate::norm::blocks::Blocks;
 use crate::norm::wgpu::{GROUPS, STANDARD, declare, gradient_products, pull_through, sums};
 use crate::norm::{NormGradients, Standard};
 use crate::wgpu::{Built, Program, built, chunks, contiguous, empty, fold, workgroup_memory};
 
 impl BankOps for CubeBackend {
     fn bank(operands: Operands<Self>, sizes: Sizes) -> CubeTensor {
-        let inputs = Inputs::new(operands, sizes);
-        match inputs.block() {
-            Some(block) => inputs.joined(block),
-            None => inputs.apart(),
-        }
+        Inputs::new(operands, sizes).forward()
     }
 
     fn bank_and_moments(operands: Operands<Self>, sizes: Sizes) -> (CubeTensor, CubeTensor) {
         let (units, inputs) = (sizes.units.len(), Inputs::new(operands, sizes));
-        let z = match inputs.block().map(|block| (block, block.blocks(&inputs.sizes))) {
-            Some((block, Some(blocks))) if device::finds_moments() => {
-                return inputs.joined_with_moments(block, blocks);
-            }
-            Some((block, _)) => inputs.joined(block),
-            None => inputs.apart(),
-        };
-        (z.clone(), Self::moments(z, units))
+        inputs.forward_with_moments().unwrap_or_else(|| {
+            let z = inputs.forward();
+            (z.clone(), Self::moments(z, units))
+        })
     }
 }
 
@@ -119,15 +110,22 @@ impl Inputs {
         Block::new(&self.sizes, workgroup_memory(&self.x)).filter(|_| device::joins_units())
     }
 
-    fn joined(&self, block: Block) -> CubeTensor {
+    fn forward(&self) -> CubeTensor {
         let z = empty(&self.x, self.sizes.output_shape());
+        let Some(block) = self.block() else {
+            self.product(Way::Forward, &[&self.middle(), &self.weights, &z]);
+            return z;
+        };
         let program =
             built((self.sizes.clone(), block), |(sizes, block)| joined(sizes, block, None));
         self.launch(program, &[&self.weights, &z]);
         z
     }
 
-    fn joined_with_moments(&self, block: Block, blocks: Blocks) -> (CubeTensor, CubeTensor) {
+    /// The outputs and their moments, where one launch finds both.
+    fn forward_with_moments(&self) -> Option<(CubeTensor, CubeTensor)> {
+        let block = self.block().filter(|_| device::finds_moments())?;
+        let blocks = block.blocks(&self.sizes)?;
         let (units, shape) = (self.sizes.units.len(), self.sizes.output_shape());
         let z = empty(&self.x, shape.clone());
         let moments = blocks.moments(&z, &shape, units, |found| {
@@ -136,13 +134,7 @@ impl Inputs {
                 built(settings, |(sizes, block, blocks)| joined(sizes, block, Some(*blocks)));
             self.launch(program, &[&self.weights, &z, found]);
         });
-        (z, moments)
-    }
-
-    fn apart(&self) -> CubeTensor {
-        let z = empty(&self.x, self.sizes.output_shape());
-        self.product(Way::Forward, &[&self.middle(), &self.weights, &z]);
-        z
+        Some((z, moments))
     }
 
     fn product(&self, way: Way, buffers: &[&CubeTensor]) {
