@@ -1,9 +1,9 @@
 //! A run and everything that it writes to: the loop of a search and of a training.
 
+mod clock;
 pub mod extend;
 
 use std::path::Path;
-use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
@@ -26,6 +26,8 @@ use crate::recovery::{self, Resumed};
 use crate::run_dir::{self, RunDir};
 use crate::signals::Stop;
 use crate::{output, report, settings};
+
+pub use clock::seconds;
 
 /// What a run leaves when it is over.
 pub trait Work: Job<Batch: Send> + Sized {
@@ -65,12 +67,6 @@ pub struct Place<'a> {
     pub stop: Option<Stop>,
     /// Its start on the clock of [`seconds`].
     pub began: f64,
-}
-
-/// Seconds since the program asked first.
-pub fn seconds() -> f64 {
-    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
-    START.elapsed().as_secs_f64()
 }
 
 /// A run and everything that it writes to.
