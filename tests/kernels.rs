@@ -7,6 +7,7 @@ mod concat;
 mod convolution;
 mod halve;
 mod mix;
+mod mixed_bank;
 mod node;
 mod norm;
 mod pgd_step;
@@ -295,7 +296,7 @@ fn pending_norm(kernels: Kernels, x: Tensor<4>, by: By, groups: usize) -> Pendin
             norm(vector(&moments, &x.device().inner()).reshape([2, columns]), false)
         }
     };
-    PendingNorm { x, norm }
+    PendingNorm::new(x, norm)
 }
 
 /// γ in [0.5, 1.5) and −1 times that, and β, for so many columns: the input that [`with_affine`] takes.

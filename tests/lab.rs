@@ -181,7 +181,7 @@ fn bank(
         |(size, dilation): &(usize, usize)| Unit { source: 0, size: *size, dilation: *dilation };
     let units = units.iter().map(unit).collect();
     let bank = Bank { units, relu: true, stride, moments: true };
-    bank.forward(kernels, x[0].clone().into(), weights[0].clone()).0
+    bank.forward(kernels, x[0].clone().into(), weights[0].clone()).0.x
 }
 
 /// ReLU, a convolution of all channels, with the moments that the batch norm after it needs.
@@ -234,10 +234,8 @@ fn decoder(kernels: Kernels, x: &[Tensor<4>], weights: &[Tensor<1>]) -> Tensor<4
 
 fn pending_norm(kernels: Kernels, x: &Tensor<4>) -> PendingNorm {
     let moments = shaders::moments(kernels, x.clone(), 1);
-    PendingNorm {
-        x: x.clone(),
-        norm: Some(Norm { moments, of_batch: true, eps: 1e-5, affine: None }),
-    }
+    let norm = Norm { moments, of_batch: true, eps: 1e-5, affine: None };
+    PendingNorm::new(x.clone(), Some(norm))
 }
 
 /// A line of the table.

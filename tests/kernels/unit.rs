@@ -5,11 +5,11 @@ use shaders::{Bank, Unit};
 use super::*;
 
 #[derive(Clone, Debug)]
-struct Banks {
+pub(super) struct Banks {
     /// Of one activation.
-    shape: [usize; 4],
+    pub(super) shape: [usize; 4],
     outputs: usize,
-    bank: Bank,
+    pub(super) bank: Bank,
     by: By,
     /// Whether the batch norm has γ and β.
     affine: bool,
@@ -58,7 +58,7 @@ impl Case for Banks {
         Box::new(move |kernels, inputs| {
             let mut inputs = inputs.into_iter();
             let (x, weights) = (inputs.next().unwrap(), inputs.next().unwrap());
-            case.bank.forward(kernels, case.input(kernels, x, inputs.next()), weights).0
+            case.bank.forward(kernels, case.input(kernels, x, inputs.next()), weights).0.x
         })
     }
 }
@@ -76,10 +76,15 @@ impl Banks {
         let affine = inputs.get(2).map(|values| vector(values, device));
         let input = self.input(Kernels::Fused, x, affine);
         let (z, moments) = bank.forward(Kernels::Fused, input, weights);
-        error_of_moments(moments.unwrap(), z, bank.units.len())
+        error_of_moments(moments.unwrap(), z.x, bank.units.len())
     }
 
-    fn input(&self, kernels: Kernels, x: Tensor<1>, affine: Option<Tensor<1>>) -> PendingNorm {
+    pub(super) fn input(
+        &self,
+        kernels: Kernels,
+        x: Tensor<1>,
+        affine: Option<Tensor<1>>,
+    ) -> PendingNorm {
         let x = images(x, stack(self.shape, self.sources()), self.permuted);
         let pending = pending_norm(kernels, x, self.by, self.sources());
         match affine {

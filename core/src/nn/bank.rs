@@ -45,8 +45,9 @@ impl UnitBank {
     /// - output: [units · batch, ⌈height / stride⌉, ⌈width / stride⌉, channels]
     pub fn forward(&self, x: PendingNorm, pass: &mut Pass) -> PendingNorm {
         let weights = pass.block(self.weights);
-        let (x, moments) = compute(self.units.clone(), self.stride, x, weights, pass);
-        PendingNorm { norm: Some(pass.norm(&self.norms, &x, moments)), x }
+        let (mut z, moments) = compute(self.units.clone(), self.stride, x, weights, pass);
+        z.norm = Some(pass.norm(&self.norms, &z.x, moments));
+        z
     }
 }
 
@@ -57,8 +58,8 @@ impl UnitLayer {
         let depthwise = pass.weight(self.depthwise, [channels * kernel * kernel]);
         let pointwise = pass.weight(self.pointwise, [channels * channels]);
         let weights = Tensor::cat(vec![depthwise, pointwise], 0);
-        let (x, moments) = compute(vec![self.unit(0)], self.stride, x, weights, pass);
-        self.norm.pending(x, moments, pass)
+        let (z, moments) = compute(vec![self.unit(0)], self.stride, x, weights, pass);
+        self.norm.pending(z.x, moments, pass)
     }
 
     fn unit(&self, source: usize) -> Unit {
@@ -73,7 +74,7 @@ fn compute(
     x: PendingNorm,
     weights: Tensor<1>,
     pass: &mut Pass,
-) -> (Tensor<4>, Option<Tensor<2>>) {
+) -> (PendingNorm, Option<Tensor<2>>) {
     let relu = pass.pattern.is_free();
     let x = if relu { x } else { pass.pattern.rectify(pass.apply(x)).into() };
     Bank { units, relu, stride, moments: pass.is_training() }.forward(pass.kernels, x, weights)

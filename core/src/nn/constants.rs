@@ -25,12 +25,12 @@ impl Constants {
     }
 
     /// Keeps the next one, without its place in a graph.
-    pub(super) fn keep(&mut self, PendingNorm { x, mut norm }: PendingNorm) {
+    pub(super) fn keep(&mut self, PendingNorm { x, mut norm, .. }: PendingNorm) {
         if let Some(norm) = &mut norm {
             norm.affine = norm.affine.take().map(plain);
         }
         let x = plain(x);
-        self.kept.push(PendingNorm { x, norm });
+        self.kept.push(PendingNorm::new(x, norm));
         self.next += 1;
     }
 }

@@ -79,13 +79,13 @@ impl BatchNorm {
         let channels = x.dims()[3];
         let mut norm = pass.norm(&[self.id], &x, moments);
         let Some(([gamma, beta], both)) = self.affine else {
-            return PendingNorm { x, norm: Some(norm) };
+            return PendingNorm::new(x, Some(norm));
         };
         if self.options.pending {
             norm.affine = Some(pass.block(both).reshape([2, channels]));
-            return PendingNorm { x, norm: Some(norm) };
+            return PendingNorm::new(x, Some(norm));
         }
-        let x = pass.apply(PendingNorm { x, norm: Some(norm) });
+        let x = pass.apply(PendingNorm::new(x, Some(norm)));
         let shape = [1, 1, 1, channels];
         (x * pass.weight(gamma, shape) + pass.weight(beta, shape)).into()
     }

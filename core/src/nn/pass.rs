@@ -174,15 +174,15 @@ impl Pass {
     /// What `compute` gives: neither p nor a draw may have a part in it. Passes that share compute it
     /// once.
     pub fn constant(&mut self, compute: impl FnOnce(&mut Self) -> PendingNorm) -> PendingNorm {
-        if let Some(PendingNorm { x, mut norm }) = self.constants.as_mut().and_then(Constants::next)
-        {
+        let known = self.constants.as_mut().and_then(Constants::next);
+        if let Some(PendingNorm { x, mut norm, .. }) = known {
             if !self.tracks {
-                return PendingNorm { x, norm };
+                return PendingNorm::new(x, norm);
             }
             if let Some(norm) = &mut norm {
                 norm.affine = norm.affine.take().map(Tensor::autodiff);
             }
-            return PendingNorm { x: x.autodiff(), norm };
+            return PendingNorm::new(x.autodiff(), norm);
         }
         let value = compute(self);
         if let Some(constants) = &mut self.constants {

@@ -94,9 +94,10 @@ async fn numbers(device: &Device, kernels: Kernels) -> Result<Vec<f32>, ReadErro
         let units = [(sources[0], 3), (sources[1], 5)];
         let units = units.map(|(source, size)| Unit { source, size, dilation: 1 }).to_vec();
         let bank = Bank { units, relu, stride: 1, moments: true };
-        let (x, moments) = bank.forward(kernels, input, weights.clone());
+        let (mut z, moments) = bank.forward(kernels, input, weights.clone());
         let norm = |moments| Norm { moments, of_batch: true, eps: NORM_EPS, affine: None };
-        PendingNorm { x, norm: moments.map(norm) }
+        z.norm = moments.map(norm);
+        z
     };
     let separable = bank(bank(x.clone().into(), false, [0, 0]), true, [0, 1]);
     let pooled = shaders::pool(kernels, x.clone(), &[Pool::Max], 1);

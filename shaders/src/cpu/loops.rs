@@ -99,7 +99,7 @@ impl UnitLoops {
     /// Goes through a loop once.
     pub fn run(&mut self, which: UnitLoop) {
         let Self { windows, forward, back, product, image, scratch, out, .. } = self;
-        let Scratch { x, gradient, rows, filled, dealt } = scratch;
+        let Scratch { x, gradient, rows, filled, dealt, .. } = scratch;
         let [height, width, channels] = windows.image;
         // Blocks of one size, so that what one leaves in `rows` is as much as the next loop reads.
         let most = rows_at_once(width * channels);

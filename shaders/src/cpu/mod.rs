@@ -208,6 +208,8 @@ pub(crate) struct Scratch {
     pub(crate) filled: Aligned,
     /// Pixels of few channels, dealt out.
     pub(crate) dealt: Dealt,
+    /// The gradient of an output that came as a formula.
+    pub(crate) computed: Aligned,
 }
 
 /// Calls `work` with the memory of this thread.
@@ -228,6 +230,7 @@ impl Scratch {
         rows: Aligned::EMPTY,
         filled: Aligned::EMPTY,
         dealt: Dealt::EMPTY,
+        computed: Aligned::EMPTY,
     };
 }
 

@@ -11,6 +11,7 @@ use crate::cpu::{self, contiguous, fold, for_each, for_parts, values};
 use crate::meter;
 use crate::norm::Standard;
 use crate::norm::cpu::Scale;
+use crate::norm::deferred::Images;
 
 /// Floats of a chunk: it and a candidate's fit into 32 KiB, the smallest first-level cache.
 const CHUNK: usize = 4096;
@@ -109,16 +110,29 @@ impl MixGradients for Flex {
         let (mut x, moments) = slots.into_lists();
         x = x.map(contiguous);
         let (chunk, length) = (chunk(mixture.channels()), mixture.length());
-        let slots: Vec<usize> = (0..mixture.count).filter(|slot| wanted[*slot]).collect();
-        let ways = |slot: &usize| {
-            let moments = contiguous(moments[*slot].clone());
-            let scales = scales(values(&moments), mixture.norms[*slot], *slot, &mixture);
+        let ways = |slot: usize| -> Vec<Way> {
+            let moments = contiguous(moments[slot].clone());
+            let scales = scales(values(&moments), mixture.norms[slot], slot, &mixture);
             let way = |(group, scale)| {
-                Way::new(scale, values(&weights), values(&sums), (*slot, group), &mixture)
+                Way::new(scale, values(&weights), values(&sums), (slot, group), &mixture)
             };
             scales.iter().enumerate().map(way).collect()
         };
-        let ways: Vec<Vec<Way>> = slots.iter().map(ways).collect();
+        let (mut slots, mut now) = (Vec::new(), Vec::new());
+        for slot in (0..mixture.count).filter(|slot| wanted[*slot]) {
+            match &mixture.deferred[slot] {
+                Some(deferred) => {
+                    let (ways, gradient) = (ways(slot), gradient.clone());
+                    let x = std::mem::replace(&mut x[slot], nothing());
+                    deferred.leave(Later { ways, x, gradient, shape: mixture.shape });
+                }
+                None => {
+                    slots.push(slot);
+                    now.push(ways(slot));
+                }
+            }
+        }
+        let ways = now;
         let mut outs: Vec<Block> =
             ways.iter().map(|ways| Block::new(ways.len() * length)).collect();
         let mut tasks = Vec::new();
@@ -273,6 +287,33 @@ impl Way {
         for (target, factor) in others {
             columns::map(Scaled { add: true }, [factor; ROWS], [gradient(*target); 2], out);
         }
+    }
+}
+
+/// In the place of a gradient that is computed later: burn adds it to those of other readers.
+fn nothing() -> FlexTensor {
+    cpu::tensor(vec![0.0], [1; 4])
+}
+
+/// The gradient for a stack, computed later.
+struct Later {
+    ways: Vec<Way>,
+    x: FlexTensor,
+    /// Of the nodes.
+    gradient: FlexTensor,
+    /// Of an activation.
+    shape: [usize; 4],
+}
+
+impl Images for Later {
+    fn write(&self, image: usize, out: &mut [f32]) {
+        let [batch, ..] = self.shape;
+        let (way, start) = (&self.ways[image / batch], image % batch * out.len());
+        let (count, length) = (out.len(), batch * out.len());
+        let place =
+            |activation: usize| activation * length + start..activation * length + start + count;
+        let x = &values(&self.x)[place(way.group)];
+        way.run(x, |target| &values(&self.gradient)[place(target)], out);
     }
 }
 

@@ -323,6 +323,7 @@ mod tests {
                 terms: terms.into(),
                 count,
                 norms: std::array::from_fn(norm),
+                deferred: Default::default(),
                 groups,
                 base: case >= 32,
             }

@@ -11,6 +11,7 @@ mod autodiff;
 #[cfg(not(target_feature = "atomics"))]
 pub(crate) mod blocks;
 pub(crate) mod cpu;
+pub(crate) mod deferred;
 #[cfg(not(target_feature = "atomics"))]
 pub(crate) mod wgpu;
 
@@ -24,6 +25,7 @@ use burn::tensor::Tensor;
 
 use crate::Kernels;
 use crate::node::node;
+use deferred::Deferred;
 
 /// Mean and biased variance of every channel over batch, height and width. Never tracked: the
 /// result has no part in any gradient and no autodiff association.
@@ -66,11 +68,13 @@ pub struct PendingNorm {
     pub x: Tensor<4>,
     /// Left to whatever reads `x`.
     pub norm: Option<Norm>,
+    /// Where a mixture may leave its gradient for the bank that `x` comes from.
+    pub(crate) deferred: Option<Deferred>,
 }
 
 impl From<Tensor<4>> for PendingNorm {
     fn from(x: Tensor<4>) -> Self {
-        Self { x, norm: None }
+        Self::new(x, None)
     }
 }
 
@@ -95,6 +99,11 @@ impl Hash for Standard {
 }
 
 impl PendingNorm {
+    /// An activation and what it is to be normalised by.
+    pub fn new(x: Tensor<4>, norm: Option<Norm>) -> Self {
+        Self { x, norm, deferred: None }
+    }
+
     pub(crate) fn standard(&self) -> Option<Standard> {
         let [_, _, _, channels] = self.x.dims();
         let standard = |Norm { moments, of_batch, eps, affine }: &Norm| Standard {
@@ -118,7 +127,7 @@ pub fn normalise(kernels: Kernels, pending: PendingNorm) -> Tensor<4> {
         let x = pending.x.clone();
         return node(kernels, vec![pending.into()]).unwrap_or(x);
     }
-    let PendingNorm { x, norm: Some(norm) } = pending else { return pending.x };
+    let PendingNorm { x, norm: Some(norm), .. } = pending else { return pending.x };
     let shape = x.dims();
     let normed = match fused {
         true => {

@@ -115,7 +115,7 @@ fn normed(kernels: Kernels, x: Tensor<2>, norm: &CellNorm, used: &mut Vec<Tensor
         moments
     });
     let norm = Some(Norm { moments, of_batch, eps: norm.eps, affine: None });
-    normalise(kernels, PendingNorm { x, norm }).reshape([batch, hidden])
+    normalise(kernels, PendingNorm::new(x, norm)).reshape([batch, hidden])
 }
 
 /// A constant for ops with `other`, which may be tracked.

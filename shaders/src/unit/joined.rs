@@ -118,7 +118,15 @@ mod tests {
         let unit = |size| Unit { source: 0, size, dilation: 1 };
         let (units, prologue) = ([unit(3), unit(size)].into(), Prologue { relu: true, norm: None });
         let image = [width, width, channels];
-        Sizes { batch: 4, image, stride: 1, outputs: channels, units, prologue }
+        Sizes {
+            batch: 4,
+            image,
+            stride: 1,
+            outputs: channels,
+            units,
+            prologue,
+            deferred: Default::default(),
+        }
     }
 
     /// Bytes that the variables of a workgroup take; of a text that is no WGSL more than there are.

@@ -38,6 +38,7 @@ use burn::tensor::{Shape, Tensor, activation};
 
 use crate::Kernels;
 use crate::cpu::convolve::Windows;
+use crate::norm::deferred::Deferred;
 use crate::norm::{PendingNorm, moments, normalise};
 
 /// A unit of a [`Bank`].
@@ -66,7 +67,7 @@ pub struct Bank {
 
 impl Bank {
     /// Computes the units, padded to keep the size at stride 1 and without bias, and the [`moments`]
-    /// of their outputs where they are wanted.
+    /// of their outputs where they are wanted. No batch norm waits for the outputs yet.
     ///
     /// # Shapes
     /// - `input`: [sources · batch, height, width, channels]
@@ -77,14 +78,26 @@ impl Bank {
         kernels: Kernels,
         input: PendingNorm,
         weights: Tensor<1>,
-    ) -> (Tensor<4>, Option<Tensor<2>>) {
+    ) -> (PendingNorm, Option<Tensor<2>>) {
         let sizes = Sizes::new(self, &input, weights.dims()[0]);
+        let deferred = kernels.fused_on_cpu(&input.x).then(|| sizes.deferred.clone());
+        let (z, moments) = self.compute(kernels, input, weights, sizes);
+        (PendingNorm { deferred, ..z.into() }, moments)
+    }
+
+    fn compute(
+        &self,
+        kernels: Kernels,
+        input: PendingNorm,
+        weights: Tensor<1>,
+        sizes: Sizes,
+    ) -> (Tensor<4>, Option<Tensor<2>>) {
         if !kernels.fused_for(&input.x) {
             let z = self.composed(kernels, input, weights, &sizes);
             let moments = self.moments.then(|| moments(kernels, z.clone(), self.units.len()));
             return (z, moments);
         }
-        let PendingNorm { x, norm } = input;
+        let PendingNorm { x, norm, .. } = input;
         // A kernel needs a tensor in every place: without a norm it does not look at this one.
         let nothing = || weights.clone().inner().into_dispatch();
         let (moments, affine) = norm.map_or((None, None), |norm| (Some(norm.moments), norm.affine));
@@ -228,6 +241,8 @@ pub(crate) struct Sizes {
     outputs: usize,
     units: Arc<[Unit]>,
     prologue: Prologue,
+    /// What mixtures left of the gradient of the output.
+    deferred: Deferred,
 }
 
 impl Sizes {
@@ -238,7 +253,8 @@ impl Sizes {
         let outputs = (weights / channels.max(1) - taps) / units.len().max(1);
         let prologue = Prologue { relu: bank.relu, norm: input.standard() };
         let image = [height, width, channels];
-        let mut sizes = Self { batch: 0, image, stride: bank.stride, outputs, units, prologue };
+        let (stride, deferred) = (bank.stride, Deferred::default());
+        let mut sizes = Self { batch: 0, image, stride, outputs, units, prologue, deferred };
         sizes.batch = images / sizes.sources();
         sizes
     }

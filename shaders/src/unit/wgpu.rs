@@ -324,7 +324,15 @@ mod tests {
             for norm in norms.into_iter().chain([None]) {
                 for relu in [true, false] {
                     let (units, prologue) = (units.clone().into(), Prologue { relu, norm });
-                    let sizes = Sizes { batch, image, stride, outputs: 8, units, prologue };
+                    let sizes = Sizes {
+                        batch,
+                        image,
+                        stride,
+                        outputs: 8,
+                        units,
+                        prologue,
+                        deferred: Default::default(),
+                    };
                     let mut programs = Vec::new();
                     for variant in [Variant::Plain, Variant::Tiled] {
                         programs.extend([
@@ -354,7 +362,15 @@ mod tests {
         let units: Vec<Unit> = (0..8).map(unit).collect();
         let prologue = Prologue { relu: true, norm: None };
         let image = [16, 16, 8];
-        let sizes = Sizes { batch: 8, image, stride: 1, outputs: 8, units: units.into(), prologue };
+        let sizes = Sizes {
+            batch: 8,
+            image,
+            stride: 1,
+            outputs: 8,
+            units: units.into(),
+            prologue,
+            deferred: Default::default(),
+        };
         for (program, name) in [
             (depthwise(&sizes, Variant::Plain), "depthwise"),
             (x_gradient(&sizes, Variant::Plain), "back"),

@@ -271,7 +271,7 @@ impl Computation {
                     let x = state.read(pass.kernels);
                     let x = pass.pattern.pool(pass.kernels, x, kinds, *stride);
                     let norm = (!norms.is_empty()).then(|| pass.norm(norms, &x, None));
-                    PendingNorm { x, norm }
+                    PendingNorm::new(x, norm)
                 });
                 for other in like.iter().filter(|other| !other.is_empty()) {
                     pass.observe_like(norms, other);

@@ -23,7 +23,7 @@ use crate::norm::{PendingNorm, normalise};
 pub fn rectified(kernels: Kernels, pending: PendingNorm) -> Tensor<4> {
     let edge = Edge::new(&Incoming::from(pending.clone()));
     let is_one = edge.norm.is_some_and(|norm| norm.affine && norm.groups == 1);
-    let PendingNorm { x, norm: Some(norm) } = pending.clone() else {
+    let PendingNorm { x, norm: Some(norm), .. } = pending.clone() else {
         return activation::relu(pending.x);
     };
     let (Some(affine), true) = (norm.affine, is_one && kernels.fused_on_cpu(&x)) else {

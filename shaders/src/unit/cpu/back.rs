@@ -3,6 +3,7 @@
 use burn::backend::flex::FlexTensor;
 use macerator::{Simd, with_simd};
 
+use super::output_gradient::OutputGradient;
 use super::{Activation, Inputs, Prologue, Sizes};
 use crate::cpu::block::Block;
 use crate::cpu::columns::Columns;
@@ -12,9 +13,7 @@ use crate::cpu::matrix::{Product, rows_at_once};
 use crate::cpu::narrow::Dealt;
 use crate::cpu::outer::Gradient;
 use crate::cpu::planes::Rows;
-use crate::cpu::{
-    Scratch, contiguous, dispatch, fold, for_each, for_parts, gate, lanes, values, with_scratch,
-};
+use crate::cpu::{Scratch, dispatch, fold, for_each, for_parts, gate, lanes, with_scratch};
 use crate::norm::cpu::{Affine, Pull, Scale};
 
 /// Which gradients.
@@ -44,8 +43,8 @@ impl Inputs {
         gradient: FlexTensor,
         wanted: Wanted,
     ) -> (Block, Vec<f32>, Vec<f32>) {
-        let gradient = contiguous(gradient);
         let sizes = &self.sizes;
+        let gradient = OutputGradient::new(gradient, sizes);
         let units: Vec<Ready> =
             (0..sizes.units.len()).map(|unit| self.ready_back(unit, wanted)).collect();
         let images = sizes.sources() * sizes.batch;
@@ -63,11 +62,9 @@ impl Inputs {
             let (source, image) = (index / sizes.batch, index % sizes.batch);
             let activation = Activation { inputs: self, source, image: self.image(index) };
             let range = sizes.of_source(source);
-            let gradients = range.clone().map(|unit| {
-                &values(&gradient)[(unit * sizes.batch + image) * self.output()..][..self.output()]
-            });
-            let units: Vec<(&Ready, &[f32])> = units[range.clone()].iter().zip(gradients).collect();
-            with_scratch(|scratch| back(activation, &units, scratch, outs));
+            let images = range.clone().map(|unit| unit * sizes.batch + image);
+            let units = units[range].iter().zip(images);
+            with_scratch(|scratch| back(activation, units, &gradient, scratch, outs));
         });
         if summed {
             self.pull(&sums, &mut x);
@@ -243,10 +240,11 @@ fn through<'a, S: Simd>(
     }
 }
 
-/// The units that read an image, each with the gradient of its output.
-fn back(
+/// The units that read an image, each with the place of its output in the gradient.
+fn back<'a>(
     activation: Activation,
-    units: &[(&Ready, &[f32])],
+    units: impl ExactSizeIterator<Item = (&'a Ready, usize)>,
+    gradient: &OutputGradient,
     scratch: &mut Scratch,
     [x_gradient, mut weights, sums]: Outs,
 ) {
@@ -254,10 +252,12 @@ fn back(
     let columns = Columns::new(sizes.channels());
     let mut products = Products::new(columns.strip());
     let (mut filled, last) = (None, units.len().wrapping_sub(1));
-    if units.is_empty() {
+    if units.len() == 0 {
         x_gradient.fill(0.0);
     }
-    for (index, (unit, gradient)) in units.iter().enumerate() {
+    let mut computed = std::mem::take(&mut scratch.computed);
+    for (index, (unit, image)) in units.enumerate() {
+        let gradient = gradient.image(image, activation.inputs.output(), &mut computed);
         unit.middle(gradient, sizes.outputs, scratch);
         if !x_gradient.is_empty() {
             let products = if index == last { Some(&mut products) } else { None };
@@ -271,6 +271,7 @@ fn back(
             unit.weight_gradient(forward, gradient, sizes.outputs, scratch, of_unit);
         }
     }
+    scratch.computed = computed;
     if let Some((first, second)) = sums.split_at_mut_checked(sizes.channels())
         && !second.is_empty()
     {
@@ -354,7 +355,7 @@ impl Ready {
     ) {
         let [height, _, channels] = self.windows.output();
         let (depthwise, pointwise) = out.split_at_mut(channels * self.windows.taps());
-        let Scratch { x, rows: u, gradient: middle, filled, dealt } = scratch;
+        let Scratch { x, rows: u, gradient: middle, filled, dealt, .. } = scratch;
         // ∂P = ∂zᵀ·u, with u computed again.
         forward.rows(x, 0..height, 0, u);
         dispatch(Gradient {

@@ -8,6 +8,7 @@
 #![allow(clippy::extra_unused_type_parameters)]
 
 mod back;
+mod output_gradient;
 
 use burn::backend::Flex;
 use burn::backend::flex::FlexTensor;
