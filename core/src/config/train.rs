@@ -55,6 +55,7 @@ section! {
         batch_size: usize = 96,
         /// Images that go through the network at once; a batch is done in parts of at most so many,
         /// whose gradients are added up, to fit a small memory. Batch norm then sees the parts. 0 does a batch at once.
+        /// Evaluations go through it in parts, too.
         micro_batch: usize = 0,
         /// How the learning rate falls: cosine or linear.
         schedule: Schedule = Schedule::Cosine,

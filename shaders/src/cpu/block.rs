@@ -32,7 +32,7 @@ impl Block {
     }
 
     /// A tensor of these numbers. burn may read it; where it writes in place, it copies it first, which
-    /// takes as long as clearing did. So the gradient of a unit, to which most others are added, is none.
+    /// takes as long as clearing did.
     pub(crate) fn into_tensor(self, shape: impl Into<Shape>) -> FlexTensor {
         let bytes = bytes::Bytes::from_owner(self);
         let bytes = Bytes::from_shared(bytes, AllocationProperty::Other);

@@ -110,7 +110,7 @@ impl MixGradients for Flex {
         let (mut x, moments) = slots.into_lists();
         x = x.map(contiguous);
         let (chunk, length) = (chunk(mixture.channels()), mixture.length());
-        let ways = |slot: usize| -> Vec<Way> {
+        let ways_of = |slot: usize| -> Vec<Way> {
             let moments = contiguous(moments[slot].clone());
             let scales = scales(values(&moments), mixture.norms[slot], slot, &mixture);
             let way = |(group, scale)| {
@@ -118,21 +118,20 @@ impl MixGradients for Flex {
             };
             scales.iter().enumerate().map(way).collect()
         };
-        let (mut slots, mut now) = (Vec::new(), Vec::new());
+        let (mut slots, mut ways) = (Vec::new(), Vec::new());
         for slot in (0..mixture.count).filter(|slot| wanted[*slot]) {
             match &mixture.deferred[slot] {
                 Some(deferred) => {
-                    let (ways, gradient) = (ways(slot), gradient.clone());
+                    let (ways, gradient) = (ways_of(slot), gradient.clone());
                     let x = std::mem::replace(&mut x[slot], nothing());
                     deferred.leave(Later { ways, x, gradient, shape: mixture.shape });
                 }
                 None => {
                     slots.push(slot);
-                    now.push(ways(slot));
+                    ways.push(ways_of(slot));
                 }
             }
         }
-        let ways = now;
         let mut outs: Vec<Block> =
             ways.iter().map(|ways| Block::new(ways.len() * length)).collect();
         let mut tasks = Vec::new();

@@ -64,7 +64,7 @@ pub struct Norm {
 /// after another along the batch, each a group with its own moments.
 #[derive(Clone, Debug)]
 pub struct PendingNorm {
-    /// [groups · batch, height, width, channels].
+    /// [groups · batch, height, width, channels]. Another one is another [`PendingNorm::new`].
     pub x: Tensor<4>,
     /// Left to whatever reads `x`.
     pub norm: Option<Norm>,
